@@ -1,0 +1,1 @@
+"""Convert, prove, describe, sign and pack trained models."""

@@ -1,0 +1,84 @@
+"""What the three commands share: one line per error, the exit code of its class, JSON on stdout.
+
+Results go to stdout, everything else to stderr.
+"""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from sealift_keys.errors import Error, LocalError
+
+
+def print_json(document: object) -> None:
+    """Print `document` as one indented JSON document with sorted keys."""
+    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def local_error(error: OSError, what: str = "") -> LocalError:
+    """Say in one line which path the operating system refused, and why."""
+    path = f" {os.fsdecode(error.filename)!r}" if error.filename is not None else ""
+    reason = error.strerror or str(error)
+    hint = {
+        errno.ENOENT: "check the path",
+        errno.EACCES: "check its owner and mode",
+        errno.EISDIR: "give a file, not a directory",
+        errno.ENOSPC: "free some space and run the same command again",
+        errno.EROFS: "the file system is read-only",
+    }.get(error.errno or 0)
+    return LocalError(f"{what or 'cannot use'}{path}: {reason}" + (f"; {hint}" if hint else ""))
+
+
+def run(command: click.Command, name: str, argv: list[str] | None = None) -> int:
+    """Run a click command and return its exit status; never lets a traceback reach an admin.
+
+    Bugs still print a traceback (exit 1), because hiding one helps nobody.
+    """
+
+    try:
+        result = command.main(args=argv, prog_name=name, standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _say(name, "interrupted; nothing half-done is left active", 130)
+    except Error as error:
+        return _say(name, f"{error} [{error.code}]", error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output left (`| head`); that is not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        refused = local_error(error)
+        return _say(name, f"{refused} [{refused.code}]", refused.exit_code)
+    return result if isinstance(result, int) else 0
+
+
+def _say(name: str, message: str, status: int) -> int:
+    line = " ".join(message.split())
+    click.echo(f"{name}: {line}", err=True)
+    return status
+
+
+def entry(command: click.Command, name: str) -> Callable[[], None]:
+    """Make the function that a console script calls."""
+
+    def main() -> None:
+        sys.exit(run(command, name))
+
+    return main
+
+
+def table(rows: list[list[Any]], headings: list[str]) -> str:
+    """Lay rows out in columns, as wide as their widest cell."""
+    cells = [headings, *[[str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines)

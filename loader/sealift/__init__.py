@@ -1,0 +1,36 @@
+"""Load verified models on machines that have no internet.
+
+    import sealift
+    model = sealift.load("issue-triage", version=">=1.2,<2")
+    model.predict(rows)
+
+Importing this package is cheap on purpose: NumPy, ONNX Runtime and the trust code are imported when
+the first model is loaded.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sealift.errors import *  # noqa: F403 - the error classes are the public interface
+from sealift.errors import __all__ as _errors
+
+if TYPE_CHECKING:
+    from sealift.loading import load
+    from sealift.model import Model
+    from sealift.store import Store
+
+__version__ = "0.1.0"
+
+_LAZY = {"load": "sealift.loading", "Store": "sealift.store", "Model": "sealift.model"}
+
+__all__ = [*_errors, "Model", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sealift' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

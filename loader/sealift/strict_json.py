@@ -1,0 +1,78 @@
+"""Parse JSON from untrusted bytes: bounded, no duplicate keys, no NaN, no lone surrogates.
+
+The standard parser accepts all four, and recurses as deep as the document asks; whoever then reads
+the document decides on something other than what was signed.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from sealift.errors import LimitError, MalformedError
+from sealift.limits import LIMITS
+
+
+def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_bytes) -> Any:
+    """Parse `data`, named `what` in errors.
+
+    Raises:
+        LimitError: larger or deeper than the limits.
+        MalformedError: not UTF-8, not JSON, a key twice in one object, NaN or an infinity.
+    """
+    if len(data) > max_size_bytes:
+        raise LimitError(f"{what!r} has {len(data):,} bytes; expected at most {max_size_bytes:,}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"{what!r} is not UTF-8 at byte {error.start}") from None
+    _check_depth(text, what)
+
+    def refuse(constant: str) -> NoReturn:
+        raise MalformedError(f"{what!r} holds {constant}, which JSON does not have")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            raise MalformedError(f"{what!r} has the key {twice[:80]!r} twice in one object")
+        return result
+
+    try:
+        document = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise MalformedError(f"{what!r} is not JSON: {error.msg} at character {error.pos}") from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise MalformedError(f"{what!r} is not JSON: {error}") from None
+    if "\\u" in text:
+        _check_surrogates(document, what)
+    return document
+
+
+def _check_depth(text: str, what: str) -> None:
+    """Bound nesting before the recursive parser sees it; strings are skipped over."""
+    depth = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > LIMITS.json_depth:
+                raise LimitError(f"{what!r} nests deeper than {LIMITS.json_depth} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def _check_surrogates(document: Any, what: str) -> None:
+    r"""Refuse `"\ud800"` alone: it parses, and then cannot be written, hashed or shown."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise MalformedError(f"{what!r} holds half of a surrogate pair, which is not text") from None
