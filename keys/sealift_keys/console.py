@@ -8,6 +8,8 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 import click
@@ -82,3 +84,34 @@ def table(rows: list[list[Any]], headings: list[str]) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
+
+
+class LazyGroup(click.Group):
+    """A command group that imports a subcommand's module only when that subcommand is run.
+
+    Args:
+        modules: subcommand name to the module that holds it as `command`.
+    """
+
+    def __init__(self, *args: Any, modules: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands in the order of the story they tell."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand, or None."""
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = import_module(self._modules[cmd_name]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest name for a misspelt one."""
+        if args and args[0] not in self._modules and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self._modules, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(self._modules)}"
+            ctx.fail(f"no such command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)
