@@ -1,0 +1,177 @@
+"""Read a canonical tar front to back, never backwards, never further than asked.
+
+Works on any binary stream; knows nothing of models or trust. Whoever reads says how much it will take.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NoReturn
+
+from sealift.bundle.tarformat import BLOCK, END, Member, parse_header
+from sealift.errors import DigestError, LimitError, MalformedError, UsageError
+
+CHUNK_BYTES = 1024 * 1024
+_OTHER_FORMATS = (
+    (b"\x1f\x8b", "a gzip file; a bundle is a plain tar, expand it first"),
+    (b"PK\x03\x04", "a zip file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file; a bundle is a plain tar, expand it first"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x08", "perhaps a bare ONNX model"),
+)
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a bundle for reading, without waiting on a FIFO or reading a device.
+
+    Raises:
+        UsageError: the path is a directory or not a regular file.
+        OSError: it does not exist or cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+            raise UsageError(f"{path!r} is {kind}; give the bundle's .tar file")
+        return os.fdopen(descriptor, "rb", buffering=CHUNK_BYTES)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+class Archive:
+    """One pass over the members of a bundle.
+
+    Args:
+        stream: positioned at the first header.
+        progress: called with the number of bytes taken since the last call.
+    """
+
+    def __init__(self, stream: BinaryIO, progress: Callable[[int], object] = lambda _: None) -> None:
+        self._stream = stream
+        self._progress = progress
+        self._last: Member | None = None
+        self._mtime: int | None = None
+
+    def next(self, expected: str) -> Member:
+        """Read the next header, which must be that of `expected`.
+
+        Raises:
+            MalformedError: the archive ends here, or another member stands here.
+            UnsafeMemberError: the header is not a plain file's.
+        """
+        member = self._header(expected)
+        if member.name != expected:
+            raise MalformedError(f"the bundle holds {member.name[:120]!r} {self._where()}; expected {expected!r}")
+        return self._enter(member)
+
+    def next_of(self, expected: tuple[str, ...]) -> Member:
+        """Like `next`, for a place where one of several members may stand."""
+        member = self._header(" or ".join(expected))
+        if member.name not in expected:
+            raise MalformedError(
+                f"the bundle holds {member.name[:120]!r} {self._where()}; expected {' or '.join(map(repr, expected))}"
+            )
+        return self._enter(member)
+
+    def read(self, member: Member, max_size_bytes: int) -> bytes:
+        """Return the whole content of the member just entered.
+
+        Raises:
+            LimitError: it is larger than `max_size_bytes`.
+            MalformedError: the archive was cut short.
+        """
+        if member.size > max_size_bytes:
+            raise LimitError(f"{member.name!r} has {member.size:,} bytes; expected at most {max_size_bytes:,}")
+        return b"".join(self.chunks(member))
+
+    def chunks(self, member: Member) -> Iterator[bytes]:
+        """Yield the content of the member just entered, then check that its padding is zero."""
+        left = member.size
+        while left:
+            chunk = self._stream.read(min(left, CHUNK_BYTES))
+            if not chunk:
+                raise MalformedError(
+                    f"the bundle ends inside {member.name!r}, {left:,} bytes too early; it was cut short, copy it again"
+                )
+            left -= len(chunk)
+            self._progress(len(chunk))
+            yield chunk
+        if self._take(member.padding) != bytes(member.padding):
+            raise MalformedError(f"the padding after {member.name!r} is damaged or cut short; copy the bundle again")
+
+    def verified_chunks(self, member: Member, digest: str, what: str) -> Iterator[bytes]:
+        """Yield the content like `chunks`; after the last chunk, compare it with its signed digest.
+
+        The caller must not use what it got before the iteration ended without an error.
+
+        Raises:
+            DigestError: the content is not what was signed.
+        """
+        hasher = hashlib.sha256()
+        for chunk in self.chunks(member):
+            hasher.update(chunk)
+            yield chunk
+        found = "sha256:" + hasher.hexdigest()
+        if found != digest:
+            raise DigestError(f"{member.name!r} ({what}) is damaged or was changed; expected {digest}, got {found}")
+
+    def end(self) -> None:
+        """Check that the archive ends here, and the file with it.
+
+        Raises:
+            MalformedError: another member, damage or trailing data follows.
+        """
+        found = self._take(len(END) + 1)
+        if found != END:
+            raise MalformedError(
+                f"the bundle does not end {self._where()} as it should; data is damaged, missing or added"
+            )
+
+    def _header(self, expected: str) -> Member:
+        block = self._take(BLOCK)
+        if not block or block == bytes(BLOCK):
+            raise MalformedError(
+                f"the bundle ends {self._where()}; expected {expected!r}; it was cut short, copy it again"
+            )
+        if self._last is None:
+            self._refuse_other_formats(block)
+        member = parse_header(block, f"of {expected!r} {self._where()}")
+        if self._mtime is None:
+            self._mtime = member.mtime
+        elif member.mtime != self._mtime:
+            raise MalformedError(
+                f"the tar header of {member.name[:120]!r} has another time than the first; copy it again"
+            )
+        return member
+
+    def _enter(self, member: Member) -> Member:
+        self._last = member
+        return member
+
+    def _where(self) -> str:
+        return f"after {self._last.name!r}" if self._last else "at its start"
+
+    def _take(self, size: int) -> bytes:
+        # A pipe may return less than asked without being at its end.
+        parts = []
+        while size:
+            part = self._stream.read(size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        taken = b"".join(parts)
+        self._progress(len(taken))
+        return taken
+
+    def _refuse_other_formats(self, block: bytes) -> None:
+        def refuse(kind: str) -> NoReturn:
+            raise MalformedError(f"this is not a Sealift bundle: it is {kind}")
+
+        for magic, kind in _OTHER_FORMATS:
+            if block.startswith(magic):
+                refuse(kind)

@@ -1,0 +1,98 @@
+"""Names, media types and the fixed documents of a bundle, shared by the reader and the packer.
+
+OCI image layout 1.0; the CNCF ModelPack media types for models. Pure.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from sealift_keys.names import ModelVersion
+
+FORMAT = "1"
+
+OCI_LAYOUT = "oci-layout"
+INDEX = "index.json"
+MANIFEST_MD = "MANIFEST.md"
+OCI_LAYOUT_BYTES = b'{"imageLayoutVersion":"1.0.0"}'
+TUF_ROLES = ("timestamp", "snapshot", "targets")
+
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+ARTIFACT_TYPE = "application/vnd.cncf.model.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.cncf.model.config.v1+json"
+WEIGHT_TYPE = "application/vnd.cncf.model.weight.v1.raw"
+WEIGHT_CONFIG_TYPE = "application/vnd.cncf.model.weight.config.v1.raw"
+DOC_TYPE = "application/vnd.cncf.model.doc.v1.raw"
+ZSTD_SUFFIX = "+zstd"
+
+FILEPATH = "org.cncf.model.filepath"
+TITLE = "org.opencontainers.image.title"
+REF_NAME = "org.opencontainers.image.ref.name"
+# The length of a file after decompression, signed with the manifest, so that expanding is bounded.
+PLAIN_SIZE = "io.sealift.file.size"
+BUNDLE_FORMAT = "io.sealift.bundle.format"
+MEMBER_DIGEST = "io.sealift.member."
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+# A file of a model: one folder, no hidden files, nothing that a shell or another file system reads
+# differently. Lower and upper case may not collide; `manifest.py` checks that across files.
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
+
+
+def sha256(data: bytes) -> str:
+    """Return `sha256:<hex>` of `data`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    """Tell whether `text` is `sha256:` and 64 lower-case hexadecimal digits."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def is_file_name(text: object) -> bool:
+    """Tell whether `text` may name a file of a model."""
+    return isinstance(text, str) and 0 < len(text) <= 255 and _FILE_NAME.fullmatch(text) is not None
+
+
+def blob_name(digest: str) -> str:
+    """Return the member that holds the bytes of `digest`."""
+    return "blobs/sha256/" + digest.removeprefix("sha256:")
+
+
+def root_name(version: int) -> str:
+    """Return the member that holds version `version` of the channel's root."""
+    return f"tuf/{version}.root.json"
+
+
+def role_name(role: str) -> str:
+    """Return the member that holds the metadata of `role`."""
+    return f"tuf/{role}.json"
+
+
+def index_document(models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str]) -> dict[str, object]:
+    """Return what `index.json` says: one descriptor per (model version, digest, size), one digest per head member.
+
+    Nobody trusts it; it lets stock OCI tools find the models, and shows accidental damage by name.
+    """
+    return {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [
+            {
+                "mediaType": MANIFEST_TYPE,
+                "artifactType": ARTIFACT_TYPE,
+                "digest": digest,
+                "size": size,
+                "annotations": {REF_NAME: model.reference},
+            }
+            for model, digest, size in sorted(models)
+        ],
+        "annotations": {BUNDLE_FORMAT: FORMAT, **{MEMBER_DIGEST + name: members[name] for name in sorted(members)}},
+    }
+
+
+def index_bytes(models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str]) -> bytes:
+    """Return the bytes of `index.json`: sorted keys, no spaces; it holds only ASCII strings and integers."""
+    return json.dumps(index_document(models, members), sort_keys=True, separators=(",", ":")).encode("ascii")

@@ -1,0 +1,171 @@
+"""A model's OCI manifest and config, in the CNCF ModelPack form: bytes in, verified objects out.
+
+The caller has checked the bytes against a signed digest; these checks refuse documents that are
+signed and still wrong: two files under one path, a path that leaves its folder, a length that lies.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealift import strict_json
+from sealift.bundle import layout
+from sealift.errors import LimitError, MalformedError, UnsafeMemberError
+from sealift.limits import LIMITS
+from sealift_keys.names import ModelVersion
+
+_COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Bytes by content: `sha256:<hex>` and length in bytes."""
+
+    digest: str
+    size: int
+
+    @property
+    def member(self) -> str:
+        """The bundle member that holds it."""
+        return layout.blob_name(self.digest)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One file of a model: its name, the blob that carries it, and what it is once expanded."""
+
+    name: str
+    media_type: str
+    blob: Blob
+    plain: Blob
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the blob is a zstd frame of the file."""
+        return self.media_type.endswith(layout.ZSTD_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A verified manifest: which blobs make which files of which model version."""
+
+    model: ModelVersion
+    digest: str
+    raw: bytes
+    config: Blob
+    files: tuple[ModelFile, ...]
+    descriptor: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Length in bytes of all files once expanded."""
+        return sum(file.plain.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class UnboundManifest:
+    """A manifest whose config has not been read: what it takes to find that config."""
+
+    model: ModelVersion
+    digest: str
+    raw: bytes
+    config: Blob
+    layers: tuple[Mapping[str, Any], ...]
+
+
+def parse_manifest(raw: bytes, model: ModelVersion, digest: str) -> UnboundManifest:
+    """Parse the manifest of `model`, whose bytes have the signed `digest`.
+
+    Raises:
+        MalformedError, LimitError: the document is not a ModelPack manifest.
+    """
+    what = f"manifest of {model}"
+    document = strict_json.parse(raw, what, max_size_bytes=LIMITS.oci_manifest_size_bytes)
+    _expect(
+        document, what, {"schemaVersion": 2, "mediaType": layout.MANIFEST_TYPE, "artifactType": layout.ARTIFACT_TYPE}
+    )
+    layers = document.get("layers")
+    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+        raise MalformedError(f"{what}: 'layers' is not a list of descriptors")
+    if len(layers) > LIMITS.files_per_model:
+        raise LimitError(f"{what} lists {len(layers):,} files; expected at most {LIMITS.files_per_model:,}")
+    config = document.get("config")
+    _expect(config, f"{what}: config", {"mediaType": layout.CONFIG_TYPE})
+    return UnboundManifest(model, digest, raw, _blob(config, f"{what}: config"), tuple(layers))
+
+
+def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
+    """Join a manifest with its config, whose bytes have the digest that the manifest names.
+
+    Raises:
+        MalformedError, LimitError, UnsafeMemberError: the config is not a ModelPack config, names
+            another model, or does not fit the manifest's layers.
+    """
+    what = f"config of {manifest.model}"
+    document = strict_json.parse(raw, what, max_size_bytes=LIMITS.oci_config_size_bytes)
+    descriptor, modelfs = (_object(document, key, what) for key in ("descriptor", "modelfs"))
+    found = (descriptor.get("name"), descriptor.get("version"))
+    expected = (manifest.model.name, str(manifest.model.version))
+    if found != expected:
+        raise MalformedError(f"{what} describes {found!r}; expected {expected!r}, as the channel signed it")
+    plain_digests = modelfs.get("diffIds")
+    if modelfs.get("type") != "layers" or not isinstance(plain_digests, list):
+        raise MalformedError(f"{what}: 'modelfs' is not of type 'layers' with 'diffIds'")
+    if len(plain_digests) != len(manifest.layers):
+        raise MalformedError(f"{what} has {len(plain_digests)} diffIds for {len(manifest.layers)} layers")
+    files = tuple(_file(*pair, what) for pair in zip(manifest.layers, plain_digests, strict=True))
+    folded = [file.name.casefold() for file in files]
+    for name in folded:
+        if folded.count(name) > 1:
+            raise UnsafeMemberError(f"{what}: two files have the name {name!r} on some file systems")
+    return Manifest(manifest.model, manifest.digest, manifest.raw, manifest.config, files, descriptor)
+
+
+def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFile:
+    annotations = _object(layer, "annotations", what)
+    name = annotations.get(layout.FILEPATH)
+    if not isinstance(name, str) or not layout.is_file_name(name):
+        raise UnsafeMemberError(f"{what}: file name {str(name)[:120]!r} is not allowed; expected one plain name")
+    where = f"{what}: file {name!r}"
+    media_type = layer.get("mediaType")
+    if not isinstance(media_type, str) or media_type.removesuffix(layout.ZSTD_SUFFIX) not in _FILE_TYPES:
+        raise MalformedError(f"{where} has the media type {media_type!r}; expected one of ModelPack's raw types")
+    if not isinstance(plain_digest, str) or not layout.is_digest(plain_digest):
+        raise MalformedError(f"{where} has the diffId {str(plain_digest)[:120]!r}; expected 'sha256:<hex>'")
+    size = annotations.get(layout.PLAIN_SIZE)
+    if not isinstance(size, str) or _COUNT.fullmatch(size) is None:
+        raise MalformedError(f"{where} has no length in its annotation {layout.PLAIN_SIZE!r}")
+    if int(size) > LIMITS.file_size_bytes:
+        raise LimitError(f"{where} has {int(size):,} bytes; expected at most {LIMITS.file_size_bytes:,}")
+    file = ModelFile(name, media_type, _blob(layer, where), Blob(plain_digest, int(size)))
+    if not file.compressed and file.blob != file.plain:
+        raise MalformedError(f"{where} is not compressed, but its diffId or length differs from its blob's")
+    return file
+
+
+def _blob(descriptor: Any, what: str) -> Blob:
+    digest, size = descriptor.get("digest"), descriptor.get("size")
+    if not layout.is_digest(digest):
+        raise MalformedError(f"{what} has the digest {str(digest)[:120]!r}; expected 'sha256:<hex>'")
+    if type(size) is not int or size < 0:
+        raise MalformedError(f"{what} has the size {size!r}; expected a number of bytes")
+    if size > LIMITS.member_size_bytes:
+        raise LimitError(f"{what} has {size:,} bytes; expected at most {LIMITS.member_size_bytes:,}")
+    return Blob(digest, size)
+
+
+def _expect(document: Any, what: str, values: Mapping[str, object]) -> None:
+    if not isinstance(document, dict):
+        raise MalformedError(f"{what} is not a JSON object")
+    for key, expected in values.items():
+        if document.get(key) != expected:
+            raise MalformedError(f"{what}: {key!r} is {document.get(key)!r}; expected {expected!r}")
+
+
+def _object(document: Any, key: str, what: str) -> Mapping[str, Any]:
+    value = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(value, dict):
+        raise MalformedError(f"{what}: {key!r} is missing or not an object")
+    return value

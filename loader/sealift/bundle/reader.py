@@ -1,0 +1,210 @@
+"""The head of a bundle, and the order of what follows: what is read before any weight is.
+
+Rules, in the order in which they are checked:
+
+1. `oci-layout`, `index.json`, the channel's roots from 1 on, timestamp, snapshot, targets and
+   `MANIFEST.md` come first, in this order, each within its limit.
+2. Every one of them has the digest that `index.json` gives. That finds damage; it proves nothing.
+3. The trust client accepts the metadata (not here; see `sealift.trust`).
+4. Every manifest that `index.json` names is a target of the release, with its signed digest and length;
+   for every model, the newest version that the release lists is here or already installed.
+5. Manifests, then configs, then file blobs from small to large follow, each exactly once, nothing else.
+6. `index.json` is, byte for byte, the one that follows from all this.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealift import strict_json
+from sealift.bundle import layout
+from sealift.bundle.archive import Archive
+from sealift.bundle.manifest import Blob, Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
+from sealift.limits import LIMITS
+from sealift_keys.names import ModelVersion
+
+_ROLE_LIMITS = {
+    "timestamp": LIMITS.timestamp_size_bytes,
+    "snapshot": LIMITS.snapshot_size_bytes,
+    "targets": LIMITS.targets_size_bytes,
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands before the first blob: unverified bytes.
+
+    Attributes:
+        index: the parsed `index.json`.
+        index_bytes: the same, as read.
+        metadata: `1.root.json`, …, `timestamp.json`, `snapshot.json`, `targets.json` to their bytes.
+        digests: member name to `sha256:<hex>` for every member but `oci-layout` and `index.json`.
+        manifest_md: the text for people.
+    """
+
+    index: Mapping[str, Any]
+    index_bytes: bytes
+    metadata: Mapping[str, bytes]
+    digests: Mapping[str, str]
+    manifest_md: bytes
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle brings: verified manifests, and the file blobs in the order in which they follow."""
+
+    manifests: tuple[Manifest, ...]
+    payload: tuple[Blob, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all file blobs."""
+        return sum(blob.size for blob in self.payload)
+
+
+def read_head(archive: Archive) -> Head:
+    """Read the members before the first blob (rules 1 and 2).
+
+    Raises:
+        MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError.
+    """
+    if archive.read(archive.next(layout.OCI_LAYOUT), len(layout.OCI_LAYOUT_BYTES)) != layout.OCI_LAYOUT_BYTES:
+        raise MalformedError(f"{layout.OCI_LAYOUT!r} is damaged or of another layout version; expected 1.0.0")
+    index_bytes = archive.read(archive.next(layout.INDEX), LIMITS.index_size_bytes)
+    index = _parse_index(index_bytes)
+    members: dict[str, bytes] = {}
+    version = 1
+    while True:
+        expected = (
+            (layout.root_name(version),) if version == 1 else (layout.root_name(version), layout.role_name("timestamp"))
+        )
+        member = archive.next_of(expected)
+        if member.name != expected[0]:
+            break
+        if version > LIMITS.root_rotations:
+            raise LimitError(f"the bundle holds more than {LIMITS.root_rotations} versions of the root")
+        members[member.name] = archive.read(member, LIMITS.root_size_bytes)
+        version += 1
+    for role in layout.TUF_ROLES:
+        if role != "timestamp":
+            member = archive.next(layout.role_name(role))
+        members[member.name] = archive.read(member, _ROLE_LIMITS[role])
+    members[layout.MANIFEST_MD] = archive.read(archive.next(layout.MANIFEST_MD), LIMITS.manifest_md_size_bytes)
+    digests = {name: layout.sha256(data) for name, data in members.items()}
+    _compare_with_index(index, digests)
+    metadata = {name.removeprefix("tuf/"): data for name, data in members.items() if name.startswith("tuf/")}
+    return Head(index, index_bytes, metadata, digests, members[layout.MANIFEST_MD])
+
+
+def read_contents(archive: Archive, head: Head, targets: Mapping[ModelVersion, Blob]) -> Contents:
+    """Read manifests and configs against the signed `targets` (rules 4 to 6).
+
+    Raises:
+        MalformedError, DigestError, UntrustedKeyError, LimitError, UnsafeMemberError.
+    """
+    listed = _listed_manifests(head, targets)
+    unbound = {
+        model: _read_manifest(archive, model, targets[model])
+        for model in sorted(listed, key=lambda m: targets[m].digest)
+    }
+    configs = {manifest.config: manifest for manifest in unbound.values()}
+    raw = {
+        blob: _read_blob(archive, blob, f"config of {configs[blob].model}", LIMITS.oci_config_size_bytes)
+        for blob in sorted(configs, key=lambda blob: blob.digest)
+    }
+    manifests = tuple(bind_config(unbound[model], raw[unbound[model].config]) for model in sorted(unbound))
+    expected = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), head.digests)
+    if expected != head.index_bytes:
+        raise MalformedError(f"{layout.INDEX!r} is damaged: it does not describe what the bundle holds; copy it again")
+    return Contents(manifests, payload_order(manifests))
+
+
+def read_payload(archive: Archive, contents: Contents, sink: Callable[[Blob, Iterator[bytes]], object]) -> None:
+    """Stream every file blob once, in order, then check that the bundle ends.
+
+    `sink` must take all chunks; a chunk is verified only once the iteration has ended without error.
+
+    Raises:
+        MalformedError, UnsafeMemberError, DigestError: and whatever `sink` raises.
+    """
+    users = names_of_blobs(contents.manifests)
+    for blob in contents.payload:
+        member = archive.next(blob.member)
+        if member.size != blob.size:
+            raise DigestError(f"{member.name!r} has {member.size:,} bytes; {users[blob]} was signed with {blob.size:,}")
+        sink(blob, archive.verified_chunks(member, blob.digest, users[blob]))
+    archive.end()
+
+
+def payload_order(manifests: Collection[Manifest]) -> tuple[Blob, ...]:
+    """Order the file blobs of `manifests` as a bundle holds them: each once, from small to large."""
+    blobs = {file.blob for manifest in manifests for file in manifest.files}
+    heads = {blob for manifest in manifests for blob in (manifest.config,)}
+    return tuple(sorted(blobs - heads, key=lambda blob: (blob.size, blob.digest)))
+
+
+def names_of_blobs(manifests: Collection[Manifest]) -> dict[Blob, str]:
+    """Say for people which file of which model a blob carries, for example `churn 1.0.0: model.onnx`."""
+    names: dict[Blob, str] = {}
+    for manifest in manifests:
+        for file in manifest.files:
+            names.setdefault(file.blob, f"{manifest.model}: {file.name}")
+    return names
+
+
+def _parse_index(data: bytes) -> Mapping[str, Any]:
+    index = strict_json.parse(data, layout.INDEX, max_size_bytes=LIMITS.index_size_bytes)
+    annotations = index.get("annotations") if isinstance(index, dict) else None
+    if not isinstance(annotations, dict) or not isinstance(index.get("manifests"), list):
+        raise MalformedError(f"{layout.INDEX!r} is not the index of a Sealift bundle")
+    version = annotations.get(layout.BUNDLE_FORMAT)
+    if version != layout.FORMAT:
+        raise UnsupportedVersionError(
+            f"the bundle has format version {str(version)[:20]!r}; this Sealift reads {layout.FORMAT!r}; upgrade Sealift first"
+        )
+    checked: dict[str, Any] = index
+    return checked
+
+
+def _compare_with_index(index: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        expected = index["annotations"].get(layout.MEMBER_DIGEST + name)
+        if expected != digest:
+            raise DigestError(
+                f"{name!r} does not fit {layout.INDEX!r}: one of them is damaged or was changed; "
+                f"expected {str(expected)[:80]!r}, got {digest!r}"
+            )
+
+
+def _listed_manifests(head: Head, targets: Mapping[ModelVersion, Blob]) -> set[ModelVersion]:
+    by_digest = {blob.digest: model for model, blob in targets.items()}
+    descriptors = head.index["manifests"]
+    if len(descriptors) > LIMITS.models_per_bundle:
+        raise LimitError(
+            f"{layout.INDEX!r} lists {len(descriptors):,} models; expected at most {LIMITS.models_per_bundle:,}"
+        )
+    listed = set()
+    for descriptor in descriptors:
+        digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
+        if not isinstance(digest, str) or digest not in by_digest:
+            raise UntrustedKeyError(
+                f"{layout.INDEX!r} lists a manifest {str(digest)[:80]!r} that the channel did not sign, or withdrew"
+            )
+        listed.add(by_digest[digest])
+    return listed
+
+
+def _read_manifest(archive: Archive, model: ModelVersion, blob: Blob) -> UnboundManifest:
+    return parse_manifest(
+        _read_blob(archive, blob, f"manifest of {model}", LIMITS.oci_manifest_size_bytes), model, blob.digest
+    )
+
+
+def _read_blob(archive: Archive, blob: Blob, what: str, max_size_bytes: int) -> bytes:
+    member = archive.next(blob.member)
+    if member.size != blob.size:
+        raise DigestError(f"{member.name!r} has {member.size:,} bytes; the {what} was signed with {blob.size:,}")
+    if member.size > max_size_bytes:
+        raise LimitError(f"the {what} has {member.size:,} bytes; expected at most {max_size_bytes:,}")
+    return b"".join(archive.verified_chunks(member, blob.digest, what))

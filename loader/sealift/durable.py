@@ -1,0 +1,96 @@
+"""Writes that survive a power cut: content reaches the disk before the name that makes it count.
+
+Every writer of the store uses these and no others. The guarantee ends where the file system's does:
+a rename is atomic, and durable once its directory is synced.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+_EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY_MODE = 0o755
+FILE_MODE = 0o644
+READ_ONLY_MODE = 0o444
+
+
+def write_new(path: Path, chunks: Iterable[bytes], *, mode: int = FILE_MODE) -> None:
+    """Create `path`, which must not exist, and sync its content; its name is not yet durable."""
+    descriptor = os.open(path, _EXCLUSIVE, mode)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        # The process's umask must not decide who can read a model.
+        os.fchmod(descriptor, mode)
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                view = view[file.write(view) :]
+        os.fsync(descriptor)
+
+
+def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE) -> None:
+    """Create or replace `path` in one step, durably."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    scratch.unlink(missing_ok=True)
+    write_new(scratch, [data], mode=mode)
+    move(scratch, path)
+
+
+def append_line(path: Path, line: str, *, mode: int = FILE_MODE) -> None:
+    """Append one line to `path`, durably; a crash leaves at most a line without its end."""
+    created = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        if created:
+            os.fchmod(descriptor, mode)
+        os.write(descriptor, line.encode("utf-8") + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if created:
+        sync_directory(path.parent)
+
+
+def make_directory(path: Path) -> None:
+    """Create `path` and its parents as needed, readable by every user of the machine."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(exist_ok=True)
+    path.chmod(DIRECTORY_MODE)
+    sync_directory(path.parent)
+
+
+def move(source: Path, destination: Path) -> None:
+    """Rename, then sync both directories: the name is durable when this returns."""
+    source.rename(destination)
+    sync_directory(destination.parent)
+    if source.parent != destination.parent:
+        sync_directory(source.parent)
+
+
+def point(link: Path, target: str) -> None:
+    """Make the symbolic link `link` point to `target` in one step, durably."""
+    scratch = link.with_name(f".{link.name}.{os.getpid()}.new")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(target)
+    move(scratch, link)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in `path` durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory that nothing points to any more; not durable, and need not be."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        for directory, _, _ in os.walk(path):
+            Path(directory).chmod(0o700)
+        shutil.rmtree(path)

@@ -1,0 +1,117 @@
+"""The client state on disk: numbered directories, the one that counts named by a link.
+
+    trust/current -> 3
+    trust/3/root_history/1.root.json …  timestamp.json  snapshot.json  targets.json  floor.json
+
+A new state is written whole beside the old one; switching is one rename. python-tuf leaves its
+files at mode 0600 behind a symbolic link; here everyone may read, so that a loader need not be root.
+"""
+
+import shutil
+from pathlib import Path
+
+from sealift import durable
+from sealift.errors import CorruptError
+from sealift.trust import floor as floors
+from sealift.trust.client import ROOT_HISTORY
+from sealift.trust.floor import Floor
+
+_CURRENT = "current"
+_FLOOR = "floor.json"
+
+
+class TrustState:
+    """The store's `trust/` directory.
+
+    Args:
+        directory: may not exist yet.
+        must_exist: the store has been used, so a missing state is damage and not a beginning.
+    """
+
+    def __init__(self, directory: Path, *, must_exist: bool) -> None:
+        self._directory = directory
+        present = (directory / _CURRENT).is_symlink() or (directory / _CURRENT).exists()
+        if not present and (must_exist or _numbers(directory)):
+            raise CorruptError(
+                f"the trust state {str(directory / _CURRENT)!r} is missing although models were installed; "
+                "restore the store from a backup"
+            )
+        self.current = directory / _CURRENT if present else None
+
+    def read_floor(self) -> Floor | None:
+        """Return what was seen before, or None for an instance that never accepted anything.
+
+        Raises:
+            CorruptError: the record is missing or damaged.
+        """
+        return None if self.current is None else Floor.from_bytes(self._read(_FLOOR))
+
+    def read_targets(self) -> bytes:
+        """Return the accepted targets metadata, still to be verified by the caller."""
+        return self._read("targets.json")
+
+    def read_root(self, version: int) -> bytes | None:
+        """Return an accepted root by version, or None past the newest."""
+        if self.current is None:
+            return None
+        try:
+            return (self.current / ROOT_HISTORY / f"{version}.root.json").read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def copy_to(self, scratch: Path) -> None:
+        """Copy the metadata into an empty directory in which python-tuf may write."""
+        if self.current is None:
+            return
+        (scratch / ROOT_HISTORY).mkdir()
+        for source in sorted((self.current / ROOT_HISTORY).iterdir()):
+            shutil.copyfile(source, scratch / ROOT_HISTORY / source.name)
+        for role in floors.ROLES:
+            source = self.current / f"{role}.json"
+            if source.exists():
+                shutil.copyfile(source, scratch / source.name)
+
+    def commit(self, scratch: Path, floor: Floor) -> None:
+        """Make what python-tuf left in `scratch` the state that counts, together with `floor`."""
+        number = max(_numbers(self._directory), default=0) + 1
+        new = self._directory / f".{number}.new"
+        durable.remove_tree(new)
+        durable.make_directory(new / ROOT_HISTORY)
+        for source in sorted((scratch / ROOT_HISTORY).iterdir()):
+            durable.write_new(new / ROOT_HISTORY / source.name, [source.read_bytes()])
+        for role in floors.ROLES:
+            durable.write_new(new / f"{role}.json", [(scratch / f"{role}.json").read_bytes()])
+        durable.write_new(new / _FLOOR, [floor.to_bytes()])
+        durable.sync_directory(new / ROOT_HISTORY)
+        durable.sync_directory(new)
+        durable.move(new, self._directory / str(number))
+        durable.point(self._directory / _CURRENT, str(number))
+        for old in _numbers(self._directory):
+            # A loader may still be reading the state before this one.
+            if old < number - 1:
+                durable.remove_tree(self._directory / str(old))
+        self.current = self._directory / _CURRENT
+
+    def is_same(self, scratch: Path) -> bool:
+        """Tell whether `scratch` holds the metadata that already counts."""
+        names = [f"{role}.json" for role in floors.ROLES]
+        names += [f"{ROOT_HISTORY}/{path.name}" for path in (scratch / ROOT_HISTORY).iterdir()]
+        current = self.current
+        return current is not None and all(
+            (current / name).exists() and (current / name).read_bytes() == (scratch / name).read_bytes()
+            for name in names
+        )
+
+    def _read(self, name: str) -> bytes:
+        if self.current is None:
+            raise CorruptError("the store holds no trust state; install a bundle first")
+        try:
+            return (self.current / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise CorruptError(f"the trust state has no {name!r}; restore the store from a backup") from None
+
+
+def _numbers(directory: Path) -> list[int]:
+    if not directory.is_dir():
+        return []
+    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
