@@ -1,0 +1,320 @@
+"""What `model.json` says, as frozen dataclasses; schema `sealift.model/1`.
+
+Parsing is strict: an unknown schema is an UnsupportedVersionError, everything else that is wrong a
+MalformedError that names the place. Writing is the bundler's work.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealift.errors import MalformedError, UnsupportedVersionError
+from sealift.model.fields import Fields
+from sealift.strict_json import parse as parse_json
+
+SCHEMA = "sealift.model/1"
+FILE_NAME = "model.json"
+GRAPH_FILE = "model.onnx"
+GOLDEN_FILE = "golden.json"
+FRONTEND_FILE = "frontend.json"
+
+# Stands for None and NaN in string tensors, which have no missing value of their own. U+10FFFF is a
+# noncharacter: Unicode reserves it for use inside programs, and real data that holds it is refused.
+MISSING_TEXT = "\U0010ffff"
+
+TENSOR_DTYPES = frozenset(
+    ["bool", "float16", "float32", "float64", "string"]
+    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+)
+COLUMN_KINDS = frozenset(["bool", "float", "int", "str"])
+INTERFACES = frozenset(["columns", "matrix", "text", "tensors"])
+ROLES = frozenset(["label", "probabilities", "scores", "values", "transformed", "raw"])
+TASKS = frozenset(["classification", "regression", "clustering", "outliers", "transformation", "tensors"])
+
+# The method of a Model that each output answers; "raw" is reached by `run` alone.
+METHOD_OF_ROLE = {
+    "label": "predict",
+    "values": "predict",
+    "probabilities": "predict_proba",
+    "scores": "decision_function",
+    "transformed": "transform",
+}
+
+Dimension = int | str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature as the caller knows it.
+
+    `missing` is None where the original model refuses a missing value, "nan" for numbers that may be
+    NaN, and the token that stands for None and NaN in a string tensor.
+    """
+
+    name: str
+    kind: str
+    missing: str | None
+    infinite: bool
+
+
+@dataclass(frozen=True)
+class TensorInput:
+    """One input of the graph, and the caller's columns it is made of; `rows` is the symbolic first dimension."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...]
+    columns: tuple[Column, ...]
+    frontend: int | None
+
+
+@dataclass(frozen=True)
+class TensorOutput:
+    """One output of the graph; `returns` is the NumPy dtype that the caller gets, e.g. "float64"."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...]
+    role: str
+    returns: str
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The labels in the order of the probabilities; `dtype` is the original NumPy dtype, e.g. "bool", "object"."""
+
+    dtype: str
+    values: tuple[bool | int | float | str, ...]
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a machine needs in order to run the graph; `opsets` maps a domain to its version."""
+
+    onnxruntime: str
+    ir_version: int
+    opsets: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a score may be from the original: |ours - original| <= atol + rtol * |original|."""
+
+    atol: float
+    rtol: float
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A parsed `model.json`."""
+
+    name: str
+    version: str
+    task: str
+    interface: str
+    inputs: tuple[TensorInput, ...]
+    outputs: tuple[TensorOutput, ...]
+    classes: Classes | None
+    requires: Requirements
+    tolerance: Tolerance
+    rung: str
+    source: Mapping[str, Any]
+    conversion: Mapping[str, Any]
+    parity: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, data: bytes) -> "ModelDescription":
+        """Parse the bytes of a `model.json`.
+
+        Raises:
+            UnsupportedVersionError: the schema is one that this version does not know.
+            LimitError: the document is larger or deeper than the limits.
+            MalformedError: anything else that is not as the schema demands.
+        """
+        top = Fields(parse_json(data, FILE_NAME), FILE_NAME)
+        schema = top.text("schema")
+        if schema != SCHEMA:
+            raise UnsupportedVersionError(
+                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r}; install a newer Sealift"
+            )
+        conversion = top.mapping("conversion")
+        rung = conversion.get("rung")
+        if not isinstance(rung, str):
+            raise top.refuse("lacks 'conversion.rung'")
+        description = cls(
+            name=top.text("name"),
+            version=top.text("version"),
+            task=top.text("task", allowed=TASKS),
+            interface=top.text("interface", allowed=INTERFACES),
+            inputs=top.objects("inputs", _input),
+            outputs=top.objects("outputs", _output),
+            classes=_classes(top.optional_object("classes")),
+            requires=_requirements(top.object("requires")),
+            tolerance=_tolerance(top.object("tolerance")),
+            rung=rung,
+            source=top.mapping("source"),
+            conversion=conversion,
+            parity=top.mapping("parity"),
+        )
+        top.close()
+        _check_whole(description)
+        return description
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The caller's columns, each once, in the order of the graph's inputs."""
+        unique = {column.name: column for tensor in self.inputs for column in tensor.columns}
+        return tuple(unique.values())
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that this model answers beside `run`, e.g. ("predict", "predict_proba")."""
+        return tuple(METHOD_OF_ROLE[output.role] for output in self.outputs if output.role in METHOD_OF_ROLE)
+
+    @property
+    def uses_frontend(self) -> bool:
+        """Tell whether text is counted by the declarative front end in `frontend.json`."""
+        return any(tensor.frontend is not None for tensor in self.inputs)
+
+
+def _column(fields: Fields) -> Column:
+    column = Column(
+        name=fields.text("name"),
+        kind=fields.text("kind", allowed=COLUMN_KINDS),
+        missing=fields.optional_text("missing"),
+        infinite=fields.boolean("infinite") if fields.has("infinite") else False,
+    )
+    fields.close()
+    if column.kind != "str" and column.missing not in (None, "nan"):
+        raise fields.refuse(f"has missing {column.missing!r}; expected 'nan' or null for numbers")
+    return column
+
+
+def _shape(fields: Fields) -> tuple[Dimension, ...]:
+    shape = fields.array("shape")
+    for dimension in shape:
+        if not isinstance(dimension, int | str) or isinstance(dimension, bool):
+            raise fields.refuse(f"has {dimension!r} in its shape; expected integers and names")
+    return tuple(shape)
+
+
+def _input(fields: Fields) -> TensorInput:
+    tensor = TensorInput(
+        name=fields.text("name"),
+        dtype=fields.text("dtype", allowed=TENSOR_DTYPES),
+        shape=_shape(fields),
+        columns=fields.objects("columns", _column),
+        frontend=fields.integer("frontend") if fields.has("frontend") else None,
+    )
+    fields.close()
+    return tensor
+
+
+def _output(fields: Fields) -> TensorOutput:
+    dtype = fields.text("dtype", allowed=TENSOR_DTYPES)
+    output = TensorOutput(
+        name=fields.text("name"),
+        dtype=dtype,
+        shape=_shape(fields),
+        role=fields.text("role", allowed=ROLES),
+        returns=_numpy_dtype(fields),
+    )
+    fields.close()
+    return output
+
+
+def _numpy_dtype(fields: Fields, key: str = "returns") -> str:
+    """A dtype name that is safe to hand to NumPy: no structured or void types from a document."""
+    dtype = fields.text(key)
+    if dtype not in TENSOR_DTYPES - {"string"} and dtype not in ("object", "str"):
+        raise fields.refuse(f"has {key} {dtype[:80]!r}; expected a NumPy dtype, 'object' or 'str'")
+    return dtype
+
+
+def _classes(fields: Fields | None) -> Classes | None:
+    if fields is None:
+        return None
+    dtype = _numpy_dtype(fields, "dtype")
+    values = fields.array("values")
+    fields.close()
+    expected: type | tuple[type, ...] = str if dtype in ("object", "str") else bool if dtype == "bool" else (int, float)
+    for value in values:
+        if not isinstance(value, expected) or (dtype != "bool" and isinstance(value, bool)):
+            raise fields.refuse(f"holds {value!r}, which is not of dtype {dtype!r}")
+    return Classes(dtype, tuple(values))
+
+
+def _requirements(fields: Fields) -> Requirements:
+    opsets = fields.mapping("opsets")
+    for domain, version in opsets.items():
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise fields.refuse(f"has opset {version!r} for {domain!r}; expected an integer")
+    result = Requirements(fields.text("onnxruntime"), fields.integer("ir_version"), opsets)
+    fields.close()
+    return result
+
+
+def _tolerance(fields: Fields) -> Tolerance:
+    result = Tolerance(atol=fields.number("atol"), rtol=fields.number("rtol"))
+    fields.close()
+    return result
+
+
+def _check_whole(description: ModelDescription) -> None:
+    """Check what no single field can say: unique names, and inputs that fit the interface."""
+    for kind, names in (
+        ("input", [tensor.name for tensor in description.inputs]),
+        ("output", [output.name for output in description.outputs]),
+        ("role", [output.role for output in description.outputs if output.role != "raw"]),
+    ):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise MalformedError(f"{FILE_NAME} has the {kind} {twice[:80]!r} twice")
+        if kind != "role" and not names:
+            raise MalformedError(f"{FILE_NAME} has no {kind}; expected at least one")
+    if description.interface in ("matrix", "text") and len(description.inputs) != 1 and not description.uses_frontend:
+        raise MalformedError(f"{FILE_NAME} has interface {description.interface!r}, which takes exactly one input")
+    if description.interface == "tensors":
+        return
+    for tensor in description.inputs:
+        if not tensor.columns:
+            raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} names no columns")
+        width = tensor.shape[1] if len(tensor.shape) == 2 else 1
+        if tensor.frontend is None and width != len(tensor.columns):
+            raise MalformedError(
+                f"{FILE_NAME} input {tensor.name[:80]!r} has shape {list(tensor.shape)} "
+                f"and {len(tensor.columns)} columns"
+            )
+        if (tensor.dtype == "string") != all(column.kind == "str" for column in tensor.columns) and (
+            tensor.frontend is None
+        ):
+            raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} mixes text and numbers")
+
+
+_WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
+_DOCUMENT = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)", re.ASCII)
+
+
+def check_file_set(description: ModelDescription, names: Collection[str], what: str) -> None:
+    """Check that a model directory holds what its `model.json` needs, and nothing unknown.
+
+    Args:
+        description: The parsed `model.json`.
+        names: The file names of the directory.
+        what: The model, for error messages.
+
+    Raises:
+        MalformedError: a file is missing, a shard of the weights is missing, or a file has no meaning here.
+    """
+    required = {GRAPH_FILE, FILE_NAME, GOLDEN_FILE} | ({FRONTEND_FILE} if description.uses_frontend else set())
+    missing = sorted(required - set(names))
+    if missing:
+        raise MalformedError(f"model {what!r} lacks {missing[0]!r}; expected {sorted(required)}")
+    shards = [match for match in map(_WEIGHTS.fullmatch, names) if match]
+    numbers = sorted(int(match[1] or 0) for match in shards)
+    if numbers != list(range(len(numbers))):
+        raise MalformedError(f"model {what!r} lacks a shard of its weights; it has {sorted(m[0] for m in shards)}")
+    for name in sorted(set(names) - required - {match[0] for match in shards}):
+        if not _DOCUMENT.fullmatch(name):
+            raise MalformedError(f"model {what!r} holds {name[:120]!r}, which model.json does not explain")

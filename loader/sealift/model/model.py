@@ -1,0 +1,237 @@
+"""A loaded model: what applications call."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
+from sealift.model import frontend
+from sealift.model.description import (
+    FILE_NAME,
+    FRONTEND_FILE,
+    GRAPH_FILE,
+    METHOD_OF_ROLE,
+    ModelDescription,
+    TensorInput,
+    TensorOutput,
+)
+from sealift.model.inputs import Feeder
+from sealift.model.session import make_session
+
+_CARD_FILE = "CARD.md"
+
+
+class Model:
+    """A converted model, made from bytes that were verified; safe to share between threads.
+
+    `predict`, `predict_proba`, `decision_function` and `transform` take what the original model took:
+    a DataFrame (pandas, polars) or Arrow table, a list of dicts, a 2-D array, a list of strings. Each
+    is there where the original had it; the others raise UsageError.
+    """
+
+    def __init__(
+        self, description: ModelDescription, session: Any, feeder: Feeder | None, card: str, digest: str
+    ) -> None:
+        self._description = description
+        self._session = session
+        self._feeder = feeder
+        self._card = card
+        self._digest = digest
+        self._output_of = {
+            METHOD_OF_ROLE[output.role]: output for output in description.outputs if output.role in METHOD_OF_ROLE
+        }
+        self._classes = _class_array(description)
+
+    @classmethod
+    def from_files(
+        cls, files: Mapping[str, bytes | memoryview], *, digest: str = "", threads: int | None = None
+    ) -> "Model":
+        """Make a model from the bytes of its directory, which the caller has verified.
+
+        Args:
+            files: File names and their bytes: `model.onnx`, `model.json`, shards of weights, and
+                documents. The bytes of shards must stay alive and unchanged until this returns.
+            digest: The digest of the manifest that the bytes were checked against, "sha256:…".
+            threads: How many threads one call may use; None leaves it to ONNX Runtime.
+
+        Raises:
+            MalformedError: a file is missing or not as its schema demands.
+            UnsupportedVersionError: `model.json` is of a newer schema.
+            IncompatibleError: this ONNX Runtime cannot run the graph.
+        """
+        for name in (FILE_NAME, GRAPH_FILE):
+            if name not in files:
+                raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
+        description = ModelDescription.parse(bytes(files[FILE_NAME]))
+        counters = _counters(description, files)
+        session = make_session(description, files, threads)
+        feeder = None if description.interface == "tensors" else Feeder(description, counters)
+        card = bytes(files.get(_CARD_FILE, b"")).decode("utf-8", errors="replace")
+        return cls(description, session, feeder, card, digest)
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Labels or values in the original dtype, shape [rows] or [rows, outputs].
+
+        Raises:
+            InputError: the rows do not fit the model; the message names the column and the row.
+            UsageError: the original model had no `predict`.
+        """
+        return self._call("predict", rows)
+
+    def predict_proba(self, rows: Any) -> NDArray[Any]:
+        """Probabilities, shape [rows, classes], in the order of `classes`.
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original model had no `predict_proba`.
+        """
+        return self._call("predict_proba", rows)
+
+    def decision_function(self, rows: Any) -> NDArray[Any]:
+        """Scores before any probability, shape [rows] or [rows, classes].
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original model had no `decision_function`.
+        """
+        return self._call("decision_function", rows)
+
+    def transform(self, rows: Any) -> NDArray[Any]:
+        """Transformed rows, shape [rows, features], always dense.
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original model had no `transform`.
+        """
+        return self._call("transform", rows)
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Run the graph itself: named tensors in, named tensors out, nothing converted but NumPy's dtype kind.
+
+        Raises:
+            InputError: a tensor is missing, unknown, or of another dtype or shape than the graph takes.
+        """
+        tensors = {tensor.name: tensor for tensor in self._description.inputs}
+        unknown = sorted(set(feeds) - set(tensors))
+        missing = [name for name in tensors if name not in feeds]
+        if unknown or missing:
+            problem = f"tensor {missing[0]!r} is missing" if missing else f"tensor {unknown[0]!r} is unknown"
+            raise InputError(f"{problem}; the graph takes {sorted(tensors)}")
+        arrays = {name: _tensor(tensors[name], value) for name, value in feeds.items()}
+        names = [output.name for output in self._description.outputs]
+        return dict(zip(names, self._run(names, arrays), strict=True))
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._description.name
+
+    @property
+    def version(self) -> str:
+        """The model's version, SemVer."""
+        return self._description.version
+
+    @property
+    def digest(self) -> str:
+        """The digest of the manifest that the bytes were checked against, "" for an unpacked conversion."""
+        return self._digest
+
+    @property
+    def description(self) -> ModelDescription:
+        """Everything that `model.json` says."""
+        return self._description
+
+    @property
+    def inputs(self) -> tuple[TensorInput, ...]:
+        """The graph's inputs: name, dtype, shape, and the columns they are made of."""
+        return self._description.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorOutput, ...]:
+        """The graph's outputs: name, dtype, shape and role."""
+        return self._description.outputs
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """The labels in their original dtype, in the order of the probabilities; None without labels."""
+        return None if self._classes is None else self._classes.copy()
+
+    @property
+    def card(self) -> str:
+        """The model card, Markdown; "" where the bundle carried none."""
+        return self._card
+
+    def __repr__(self) -> str:
+        methods = ", ".join(self._output_of) or "run"
+        return f"<sealift.Model {self.name} {self.version} ({methods})>"
+
+    def _call(self, method: str, rows: Any) -> NDArray[Any]:
+        output = self._output_of.get(method)
+        if output is None or self._feeder is None:
+            has = ", ".join([*self._output_of, "run"])
+            raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
+        parts = [self._run([output.name], feeds)[0] for feeds in self._feeder.feeds(rows)]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return values if values.dtype == output.returns else values.astype(output.returns)
+
+    def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            result: list[NDArray[Any]] = self._session.run(names, feeds)
+        except Exception as error:
+            # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets
+            # values it cannot take, for example a category that the encoder never saw.
+            raise InputError(f"model {self.name!r} cannot take these values: {_one_line(error)}") from error
+        return result
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:300]
+
+
+def _counters(
+    description: ModelDescription, files: Mapping[str, bytes | memoryview]
+) -> tuple[frontend.TermCounter, ...]:
+    if not description.uses_frontend:
+        return ()
+    if FRONTEND_FILE not in files:
+        raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
+    counters = frontend.parse(bytes(files[FRONTEND_FILE]))
+    for tensor in description.inputs:
+        if tensor.frontend is None:
+            continue
+        if tensor.frontend >= len(counters):
+            raise MalformedError(f"input {tensor.name!r} wants counter {tensor.frontend} of {len(counters)}")
+        terms = len(counters[tensor.frontend].vocabulary)
+        if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
+            raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")
+    return counters
+
+
+def _class_array(description: ModelDescription) -> NDArray[Any] | None:
+    if description.classes is None:
+        return None
+    return np.array(description.classes.values, dtype=description.classes.dtype)
+
+
+def _tensor(tensor: TensorInput, value: Any) -> NDArray[Any]:
+    array = np.asarray(value)
+    wanted = "object" if tensor.dtype == "string" else tensor.dtype
+    if array.dtype != wanted:
+        if tensor.dtype == "string" and array.dtype.kind in "UT":
+            array = array.astype(object)
+        elif not np.can_cast(array.dtype, wanted, casting="same_kind"):
+            raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
+        else:
+            array = array.astype(wanted)
+    fits = len(array.shape) == len(tensor.shape) and all(
+        isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
+    return np.ascontiguousarray(array)
+
+
+__all__ = ["IncompatibleError", "Model"]
