@@ -41,7 +41,6 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
 
     Bugs still print a traceback (exit 1), because hiding one helps nobody.
     """
-
     try:
         result = command.main(args=argv, prog_name=name, standalone_mode=False)
     except click.exceptions.Exit as stop:
@@ -91,6 +90,7 @@ class LazyGroup(click.Group):
 
     Args:
         modules: subcommand name to the module that holds it as `command`.
+
     """
 
     def __init__(self, *args: Any, modules: dict[str, str], **kwargs: Any) -> None:
@@ -108,7 +108,9 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(self._modules[cmd_name]).command
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest name for a misspelt one."""
         if args and args[0] not in self._modules and not args[0].startswith("-"):
             near = get_close_matches(args[0], self._modules, n=1)

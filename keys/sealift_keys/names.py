@@ -37,6 +37,7 @@ class Version:
 
     Raises:
         UsageError: from `parse`, when the text is not SemVer.
+
     """
 
     text: str
@@ -85,6 +86,7 @@ class ModelVersion:
 
         Raises:
             UsageError: the name or the version breaks its rule.
+
         """
         if not is_model_name(name):
             raise UsageError(
@@ -100,6 +102,7 @@ class ModelVersion:
         Raises:
             UsageError: the path has another form; callers that read hostile metadata turn this into
                 their own refusal.
+
         """
         parts = path.split("/") if len(path) <= 2 * MAX_NAME_CHARS + 10 else []
         if len(parts) != 3 or parts[0] != "models":

@@ -1,0 +1,30 @@
+"""`sealift-keys status`: what of a channel is signed, and what is missing."""
+
+from pathlib import Path
+
+import click
+
+from sealift_keys import fingerprint
+from sealift_keys.channel import Channel
+from sealift_keys.cli.options import FILE, echo_state
+from sealift_keys.console import print_json
+from sealift_keys.status import status
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(directory: Path, as_json: bool) -> None:
+    """Show who has signed the channel DIR and who has not; exit status 0 also when some are missing."""
+    state = status(Channel.open(directory))
+    if as_json:
+        print_json(state.to_dict())
+        return
+    click.echo(
+        f"channel {state.channel!r}: {state.released} released, {state.staged} staged, {state.withdrawn} withdrawn"
+    )
+    if state.root_fingerprint:
+        click.echo(f"root fingerprint: {fingerprint.grouped(state.root_fingerprint)}")
+    echo_state(state)
+    if state.expiring:
+        click.echo(f"note: expires within 30 days: {', '.join(state.expiring)}", err=True)

@@ -1,0 +1,85 @@
+"""Who signs a new channel: the keys, thresholds and lifetimes of its roles, checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from securesystemslib.signer import Key, SSlibKey
+from tuf.api.metadata import Role, Root
+
+from sealift_keys import fingerprint
+from sealift_keys.channel import FIELD, ROLES
+from sealift_keys.errors import UsageError
+from sealift_keys.status import key_name
+
+# How long each role is good for. An instance behind an air gap sees a new timestamp only with a new
+# bundle, so these are months, not hours.
+DEFAULT_EXPIRES_DAYS: Mapping[str, int] = {"root": 1095, "targets": 365, "snapshot": 365, "timestamp": 180}
+MAX_EXPIRES_DAYS = 36_500
+# Root keeps each role's lifetime, so that every later release uses what was agreed.
+DAYS_FIELD = "x-sealift-expires-days"
+
+
+@dataclass(frozen=True)
+class RolePlan:
+    """Who signs one role, how many of them must, and for how many days a version is good."""
+
+    keys: Sequence[SSlibKey]
+    threshold: int = 1
+    expires_days: int = 365
+
+
+def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
+    """Make the first root of channel `name`, unsigned.
+
+    Raises:
+        UsageError: a threshold, a key, a key's name or an expiry breaks a rule.
+    """
+    keys: dict[str, Key] = {}
+    roles: dict[str, Role] = {}
+    for role in ROLES:
+        plan = plans[role]
+        _check_plan(role, plan)
+        for listed in plan.keys:
+            keys.setdefault(listed.keyid, listed)
+        roles[role] = Role([key.keyid for key in plan.keys], plan.threshold, {DAYS_FIELD: plan.expires_days})
+    names: dict[str, str] = {}
+    for keyid, key in keys.items():
+        other = names.setdefault(key_name(key), keyid)
+        if other != keyid:
+            raise UsageError(
+                f"two different keys are named {key_name(key)!r}; rename one: "
+                "put 'name: NEW' on the first line of its .pub file"
+            )
+    return Root(
+        version=1,
+        expires=now + timedelta(days=plans["root"].expires_days),
+        keys=keys,
+        roles=roles,
+        consistent_snapshot=False,
+        unrecognized_fields={FIELD: {"channel": name}},
+    )
+
+
+def _check_plan(role: str, plan: RolePlan) -> None:
+    if not plan.keys:
+        raise UsageError(f"role {role!r} has no key; give --{role}-key FILE.pub")
+    seen: dict[bytes, str] = {}
+    for key in plan.keys:
+        material = fingerprint.material(key)
+        if material in seen:
+            raise UsageError(
+                f"role {role!r}: {seen[material]!r} and {key_name(key)!r} are the same key; "
+                "give each key once, or a threshold could be met by one person"
+            )
+        seen[material] = key_name(key)
+    if not 1 <= plan.threshold <= len(plan.keys):
+        raise UsageError(
+            f"role {role!r}: threshold {plan.threshold} cannot be met with {len(plan.keys)} keys; "
+            f"expected 1 to {len(plan.keys)}, or give more keys with --{role}-key"
+        )
+    if not 1 <= plan.expires_days <= MAX_EXPIRES_DAYS:
+        raise UsageError(
+            f"role {role!r}: {plan.expires_days} days put the expiry in the past or beyond reason; "
+            f"expected 1 to {MAX_EXPIRES_DAYS}"
+        )
