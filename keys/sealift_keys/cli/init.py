@@ -40,7 +40,8 @@ from sealift_keys.status import status
 @key_option(required=False, text="Private key to sign with right away; alone, it is the one key of all four roles.")
 @passphrase_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(  # noqa: PLR0917 - click passes every option by name
+def command(
+    *,
     directory: Path,
     name: str,
     root_keys: tuple[Path, ...],

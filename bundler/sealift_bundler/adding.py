@@ -1,0 +1,68 @@
+"""Bring one model version from its recipe into a channel: convert, prove, write blobs, stage."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealift_bundler.recipe import Recipe
+from sealift_bundler.release import check_may_add, stage
+from sealift_keys.channel import Channel, ManifestRef
+from sealift_keys.names import ModelVersion
+
+if TYPE_CHECKING:
+    from sealift_bundler.modelpack import Descriptor
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add` did: `outcome` is 'added', 'replaced' or 'unchanged'; `rung` is the ladder's."""
+
+    model: ModelVersion
+    reference: ManifestRef
+    outcome: str
+    rung: str
+
+
+def add(recipe: Recipe, channel: Channel) -> Added:
+    """Convert the recipe's model with proof, write its blobs and stage it for the next release.
+
+    Raises:
+        ConversionError: no rung of the ladder can convert it.
+        ParityError: the converted model gives other answers.
+        SourceError: the model or its samples cannot be read.
+        ChannelError: the version is withdrawn, or released with other bytes.
+    """
+    # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
+    check_may_add(channel, recipe.model)
+    from sealift_bundler import convert
+    from sealift_bundler.modelpack import write_model
+
+    conversion = convert(
+        recipe.source,
+        recipe.samples,
+        name=recipe.model.name,
+        version=str(recipe.model.version),
+        atol=recipe.atol,
+        rtol=recipe.rtol,
+        options=dict(recipe.options),
+    )
+    files = {**conversion.files, **recipe.documents}
+    written = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
+    reference = ManifestRef(written.digest, written.size)
+    outcome = stage(channel, recipe.model, reference)
+    return Added(recipe.model, reference, outcome, str(conversion.rung))
+
+
+def descriptor_of(recipe: Recipe) -> "Descriptor":
+    """What the manifest says to people."""
+    from sealift_bundler.modelpack import Descriptor
+
+    return Descriptor(
+        title=recipe.title,
+        description=recipe.description,
+        authors=list(recipe.authors),
+        licenses=list(recipe.licenses),
+        created_at=recipe.creation_time(),
+        revision=recipe.revision,
+        vendor=recipe.vendor,
+        source_url=recipe.source_url,
+    )

@@ -1,0 +1,30 @@
+"""The command `sealift-bundler`; each subcommand's module is imported when it runs."""
+
+import click
+
+from sealift_keys.console import LazyGroup, entry
+
+MODULES = {
+    "convert": "sealift_bundler.cli.convert",
+    "add": "sealift_bundler.cli.add",
+    "release": "sealift_bundler.cli.release",
+    "pack": "sealift_bundler.cli.pack",
+    "withdraw": "sealift_bundler.cli.withdraw",
+}
+
+EPILOG = """\b
+In this order: convert (try a model), add (recipe to channel), release (sign), pack (one tar).
+
+\b
+Shell completion, for bash (zsh and fish alike):
+  eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"
+"""
+
+
+@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG)
+@click.version_option(package_name="sealift", prog_name="sealift-bundler")
+def command() -> None:
+    """Convert, prove, describe, sign and pack trained models."""
+
+
+main = entry(command, "sealift-bundler")

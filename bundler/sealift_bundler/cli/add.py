@@ -1,0 +1,40 @@
+"""`sealift-bundler add`: convert a model and stage it in a channel."""
+
+from pathlib import Path
+
+import click
+
+from sealift_bundler.adding import add
+from sealift_bundler.cli.options import channel_option, json_option
+from sealift_bundler.recipe import Recipe
+from sealift_keys.channel import Channel
+from sealift_keys.console import print_json
+
+
+@click.command()
+@click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
+@channel_option
+@json_option
+def command(recipe: Path, directory: Path, as_json: bool) -> None:
+    """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
+
+    A released version never changes: other bytes need a new version, the same bytes change nothing.
+    """
+    loaded = Recipe.load(recipe)
+    added = add(loaded, Channel.open(directory))
+    following = f"sealift-bundler release --channel {directory} --key FILE"
+    if as_json:
+        print_json(
+            {
+                "digest": added.reference.digest,
+                "model": added.model.name,
+                "next": following,
+                "outcome": added.outcome,
+                "rung": added.rung,
+                "size": added.reference.size,
+                "version": str(added.model.version),
+            }
+        )
+        return
+    click.echo(f"{added.outcome} {added.model} ({added.rung}) {added.reference.digest}")
+    click.echo(f"next: {following}")

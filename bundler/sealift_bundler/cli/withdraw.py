@@ -1,0 +1,37 @@
+"""`sealift-bundler withdraw`: take a released model version back."""
+
+from pathlib import Path
+
+import click
+
+from sealift_bundler.cli.options import channel_option, json_option, report
+from sealift_bundler.release import withdraw
+from sealift_keys.channel import Channel
+from sealift_keys.cli.options import key_option, passphrase_file_option
+from sealift_keys.names import ModelVersion
+from sealift_keys.signers import open_signers
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@channel_option
+@click.option("--reason", required=True, help="One line that admins read; it is signed.")
+@key_option(required=False, text="Private key to sign with; others sign later with: sealift-keys sign.")
+@passphrase_file_option
+@json_option
+def command(
+    *,
+    name: str,
+    version: str,
+    directory: Path,
+    reason: str,
+    keys: tuple[str, ...],
+    passphrase_files: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Make a release without VERSION of model NAME; instances stop loading it, and it never returns."""
+    model = ModelVersion.parse(name, version)
+    channel = Channel.open(directory)
+    made = withdraw(channel, model, reason, open_signers(keys, passphrase_files))
+    report(channel, made, as_json=as_json)
