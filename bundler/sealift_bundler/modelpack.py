@@ -18,6 +18,7 @@ from sealift import durable
 from sealift.bundle import layout
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
+from sealift_keys.channel import ManifestRef
 from sealift_keys.names import ModelVersion
 
 if sys.version_info >= (3, 14):
@@ -67,14 +68,6 @@ class Descriptor:
             "sourceURL": self.source_url,
         }
         return {name: value for name, value in fields.items() if value}
-
-
-@dataclass(frozen=True)
-class ManifestRef:
-    """Digest (`sha256:<hex>`) and length in bytes of a manifest: what a TUF target says."""
-
-    digest: str
-    size: int
 
 
 @dataclass(frozen=True)

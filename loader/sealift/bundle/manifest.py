@@ -55,6 +55,7 @@ class Manifest:
     digest: str
     raw: bytes
     config: Blob
+    raw_config: bytes
     files: tuple[ModelFile, ...]
     descriptor: Mapping[str, Any]
 
@@ -120,7 +121,7 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     for name in folded:
         if folded.count(name) > 1:
             raise UnsafeMemberError(f"{what}: two files have the name {name!r} on some file systems")
-    return Manifest(manifest.model, manifest.digest, manifest.raw, manifest.config, files, descriptor)
+    return Manifest(manifest.model, manifest.digest, manifest.raw, manifest.config, raw, files, descriptor)
 
 
 def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFile:

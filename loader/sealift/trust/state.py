@@ -7,6 +7,7 @@ A new state is written whole beside the old one; switching is one rename. python
 files at mode 0600 behind a symbolic link; here everyone may read, so that a loader need not be root.
 """
 
+import os
 import shutil
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class TrustState:
                 f"the trust state {str(directory / _CURRENT)!r} is missing although models were installed; "
                 "restore the store from a backup"
             )
-        self.current = directory / _CURRENT if present else None
+        # Resolved once: a reader stays with one state while an installer switches to the next.
+        self.current = directory / _target(directory / _CURRENT) if present else None
 
     def read_floor(self) -> Floor | None:
         """Return what was seen before, or None for an instance that never accepted anything.
@@ -90,7 +92,7 @@ class TrustState:
             # A loader may still be reading the state before this one.
             if old < number - 1:
                 durable.remove_tree(self._directory / str(old))
-        self.current = self._directory / _CURRENT
+        self.current = self._directory / str(number)
 
     def is_same(self, scratch: Path) -> bool:
         """Tell whether `scratch` holds the metadata that already counts."""
@@ -109,6 +111,18 @@ class TrustState:
             return (self.current / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise CorruptError(f"the trust state has no {name!r}; restore the store from a backup") from None
+
+
+def _target(link: Path) -> str:
+    try:
+        target = os.readlink(link)
+    except OSError as error:
+        raise CorruptError(f"{str(link)!r} is not the link that Sealift made ({error.strerror})") from None
+    if not target.isdigit():
+        raise CorruptError(
+            f"{str(link)!r} points to {target[:120]!r}; expected a number; restore the store from a backup"
+        )
+    return target
 
 
 def _numbers(directory: Path) -> list[int]:

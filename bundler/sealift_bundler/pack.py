@@ -1,0 +1,186 @@
+"""Write a channel's current release as one deterministic tar, then open it as an instance would.
+
+Nothing but the channel decides the bytes: members are sorted, the time is the signed release time,
+owner and mode are fixed, and blobs were compressed when they were added.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from sealift import durable
+from sealift.bundle import layout
+from sealift.bundle.archive import Archive
+from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
+from sealift.bundle.reader import payload_order
+from sealift.bundle.tarformat import END, Member
+from sealift.errors import DigestError, Error, UsageError
+from sealift.trust.client import BundleFetcher, TrustClient
+from sealift.trust.release import Release, release_of
+from sealift.verify import verify_head, verify_payload
+from sealift_bundler.errors import GateError
+from sealift_bundler.manifest_md import manifest_md
+from sealift_keys.channel import Channel
+from sealift_keys.names import ModelVersion
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A bundle that was written and verified.
+
+    Attributes:
+        size: bytes of the tar.
+        digest: `sha256:<hex>` of the tar, for people who compare copies.
+    """
+
+    path: Path
+    channel: str
+    release: int
+    models: tuple[Manifest, ...]
+    size: int
+    digest: str
+
+
+def pack(
+    directory: Path,
+    output: Path,
+    *,
+    include: Iterable[ModelVersion] = (),
+    progress: Callable[[int], object] = lambda _: None,
+) -> Packed:
+    """Pack the newest version of every model of the channel, and the versions in `include`.
+
+    Args:
+        directory: the channel.
+        output: the file to write (replaced if it exists), or a folder for `<channel>-<N>.tar`.
+        progress: called with the number of bytes written or verified since the last call.
+
+    Raises:
+        GateError: the channel is not completely signed, has expired, or a blob is not what was signed.
+        ChannelError: it is not a channel.
+        UsageError: `include` names a version that the release does not list.
+    """
+    channel = Channel.open(directory)
+    metadata = {path.name: path.read_bytes() for path in sorted(channel.tuf_dir.glob("*.json"))}
+    release = _require_fit(channel, metadata)
+    chosen = _choose(release, include)
+    manifests = [_read_manifest(channel.blobs_dir, model, release.models[model]) for model in chosen]
+    path = output / f"{release.channel}-{release.number}.tar" if output.is_dir() else output
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with scratch.open("xb") as out:
+            for chunk in _members(channel.blobs_dir, metadata, release, manifests):
+                out.write(chunk)
+                progress(len(chunk))
+            out.flush()
+            os.fsync(out.fileno())
+        digest, size = _verify(scratch, metadata, progress)
+        durable.move(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return Packed(path, release.channel, release.number, tuple(manifests), size, digest)
+
+
+def bundle_size(manifests: Iterable[Manifest]) -> int:
+    """Bytes of all file blobs of `manifests`, for progress."""
+    return sum(blob.size for blob in payload_order(tuple(manifests)))
+
+
+def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
+    """Run the instance's own client over the channel, so that nothing it would refuse is packed."""
+    with TemporaryDirectory() as scratch:
+        try:
+            client = TrustClient(
+                Path(scratch), metadata["1.root.json"], BundleFetcher(metadata), None, datetime.now(UTC)
+            )
+            trusted = client.refresh()
+            return release_of(trusted.root, trusted.targets)
+        except Error as error:
+            raise GateError(
+                f"channel {channel.name!r} is not ready to pack: {error}; `sealift-keys status` shows what is missing"
+            ) from error
+
+
+def _choose(release: Release, include: Iterable[ModelVersion]) -> list[ModelVersion]:
+    chosen = set(release.newest().values())
+    for model in include:
+        if model not in release.models:
+            raise UsageError(f"release {release.number} does not list {model}; it cannot be included")
+        chosen.add(model)
+    return sorted(chosen)
+
+
+def _read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
+    unbound = parse_manifest(_read_blob(blobs, blob, f"the manifest of {model}"), model, blob.digest)
+    return bind_config(unbound, _read_blob(blobs, unbound.config, f"the config of {model}"))
+
+
+def _read_blob(blobs: Path, blob: Blob, what: str) -> bytes:
+    return b"".join(_blob_chunks(blobs, blob, what))
+
+
+def _blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
+    try:
+        with (blobs / blob.digest.removeprefix("sha256:")).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != blob.size:
+                raise GateError(
+                    f"{what} in the channel has {size:,} bytes; expected {blob.size:,}; add the model again"
+                )
+            yield from _chunks(file)
+    except FileNotFoundError:
+        raise GateError(f"the channel lacks {what} ({blob.digest}); add the model again") from None
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _members(blobs: Path, metadata: dict[str, bytes], release: Release, manifests: list[Manifest]) -> Iterator[bytes]:
+    """Yield the bytes of the tar, in the order that `sealift.bundle.reader` documents."""
+    mtime = int(release.released.timestamp())
+    roots = sorted((name for name in metadata if name.endswith(".root.json")), key=lambda name: int(name.split(".")[0]))
+    head = {f"tuf/{name}": metadata[name] for name in [*roots, *(f"{role}.json" for role in layout.TUF_ROLES)]}
+    head[layout.MANIFEST_MD] = manifest_md(release, manifests).encode("utf-8")
+    digests = {name: layout.sha256(data) for name, data in head.items()}
+    index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), digests)
+    for name, data in [(layout.OCI_LAYOUT, layout.OCI_LAYOUT_BYTES), (layout.INDEX, index), *head.items()]:
+        yield from _member(Member(name, len(data), mtime), [data])
+    small = [Blob(m.digest, len(m.raw)) for m in manifests], list({m.config for m in manifests})
+    for group in small:
+        for blob in sorted(group, key=lambda blob: blob.digest):
+            yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
+    for blob in payload_order(manifests):
+        yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
+    yield END
+
+
+def _member(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
+    yield member.header()
+    yield from content
+    yield bytes(member.padding)
+
+
+def _verify(path: Path, metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
+    """Verify what was written with the loader's code, as an instance that pinned the first root."""
+    import hashlib
+
+    hasher = hashlib.sha256()
+    with TemporaryDirectory() as scratch, path.open("rb") as file:
+        archive = Archive(file, progress)
+        try:
+            verified = verify_head(archive, metadata["1.root.json"], Path(scratch), None, now=datetime.now(UTC))
+            verify_payload(archive, verified)
+        except DigestError as error:
+            raise GateError(f"a blob of the channel is not what was signed: {error}; add the model again") from error
+        file.seek(0)
+        for chunk in _chunks(file):
+            hasher.update(chunk)
+        return "sha256:" + hasher.hexdigest(), file.tell()

@@ -1,0 +1,124 @@
+"""Read a model's files out of the store and check each against the manifest, in one pass.
+
+The bytes that were hashed are the bytes that are returned: no path is opened twice. Opening goes
+from directory descriptor to directory descriptor without following a link, so that a model
+directory swapped for a link leads nowhere.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sealift.bundle.manifest import Manifest, ModelFile, bind_config, parse_manifest
+from sealift.bundle.manifest import Blob
+from sealift.errors import CorruptError, Error
+from sealift.store.layout import StoreLayout
+from sealift_keys.names import ModelVersion
+
+_CHUNK_BYTES = 1024 * 1024
+_REPAIR = "install its bundle again to repair it"
+
+
+def read_manifest(layout: StoreLayout, model: ModelVersion, signed: Blob) -> Manifest:
+    """Read the manifest and config of `model`, whose manifest has the `signed` digest and length.
+
+    Raises:
+        CorruptError: a file is missing or is not what was signed.
+    """
+    raw = _read_document(layout, signed, f"the manifest of {model}")
+    try:
+        unbound = parse_manifest(raw, model, signed.digest)
+        return bind_config(unbound, _read_document(layout, unbound.config, f"the config of {model}"))
+    except CorruptError:
+        raise
+    except Error as error:
+        raise CorruptError(f"the store's manifest of {model} is not usable: {error}") from None
+
+
+def read_files(layout: StoreLayout, manifest: Manifest, names: Collection[str] | None = None) -> dict[str, bytes]:
+    """Return the verified content of the model's files (all of them, or those in `names`).
+
+    Raises:
+        CorruptError: a file is missing, is not a plain file, or is not what was signed.
+    """
+    contents = {}
+    with _directory(layout.model(manifest.model), manifest) as descriptor:
+        for file in manifest.files:
+            if names is None or file.name in names:
+                data = b"".join(_chunks(descriptor, file, manifest))
+                _require_digest(hashlib.sha256(data).hexdigest(), file, manifest)
+                contents[file.name] = data
+    return contents
+
+
+def check_files(layout: StoreLayout, manifest: Manifest) -> None:
+    """Check every file of the model, and that there is no other, without keeping any in memory.
+
+    Raises:
+        CorruptError: as `read_files`.
+    """
+    with _directory(layout.model(manifest.model), manifest) as descriptor:
+        for file in manifest.files:
+            hasher = hashlib.sha256()
+            for chunk in _chunks(descriptor, file, manifest):
+                hasher.update(chunk)
+            _require_digest(hasher.hexdigest(), file, manifest)
+        strangers = set(os.listdir(descriptor)) - {file.name for file in manifest.files}
+        if strangers:
+            raise CorruptError(
+                f"the directory of {manifest.model} holds a file that was not signed: {min(strangers)!r}"
+            )
+
+
+@contextmanager
+def _directory(path: Path, manifest: Manifest) -> Iterator[int]:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        parent = os.open(path.parent, flags)
+        try:
+            descriptor = os.open(path.name, flags, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError as error:
+        raise CorruptError(f"the directory of {manifest.model} cannot be opened: {error.strerror}; {_REPAIR}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _chunks(directory: int, file: ModelFile, manifest: Manifest) -> Iterator[bytes]:
+    what = f"{file.name!r} of {manifest.model}"
+    try:
+        descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except OSError as error:
+        raise CorruptError(f"{what} cannot be opened: {error.strerror}; {_REPAIR}") from None
+    with os.fdopen(descriptor, "rb", buffering=0) as opened:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != file.plain.size:
+            raise CorruptError(f"{what} has {status.st_size:,} bytes; {file.plain.size:,} were signed; {_REPAIR}")
+        left = file.plain.size
+        while left and (chunk := opened.read(min(left, _CHUNK_BYTES))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _require_digest(found: str, file: ModelFile, manifest: Manifest) -> None:
+    if "sha256:" + found != file.plain.digest:
+        raise CorruptError(
+            f"{file.name!r} of {manifest.model} was changed in the store: expected {file.plain.digest}, "
+            f"got sha256:{found}; {_REPAIR}"
+        )
+
+
+def _read_document(layout: StoreLayout, blob: Blob, what: str) -> bytes:
+    try:
+        data = layout.manifest(blob.digest).read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{what} is missing from the store ({error.strerror}); {_REPAIR}") from None
+    if len(data) != blob.size or "sha256:" + hashlib.sha256(data).hexdigest() != blob.digest:
+        raise CorruptError(f"{what} was changed in the store; {_REPAIR}")
+    return data

@@ -1,0 +1,45 @@
+"""What was done to the store: one JSON line per change, appended, never rewritten."""
+
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sealift import durable
+
+Entry = dict[str, Any]
+
+
+def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
+    """Append who did what and when, durably, and return the entry."""
+    entry = {"time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "action": action, "user": _user(), **details}
+    durable.append_line(path, json.dumps(entry, sort_keys=True, ensure_ascii=False))
+    return entry
+
+
+def read(path: Path) -> list[Entry]:
+    """Return all entries, oldest first; a line cut short by a power failure is left out."""
+    try:
+        lines = path.read_text("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
+
+
+def _user() -> str:
+    # The person behind sudo is who an auditor asks for.
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return f"{name} (uid {os.getuid()})"

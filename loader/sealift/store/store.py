@@ -1,0 +1,174 @@
+"""A store as readers see it: what is installed, what is active, and verified models.
+
+Reading never locks and never writes: an install switches generations under running readers.
+"""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealift.bundle.manifest import Manifest
+from sealift.errors import NotInstalledError, WithdrawnError
+from sealift.store import files, generations
+from sealift.store.generations import Generation
+from sealift.store.layout import StoreLayout, default_store, default_trust
+from sealift.store.version_range import VersionRange
+from sealift.trust import pin
+from sealift.trust.chain import verify_targets
+from sealift.trust.release import Release, release_of
+from sealift.trust.state import TrustState
+from sealift_keys.names import ModelVersion, is_model_name
+
+if TYPE_CHECKING:
+    from sealift.model import Model
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A model version in the store, with the manifest that its files are checked against."""
+
+    model: ModelVersion
+    manifest: Manifest
+    path: Path
+
+
+class Store:
+    """Models that were verified when they were installed, and are verified again when they are loaded.
+
+    Args:
+        path: the store's directory; None means `SEALIFT_STORE`, or `/var/opt/gitlab/sealift`.
+        trust: the directory of the pinned root; None means `SEALIFT_TRUST`, or `/etc/gitlab/sealift`.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, trust: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.layout = StoreLayout(Path(path) if path is not None else default_store())
+        self.trust_directory = Path(trust) if trust is not None else default_trust()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.layout.root)!r}, trust={str(self.trust_directory)!r})"
+
+    def trust_state(self) -> TrustState:
+        """Open the client state.
+
+        Raises:
+            CorruptError: models were installed, and the state is gone.
+        """
+        used = self.layout.current.is_symlink() or bool(generations.numbers(self.layout))
+        return TrustState(self.layout.trust, must_exist=used)
+
+    def release(self) -> Release:
+        """Verify the store's targets against the pinned root and return what they list.
+
+        Raises:
+            NoTrustError: no root is pinned.
+            NotInstalledError: nothing was installed yet.
+            CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: the chain does not hold.
+        """
+        pinned = pin.read(self.trust_directory)
+        state = self.trust_state()
+        if state.current is None:
+            raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
+        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
+        return release_of(root, targets)
+
+    def active(self) -> Generation:
+        """Return the active generation.
+
+        Raises:
+            NotInstalledError: nothing is active yet.
+            CorruptError: the link or the generation is damaged.
+        """
+        number = generations.active_number(self.layout)
+        if number is None:
+            raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
+        return generations.read(self.layout, number)
+
+    def find(self, name: str, version: str | None = None, *, release: Release | None = None) -> Installed:
+        """Find a model that may be loaded, and its manifest; its files are not read yet.
+
+        Args:
+            name: the model's name.
+            version: a range such as `>=1.2,<2` or `1.4.0`; None means the active version. The active version
+                is taken if it fits, otherwise the newest installed one that does.
+            release: what `release()` returned, to save verifying it again.
+
+        Raises:
+            NotInstalledError: no such model or version is here.
+            WithdrawnError: the channel took the version back.
+        """
+        release = release or self.release()
+        model = self._choose(name, version, release)
+        signed = release.models.get(model)
+        if signed is None:
+            raise self._withdrawn(model, release)
+        manifest = files.read_manifest(self.layout, model, signed)
+        return Installed(model, manifest, self.layout.model(model))
+
+    def read(self, installed: Installed, names: Collection[str] | None = None) -> dict[str, bytes]:
+        """Return the verified bytes of a model's files.
+
+        Raises:
+            CorruptError: a file was changed since it was installed.
+        """
+        return files.read_files(self.layout, installed.manifest, names)
+
+    def load(self, name: str, version: str | None = None, *, threads: int | None = None) -> "Model":
+        """Load a model: the bytes that are checked against signed targets are the bytes that run.
+
+        Args:
+            name: the model's name.
+            version: as for `find`.
+            threads: number of threads of one prediction; None leaves it to ONNX Runtime.
+
+        Raises:
+            sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
+                40 not runnable here.
+        """
+        from sealift.model import Model
+
+        installed = self.find(name, version)
+        return Model.from_files(self.read(installed), digest=installed.manifest.digest, threads=threads)
+
+    def installed_versions(self, name: str) -> list[ModelVersion]:
+        """Return the versions of a model whose directories exist, oldest first; active or not."""
+        directory = self.layout.models / name
+        if not directory.is_dir():
+            return []
+        return sorted(ModelVersion.parse(name, entry.name) for entry in directory.iterdir())
+
+    def _choose(self, name: str, version: str | None, release: Release) -> ModelVersion:
+        if not is_model_name(name):
+            raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*")
+        generation = self.active()
+        active = generation.models.get(name)
+        wanted = VersionRange.parse(version) if version is not None else None
+        if active is not None and (wanted is None or wanted.contains(active.version)):
+            return active
+        if wanted is not None:
+            fitting = [model for model in self.installed_versions(name) if wanted.contains(model.version)]
+            allowed = [model for model in fitting if model in release.models]
+            if allowed:
+                return allowed[-1]
+            if fitting:
+                return fitting[-1]
+        return self._missing(name, version, generation, release)
+
+    def _missing(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
+        installed = [str(model.version) for model in self.installed_versions(name)]
+        if version is not None and installed:
+            raise NotInstalledError(f"{name!r} has no version {version!r} here; installed: {', '.join(installed)}")
+        for withdrawal in reversed(release.withdrawn):
+            if withdrawal.model.name == name:
+                raise self._withdrawn(withdrawal.model, release)
+        known = ", ".join(sorted(generation.models)) or "none"
+        raise NotInstalledError(f"no model {name!r} is active in {str(self.layout.root)!r}; active: {known}")
+
+    @staticmethod
+    def _withdrawn(model: ModelVersion, release: Release) -> WithdrawnError:
+        withdrawal = release.withdrawal_of(model)
+        reason = f"{withdrawal.at}: {withdrawal.reason!r}" if withdrawal else "no reason given"
+        return WithdrawnError(f"{model} was withdrawn by channel {release.channel!r} ({reason}); use another version")
