@@ -24,7 +24,8 @@ def print_json(document: object) -> None:
 
 def local_error(error: OSError, what: str = "") -> LocalError:
     """Say in one line which path the operating system refused, and why."""
-    path = f" {os.fsdecode(error.filename)!r}" if error.filename is not None else ""
+    # An error on a descriptor has its number in place of a path.
+    path = f" {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes | os.PathLike) else ""
     reason = error.strerror or str(error)
     hint = {
         errno.ENOENT: "check the path",
@@ -50,14 +51,12 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
         return error.exit_code
     except click.Abort:
         return _say(name, "interrupted; nothing half-done is left active", 130)
-    except Error as error:
-        return _say(name, f"{error} [{error.code}]", error.exit_code)
     except BrokenPipeError:
         # The reader of our output left (`| head`); that is not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        refused = local_error(error)
+    except (Error, OSError) as error:
+        refused = error if isinstance(error, Error) else local_error(error)
         return _say(name, f"{refused} [{refused.code}]", refused.exit_code)
     return result if isinstance(result, int) else 0
 

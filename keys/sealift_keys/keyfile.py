@@ -189,11 +189,14 @@ def _read(path: Path) -> tuple[bytes, int]:
     try:
         # O_NONBLOCK: opening a named pipe by mistake must not hang.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(file.fileno())
+        try:
+            facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode):
-                raise KeyFileError(f"{str(path)!r} is not a regular file; give a key file")
-            data = file.read(MAX_SIZE_BYTES + 1)
+                raise KeyFileError(f"{str(path)!r} is a folder or no regular file; give a key file")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_SIZE_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise local_error(error, "cannot read key file") from error
     if len(data) > MAX_SIZE_BYTES:

@@ -22,11 +22,15 @@ DAYS_FIELD = "x-sealift-expires-days"
 
 @dataclass(frozen=True)
 class RolePlan:
-    """Who signs one role, how many of them must, and for how many days a version is good."""
+    """Who signs one role, how many of them must, and for how many days a version is good (None: the default)."""
 
     keys: Sequence[SSlibKey]
     threshold: int = 1
-    expires_days: int = 365
+    expires_days: int | None = None
+
+    def days(self, role: str) -> int:
+        """How many days a version of `role` is good."""
+        return DEFAULT_EXPIRES_DAYS[role] if self.expires_days is None else self.expires_days
 
 
 def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
@@ -42,7 +46,7 @@ def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
         _check_plan(role, plan)
         for listed in plan.keys:
             keys.setdefault(listed.keyid, listed)
-        roles[role] = Role([key.keyid for key in plan.keys], plan.threshold, {DAYS_FIELD: plan.expires_days})
+        roles[role] = Role([key.keyid for key in plan.keys], plan.threshold, {DAYS_FIELD: plan.days(role)})
     names: dict[str, str] = {}
     for keyid, key in keys.items():
         other = names.setdefault(key_name(key), keyid)
@@ -53,7 +57,7 @@ def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
             )
     return Root(
         version=1,
-        expires=now + timedelta(days=plans["root"].expires_days),
+        expires=now + timedelta(days=plans["root"].days("root")),
         keys=keys,
         roles=roles,
         consistent_snapshot=False,
@@ -78,7 +82,7 @@ def _check_plan(role: str, plan: RolePlan) -> None:
             f"role {role!r}: threshold {plan.threshold} cannot be met with {len(plan.keys)} keys; "
             f"expected 1 to {len(plan.keys)}, or give more keys with --{role}-key"
         )
-    if not 1 <= plan.expires_days <= MAX_EXPIRES_DAYS:
+    if not 1 <= plan.days(role) <= MAX_EXPIRES_DAYS:
         raise UsageError(
             f"role {role!r}: {plan.expires_days} days put the expiry in the past or beyond reason; "
             f"expected 1 to {MAX_EXPIRES_DAYS}"

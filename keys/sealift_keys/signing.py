@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from securesystemslib.exceptions import VerificationError
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Key, Signature, Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root
@@ -78,6 +78,6 @@ def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
 def _verifies(key: Key, signature: Signature, payload: bytes) -> bool:
     try:
         key.verify_signature(signature, payload)
-    except VerificationError:
+    except UnverifiedSignatureError:
         return False
     return True

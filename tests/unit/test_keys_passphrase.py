@@ -1,0 +1,77 @@
+"""Passphrases: where they come from, in which order, and never an empty one."""
+
+from pathlib import Path
+
+import pytest
+
+from sealift_keys.errors import KeyFileError, LocalError, UsageError
+from sealift_keys.passphrase import PassphraseSource, variable_of
+
+KEY = Path("keys/approver-2.pem")
+
+
+def source(**values):
+    return PassphraseSource(**{"environment": {}, "prompt": None, **values})
+
+
+def test_the_variable_of_a_key_comes_from_its_file_name():
+    assert variable_of(KEY) == "SEALIFT_PASSPHRASE_APPROVER_2"
+
+
+def test_order_is_file_own_variable_common_variable_terminal(tmp_path):
+    file = tmp_path / "p"
+    file.write_text("from file\n")
+    environment = {"SEALIFT_PASSPHRASE_APPROVER_2": "own", "SEALIFT_PASSPHRASE": "common"}
+    everything = {"environment": environment, "prompt": lambda _: "typed"}
+    assert source(files=(file,), **everything).existing(KEY) == b"from file"
+    assert source(**everything).existing(KEY) == b"own"
+    assert source(**everything).existing(Path("other")) == b"common"
+    assert source(prompt=lambda _: "typed").existing(KEY) == b"typed"
+
+
+def test_several_files_serve_the_keys_in_order(tmp_path):
+    for name in "ab":
+        (tmp_path / name).write_text(f"secret of {name}")
+    given = source(files=(tmp_path / "a", tmp_path / "b"), keys=("k1", "k2"))
+    assert (given.existing(Path("k2")), given.existing(Path("k1"))) == (b"secret of b", b"secret of a")
+    with pytest.raises(UsageError, match="2 passphrase files for 3 keys"):
+        source(files=(tmp_path / "a", tmp_path / "b"), keys=("1", "2", "3"))
+
+
+def test_a_new_passphrase_is_typed_twice():
+    answers = iter(["one", "one", "one", "two"])
+    asking = source(prompt=lambda _: next(answers))
+    assert asking.new(KEY) == b"one"
+    with pytest.raises(KeyFileError, match="differ"):
+        asking.new(KEY)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\r\n"])
+def test_empty_passphrase_file(tmp_path, text):
+    (tmp_path / "p").write_bytes(text.encode())
+    with pytest.raises(KeyFileError, match="is empty"):
+        source(files=(tmp_path / "p",)).existing(KEY)
+
+
+def test_empty_variable_and_empty_answer():
+    with pytest.raises(KeyFileError, match="variable SEALIFT_PASSPHRASE is empty"):
+        source(environment={"SEALIFT_PASSPHRASE": ""}).new(KEY)
+    with pytest.raises(KeyFileError, match="typed is empty"):
+        source(prompt=lambda _: "").new(KEY)
+
+
+def test_no_terminal_and_nothing_given_names_every_way():
+    with pytest.raises(
+        KeyFileError, match=r"--passphrase-file FILE or set SEALIFT_PASSPHRASE_APPROVER_2 or SEALIFT_PA"
+    ):
+        source().existing(KEY)
+
+
+def test_unusable_passphrase_files(tmp_path):
+    with pytest.raises(LocalError, match="absent"):
+        source(files=(tmp_path / "absent",)).existing(KEY)
+    with pytest.raises(LocalError, match="directory"):
+        source(files=(tmp_path,)).existing(KEY)
+    (tmp_path / "two").write_text("one\ntwo\n")
+    with pytest.raises(KeyFileError, match="one line"):
+        source(files=(tmp_path / "two",)).existing(KEY)
