@@ -4,6 +4,7 @@ Nothing but the channel decides the bytes: members are sorted, the time is the s
 owner and mode are fixed, and blobs were compressed when they were added.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -47,19 +48,23 @@ class Packed:
     digest: str
 
 
-def pack(
-    directory: Path,
-    output: Path,
-    *,
-    include: Iterable[ModelVersion] = (),
-    progress: Callable[[int], object] = lambda _: None,
-) -> Packed:
-    """Pack the newest version of every model of the channel, and the versions in `include`.
+@dataclass(frozen=True)
+class Prepared:
+    """A channel that was found fit to pack, and what its bundle will hold."""
 
-    Args:
-        directory: the channel.
-        output: the file to write (replaced if it exists), or a folder for `<channel>-<N>.tar`.
-        progress: called with the number of bytes written or verified since the last call.
+    blobs: Path
+    metadata: dict[str, bytes]
+    release: Release
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def payload_size(self) -> int:
+        """Bytes of all file blobs."""
+        return sum(blob.size for blob in payload_order(self.manifests))
+
+
+def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
+    """Check that a channel may be packed, and choose the newest version of every model plus `include`.
 
     Raises:
         GateError: the channel is not completely signed, has expired, or a blob is not what was signed.
@@ -70,26 +75,35 @@ def pack(
     metadata = {path.name: path.read_bytes() for path in sorted(channel.tuf_dir.glob("*.json"))}
     release = _require_fit(channel, metadata)
     chosen = _choose(release, include)
-    manifests = [_read_manifest(channel.blobs_dir, model, release.models[model]) for model in chosen]
+    manifests = tuple(_read_manifest(channel.blobs_dir, model, release.models[model]) for model in chosen)
+    return Prepared(channel.blobs_dir, metadata, release, manifests)
+
+
+def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] = lambda _: None) -> Packed:
+    """Write the bundle, then verify what was written with the loader's own code.
+
+    Args:
+        output: the file to write (replaced if it exists), or a folder for `<channel>-<N>.tar`.
+        progress: called with the number of bytes written or verified since the last call.
+
+    Raises:
+        GateError: a blob of the channel is not what was signed; nothing is left behind.
+    """
+    release = prepared.release
     path = output / f"{release.channel}-{release.number}.tar" if output.is_dir() else output
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with scratch.open("xb") as out:
-            for chunk in _members(channel.blobs_dir, metadata, release, manifests):
+            for chunk in _members(prepared):
                 out.write(chunk)
                 progress(len(chunk))
             out.flush()
             os.fsync(out.fileno())
-        digest, size = _verify(scratch, metadata, progress)
+        digest, size = _verify(scratch, prepared.metadata, progress)
         durable.move(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
-    return Packed(path, release.channel, release.number, tuple(manifests), size, digest)
-
-
-def bundle_size(manifests: Iterable[Manifest]) -> int:
-    """Bytes of all file blobs of `manifests`, for progress."""
-    return sum(blob.size for blob in payload_order(tuple(manifests)))
+    return Packed(path, release.channel, release.number, prepared.manifests, size, digest)
 
 
 def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
@@ -143,8 +157,9 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _members(blobs: Path, metadata: dict[str, bytes], release: Release, manifests: list[Manifest]) -> Iterator[bytes]:
+def _members(prepared: Prepared) -> Iterator[bytes]:
     """Yield the bytes of the tar, in the order that `sealift.bundle.reader` documents."""
+    blobs, metadata, release, manifests = prepared.blobs, prepared.metadata, prepared.release, prepared.manifests
     mtime = int(release.released.timestamp())
     roots = sorted((name for name in metadata if name.endswith(".root.json")), key=lambda name: int(name.split(".")[0]))
     head = {f"tuf/{name}": metadata[name] for name in [*roots, *(f"{role}.json" for role in layout.TUF_ROLES)]}
@@ -170,8 +185,6 @@ def _member(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
 
 def _verify(path: Path, metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
     """Verify what was written with the loader's code, as an instance that pinned the first root."""
-    import hashlib
-
     hasher = hashlib.sha256()
     with TemporaryDirectory() as scratch, path.open("rb") as file:
         archive = Archive(file, progress)

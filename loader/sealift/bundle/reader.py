@@ -161,7 +161,8 @@ def _parse_index(data: bytes) -> Mapping[str, Any]:
     version = annotations.get(layout.BUNDLE_FORMAT)
     if version != layout.FORMAT:
         raise UnsupportedVersionError(
-            f"the bundle has format version {str(version)[:20]!r}; this Sealift reads {layout.FORMAT!r}; upgrade Sealift first"
+            f"the bundle has format version {str(version)[:20]!r}; this Sealift reads {layout.FORMAT!r}; "
+            "upgrade Sealift first"
         )
     checked: dict[str, Any] = index
     return checked

@@ -192,8 +192,8 @@ class _Run:
         free = free_space(self._layout.root)
         if need > free:
             raise NoSpaceError(
-                f"release {verified.release.number} needs {need:,} bytes on the file system of {str(self._layout.root)!r}; "
-                f"{free:,} are free; make room and run the same command again"
+                f"release {verified.release.number} needs {need:,} bytes on the file system of "
+                f"{str(self._layout.root)!r}; {free:,} are free; make room and run the same command again"
             )
 
     def _try_out(self, plan: Plan, staging: Staging) -> dict[str, int]:
@@ -230,19 +230,19 @@ class _Run:
             self._place(staging.path(manifest.model), layout.model(manifest.model))
         for manifest in verified.contents.manifests:
             self._keep_documents(manifest)
-        generation = Generation(
-            number=max(generations.numbers(layout), default=0) + 1,
-            release=plan.release,
-            created=self._now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            models=plan.active,
-        )
-        same = active is not None and dict(active.models) == dict(plan.active) and active.release == plan.release
-        if not same:
-            generations.write(layout, self._staging / "generation", generation)
+        generation = self._generation(plan, active)
         if not state.is_same(trust):
             state.commit(trust, _raise(floor, verified.floor()))
-        if same and active is not None:
-            return active
+            if generation == active:
+                history.append(
+                    layout.history,
+                    "refresh",
+                    self._now,
+                    release=plan.release,
+                    **self._provenance(verified),
+                )
+        if generation == active:
+            return generation
         generations.activate(layout, generation.number)
         self._observer.step(9, "writing the history")
         history.append(
@@ -256,10 +256,34 @@ class _Run:
             digests={manifest.model.reference: manifest.digest for manifest in verified.contents.manifests},
             new=[manifest.model.reference for manifest in plan.new],
             withdrawn=[model.reference for model, _ in plan.withdrawn],
-            signers={role: list(names) for role, names in verified.signers.items()},
-            **({"accepted_expired": self._accept_expired} if self._accept_expired is not None else {}),
+            **self._provenance(verified),
         )
         return generation
+
+    def _generation(self, plan: Plan, active: Generation | None) -> Generation:
+        """Return the generation that the plan asks for, writing it unless it is there already."""
+        numbers = generations.numbers(self._layout)
+        for number in [active.number if active else 0, max(numbers, default=0)]:
+            # Active already, or written by an install that was cut off before the switch.
+            if number not in numbers:
+                continue
+            found = generations.read(self._layout, number)
+            if dict(found.models) == dict(plan.active) and found.release == plan.release:
+                return found
+        generation = Generation(
+            number=max(numbers, default=0) + 1,
+            release=plan.release,
+            created=self._now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            models=plan.active,
+        )
+        generations.write(self._layout, self._staging / "generation", generation)
+        return generation
+
+    def _provenance(self, verified: Verified) -> dict[str, Any]:
+        """Who says so: for the history."""
+        signers = {role: list(names) for role, names in verified.signers.items()}
+        override = {"accepted_expired": self._accept_expired} if self._accept_expired is not None else {}
+        return {"signers": signers, **override}
 
     def _place(self, staged: Path, destination: Path) -> None:
         durable.make_directory(destination.parent)

@@ -12,8 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sealift.bundle.manifest import Manifest, ModelFile, bind_config, parse_manifest
-from sealift.bundle.manifest import Blob
+from sealift.bundle.manifest import Blob, Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
 from sealift.store.layout import StoreLayout
 from sealift_keys.names import ModelVersion

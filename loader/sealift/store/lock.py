@@ -24,7 +24,8 @@ def locked(path: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise LockedError(
-                f"process {holder} is changing the store {str(path.parent)!r}; wait until it has finished, then run this again"
+                f"process {holder} is changing the store {str(path.parent)!r}; "
+                "wait until it has finished, then run this again"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

@@ -161,9 +161,7 @@ class TrustClient:
         result = Trusted(trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
         if self._floor is not None and self._floor_root is not None:
             if result.root.version < self._floor.root:
-                raise RollbackError(
-                    f"root is version {result.root.version}; version {self._floor.root} was accepted before"
-                )
+                raise RollbackError(f"root is version {result.root.version}; version {self._floor.root} was accepted")
             floors.check(self._floor, result.versions(), self._floor_root, result.root)
         return result
 
@@ -178,9 +176,10 @@ class TrustClient:
             return None
         for role in floors.ROLES:
             version = _version_of(self._directory / f"{role}.json", role)
-            if version != getattr(self._floor, role):
+            recorded = getattr(self._floor, role)
+            if version != recorded:
                 raise CorruptError(
-                    f"the trust state holds {role} version {version}; version {getattr(self._floor, role)} was recorded: "
+                    f"the trust state holds {role} version {version}; version {recorded} was recorded: "
                     "it was changed outside Sealift, restore the store from a backup"
                 )
         root_path = self._directory / ROOT_HISTORY / f"{self._floor.root}.root.json"
@@ -200,7 +199,8 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
     data = metadata.get(f"{pinned.signed.version}.root.json")
     if data is None:
         raise RollbackError(
-            f"the bundle's roots end before version {pinned.signed.version}, which is pinned here: it is older, fetch a newer one"
+            f"the bundle's roots end before version {pinned.signed.version}, which is pinned here: "
+            "it is older, fetch a newer one"
         )
     try:
         found = Metadata[Root].from_bytes(data)
@@ -224,7 +224,7 @@ def _version_of(path: Path, role: str) -> int:
         metadata: Metadata[Any] = Metadata.from_file(str(path))
         if metadata.signed.type != role:
             raise ValueError(f"it is of type {metadata.signed.type}")
-        return metadata.signed.version
+        return int(metadata.signed.version)
     except (DeserializationError, OSError, ValueError, RecursionError) as error:
         raise CorruptError(
             f"the trust state's {role} metadata is missing or damaged ({error}); restore the store from a backup"

@@ -40,9 +40,8 @@ def parse_root(data: bytes) -> Root:
     if not isinstance(metadata.signed, Root):
         raise MalformedError(f"expected root metadata, got {metadata.signed.type!r}; give the channel's 1.root.json")
     if not metadata.signed.get_verification_result(Root.type, metadata.signed_bytes, metadata.signatures):
-        raise RootError(
-            f"this root is not fit to be pinned: {signature_refusal('root', metadata.signed, metadata, metadata.signed_bytes)}"
-        )
+        why = signature_refusal("root", metadata.signed, metadata, metadata.signed_bytes)
+        raise RootError(f"this root is not fit to be pinned: {why}")
     channel_of(metadata.signed)
     return metadata.signed
 

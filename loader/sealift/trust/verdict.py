@@ -4,6 +4,7 @@ python-tuf decides; nothing here can turn a refusal into an acceptance. It only 
 bytes again, in the same order, to find the first link that does not hold. Pure.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,7 +118,8 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
     if not valid:
         return SignatureError(f"{role} is not signed; {expected}")
     return ThresholdError(
-        f"{role} has {len(valid)} of {delegation.threshold} signatures ({', '.join(valid)}); missing: {', '.join(missing)}"
+        f"{role} has {len(valid)} of {delegation.threshold} signatures ({', '.join(valid)}); "
+        f"missing: {', '.join(missing)}"
     )
 
 
@@ -140,14 +142,12 @@ def _unsigned(attempt: Attempt) -> Error:
 def _expired(attempt: Attempt) -> Error:
     candidates: list[Any] = [("root", attempt.root)]
     if attempt.data is not None:
-        try:
+        with suppress(DeserializationError):
             candidates.append((attempt.role, Metadata.from_bytes(attempt.data).signed))
-        except DeserializationError:
-            pass
     for role, signed in candidates:
         if signed.is_expired(attempt.time):
             return ExpiredError(
-                f"{role} expired on {signed.expires:%Y-%m-%d %H:%M} UTC; the time here is {attempt.time:%Y-%m-%d %H:%M} UTC: "
+                f"{role} expired on {signed.expires:%Y-%m-%d %H:%M} UTC; it is {attempt.time:%Y-%m-%d %H:%M} UTC here: "
                 "fetch a newer bundle, or correct the clock"
             )
     return ExpiredError(f"{attempt.role} has expired; fetch a newer bundle, or correct the clock")
@@ -158,10 +158,8 @@ def _version(error: Exception, attempt: Attempt) -> Error:
         return RootError(f"the chain of roots is broken after version {attempt.root.version}: {error}")
     found = 0
     if attempt.data is not None:
-        try:
+        with suppress(DeserializationError):
             found = Metadata.from_bytes(attempt.data).signed.version
-        except DeserializationError:
-            pass
     if found and found < attempt.accepted:
         return RollbackError(
             f"{attempt.role} is version {found}; this instance has already accepted version {attempt.accepted}: "

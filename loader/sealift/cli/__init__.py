@@ -1,0 +1,33 @@
+"""The admin's command. One module per subcommand, imported only when it is run."""
+
+import click
+
+from sealift_keys.console import LazyGroup, entry
+
+_COMMANDS = (
+    "trust",
+    "verify",
+    "inspect",
+    "install",
+    "status",
+    "list",
+    "show",
+    "history",
+    "rollback",
+    "path",
+    "predict",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    modules={name: f"sealift.cli.{name}_command" for name in _COMMANDS},
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Tab completion: eval "$(_SEALIFT_COMPLETE=bash_source sealift)" (or zsh_source, fish_source).',
+)
+@click.version_option(package_name="sealift", message="sealift %(version)s")
+def cli() -> None:
+    """Install, check and use signed models on a machine without internet."""
+
+
+main = entry(cli, "sealift")

@@ -1,0 +1,35 @@
+"""`sealift history`: who changed the store, when, and on whose word."""
+
+from pathlib import Path
+
+import click
+
+from sealift.cli.options import json_option, store_option
+from sealift_keys.console import print_json
+
+
+@click.command("history")
+@store_option
+@json_option
+def command(store_path: Path, as_json: bool) -> None:
+    """Show every install and rollback, oldest first."""
+    from sealift.store import history
+    from sealift.store.layout import StoreLayout
+
+    entries = history.read(StoreLayout(store_path).history)
+    if as_json:
+        print_json(entries)
+        return
+    for entry in entries:
+        models = ", ".join(f"{name} {version}" for name, version in entry.get("models", {}).items())
+        signers = ", ".join(entry.get("signers", {}).get("targets", []))
+        click.echo(
+            f"{entry['time']}  {entry['action']:<8}  release {entry.get('release')}"
+            f"  generation {entry.get('generation', '-')}  by {entry['user']}"
+            + (f"  signed by {signers}" if signers else "")
+            + (f"  [{models}]" if models else "")
+        )
+        if "accepted_expired" in entry:
+            click.echo(f"    expiry was overridden: {entry['accepted_expired']!r}")
+    if not entries:
+        click.echo("nothing was installed yet", err=True)

@@ -1,0 +1,33 @@
+"""`sealift path`: the stable path that other languages open."""
+
+from pathlib import Path
+
+import click
+
+from sealift.cli.options import json_option, model_argument, store_options
+from sealift_keys.console import print_json
+
+
+@click.command("path")
+@model_argument
+@store_options
+@json_option
+def command(name: str, store_path: Path, trust_path: Path, as_json: bool) -> None:
+    """Check a model's files and print the directory that always holds its active version."""
+    from sealift.store import Store, files
+
+    store = Store(store_path, trust=trust_path)
+    found = store.find(name)
+    files.check_files(store.layout, found.manifest)
+    stable = (store.layout.current / name).absolute()
+    if as_json:
+        print_json(
+            {
+                "name": name,
+                "version": str(found.model.version),
+                "path": str(stable),
+                "directory": str(found.path.absolute()),
+            }
+        )
+        return
+    click.echo(stable)

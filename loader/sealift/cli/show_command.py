@@ -1,0 +1,84 @@
+"""`sealift show`: everything that a model says of itself."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealift.cli.options import json_option, model_argument, store_options
+from sealift.cli.progress import human
+from sealift_keys.console import print_json, table
+
+
+@click.command("show")
+@model_argument
+@click.option("--version", "version", default=None, help="A version or range; default: the active one.")
+@store_options
+@json_option
+def command(name: str, version: str | None, store_path: Path, trust_path: Path, as_json: bool) -> None:
+    """Show a model's inputs, outputs, proof of conversion, files and card; checks its files first."""
+    from sealift.model.description import ModelDescription
+    from sealift.store import Store, files
+
+    store = Store(store_path, trust=trust_path)
+    found = store.find(name, version)
+    files.check_files(store.layout, found.manifest)
+    contents = store.read(found, ["model.json", "CARD.md"])
+    description = ModelDescription.parse(contents["model.json"])
+    card = contents.get("CARD.md", b"").decode("utf-8", "replace")
+    document = {
+        "name": found.model.name,
+        "version": str(found.model.version),
+        "digest": found.manifest.digest,
+        "path": str(found.path),
+        "size": found.manifest.size,
+        "descriptor": dict(found.manifest.descriptor),
+        "task": description.task,
+        "methods": list(description.methods),
+        "rung": description.rung,
+        "inputs": [{"name": i.name, "dtype": i.dtype, "shape": list(i.shape)} for i in description.inputs],
+        "columns": [column.name for column in description.columns],
+        "outputs": [
+            {"name": o.name, "dtype": o.dtype, "shape": list(o.shape), "role": o.role} for o in description.outputs
+        ],
+        "classes": list(description.classes.values) if description.classes else None,
+        "source": dict(description.source),
+        "parity": dict(description.parity),
+        "requires": {"onnxruntime": description.requires.onnxruntime},
+        "files": [{"name": f.name, "size": f.plain.size, "digest": f.plain.digest} for f in found.manifest.files],
+        "card": card,
+    }
+    if as_json:
+        print_json(document)
+        return
+    _print(document)
+
+
+def _print(document: dict[str, Any]) -> None:
+    click.echo(f"{document['name']} {document['version']}   {document['descriptor'].get('title', '')}".rstrip())
+    click.echo(f"digest   {document['digest']}")
+    click.echo(f"path     {document['path']}")
+    click.echo(f"task     {document['task']}; answers {', '.join([*document['methods'], 'run'])}")
+    if document["classes"] is not None:
+        click.echo(f"classes  {', '.join(map(str, document['classes']))}")
+    click.echo(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}")
+    click.echo(f"proof    {document['rung']}: {_short(document['parity'])}")
+    click.echo()
+    tensors = [
+        [kind, t["name"], t["dtype"], "x".join(map(str, t["shape"])), t.get("role", "")]
+        for kind in ("inputs", "outputs")
+        for t in document[kind]
+    ]
+    click.echo(table([[kind[:-1], *rest] for kind, *rest in tensors], ["", "tensor", "dtype", "shape", "role"]))
+    click.echo()
+    click.echo(
+        table([[f["name"], human(f["size"]), f["digest"][:19]] for f in document["files"]], ["file", "size", "digest"])
+    )
+    if document["card"]:
+        click.echo()
+        click.echo(document["card"].rstrip())
+
+
+def _short(parity: dict[str, Any]) -> str:
+    scalars = {key: value for key, value in parity.items() if isinstance(value, int | float | str)}
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in scalars.items()) or "see --json"

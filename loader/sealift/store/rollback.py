@@ -1,0 +1,99 @@
+"""Activate an earlier generation, or an earlier version of one model. Trust is never rolled back."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sealift import durable
+from sealift.errors import NotInstalledError, WithdrawnError
+from sealift.store import files, generations, history
+from sealift.store.generations import Generation
+from sealift.store.lock import locked
+from sealift.store.store import Store
+from sealift_keys.names import ModelVersion
+
+
+def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> Generation:
+    """Switch back.
+
+    Args:
+        name: roll back only this model, in a new generation; None means all models.
+        to: the generation to return to; None means the newest earlier one that differs.
+
+    Raises:
+        NotInstalledError: there is no such generation, or no earlier one.
+        WithdrawnError: it holds a version that the channel took back.
+        CorruptError: its files are not what was signed.
+        LockedError: another process is changing the store.
+    """
+    store.active()
+    with locked(store.layout.lock):
+        active = store.active()
+        target = _target(store, active, name, to)
+        if name is not None:
+            # One model of the earlier generation, the rest as they are.
+            models = {**active.models, name: target.models[name]}
+            number = max(generations.numbers(store.layout)) + 1
+            target = replace(
+                active, number=number, created=now.strftime("%Y-%m-%dT%H:%M:%SZ"), models=dict(sorted(models.items()))
+            )
+        _require_loadable(store, target, active)
+        if name is not None:
+            durable.remove_tree(store.layout.staging)
+            generations.write(store.layout, store.layout.staging / "generation", target)
+            durable.remove_tree(store.layout.staging)
+        generations.activate(store.layout, target.number)
+        history.append(
+            store.layout.history,
+            "rollback",
+            now,
+            generation=target.number,
+            before=active.number,
+            release=target.release,
+            models={model_name: str(model.version) for model_name, model in sorted(target.models.items())},
+        )
+        return target
+
+
+def _target(store: Store, active: Generation, name: str | None, to: int | None) -> Generation:
+    if to is not None:
+        target = generations.read(store.layout, to)
+        if name is not None and name not in target.models:
+            raise NotInstalledError(
+                f"generation {to} has no model {name!r}; it has {', '.join(target.models) or 'none'}"
+            )
+        return target
+    if name is not None and name not in active.models:
+        raise NotInstalledError(f"no model {name!r} is active; active: {', '.join(active.models) or 'none'}")
+    for number in reversed(generations.numbers(store.layout)):
+        if number >= active.number:
+            continue
+        earlier = generations.read(store.layout, number)
+        differs = (
+            earlier.models != active.models
+            if name is None
+            else earlier.models.get(name, active.models[name]) != active.models[name]
+        )
+        if differs:
+            return earlier
+    what = "generation" if name is None else f"version of {name!r}"
+    raise NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
+
+
+def _require_loadable(store: Store, target: Generation, active: Generation) -> None:
+    """Refuse to activate what could not be loaded afterwards."""
+    release = store.release()
+    for model in target.models.values():
+        signed = release.models.get(model)
+        if signed is None:
+            withdrawal = release.withdrawal_of(model)
+            reason = repr(withdrawal.reason) if withdrawal else "no reason given"
+            raise WithdrawnError(
+                f"generation {target.number} holds {model}, which the channel withdrew ({reason}); "
+                "roll back to another generation, or one model at a time"
+            )
+        if _changes(model, active):
+            files.check_files(store.layout, files.read_manifest(store.layout, model, signed))
+
+
+def _changes(model: ModelVersion, active: Generation) -> bool:
+    return active.models.get(model.name) != model
