@@ -34,7 +34,7 @@ from sealift.bundle.layout import is_file_name
 from sealift.errors import UsageError
 from sealift_bundler.errors import RecipeError
 from sealift_keys.clock import VARIABLE, release_time, rfc3339
-from sealift_keys.names import ModelVersion
+from sealift_keys.names import ModelVersion, is_model_name
 
 MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")
@@ -145,7 +145,7 @@ class _Reader:
         try:
             model = ModelVersion.parse(texts["name"], texts["version"])
         except UsageError as error:
-            raise self._error("version" if "version" in str(error) else "name", str(error)) from error
+            raise self._error("version" if is_model_name(texts["name"]) else "name", str(error)) from error
         parity = self._table("parity")
         self._check_keys(parity, PARITY_KEYS, "parity")
         return Recipe(

@@ -2,11 +2,9 @@
 
 import click
 
-from sealift_keys.cli.init import command as init_command
-from sealift_keys.cli.new import command as new_command
-from sealift_keys.cli.sign import command as sign_command
-from sealift_keys.cli.status import command as status_command
-from sealift_keys.console import entry
+from sealift_keys.console import LazyGroup, entry
+
+MODULES = {name: f"sealift_keys.cli.{name}" for name in ("new", "init", "sign", "status")}
 
 EPILOG = """\b
 Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the key's file
@@ -18,15 +16,10 @@ Shell completion, for bash (zsh and fish alike):
 """
 
 
-@click.group(epilog=EPILOG)
+@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG)
 @click.version_option(package_name="sealift", prog_name="sealift-keys")
 def command() -> None:
     """Decide who may sign: key files, channels, signatures."""
 
-
-command.add_command(new_command, "new")
-command.add_command(init_command, "init")
-command.add_command(sign_command, "sign")
-command.add_command(status_command, "status")
 
 main = entry(command, "sealift-keys")
