@@ -1,0 +1,74 @@
+# Every target does all of its own set-up: it needs make, Python 3.11-3.13 and the package index that pip uses.
+#
+#     make test                         make test PYTEST_ARGS='-k rollback'
+#     make demo PYTHON=python3.12       make lock LOCK_ARGS=--upgrade
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Tests, the demo and scripts call our tools by name, also from their own subprocesses.
+RUN := PATH="$(abspath $(BIN)):$$PATH"
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format types bench docs lock tools clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+demo: $(READY) ## Carry three real models across an air gap, with a transcript
+	@$(RUN) python demo/run.py
+
+test: $(READY) tools ## Run every test, fast ones first
+	@$(RUN) python -m pytest $(PYTEST_ARGS)
+
+lint: $(READY) ## Check style, formatting and the direction of imports
+	@echo "==> ruff check"
+	@$(BIN)/ruff check .
+	@echo "==> ruff format --check"
+	@$(BIN)/ruff format --check .
+	@echo "==> import-linter"
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## Check types, strictly
+	@echo "==> mypy --strict"
+	@$(BIN)/mypy
+
+bench: $(READY) ## Measure what we promise about speed
+	@$(RUN) python tests/bench
+
+docs: $(READY) ## Write the generated reference pages
+	@$(BIN)/python docs/generate_errors.py
+
+lock: $(READY) ## Write requirements/*.lock anew
+	@$(RUN) requirements/lock.sh $(LOCK_ARGS)
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find bundler docs keys loader tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Without root this only says what is missing; the tests that need it then fail and name it.
+tools:
+	@.ci/debian-packages || true
+
+$(READY): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	    echo "make: $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing): Sealift needs Python 3.11, 3.12 or 3.13" \
+	        "with the venv module (Debian: python3-venv); name one with PYTHON=python3.12" >&2; exit 1; }
+	@echo "==> making $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "==> installing what requirements/dev.lock pins (about 450 MB; a minute or two the first time)"
+	@$(BIN)/pip install -qq --require-hashes --only-binary :all: -r requirements/dev.lock
+	@echo "==> installing Sealift itself, editable"
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
+	@touch $@

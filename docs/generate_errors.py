@@ -1,0 +1,96 @@
+"""Write docs/reference/errors.md from the error classes; `--check` only compares.
+
+The classes are the truth: what a class says of itself is what the page says.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import cleandoc
+from pathlib import Path
+
+import sealift
+from sealift_keys.errors import Error
+
+PAGE = Path(__file__).parent / "reference" / "errors.md"
+MODULES = ("sealift_keys.errors", "sealift.errors", "sealift_bundler.errors")
+
+RANGES = {
+    range(1, 2): (
+        "Bug",
+        "Please report it: a command printed a traceback. No refusal uses the root class.",
+    ),
+    range(2, 3): ("Usage", "The command line is wrong. Nothing was read or changed."),
+    range(3, 4): ("Local operating system", "This machine refused: a path, an owner, a mode, a full disk."),
+    range(10, 20): ("Malformed", "The file is not a bundle that this version can read."),
+    range(20, 30): ("Refused by trust", "**Do not use this file.** Scripts should alert on this range alone."),
+    range(30, 40): ("Store", "The store on this instance does not allow the step."),
+    range(40, 50): ("Load", "The model cannot run here, or the values given to it do not fit."),
+    range(50, 60): ("Build", "Building a release stopped; nothing was packed."),
+}
+
+HEAD = """\
+<!-- Written by docs/generate_errors.py from the error classes; run `make docs` after a change. -->
+
+# Errors and exit codes
+
+Every refusal is a subclass of `sealift.Error`. `error.code` is a stable word for scripts and log
+searches; `error.exit_code` is the exit status when one of the commands ends with that error. The
+message is one line on stderr that ends with the code in brackets:
+
+    sealift: tuf/targets.json: signed by 1 of the 2 keys it needs [threshold]
+
+Classes, codes and exit codes do not change their meaning between versions. New ones are added
+inside the ranges below, so handle a range rather than a list. Exit status 0 means done, 130 means
+interrupted with Ctrl-C.
+"""
+
+
+def error_classes() -> list[type[Error]]:
+    """Return every error class that the three `errors` modules define, by exit code."""
+
+    def tree(cls: type[Error]) -> Iterator[type[Error]]:
+        yield cls
+        for child in cls.__subclasses__():
+            yield from tree(child)
+
+    for module in MODULES:
+        import_module(module)
+    return sorted((cls for cls in tree(Error) if cls.__module__ in MODULES), key=lambda cls: cls.exit_code)
+
+
+def import_path(cls: type[Error]) -> str:
+    """Return the name that user code imports the class by; the loader re-exports those of the keys."""
+    return f"sealift.{cls.__name__}" if cls.__name__ in sealift.__all__ else f"{cls.__module__}.{cls.__name__}"
+
+
+def render() -> str:
+    """Return the page as Markdown."""
+    parts = [HEAD]
+    for codes, (title, meaning) in RANGES.items():
+        numbers = f"{codes[0]}" if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
+        parts.append(f"## {numbers}: {title}\n\n{meaning}\n\n| exit | code | class | meaning |\n|---|---|---|---|")
+        for cls in error_classes():
+            if cls.exit_code in codes:
+                says = " ".join(cleandoc(cls.__doc__ or "").split()).replace("|", "\\|")
+                parts.append(f"| {cls.exit_code} | `{cls.code}` | `{import_path(cls)}` | {says} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Write the page, or with `--check` say whether it is up to date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is out of date")
+    if parser.parse_args().check:
+        if PAGE.read_text(encoding="utf-8") == render():
+            return 0
+        print(f"{PAGE.name} is out of date; run: make docs", file=sys.stderr)
+        return 1
+    PAGE.write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

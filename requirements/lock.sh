@@ -1,0 +1,21 @@
+#!/bin/sh
+# Write the lock files: every name, version and hash that Sealift is installed from, and no address.
+#
+# Pins already in a file are kept; `lock.sh --upgrade` takes the newest versions that pyproject.toml allows.
+# What the files cover (Linux, Python below 3.14) is `tool.uv.environments` in pyproject.toml.
+set -eu
+cd "$(dirname "$0")/.."
+
+lock() {
+    output=$1
+    shift
+    # Wheels only: a source distribution would run its own code while it is being installed.
+    # One version for every Python ("fewest"), so that all of them are tested on the same code.
+    uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
+        --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate \
+        --custom-compile-command "make lock" --output-file "$output" "$@"
+}
+
+lock requirements/dev.lock --all-extras "$@"
+# The base install gets the versions that the tests ran with, never newer ones.
+lock requirements/base.lock --constraints requirements/dev.lock "$@"

@@ -1,0 +1,66 @@
+"""Every error has its own exit code and word, inside its range, and the reference page says so."""
+
+import pkgutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import sealift
+import sealift_bundler
+import sealift_keys
+
+ROOT = Path(__file__).parents[2]
+ERROR_MODULES = ("sealift_keys.errors", "sealift.errors", "sealift_bundler.errors")
+RANGES = {
+    "sealift_keys.errors": {1, 2, 3, *range(50, 60)},
+    "sealift.errors": {*range(10, 50)},
+    "sealift_bundler.errors": {*range(50, 60)},
+}
+
+
+def tree(cls: type[sealift.Error]) -> Iterator[type[sealift.Error]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from tree(child)
+
+
+def error_classes() -> list[type[sealift.Error]]:
+    for package in (sealift_keys, sealift, sealift_bundler):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                import_module(module.name)
+    return [cls for cls in tree(sealift.Error) if cls.__module__.startswith("sealift")]
+
+
+def test_every_error_is_defined_in_an_errors_module() -> None:
+    assert [cls for cls in error_classes() if cls.__module__ not in ERROR_MODULES] == []
+
+
+def test_exit_codes_and_words_are_unique() -> None:
+    classes = error_classes()
+    assert len(classes) > 20
+    for values in ([cls.exit_code for cls in classes], [cls.code for cls in classes]):
+        assert [value for value, count in Counter(values).items() if count > 1] == []
+
+
+def test_every_error_sets_its_own_code_inside_its_range() -> None:
+    for cls in error_classes():
+        assert {"exit_code", "code"} <= set(vars(cls)), f"{cls.__name__} inherits its code"
+        assert cls.exit_code in RANGES[cls.__module__], cls.__name__
+
+
+def test_an_application_can_catch_every_error_of_loader_and_keys_from_sealift() -> None:
+    wanted = {cls.__name__ for cls in error_classes() if cls.__module__ != "sealift_bundler.errors"}
+    assert {name for name in wanted if getattr(sealift, name, None) is None or name not in sealift.__all__} == set()
+
+
+def test_the_reference_page_is_what_the_classes_say() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "generate_errors.py"), "--check"]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stderr
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
+    for cls in error_classes():
+        assert f"| {cls.exit_code} | `{cls.code}` |" in page

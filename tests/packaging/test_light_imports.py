@@ -1,0 +1,64 @@
+"""`import sealift` costs an application next to nothing, and the loader never reaches for the workshop."""
+
+import json
+import pkgutil
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import sealift
+
+ROOT = Path(__file__).parents[2]
+
+# Code that opens private keys or makes signatures.
+SIGNING = (
+    "sealift_keys.ceremony",
+    "sealift_keys.keyfile",
+    "sealift_keys.passphrase",
+    "sealift_keys.signers",
+    "sealift_keys.signing",
+)
+WORKSHOP = ("onnx", "sklearn", "skl2onnx", "joblib", "scipy", "pandas", "sealift_bundler", *SIGNING)
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after running `code`."""
+    program = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    return set(json.loads(child.stdout.splitlines()[-1]))
+
+
+def within(modules: set[str], *packages: str) -> list[str]:
+    return sorted(name for name in modules if any(name == top or name.startswith(f"{top}.") for top in packages))
+
+
+def test_import_sealift_loads_nothing_heavy() -> None:
+    heavy = (*WORKSHOP, "numpy", "onnxruntime", "tuf", "securesystemslib", "cryptography", "click")
+    assert within(modules_after("import sealift"), *heavy) == []
+
+
+def test_importing_every_module_of_the_loader_loads_neither_workshop_nor_signing_code() -> None:
+    names = [
+        module.name
+        for module in pkgutil.walk_packages(sealift.__path__, "sealift.")
+        if not module.name.endswith("__main__")
+    ]
+    assert len(names) > 5
+    loaded = modules_after("\n".join(f"import {name}" for name in names))
+    assert set(names) <= loaded
+    assert within(loaded, *WORKSHOP) == []
+
+
+def test_the_signing_modules_exist_under_the_names_that_are_banned() -> None:
+    # Otherwise a rename would quietly empty the two tests above.
+    assert [name for name in SIGNING if find_spec(name) is None] == []
+
+
+def test_the_wings_import_in_one_direction() -> None:
+    lint_imports = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    assert lint_imports is not None
+    check = subprocess.run([lint_imports], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stdout + check.stderr
