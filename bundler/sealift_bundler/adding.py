@@ -46,8 +46,7 @@ def add(recipe: Recipe, channel: Channel) -> Added:
         options=dict(recipe.options),
     )
     files = {**conversion.files, **recipe.documents}
-    written = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
-    reference = ManifestRef(written.digest, written.size)
+    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
     outcome = stage(channel, recipe.model, reference)
     return Added(recipe.model, reference, outcome, str(conversion.rung))
 

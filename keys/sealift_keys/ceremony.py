@@ -137,8 +137,9 @@ def new_release(
     current = metadata_by_role(channel)
     root, snapshot, timestamp = (current[role].signed for role in ("root", "snapshot", "timestamp"))
     # An interrupted release may have left a file that the next one does not list: go beyond both.
+    listed = snapshot.meta.get("targets.json")
     versions = (
-        max(current["targets"].signed.version, snapshot.meta["targets.json"].version) + 1,
+        max(current["targets"].signed.version, listed.version if listed else 0) + 1,
         max(snapshot.version, timestamp.snapshot_meta.version) + 1,
         timestamp.version + 1,
     )

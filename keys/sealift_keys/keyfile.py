@@ -13,9 +13,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
@@ -27,6 +25,7 @@ from sealift_keys.atomic import fsync_directory
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError, UsageError
 from sealift_keys.passphrase import PassphraseSource
+from sealift_keys.pbes2 import encrypted_pem
 from sealift_keys.status import NAME_FIELD
 
 # An RSA key of 16,384 bits is 13 KB.
@@ -72,7 +71,7 @@ def create(
         raise KeyFileError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
     secret = passphrases.new(path)
     private_key = algorithms.generate(algorithm)
-    private_pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(secret))
+    private_pem = encrypted_pem(private_key, secret)
     public_pem = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
         _write_new(path, private_pem, 0o600)

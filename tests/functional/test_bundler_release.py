@@ -13,6 +13,7 @@ import sealift_bundler
 from sealift.errors import ChannelError
 from sealift_bundler.cli import command
 from sealift_bundler.release import release, stage
+from sealift_keys import pbes2
 from sealift_keys.channel import Channel, ManifestRef
 from sealift_keys.cli import command as keys_command
 from sealift_keys.console import run
@@ -23,6 +24,8 @@ from sealift_keys.status import require_complete
 @pytest.fixture(autouse=True)
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # The real number of rounds takes a quarter of a second for each key file.
+    monkeypatch.setattr(pbes2, "ROUNDS", 2048)
     for variable in [name for name in os.environ if name.startswith("SEALIFT_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("SEALIFT_PASSPHRASE", "correct horse")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_keys import pbes2
 from sealift_keys.cli import command
 from sealift_keys.console import run
 
@@ -19,6 +20,8 @@ PROGRAM = [sys.executable, "-c", "from sealift_keys.cli import main; main()"]
 @pytest.fixture(autouse=True)
 def workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # The real number of rounds takes a quarter of a second for each key file.
+    monkeypatch.setattr(pbes2, "ROUNDS", 2048)
     for variable in [name for name in os.environ if name.startswith("SEALIFT_")]:
         monkeypatch.delenv(variable)
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
@@ -198,7 +201,7 @@ def test_on_a_terminal_the_passphrase_is_asked_twice_and_not_shown(monkeypatch):
     monkeypatch.delenv("SEALIFT_PASSPHRASE")
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(PROGRAM[0], [*PROGRAM, "new", "k"])
+        os.execv(PROGRAM[0], [*PROGRAM, "new", "k"])  # noqa: S606 - our own interpreter
     seen = b""
     for expected in (b"New passphrase for k: ", b"again: "):
         while not seen.endswith(expected):

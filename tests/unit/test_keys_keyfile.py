@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
-from sealift_keys import algorithms, fingerprint, keyfile
+from sealift_keys import algorithms, fingerprint, keyfile, pbes2
 from sealift_keys.errors import KeyFileError, LocalError, UsageError
 from sealift_keys.passphrase import PassphraseSource
 from sealift_keys.signers import open_signer
@@ -17,6 +23,12 @@ from sealift_keys.status import key_name
 
 SECRET = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "correct horse"}, prompt=None)
 WRONG = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "battery staple"}, prompt=None)
+
+
+@pytest.fixture(autouse=True)
+def fast_keys(monkeypatch):
+    """The real number of rounds takes a quarter of a second for each key file."""
+    monkeypatch.setattr(pbes2, "ROUNDS", 2048)
 
 
 @pytest.fixture
@@ -29,6 +41,24 @@ def test_every_algorithm_writes_opens_and_signs(tmp_path, algorithm):
     pair = keyfile.create(tmp_path / "k", SECRET, algorithm=algorithm)
     signature = keyfile.load_signer(pair.private_path, SECRET).sign(b"data")
     keyfile.load_public(pair.public_path).verify_signature(signature, b"data")
+
+
+def test_a_stolen_file_is_slow_to_try(tmp_path, monkeypatch, require_tool):
+    monkeypatch.undo()
+    pair = keyfile.create(tmp_path / "k", SECRET)
+    command = [require_tool("openssl"), "asn1parse", "-in", pair.private_path]
+    fields = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"INTEGER           :{600_000:06X}" in fields
+    assert "hmacWithSHA256" in fields
+    assert "aes-256-cbc" in fields
+    keyfile.load_signer(pair.private_path, SECRET)
+
+
+@pytest.mark.parametrize("rounds", [1, 127, 128, 255, 256, 65_535, 65_536])
+def test_every_number_of_rounds_is_written_as_readers_expect(rounds):
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = pbes2.encrypted_pem(private, b"x", rounds=rounds)
+    assert load_pem_private_key(pem, b"x").private_numbers() == private.private_numbers()
 
 
 def test_p256_is_the_default(key):
