@@ -74,8 +74,8 @@ def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
     channel = Channel.open(directory)
     metadata = {path.name: path.read_bytes() for path in sorted(channel.tuf_dir.glob("*.json"))}
     release = _require_fit(channel, metadata)
-    chosen = _choose(release, include)
-    manifests = tuple(_read_manifest(channel.blobs_dir, model, release.models[model]) for model in chosen)
+    chosen = choose_models(release, include)
+    manifests = tuple(read_manifest(channel.blobs_dir, model, release.models[model]) for model in chosen)
     return Prepared(channel.blobs_dir, metadata, release, manifests)
 
 
@@ -94,7 +94,7 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with scratch.open("xb") as out:
-            for chunk in _members(prepared):
+            for chunk in bundle_bytes(prepared):
                 out.write(chunk)
                 progress(len(chunk))
             out.flush()
@@ -121,7 +121,8 @@ def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
             ) from error
 
 
-def _choose(release: Release, include: Iterable[ModelVersion]) -> list[ModelVersion]:
+def choose_models(release: Release, include: Iterable[ModelVersion]) -> list[ModelVersion]:
+    """Return the newest version of every model of `release`, and those in `include`."""
     chosen = set(release.newest().values())
     for model in include:
         if model not in release.models:
@@ -130,7 +131,12 @@ def _choose(release: Release, include: Iterable[ModelVersion]) -> list[ModelVers
     return sorted(chosen)
 
 
-def _read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
+def read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
+    """Read a manifest and its config out of a channel's blobs.
+
+    Raises:
+        GateError: one of them is missing or was changed.
+    """
     unbound = parse_manifest(_read_blob(blobs, blob, f"the manifest of {model}"), model, blob.digest)
     return bind_config(unbound, _read_blob(blobs, unbound.config, f"the config of {model}"))
 
@@ -157,7 +163,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _members(prepared: Prepared) -> Iterator[bytes]:
+def bundle_bytes(prepared: Prepared) -> Iterator[bytes]:
     """Yield the bytes of the tar, in the order that `sealift.bundle.reader` documents."""
     blobs, metadata, release, manifests = prepared.blobs, prepared.metadata, prepared.release, prepared.manifests
     mtime = int(release.released.timestamp())
