@@ -67,7 +67,7 @@ $(READY): requirements/dev.lock pyproject.toml
 	        "with the venv module (Debian: python3-venv); name one with PYTHON=python3.12" >&2; exit 1; }
 	@echo "==> making $(VENV) with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "==> installing what requirements/dev.lock pins (about 450 MB; a minute or two the first time)"
+	@echo "==> installing what requirements/dev.lock pins (800 MB on disk; a minute or two the first time)"
 	@$(BIN)/pip install -qq --require-hashes --only-binary :all: -r requirements/dev.lock
 	@echo "==> installing Sealift itself, editable"
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .

@@ -11,7 +11,8 @@ lock() {
     shift
     # Wheels only: a source distribution would run its own code while it is being installed.
     # One version for every Python ("fewest"), so that all of them are tested on the same code.
-    uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest \
+    # The machine's own certificates, because pip trusts those too.
+    uv pip compile pyproject.toml --quiet --system-certs --universal --python-version 3.11 --fork-strategy fewest \
         --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate \
         --custom-compile-command "make lock" --output-file "$output" "$@"
 }
