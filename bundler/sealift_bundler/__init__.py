@@ -1,1 +1,28 @@
 """Convert, prove, describe, sign and pack trained models."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sealift_bundler.errors import ConversionError, GateError, ParityError, RecipeError, SourceError
+
+if TYPE_CHECKING:
+    from sealift_bundler.conversion import Conversion
+    from sealift_bundler.ladder import convert
+
+_LAZY = {"convert": "sealift_bundler.ladder", "Conversion": "sealift_bundler.conversion"}
+
+__all__ = [
+    "Conversion",
+    "ConversionError",
+    "GateError",
+    "ParityError",
+    "RecipeError",
+    "SourceError",
+    "convert",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sealift_bundler' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

@@ -49,13 +49,15 @@ class Column:
     """One feature as the caller knows it.
 
     `missing` is None where the original model refuses a missing value, "nan" for numbers that may be
-    NaN, and the token that stands for None and NaN in a string tensor.
+    NaN, and the token that stands for None and NaN in a string tensor. `categories` are all the values
+    that the original takes, or None where it takes any.
     """
 
     name: str
     kind: str
     missing: str | None
-    infinite: bool
+    infinite: bool = False
+    categories: tuple[bool | int | float | str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,22 @@ def _column(fields: Fields) -> Column:
         kind=fields.text("kind", allowed=COLUMN_KINDS),
         missing=fields.optional_text("missing"),
         infinite=fields.boolean("infinite") if fields.has("infinite") else False,
+        categories=_categories(fields),
     )
     fields.close()
     if column.kind != "str" and column.missing not in (None, "nan"):
         raise fields.refuse(f"has missing {column.missing!r}; expected 'nan' or null for numbers")
     return column
+
+
+def _categories(fields: Fields) -> tuple[bool | int | float | str, ...] | None:
+    values = fields.optional_array("categories")
+    if values is None:
+        return None
+    for value in values:
+        if not isinstance(value, bool | int | float | str):
+            raise fields.refuse(f"has the category {value!r:.80}; expected text, numbers or booleans")
+    return tuple(values)
 
 
 def _shape(fields: Fields) -> tuple[Dimension, ...]:

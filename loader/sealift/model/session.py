@@ -25,8 +25,8 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
             f"model {description.name!r} needs onnxruntime {lowest} or newer; this is {onnxruntime.__version__}"
         )
     options = onnxruntime.SessionOptions()
-    # Warnings of graph optimisation would go to the application's stderr; errors come as exceptions.
-    options.log_severity_level = 3
+    # Everything below "fatal" would go to the application's stderr; errors come as exceptions.
+    options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
     shards = sorted(name for name in files if name.startswith(_WEIGHTS))

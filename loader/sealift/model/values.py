@@ -47,6 +47,10 @@ def check_numbers(values: NDArray[Any], column: Column, what: str) -> None:
     Raises:
         InputError: a missing value, an infinity or a fraction where the model knows none.
     """
+    if column.categories is not None:
+        known = np.isin(values, np.array(column.categories))
+        known = known | np.isnan(values) if values.dtype.kind == "f" else known
+        _refuse(~known, what, "is not one of the categories that the model knows")
     if values.dtype.kind != "f":
         return
     if column.missing is None:
@@ -103,6 +107,13 @@ def texts(values: NDArray[Any], column: Column, what: str) -> list[str]:
             found[row] = str(value)
         else:
             raise InputError(f"{what} row {row} is {value!r:.80} ({type(value).__name__}); expected text")
+    if column.categories is not None:
+        known = {*column.categories, column.missing}
+        unknown = next((row for row, value in enumerate(found) if value not in known), None)
+        if unknown is not None:
+            raise InputError(
+                f"{what} row {unknown} is {found[unknown]!r:.80}, which is not one of the categories that the model knows"
+            )
     _check_encodable(found, what)
     return found
 

@@ -1,0 +1,50 @@
+"""`sealift-bundler convert`: a trained model becomes a proven model directory, or nothing."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from sealift_keys import console
+from sealift_keys.errors import UsageError
+
+
+@click.command("convert")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--samples", required=True, type=click.Path(path_type=Path), help="Rows as the model takes them.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty directory.")
+@click.option("--name", help="The model's name; default: the name of the output directory.")
+@click.option("--version", default="0.0.0", show_default=True, help="The model's version, SemVer.")
+@click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Absolute tolerance.")
+@click.option("--rtol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Relative tolerance.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    model: Path, samples: Path, output: Path, name: str | None, version: str, atol: float, rtol: float, as_json: bool
+) -> None:
+    """Convert MODEL to ONNX and prove that its answers did not change.
+
+    MODEL is a .joblib, .pkl, .pickle or .onnx file. Opening a pickle runs the code in it: only open files
+    that you trust. Nothing is written unless every sample row and every edge row agrees.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
+    if sys.stderr.isatty() and not as_json:
+        click.echo(f"converting {model} …", err=True)
+
+    from sealift.model.description import Tolerance
+    from sealift_bundler.ladder import convert
+
+    name = name or output.absolute().name
+    conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol))
+    output.mkdir(parents=True, exist_ok=True)
+    for file, data in conversion.files.items():
+        (output / file).write_bytes(data)
+    parity = conversion.parity
+    if as_json:
+        files = {file: len(data) for file, data in conversion.files.items()}
+        result = {"name": name, "version": version, "rung": conversion.rung, "parity": parity, "files": files}
+        console.print_json({**result, "directory": str(output)})
+        return
+    click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
+    click.echo(f"  largest error {parity['largest_absolute_error']:.3g}; exact ties {parity['ties']}")
+    click.echo(f"  written to {output}")

@@ -1,0 +1,79 @@
+"""Converters: how one framework's trained models become graphs, behind one small protocol.
+
+A plug-in registers under the entry-point group `sealift_bundler.converters`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sealift.model.description import Classes, TensorInput, TensorOutput
+
+if TYPE_CHECKING:
+    from sealift_bundler.samples import Samples
+
+GROUP = "sealift_bundler.converters"
+
+Answers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A graph that claims to answer as the original does; nothing is believed before parity."""
+
+    interface: str
+    graph: bytes
+    inputs: tuple[TensorInput, ...]
+    outputs: tuple[TensorOutput, ...]
+    classes: Classes | None
+    opsets: Mapping[str, int]
+    ir_version: int
+    onnxruntime: str
+    frontend: Mapping[str, Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way to convert; `build` raises ConversionError naming the step that it cannot convert."""
+
+    name: str
+    build: Callable[[], Candidate]
+
+
+@dataclass(frozen=True)
+class Original:
+    """The model to convert, as its own framework runs it.
+
+    `answers` gives, for rows as the caller has them, one array for each method that the model has;
+    `reference` says whose answers these are, because a ready-made graph has no other original.
+    """
+
+    task: str
+    methods: tuple[str, ...]
+    answers: Callable[[Any], Answers]
+    source: Mapping[str, Any]
+    reference: str
+
+
+class Converter(Protocol):
+    """What an entry point of the group gives: a class that is called without arguments."""
+
+    def accepts(self, source: Any) -> bool:
+        """Tell whether this converter knows the object or the ready-made model."""
+
+    def original(self, source: Any, samples: "Samples") -> Original:
+        """Make the reference that every candidate is compared with."""
+
+    def rungs(self, source: Any, samples: "Samples") -> Iterable[Rung]:
+        """The ways to convert `source`, in the order to try them."""
+
+
+def find_converter(source: Any) -> Converter | None:
+    """Find the first registered converter, by name, that accepts `source`."""
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        converter: Converter = entry.load()()
+        if converter.accepts(source):
+            return converter
+    return None

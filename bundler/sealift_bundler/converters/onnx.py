@@ -1,0 +1,194 @@
+"""Ready-made ONNX graphs: checked, described, and kept byte for byte."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import external_data_helper
+
+from sealift.model.description import TensorInput, TensorOutput
+from sealift_bundler.converters import Answers, Candidate, Original, Rung
+from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.graph import DTYPE_OF_ELEMENT
+
+if TYPE_CHECKING:
+    from sealift_bundler.samples import Samples
+
+# What a stock ONNX Runtime has kernels for.
+_DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
+# The first ONNX Runtime that knows an opset and an IR version.
+_LOWEST = ((20, 9, "1.17.0"), (21, 10, "1.18.0"), (22, 10, "1.20.0"), (23, 11, "1.22.0"))
+_WEIGHTS = "model.onnx.data"
+
+
+class ReadyMade:
+    """A `.onnx` file as it is on disk, with the weights beside it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.graph = path.read_bytes()
+            self.model = onnx.load_model_from_string(self.graph)
+        except OSError as error:
+            raise SourceError(f"cannot read the model {str(path)!r}: {error.strerror}") from error
+        except Exception as error:  # protobuf's DecodeError is of the C extension, without a stable name
+            raise SourceError(f"{str(path)!r} is not an ONNX model: {' '.join(str(error).split())[:200]}") from error
+        self.weights = _weights(self.model, path.parent)
+
+
+def _weights(model: onnx.ModelProto, folder: Path) -> dict[str, bytes]:
+    """Read the files that tensors refer to; none may be outside the model's folder."""
+    found: dict[str, bytes] = {}
+    for tensor in external_data_helper._get_all_tensors(model):  # noqa: SLF001 - onnx has no public form
+        if not external_data_helper.uses_external_data(tensor):
+            continue
+        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        path = folder / location
+        if not location or Path(location).name != location or path.is_symlink():
+            raise ConversionError(
+                f"tensor {tensor.name!r} keeps its weights in {location!r}; expected a plain file beside the model"
+            )
+        if location not in found:
+            try:
+                found[location] = path.read_bytes()
+            except OSError as error:
+                raise SourceError(f"cannot read the weights {location!r} of the model: {error.strerror}") from error
+    if found and set(found) != {_WEIGHTS}:
+        raise ConversionError(
+            f"the model keeps its weights in {sorted(found)!r:.200}; expected {_WEIGHTS!r} alone: save it with "
+            f"onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location={_WEIGHTS!r})"
+        )
+    return found
+
+
+class OnnxConverter:
+    """Takes a ready-made graph as it is; parity is with recorded answers."""
+
+    def accepts(self, source: Any) -> bool:
+        """Tell whether `source` is a ready-made graph."""
+        return isinstance(source, ReadyMade)
+
+    def original(self, source: ReadyMade, samples: "Samples") -> Original:
+        """Make the reference: the answers among the samples, or else those of ONNX Runtime here."""
+        import onnxruntime
+
+        if samples.interface != "tensors":
+            raise SourceError("a ready-made model takes named tensors; give the samples as .npz or a dict of arrays")
+        session = _session(source)
+        inputs = [node.name for node in session.get_inputs()]
+        outputs = [node.name for node in session.get_outputs()]
+        given = set(samples.rows)
+        recorded = {name: values for name, values in samples.rows.items() if name in outputs}
+        missing = [name for name in inputs if name not in given]
+        extra = sorted(given - set(inputs) - set(outputs))
+        if missing or extra:
+            problem = f"missing {missing!r:.200}" if missing else f"not known to the model {extra!r:.200}"
+            raise SourceError(f"the samples' tensors do not fit the model: {problem}; it takes {inputs!r:.300}")
+        feeds = {name: np.asarray(samples.rows[name]) for name in inputs}
+        samples.rows = feeds
+
+        def answers(rows: Mapping[str, Any]) -> Answers:
+            if recorded:
+                return recorded
+            try:
+                return dict(zip(outputs, session.run(outputs, dict(rows)), strict=True))
+            except Exception as error:
+                # ONNX Runtime's exceptions have no common class.
+                reason = " ".join(str(error).split())[:300]
+                raise SourceError(f"the model does not run on the samples: {reason}") from error
+
+        rows = len(samples)
+        samples.whole = any(
+            not isinstance(dimensions[0], str) if (dimensions := list(node.shape)) else True
+            for node in session.get_inputs()
+        ) or any(np.shape(values)[:1] != (rows,) for values in (*feeds.values(), *answers(feeds).values()))
+        reference = (
+            "answers recorded by the user"
+            if recorded
+            else f"answers recorded from onnxruntime {onnxruntime.__version__} where the model was packed; "
+            "a ready-made graph has no other original to be compared with"
+        )
+        producer = f"{source.model.producer_name} {source.model.producer_version}".strip()
+        versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
+        described = {"framework": "onnx", "versions": versions, "estimator": producer or "unknown producer"}
+        return Original("tensors", (), answers, described, reference)
+
+    def rungs(self, source: ReadyMade, samples: "Samples") -> Iterable[Rung]:
+        """Give the only rung: the graph as it is."""
+        yield Rung("ready-made", partial(_candidate, source))
+
+
+def _session(source: ReadyMade) -> Any:
+    import onnxruntime
+
+    _check(source.model)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    for name, data in source.weights.items():
+        options.add_external_initializers_from_files_in_memory([name], [data], [len(data)])
+    try:
+        return onnxruntime.InferenceSession(source.graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # ONNX Runtime's exceptions have no common class.
+        reason = " ".join(str(error).split())[:300]
+        raise ConversionError(f"onnxruntime {onnxruntime.__version__} refuses the model: {reason}") from error
+
+
+def _check(model: onnx.ModelProto) -> None:
+    local = {function.domain for function in model.functions}
+    domains = {opset.domain for opset in model.opset_import} | {node.domain for node in model.graph.node}
+    foreign = sorted(domains - _DOMAINS - local)
+    used = {node.domain for node in model.graph.node}
+    if any(domain in used for domain in foreign):
+        raise ConversionError(
+            f"the model has operators of the domain {foreign[0]!r}; expected those of a stock ONNX Runtime: "
+            f"{sorted(_DOMAINS - {''})}"
+        )
+
+
+def _candidate(source: ReadyMade) -> Candidate:
+    model = source.model
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in initializers]
+    opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    return Candidate(
+        interface="tensors",
+        graph=source.graph,
+        inputs=tuple(TensorInput(value.name, *_type(value), (), None) for value in inputs),
+        outputs=tuple(_output(value) for value in model.graph.output),
+        classes=None,
+        opsets=opsets,
+        ir_version=model.ir_version,
+        onnxruntime=_lowest(opsets.get("ai.onnx", 1), model.ir_version),
+        files=source.weights,
+    )
+
+
+def _lowest(opset: int, ir_version: int) -> str:
+    import onnxruntime
+
+    known = (version for opsets, ir, version in _LOWEST if opset <= opsets and ir_version <= ir)
+    # Newer than our table: what was tried here is what is known to work.
+    return next(known, onnxruntime.__version__)
+
+
+def _output(value: onnx.ValueInfoProto) -> TensorOutput:
+    dtype, shape = _type(value)
+    return TensorOutput(value.name, dtype, shape, "raw", "object" if dtype == "string" else dtype)
+
+
+def _type(value: onnx.ValueInfoProto) -> tuple[str, tuple[int | str, ...]]:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        raise ConversionError(f"{value.name!r} is a {kind}, not a tensor; export it without ZipMap")
+    tensor = value.type.tensor_type
+    dtype = DTYPE_OF_ELEMENT.get(tensor.elem_type)
+    if dtype is None:
+        raise ConversionError(f"{value.name!r} has the element type {tensor.elem_type}, which NumPy does not have")
+    shape = [
+        dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or f"d{index}"
+        for index, dimension in enumerate(tensor.shape.dim)
+    ]
+    return dtype, tuple(shape)

@@ -1,0 +1,227 @@
+"""scikit-learn estimators and pipelines."""
+
+import re
+import sys
+from collections.abc import Iterable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sealift.model.description import Classes, TensorInput, TensorOutput
+from sealift_bundler.converters import Answers, Candidate, Original, Rung
+from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.graph import IR_VERSION, LOWEST_ONNXRUNTIME, Graph
+
+if TYPE_CHECKING:
+    from sealift_bundler.converters.steps import Context, Features
+    from sealift_bundler.samples import Samples
+
+_METHODS = ("predict", "predict_proba", "decision_function")
+_ROLE_OF = {"predict_proba": "probabilities", "decision_function": "scores"}
+_RECORDED = ("scikit-learn", "numpy", "scipy", "pandas", "onnx", "onnxruntime", "skl2onnx")
+
+
+class SklearnConverter:
+    """Converts fitted scikit-learn estimators; the composition is ours, unknown steps go through skl2onnx."""
+
+    def accepts(self, source: Any) -> bool:
+        """Tell whether `source` is an estimator: it has scikit-learn's parameters and an answer."""
+        return hasattr(source, "get_params") and any(hasattr(source, name) for name in (*_METHODS, "transform"))
+
+    def original(self, source: Any, samples: "Samples") -> Original:
+        """Make the reference: the estimator's own methods, on rows as the caller has them."""
+        _check_fitted(source)
+        present = tuple(name for name in _METHODS if hasattr(source, name)) or ("transform",)
+        kind = getattr(source, "classes_", None)
+        task = "transformation" if present == ("transform",) else _task(source, classes=kind)
+
+        def answers(rows: Any) -> Answers:
+            return {name: _dense(getattr(source, name)(rows)) for name in present}
+
+        return Original(task, present, answers, _source(source), "the trained model itself")
+
+    def rungs(self, source: Any, samples: "Samples") -> Iterable[Rung]:
+        """The ways to convert `source`, in the order to try them."""
+        build = partial(_build, source, samples)
+        if not has_text(source):
+            yield Rung("float32", partial(build, dtype="float32", frontend=False))
+            yield Rung("float64", partial(build, dtype="float64", frontend=False))
+            return
+        yield Rung("float32", partial(build, dtype="float32", frontend=False))
+        yield Rung("frontend-float32", partial(build, dtype="float32", frontend=True))
+        yield Rung("frontend-float64", partial(build, dtype="float64", frontend=True))
+
+
+def _check_fitted(source: Any) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(source)
+    except NotFittedError:
+        raise SourceError(f"the model ({type(source).__name__}) is not fitted; call fit, then save it") from None
+    except TypeError:  # estimators without fit, which need none
+        return
+
+
+def has_text(estimator: Any) -> bool:
+    """Tell whether a vectorizer is somewhere in the estimator, at any depth of pipelines."""
+    if hasattr(estimator, "build_analyzer"):
+        return True
+    inner = [
+        *(step[1] for step in getattr(estimator, "steps", ())),
+        *(step[1] for step in getattr(estimator, "transformer_list", ())),
+        *(step[1] for step in getattr(estimator, "transformers_", ())),
+        *(getattr(estimator, name, None) for name in ("best_estimator_", "estimator", "estimator_")),
+        *(member.estimator for member in getattr(estimator, "calibrated_classifiers_", ())),
+    ]
+    return any(has_text(part) for part in inner if part is not None and not isinstance(part, str))
+
+
+def _task(source: Any, classes: Any) -> str:
+    from sklearn.base import is_clusterer, is_outlier_detector, is_regressor
+
+    if is_regressor(source):
+        return "regression"
+    if is_clusterer(source):
+        return "clustering"
+    if is_outlier_detector(source):
+        return "outliers"
+    return "classification" if classes is not None else "regression"
+
+
+def _dense(answer: Any) -> Any:
+    if hasattr(answer, "toarray"):
+        return answer.toarray()
+    return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+
+
+def _source(source: Any) -> dict[str, Any]:
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in _RECORDED:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    # Addresses of objects would make two conversions of one model differ.
+    shown = re.sub(r" at 0x[0-9a-f]+", "", re.sub(r"\s+", " ", repr(source)))
+    return {"framework": "scikit-learn", "versions": versions, "estimator": shown[:2000]}
+
+
+def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Candidate:
+    from sealift_bundler.converters.steps import Context
+
+    context = Context(Graph(dtype), use_frontend=frontend)
+    features = _features(samples, dtype)
+    heads = _heads(context, source, features)
+    classes = _classes(source) if "label" in heads else None
+    first_rows = samples.head(2)
+    inputs = _inputs(context, samples, dtype, frontend=frontend)
+    outputs, tensors = [], []
+    for role, tensor in heads.items():
+        method = next((name for name, of in _ROLE_OF.items() if of == role), "predict")
+        if role == "transformed":
+            method = "transform"
+        expected = _dense(getattr(source, method)(first_rows))
+        outputs.append(_output(context, role, expected, classes))
+        tensors.append(_shaped(context, tensor, role, expected, outputs[-1]))
+    graph = context.graph
+    return Candidate(
+        interface=samples.interface,
+        graph=graph.finish(inputs, outputs, tensors),
+        inputs=inputs,
+        outputs=tuple(outputs),
+        classes=classes,
+        opsets={domain or "ai.onnx": opset for domain, opset in graph.opsets.items()},
+        ir_version=IR_VERSION,
+        onnxruntime=LOWEST_ONNXRUNTIME,
+        frontend={"counters": [counter for _, counter in context.counters]} if context.counters else None,
+    )
+
+
+def _features(samples: "Samples", dtype: str) -> "Features":
+    from sealift_bundler.converters.steps import Feature
+
+    texts = [column for column in samples.columns if column.kind == "str"]
+    numeric = [column for column in samples.columns if column.kind != "str"]
+    result = []
+    for column in samples.columns:
+        group, tensor = (texts, "strings") if column.kind == "str" else (numeric, "numbers")
+        if samples.interface == "text":
+            tensor = "text"
+        text = column.kind == "str"
+        place = group.index(column)
+        result.append(Feature(tensor, place, len(group), text, column.name, exact=True, none=column.none))
+    return tuple(result)
+
+
+def _heads(context: "Context", source: Any, features: "Features") -> dict[str, str]:
+    # The emitters import all of scikit-learn, so they wait until there is a model of it.
+    from sealift_bundler.converters.steps import (  # noqa: F401 - importing them registers their emitters
+        compose,
+        encoders,
+        gather,
+        linear,
+        numeric,
+        text,
+        trees,
+    )
+
+    if any(hasattr(source, name) for name in _METHODS):
+        return dict(compose.predict(context, source, features))
+    return {"transformed": gather(context, compose.transform(context, source, features), source)}
+
+
+def _classes(source: Any) -> Classes | None:
+    values = getattr(source, "classes_", None)
+    if values is None:
+        return None
+    if isinstance(values, list):
+        raise ConversionError("the model predicts several labels a row, which is not supported yet; train one for each")
+    array = np.asarray(values)
+    kind = {"U": "str", "O": "object"}.get(array.dtype.kind, array.dtype.name)
+    items = array.tolist()
+    if kind == "object" and not all(isinstance(item, str) for item in items):
+        raise ConversionError(f"the model's labels are of mixed types ({items!r:.80}); use strings alone")
+    return Classes(kind, tuple(items))
+
+
+def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: bool) -> tuple[TensorInput, ...]:
+    columns = [samples.described(column, context.categories.get(column.name)) for column in samples.columns]
+    texts = tuple(column for column in columns if column.kind == "str")
+    numeric = tuple(column for column in columns if column.kind != "str")
+    counted = {name for name, _ in context.counters}
+    tensors = []
+    if numeric:
+        tensors.append(TensorInput("numbers", dtype, ("rows", len(numeric)), numeric, None))
+    if texts and samples.interface == "text" and not frontend:
+        tensors.append(TensorInput("text", "string", ("rows", 1), texts, None))
+    if texts and samples.interface != "text" and not {column.name for column in texts} <= counted:
+        tensors.append(TensorInput("strings", "string", ("rows", len(texts)), texts, None))
+    for index, (name, declaration) in enumerate(context.counters):
+        column = next(column for column in texts if column.name == name)
+        tensor = f"terms_{index}" if index else "terms"
+        tensors.append(TensorInput(tensor, dtype, ("rows", len(declaration["vocabulary"])), (column,), index))
+    return tuple(tensors)
+
+
+def _output(context: "Context", role: str, expected: Any, classes: Classes | None) -> TensorOutput:
+    shape = ("rows", *(int(size) for size in expected.shape[1:]))
+    if role == "label":
+        if classes is None:
+            return TensorOutput("label", "int64", shape, role, expected.dtype.name)
+        dtype = {"str": "string", "object": "string", "bool": "bool"}.get(classes.dtype)
+        if dtype is None:
+            dtype = "float64" if classes.dtype.startswith("float") else "int64"
+        return TensorOutput("label", dtype, shape, role, classes.dtype)
+    returns = expected.dtype.name if expected.dtype.kind == "f" else "float64"
+    return TensorOutput(role, context.graph.dtype, shape, role, returns)
+
+
+def _shaped(context: "Context", tensor: str, role: str, expected: Any, output: TensorOutput) -> str:
+    """Give the output the original's shape and its declared dtype, whichever converter it comes from."""
+    graph = context.graph
+    shaped = graph.add("Reshape", tensor, graph.constant([-1, *(int(size) for size in expected.shape[1:])]))
+    return shaped if output.dtype == "string" else graph.cast(shaped, output.dtype)

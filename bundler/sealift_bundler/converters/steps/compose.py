@@ -1,0 +1,103 @@
+"""Emitters of what holds other estimators: pipelines, unions, column transformers, searches."""
+
+from dataclasses import replace
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from sealift_bundler.converters.steps import (
+    PREDICTORS,
+    TRANSFORMERS,
+    Context,
+    Features,
+    Heads,
+    gather,
+    predicts,
+    transforms,
+)
+from sealift_bundler.converters.steps.stock import stock_predictor, stock_transformer
+
+
+def transform(context: Context, estimator: Any, features: Features) -> Features:
+    """Emit a fitted transformer, or "passthrough"."""
+    if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
+        return features
+    emitter = TRANSFORMERS.get(type(estimator), stock_transformer)
+    return emitter(context, estimator, features)
+
+
+def predict(context: Context, estimator: Any, features: Features) -> Heads:
+    """Emit a fitted final step and return its answers by role."""
+    emitter = PREDICTORS.get(type(estimator), stock_predictor)
+    return emitter(context, estimator, features)
+
+
+def _before_last(context: Context, pipeline: Pipeline, features: Features) -> Features:
+    for name, step in pipeline.steps[:-1]:
+        features = transform(context.inside(name), step, features)
+    return features
+
+
+@predicts(Pipeline)
+def _predict_pipeline(context: Context, estimator: Pipeline, features: Features) -> Heads:
+    features = _before_last(context, estimator, features)
+    name, step = estimator.steps[-1]
+    return predict(context.inside(name), step, features)
+
+
+@transforms(Pipeline)
+def _transform_pipeline(context: Context, estimator: Pipeline, features: Features) -> Features:
+    features = _before_last(context, estimator, features)
+    name, step = estimator.steps[-1]
+    return transform(context.inside(name), step, features)
+
+
+@transforms(ColumnTransformer)
+def _column_transformer(context: Context, estimator: ColumnTransformer, features: Features) -> Features:
+    result: list[Any] = []
+    # Fitted positions, whatever the columns were selected by: names, slices, masks or callables.
+    indices_of = estimator._transformer_to_input_indices  # noqa: SLF001 - there is no public form
+    for name, step, _ in estimator.transformers_:
+        selected = tuple(features[index] for index in indices_of.get(name, ()))
+        if not selected or (isinstance(step, str) and step == "drop"):
+            continue
+        outcome = transform(context.inside(name), step, selected)
+        result.extend(_weighted(context, estimator, name, outcome))
+    return tuple(result)
+
+
+@transforms(FeatureUnion)
+def _feature_union(context: Context, estimator: FeatureUnion, features: Features) -> Features:
+    result: list[Any] = []
+    for name, step in estimator.transformer_list:
+        if isinstance(step, str) and step == "drop":
+            continue
+        outcome = transform(context.inside(name), step, features)
+        result.extend(_weighted(context, estimator, name, outcome))
+    return tuple(result)
+
+
+def _weighted(context: Context, estimator: Any, name: str, features: Features) -> Features:
+    weight = (estimator.transformer_weights or {}).get(name)
+    if weight is None or not features:
+        return features
+    tensor = gather(context, features, estimator)
+    scaled = context.graph.add("Mul", tensor, context.graph.constant(float(weight)))
+    width = len(features)
+    return tuple(
+        replace(feature, tensor=scaled, index=index, width=width, exact=False, origin=None)
+        for index, feature in enumerate(features)
+    )
+
+
+@predicts(GridSearchCV, RandomizedSearchCV)
+def _predict_search(context: Context, estimator: Any, features: Features) -> Heads:
+    return predict(context, estimator.best_estimator_, features)
+
+
+@predicts(FrozenEstimator)
+def _predict_frozen(context: Context, estimator: FrozenEstimator, features: Features) -> Heads:
+    return predict(context, estimator.estimator, features)

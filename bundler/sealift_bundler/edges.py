@@ -1,0 +1,167 @@
+"""Edge rows: made from the caller's rows, to find what the caller's rows do not show.
+
+Each kind is tried on the original first. What the original refuses, the loader must refuse too, and
+is left out here.
+"""
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sealift_bundler.converters import Answers, Original
+from sealift_bundler.samples import SampleColumn, Samples
+
+# Enough to meet every threshold of a small forest, few enough that the proof stays quick.
+_ROWS_A_KIND = 256
+_ROWS_A_COLUMN = 48
+
+_TEXTS = (
+    "",
+    " ",
+    "a",
+    "\t\n",
+    "!?",
+    "naïve café déjà vu, l'été à Orléans",
+    "Übergrößenträger fährt Straßenbahn",
+    "İstanbul'da ışık ILIK ılık",
+    "Съешь ещё этих мягких французских булок",
+    "東京都は日本の首都です。テスト",
+    "emoji 😀 👩‍👩‍👧 ok 👍🏽",
+    "e\u0301 combining, ﬁ ligature, ² and ½",
+    "١٢٣ ४५६ digits",
+    "UPPER lower MiXeD case",
+    "under_score hyphen-ated it's e-mail@example.org",
+    "no\u00a0break\u2003em space",
+)
+
+
+@dataclass(frozen=True)
+class EdgeRows:
+    """Rows of one kind that the original accepts, and its answers."""
+
+    kind: str
+    rows: Any
+    count: int
+    answers: Answers
+
+
+def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
+    """Make edge rows and note in `samples` which columns may hold a missing value."""
+    generator = np.random.default_rng(20_240_229)
+    makers: dict[str, Callable[[Samples, np.random.Generator], Iterator[tuple[str, Any, SampleColumn | None]]]] = {
+        "columns": _of_frame,
+        "matrix": _of_matrix,
+        "text": _of_texts,
+    }
+    maker = makers.get(samples.interface)
+    result = []
+    for kind, rows, column in maker(samples, generator) if maker else ():
+        answers = _ask(original, rows)
+        if answers is None:
+            continue
+        if kind == "missing" and column is not None:
+            column.accepts_missing = True
+        result.append(EdgeRows(kind, rows, len(rows), answers))
+    return result
+
+
+def _ask(original: Original, rows: Any) -> Answers | None:
+    try:
+        return original.answers(rows)
+    except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means "not accepted"
+        return None
+
+
+def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+    frame = samples.rows
+    base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _ROWS_A_KIND), replace=False)]
+    shuffled = base.copy()
+    for name in frame.columns:
+        # `iloc` keeps the dtype, and None apart from NaN.
+        shuffled[name] = base[name].iloc[generator.permutation(len(base))].set_axis(base.index)
+    yield "shuffled", shuffled.reset_index(drop=True), None
+    for column in samples.columns:
+        few = base.iloc[:8].reset_index(drop=True)
+        missing = few.copy()
+        missing[column.name] = _all_missing(frame[column.name], len(few))
+        yield "missing", missing, column
+        if column.kind == "str":
+            yield (
+                "unseen",
+                few.assign(**{column.name: "unseen \u0436"}).astype({column.name: frame[column.name].dtype}),
+                None,
+            )
+            yield "empty", few.assign(**{column.name: ""}).astype({column.name: frame[column.name].dtype}), None
+            continue
+        for kind, values in _numbers(frame[column.name].to_numpy(), column.kind, generator):
+            repeated = base.iloc[np.resize(np.arange(len(base)), len(values))].reset_index(drop=True)
+            repeated[column.name] = pd.Series(values)
+            yield kind, repeated, None
+
+
+def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
+    if series.dtype == object:
+        # The caller's own kind of missing: scikit-learn tells None from NaN.
+        found = next((value for value in series if not isinstance(value, str)), None)
+        return pd.Series([found] * rows, dtype=object)
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return pd.Series([np.nan] * rows)
+    return pd.Series([None] * rows, dtype=series.dtype)
+
+
+def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+    array = samples.rows
+    base = array[generator.choice(len(array), size=min(len(array), _ROWS_A_KIND), replace=False)]
+    yield "shuffled", generator.permuted(base, axis=0), None
+    for index, column in enumerate(samples.columns):
+        missing = base[:8].astype(np.float64)
+        missing[:, index] = np.nan
+        yield "missing", missing, column
+        for kind, values in _numbers(array[:, index], column.kind, generator):
+            repeated = base[np.resize(np.arange(len(base)), len(values))].astype(values.dtype)
+            repeated[:, index] = values
+            yield kind, repeated, None
+
+
+def _numbers(values: NDArray[Any], kind: str, generator: np.random.Generator) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Values around those of one column: both sides of likely thresholds, extremes, large integers."""
+    if kind == "bool":
+        return
+    known = np.unique(pd.to_numeric(pd.Series(values), errors="coerce").dropna().to_numpy(dtype=np.float64))
+    known = known[np.isfinite(known)]
+    if len(known) == 0:
+        return
+    low, high = float(known[0]), float(known[-1])
+    span = max(high - low, abs(high), 1.0)
+    if kind == "int":
+        whole = np.array([0, -1, 1, low - 1, high + 1, low - 10 * span, high + 10 * span]).round()
+        yield "extremes", whole[np.abs(whole) < 2**53].astype(np.int64)
+        yield "large integers", np.array([2**24 - 1, 2**24 + 1, 2**24 + 3, 2**31 + 1, -(2**24) - 1], dtype=np.int64)
+        return
+    # Trees split half-way between neighbouring values.
+    middle = (known[:-1] + known[1:]) / 2
+    some = np.concatenate([known, middle])
+    if len(some) > _ROWS_A_COLUMN // 3:
+        some = generator.choice(some, size=_ROWS_A_COLUMN // 3, replace=False)
+    yield "thresholds", np.concatenate([some, np.nextafter(some, -np.inf), np.nextafter(some, np.inf)])
+    yield "extremes", np.array([0.0, -0.0, -1.0, low - span, high + span, low - 100 * span, high + 100 * span])
+
+
+def _of_texts(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+    rows: list[str] = samples.rows
+    some = [rows[index] for index in generator.choice(len(rows), size=min(len(rows), 64), replace=False)]
+    yield "empty and non-ASCII", list(_TEXTS), None
+    yield "upper case", [text.upper() for text in some], None
+    yield "joined", [f"{one} {other}" for one, other in zip(some, reversed(some), strict=True)], None
+    yield "accents", [_accented(text) for text in some], None
+    yield "cut", [text[: len(text) // 2] for text in some], None
+
+
+def _accented(text: str) -> str:
+    """Put accents on vowels: the same words to a person, other tokens to a wrong tokenizer."""
+    return unicodedata.normalize("NFC", "".join(c + "\u0301" if c in "aeiouAEIOU" else c for c in text))

@@ -1,0 +1,182 @@
+"""The ladder: try the ways to convert in order, and keep the first that proves itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sealift.errors import Error
+from sealift.model.description import (
+    FILE_NAME,
+    FRONTEND_FILE,
+    GOLDEN_FILE,
+    GRAPH_FILE,
+    ModelDescription,
+    Requirements,
+    Tolerance,
+    check_file_set,
+)
+from sealift.model.model import Model
+from sealift.model.selftest import replay
+from sealift_bundler.conversion import Conversion
+from sealift_bundler.converters import Answers, Candidate, Converter, Original, find_converter
+from sealift_bundler.documents import frontend_json, model_json
+from sealift_bundler.edges import EdgeRows, edge_rows
+from sealift_bundler.errors import ConversionError, ParityError, SourceError
+from sealift_bundler.golden import golden_examples
+from sealift_bundler.parity import DEFAULT_TOLERANCE, Parity, prove
+from sealift_bundler.samples import Samples, as_samples, read_samples
+from sealift_bundler.source import ChildLimits, convert_in_child
+from sealift_keys.names import ModelVersion
+
+Attempts = list[dict[str, str]]
+
+
+def convert(
+    model: Any,
+    samples: Any,
+    *,
+    name: str = "model",
+    version: str = "0.0.0",
+    tolerance: Tolerance | None = None,
+    limits: ChildLimits | None = None,
+) -> Conversion:
+    """Convert a trained model to ONNX and prove that its answers did not change.
+
+    Args:
+        model: A fitted estimator, or the path of a `.joblib`, `.pkl`, `.pickle` or `.onnx` file. Opening a
+            pickle runs whatever code is in it; that happens in a child process, with limits of time and
+            memory, and is still for files that you trust.
+        samples: Rows as the model takes them, or the path of a file of them. The more rows, the stronger
+            the proof.
+        name: The model's name.
+        version: The model's version, SemVer.
+        tolerance: How far a score may be off; None means 1e-5, absolute and relative.
+        limits: Of the child process that opens a file; None means the defaults.
+
+    Raises:
+        SourceError: the model or the samples cannot be read, or do not fit each other.
+        ConversionError: no rung can convert the model; the message names the step.
+        ParityError: a rung converted it, and the answers differ.
+        UsageError: the name or the version is not allowed.
+    """
+    ModelVersion.parse(name, version)
+    if isinstance(model, str | Path):
+        return convert_in_child(Path(model), samples, name, version, tolerance or DEFAULT_TOLERANCE, limits)
+    if isinstance(samples, str | Path):
+        samples = read_samples(Path(samples))
+    return convert_object(model, samples, name, version, tolerance or DEFAULT_TOLERANCE)
+
+
+def convert_object(model: Any, rows: Any, name: str, version: str, tolerance: Tolerance) -> Conversion:
+    """Convert a model that is in memory; see `convert`."""
+    converter = find_converter(model)
+    if converter is None:
+        raise SourceError(
+            f"no converter knows a {type(model).__module__}.{type(model).__qualname__}; "
+            "expected a fitted scikit-learn estimator or an .onnx file"
+        )
+    samples = as_samples(rows, model, text=_takes_text(model))
+    original = converter.original(model, samples)
+    expected = _answers(original, samples)
+    edges = edge_rows(samples, original)
+    golden = golden_examples(samples, expected, tolerance, name, version)
+    return _climb(converter, model, samples, original, expected, edges, golden, (name, version, tolerance))
+
+
+def _takes_text(model: Any) -> bool:
+    from sealift_bundler.converters.sklearn import has_text
+
+    return has_text(model)
+
+
+def _answers(original: Original, samples: Samples) -> Answers:
+    try:
+        return original.answers(samples.rows)
+    except Error:
+        raise
+    except Exception as error:
+        # Someone else's model: it raises whatever it likes.
+        reason = " ".join(str(error).split())[:300]
+        raise SourceError(f"the model does not take the samples ({type(error).__name__}: {reason})") from error
+
+
+def _climb(
+    converter: Converter,
+    model: Any,
+    samples: Samples,
+    original: Original,
+    expected: Answers,
+    edges: Sequence[EdgeRows],
+    golden: bytes,
+    identity: tuple[str, str, Tolerance],
+) -> Conversion:
+    attempts: Attempts = []
+    failed: Parity | None = None
+    reasons: list[str] = []
+    for rung in converter.rungs(model, samples):
+        try:
+            candidate = rung.build()
+            files = _files(candidate, original, rung.name, attempts, None, golden, identity)
+            opened = Model.from_files(files)
+        except Error as error:
+            attempts.append({"rung": rung.name, "outcome": str(error)})
+            reasons.append(f"{rung.name}: {error}")
+            continue
+        parity = prove(opened, samples, expected, edges, identity[2], original.reference)
+        if parity.passed:
+            replay(opened, golden)
+            attempts.append({"rung": rung.name, "outcome": "proven"})
+            files = _files(candidate, original, rung.name, attempts, parity, golden, identity)
+            check_file_set(ModelDescription.parse(files[FILE_NAME]), files, identity[0])
+            return Conversion(files)
+        attempts.append({"rung": rung.name, "outcome": parity.summary()})
+        failed = parity
+    if failed is not None:
+        raise ParityError(_disagreement(model, failed, attempts))
+    # The last rung is the most capable one, so its reason is the one to act on.
+    raise ConversionError(f"model {identity[0]!r} cannot be converted: {reasons[-1] if reasons else 'no rung'}")
+
+
+def _disagreement(model: Any, parity: Parity, attempts: Attempts) -> str:
+    worst = "; ".join(
+        f"{row['kind']} row {row['row']}: {row['answer']} expected {row['expected']}, got {row['got']}"
+        for row in parity.worst[:3]
+    )
+    tried = ", ".join(attempt["rung"] for attempt in attempts)
+    return (
+        f"the converted {type(model).__name__} does not answer as the original: {parity.summary()}. "
+        f"Worst: {worst or 'none'}. Rungs tried: {tried}. Simplify the step that these rows reach, "
+        "or widen the tolerance if the error is harmless (it is recorded)"
+    )
+
+
+def _files(
+    candidate: Candidate,
+    original: Original,
+    rung: str,
+    attempts: Attempts,
+    parity: Parity | None,
+    golden: bytes,
+    identity: tuple[str, str, Tolerance],
+) -> dict[str, bytes]:
+    name, version, tolerance = identity
+    report: Mapping[str, Any] = parity.document() if parity is not None else {}
+    description = ModelDescription(
+        name=name,
+        version=version,
+        task=original.task,
+        interface=candidate.interface,
+        inputs=candidate.inputs,
+        outputs=candidate.outputs,
+        classes=candidate.classes,
+        requires=Requirements(candidate.onnxruntime, candidate.ir_version, candidate.opsets),
+        tolerance=tolerance,
+        rung=rung,
+        source=original.source,
+        conversion={"rung": rung, "attempts": list(attempts)},
+        parity=report,
+    )
+    files = {GRAPH_FILE: candidate.graph, FILE_NAME: model_json(description), GOLDEN_FILE: golden, **candidate.files}
+    if candidate.frontend is not None:
+        files[FRONTEND_FILE] = frontend_json(candidate.frontend)
+    return files

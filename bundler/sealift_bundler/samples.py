@@ -1,0 +1,241 @@
+"""The caller's rows: read from a file or taken as they are, and seen as one of four interfaces."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sealift.model.description import MISSING_TEXT, Column
+from sealift_bundler.errors import SourceError
+
+_SUFFIXES = ".csv, .json, .jsonl, .parquet, .npy, .npz, .txt"
+
+
+@dataclass
+class SampleColumn:
+    """One column of the samples; `accepts_missing` is learned by asking the original model."""
+
+    name: str
+    kind: str
+    accepts_missing: bool = False
+    # Whether a missing text is None; scikit-learn tells it from NaN.
+    none: bool = False
+
+
+@dataclass
+class Samples:
+    """Rows in the form in which the original model takes them.
+
+    `rows` is a DataFrame ("columns"), a 2-D array ("matrix"), a list of strings ("text") or a dict of
+    arrays ("tensors").
+    """
+
+    interface: str
+    rows: Any
+    columns: list[SampleColumn] = field(default_factory=list)
+    # Tensors of a fixed first dimension cannot be cut into rows.
+    whole: bool = False
+
+    def __len__(self) -> int:
+        if self.interface == "tensors":
+            return max((len(values) for values in self.rows.values()), default=0)
+        return len(self.rows)
+
+    def take(self, indices: Sequence[int]) -> Any:
+        """The rows at `indices`, in the original's form."""
+        if self.interface == "columns":
+            return self.rows.iloc[list(indices)]
+        if self.interface == "matrix":
+            return self.rows[list(indices)]
+        if self.interface == "text":
+            return [self.rows[index] for index in indices]
+        return {name: values[list(indices)] for name, values in self.rows.items()}
+
+    def head(self, count: int) -> Any:
+        """The first `count` rows."""
+        return self.take(range(min(count, len(self))))
+
+    def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
+        """The column as `model.json` has it."""
+        missing = MISSING_TEXT if column.kind == "str" else "nan"
+        known = None if categories is None else tuple(categories)
+        return Column(column.name, column.kind, missing if column.accepts_missing else None, categories=known)
+
+
+def read_samples(path: Path) -> Any:
+    """Read samples from a file, by its suffix.
+
+    Raises:
+        SourceError: the file cannot be read or parsed.
+    """
+    suffix = path.suffix.lower()
+    try:
+        return _read(path, suffix)
+    except OSError as error:
+        raise SourceError(f"cannot read samples from {str(path)!r}: {error.strerror or error}") from error
+    except ImportError as error:
+        raise SourceError(f"reading {suffix} samples needs a module that is not installed: {error.name!r}") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"samples {str(path)!r} are not a readable {suffix} file: {reason}") from error
+
+
+def _read(path: Path, suffix: str) -> Any:
+    if suffix == ".csv":
+        return pd.read_csv(path)
+    if suffix in (".jsonl", ".ndjson"):
+        return pd.read_json(path, lines=True, convert_dates=False)
+    if suffix == ".json":
+        return pd.read_json(io.BytesIO(path.read_bytes()), convert_dates=False)
+    if suffix == ".parquet":
+        return pd.read_parquet(path)
+    if suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    if suffix == ".txt":
+        return path.read_text("utf-8").splitlines()
+    raise SourceError(f"samples {str(path)!r} have the suffix {suffix!r}; expected one of {_SUFFIXES}")
+
+
+def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
+    """See rows as samples of a model.
+
+    Args:
+        rows: A DataFrame, an array, a list of dicts, a list of strings, or a dict of tensors.
+        model: The trained model, whose feature names the columns must fit.
+        text: Whether the model takes a list of strings.
+
+    Raises:
+        SourceError: there are no rows, or they do not fit the model.
+    """
+    rows = _native(rows)
+    if isinstance(rows, Mapping):
+        return Samples("tensors", dict(rows))
+    if text and isinstance(rows, pd.DataFrame) and not _takes_columns(model):
+        rows = _only_text(rows)
+    if isinstance(rows, pd.DataFrame):
+        _check_names(rows, model)
+        samples = _of_frame(rows, model)
+    elif isinstance(rows, list):
+        _check_texts(rows)
+        samples = Samples("text", rows, [SampleColumn("text", "str")])
+    else:
+        samples = _of_array(rows, model)
+    if len(samples) == 0:
+        raise SourceError("there are no sample rows; give at least one, better some hundreds")
+    return samples
+
+
+def _native(rows: Any) -> Any:
+    if isinstance(rows, pd.DataFrame | Mapping):
+        return rows
+    if hasattr(rows, "to_pandas"):  # polars, Arrow
+        return rows.to_pandas()
+    if isinstance(rows, pd.Series):
+        rows = rows.tolist()
+    if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "OU":
+        rows = rows.tolist()
+    if isinstance(rows, list | tuple):
+        if rows and isinstance(rows[0], Mapping):
+            return pd.DataFrame(list(rows))
+        if rows and isinstance(rows[0], str):
+            return list(rows)
+    if hasattr(rows, "toarray"):
+        return rows.toarray()
+    return np.asarray(rows)
+
+
+def _takes_columns(model: Any) -> bool:
+    return getattr(model, "feature_names_in_", None) is not None or _has_column_transformer(model)
+
+
+def _has_column_transformer(model: Any) -> bool:
+    inner = [step[1] for step in getattr(model, "steps", ())] + [getattr(model, "best_estimator_", None)]
+    return hasattr(model, "transformers_") or any(_has_column_transformer(part) for part in inner if part is not None)
+
+
+def _only_text(frame: pd.DataFrame) -> list[str]:
+    texts = [name for name in frame.columns if frame[name].dtype == object or frame[name].dtype == "str"]
+    if len(texts) != 1:
+        raise SourceError(f"the model takes texts; the samples have {len(texts)} text columns, expected exactly one")
+    values: list[str] = frame[texts[0]].tolist()
+    return values
+
+
+def _check_texts(rows: list[Any]) -> None:
+    for row, value in enumerate(rows):
+        if not isinstance(value, str):
+            raise SourceError(f"sample row {row} is {value!r:.80} ({type(value).__name__}); expected a string")
+
+
+def _check_names(frame: pd.DataFrame, model: Any) -> None:
+    expected = getattr(model, "feature_names_in_", None)
+    if expected is None:
+        return
+    missing = [name for name in expected if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in set(expected)]
+    if missing or extra:
+        parts = [f"missing {missing!r:.300}"] if missing else []
+        parts += [f"not known to the model {extra!r:.300}"] if extra else []
+        raise SourceError(f"the samples' columns do not fit the model: {'; '.join(parts)}")
+
+
+def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
+    if getattr(model, "feature_names_in_", None) is None and not _has_column_transformer(model):
+        return _of_array(frame.to_numpy(), model)
+    frame = frame[list(getattr(model, "feature_names_in_", frame.columns))]
+    columns = [
+        SampleColumn(_text_name(name), _kind(frame[name]), none=_holds_none(frame[name])) for name in frame.columns
+    ]
+    return Samples("columns", frame.reset_index(drop=True), columns)
+
+
+def _text_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise SourceError(f"column {name!r} is named by a {type(name).__name__}; rename the columns to strings")
+    return name
+
+
+def _kind(series: "pd.Series[Any]") -> str:
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        raise SourceError(f"column {series.name!r} has dtype category; convert it to str before training and here")
+    if pd.api.types.is_bool_dtype(dtype):
+        return "bool"
+    if pd.api.types.is_integer_dtype(dtype):
+        return "int"
+    if pd.api.types.is_float_dtype(dtype):
+        return "float"
+    if pd.api.types.is_string_dtype(dtype) or dtype == object:
+        wrong = next((v for v in series if not isinstance(v, str) and not pd.isna(v)), None)
+        if wrong is not None:
+            raise SourceError(f"column {series.name!r} mixes text with {wrong!r:.60} ({type(wrong).__name__})")
+        return "str"
+    raise SourceError(f"column {series.name!r} has dtype {dtype}; expected numbers, booleans or text")
+
+
+def _holds_none(series: "pd.Series[Any]") -> bool:
+    if series.dtype != object:
+        return False
+    missing = [value for value in series if not isinstance(value, str)]
+    holds = any(value is None for value in missing)
+    if holds and not all(value is None for value in missing):
+        raise SourceError(f"column {series.name!r} holds both None and NaN, which scikit-learn tells apart; make them one")
+    return holds
+
+
+def _of_array(array: Any, model: Any) -> Samples:
+    array = np.asarray(array)
+    width = getattr(model, "n_features_in_", None)
+    if array.ndim != 2 or (width is not None and array.shape[1] != width):
+        raise SourceError(f"the samples have shape {list(array.shape)}; expected [rows, {width or 'features'}]")
+    kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)
+    if kind is None:
+        raise SourceError(f"the samples are an array of dtype {array.dtype}; use a DataFrame for mixed columns")
+    return Samples("matrix", array, [SampleColumn(f"x{index}", kind) for index in range(array.shape[1])])

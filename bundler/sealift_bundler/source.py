@@ -1,0 +1,117 @@
+"""Open a trained model's file in a child process, with limits of time and memory.
+
+A pickle is a program: opening one runs it, as the user who opens it. The child contains crashes, hangs
+and memory; it is no sandbox. What comes back to the parent is the finished files, never the pickle's
+objects.
+"""
+
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealift.errors import Error
+from sealift.model.description import Tolerance
+from sealift_bundler.conversion import Conversion
+from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.pickles import check_versions
+
+PICKLES = (".joblib", ".pkl", ".pickle")
+SUFFIXES = (*PICKLES, ".onnx")
+
+
+@dataclass(frozen=True)
+class ChildLimits:
+    """Bounds of the child process that opens and converts a file."""
+
+    timeout_s: float = 1800.0
+    # Address space: numeric libraries reserve several times what they use.
+    memory_bytes: int = 32 * 1024**3
+
+
+def convert_in_child(
+    path: Path, samples: Any, name: str, version: str, tolerance: Tolerance, limits: ChildLimits | None
+) -> Conversion:
+    """Open and convert the file at `path` in a child process; see `convert`.
+
+    Raises:
+        SourceError: the file cannot be opened, or the child ran out of time or memory.
+        Error: whatever the conversion itself refuses.
+    """
+    limits = limits or ChildLimits()
+    check_file(path)
+    with tempfile.TemporaryDirectory(prefix="sealift-convert-") as folder:
+        work = Path(folder)
+        if isinstance(samples, str | Path):
+            where = str(Path(samples).absolute())
+        else:
+            # Our own objects on the way to our own child: not a file that somebody gave us.
+            (work / "samples.pickle").write_bytes(pickle.dumps(samples))
+            where = str(work / "samples.pickle")
+        request = {
+            "model": str(path.absolute()),
+            "samples": where,
+            "own_samples": not isinstance(samples, str | Path),
+            "name": name,
+            "version": version,
+            "tolerance": [tolerance.atol, tolerance.rtol],
+            "memory_bytes": limits.memory_bytes,
+        }
+        (work / "request.json").write_text(json.dumps(request), "utf-8")
+        child = _run(work, path, limits)
+        return _result(work, path, child)
+
+
+def check_file(path: Path) -> None:
+    """Check what can be seen of a model file without opening it.
+
+    Raises:
+        SourceError: it is missing, no regular file, of an unknown kind, or saved by another scikit-learn.
+    """
+    if path.is_dir():
+        raise SourceError(f"the model {str(path)!r} is a directory; expected a file ({', '.join(SUFFIXES)})")
+    if not path.is_file():
+        raise SourceError(f"the model {str(path)!r} does not exist; check the path")
+    if path.suffix.lower() not in SUFFIXES:
+        raise SourceError(f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {SUFFIXES}")
+    if path.suffix.lower() in PICKLES:
+        check_versions(path)
+
+
+def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":
+    # -P: a module in the working directory must not shadow one that the pickle asks for.
+    command = [sys.executable, "-P", "-m", "sealift_bundler.source_child", str(work)]
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceError(
+            f"opening and converting {str(path)!r} took longer than {limits.timeout_s:g} s; raise the limit"
+        ) from None
+
+
+def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]") -> Conversion:
+    result = work / "result.json"
+    if not result.is_file():
+        tail = " ".join(child.stderr.decode("utf-8", errors="replace").split())[-300:]
+        how = f"signal {-child.returncode}" if child.returncode < 0 else f"status {child.returncode}"
+        raise SourceError(f"opening {str(path)!r} ended its process with {how}: {tail or 'no message'}")
+    document = json.loads(result.read_text("utf-8"))
+    if "error" in document:
+        raise _error_class(document["code"])(document["error"])
+    return Conversion({file.name: file.read_bytes() for file in sorted((work / "files").iterdir())})
+
+
+def _error_class(code: str) -> type[Error]:
+    waiting: list[type[Error]] = [Error]
+    while waiting:
+        cls = waiting.pop()
+        if cls.code == code:
+            return cls
+        waiting.extend(cls.__subclasses__())
+    return ConversionError
