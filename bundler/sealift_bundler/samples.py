@@ -226,7 +226,9 @@ def _holds_none(series: "pd.Series[Any]") -> bool:
     missing = [value for value in series if not isinstance(value, str)]
     holds = any(value is None for value in missing)
     if holds and not all(value is None for value in missing):
-        raise SourceError(f"column {series.name!r} holds both None and NaN, which scikit-learn tells apart; make them one")
+        raise SourceError(
+            f"column {series.name!r} holds both None and NaN, which scikit-learn tells apart; make them one"
+        )
     return holds
 
 

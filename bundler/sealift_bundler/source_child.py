@@ -72,7 +72,7 @@ def open_model(path: Path) -> Any:
             return joblib.load(path)
     except ModuleNotFoundError as error:
         module = str(error.name)
-        package = _PACKAGE_OF.get(module.split(".")[0], module.split(".")[0])
+        package = _PACKAGE_OF.get(module.split(".", maxsplit=1)[0], module.split(".", maxsplit=1)[0])
         raise SourceError(
             f"{str(path)!r} needs the module {module!r}, which is not installed; install {package!r} as it was "
             "when the model was saved, or put the module on PYTHONPATH"

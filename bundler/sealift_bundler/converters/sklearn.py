@@ -114,7 +114,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Ca
     from sealift_bundler.converters.steps import Context
 
     context = Context(Graph(dtype), use_frontend=frontend)
-    features = _features(samples, dtype)
+    features = _features(samples)
     heads = _heads(context, source, features)
     classes = _classes(source) if "label" in heads else None
     first_rows = samples.head(2)
@@ -126,7 +126,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Ca
             method = "transform"
         expected = _dense(getattr(source, method)(first_rows))
         outputs.append(_output(context, role, expected, classes))
-        tensors.append(_shaped(context, tensor, role, expected, outputs[-1]))
+        tensors.append(_shaped(context, tensor, expected, outputs[-1]))
     graph = context.graph
     return Candidate(
         interface=samples.interface,
@@ -141,7 +141,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Ca
     )
 
 
-def _features(samples: "Samples", dtype: str) -> "Features":
+def _features(samples: "Samples") -> "Features":
     from sealift_bundler.converters.steps import Feature
 
     texts = [column for column in samples.columns if column.kind == "str"]
@@ -208,7 +208,7 @@ def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: boo
 
 
 def _output(context: "Context", role: str, expected: Any, classes: Classes | None) -> TensorOutput:
-    shape = ("rows", *(int(size) for size in expected.shape[1:]))
+    shape: tuple[int | str, ...] = ("rows", *(int(size) for size in expected.shape[1:]))
     if role == "label":
         if classes is None:
             return TensorOutput("label", "int64", shape, role, expected.dtype.name)
@@ -220,7 +220,7 @@ def _output(context: "Context", role: str, expected: Any, classes: Classes | Non
     return TensorOutput(role, context.graph.dtype, shape, role, returns)
 
 
-def _shaped(context: "Context", tensor: str, role: str, expected: Any, output: TensorOutput) -> str:
+def _shaped(context: "Context", tensor: str, expected: Any, output: TensorOutput) -> str:
     """Give the output the original's shape and its declared dtype, whichever converter it comes from."""
     graph = context.graph
     shaped = graph.add("Reshape", tensor, graph.constant([-1, *(int(size) for size in expected.shape[1:])]))

@@ -19,8 +19,8 @@ from sealift.model.values import check_fits, check_numbers, numbers, texts
 
 Feeds = dict[str, NDArray[Any]]
 
-# Dense counts of 20,000 terms are 80 KB a row: rows go through the graph in chunks of at most 32 MB.
-_CHUNK_VALUES = 8 * 1024 * 1024
+# Dense counts of 20,000 terms are 80 KB a row: rows go through the graph in chunks that stay in the cache.
+_CHUNK_VALUES = 512 * 1024
 
 
 class Feeder:

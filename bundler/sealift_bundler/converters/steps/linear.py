@@ -49,7 +49,7 @@ from sealift_bundler.graph import Graph, numbers_of
 
 
 def _affine(context: Context, estimator: Any, features: Features) -> str:
-    """coef · x + intercept, [rows, outputs]."""
+    """Coef · x + intercept, [rows, outputs]."""
     graph = context.graph
     coefficients = np.atleast_2d(numbers_of(estimator.coef_))
     product = graph.add("MatMul", numbers(context, features, estimator), graph.constant(coefficients.T))

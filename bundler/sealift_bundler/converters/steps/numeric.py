@@ -69,7 +69,11 @@ def _missing(context: Context, estimator: Any, tensor: str, features: Features) 
     """Where the tensor holds what the estimator calls missing, bool [rows, width]."""
     graph, marker = context.graph, estimator.missing_values
     if not features[0].text:
-        return graph.add("IsNaN", tensor) if is_missing(marker) else graph.add("Equal", tensor, graph.constant(float(marker)))
+        return (
+            graph.add("IsNaN", tensor)
+            if is_missing(marker)
+            else graph.add("Equal", tensor, graph.constant(float(marker)))
+        )
     key = MISSING_TEXT if is_missing(marker) else str(marker)
     code = graph.add("LabelEncoder", tensor, domain=ML, keys_strings=[key], values_int64s=[1], default_int64=0)
     found = graph.cast(code, "bool")

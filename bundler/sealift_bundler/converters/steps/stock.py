@@ -12,11 +12,31 @@ from sealift_bundler.converters.steps import Context, Features, Heads, features_
 from sealift_bundler.graph import OPSETS
 
 # Their answers jump: rounding in front of them can change an answer altogether.
-_JUMPS = (
-    "AdaBoost Bagging Binarizer Birch BisectingKMeans Ensemble ExtraTree Forest GradientBoosting HistGradient "
-    "IsolationForest KBins KMeans KNN KNeighbors NearestCentroid RadiusNeighbors Stacking TreesEmbedding Voting "
-    "Tree LocalOutlier MeanShift"
-).split()
+_JUMPS = [
+    "AdaBoost",
+    "Bagging",
+    "Binarizer",
+    "Birch",
+    "BisectingKMeans",
+    "Ensemble",
+    "ExtraTree",
+    "Forest",
+    "GradientBoosting",
+    "HistGradient",
+    "IsolationForest",
+    "KBins",
+    "KMeans",
+    "KNN",
+    "KNeighbors",
+    "NearestCentroid",
+    "RadiusNeighbors",
+    "Stacking",
+    "TreesEmbedding",
+    "Voting",
+    "Tree",
+    "LocalOutlier",
+    "MeanShift",
+]
 
 
 def stock_transformer(context: Context, estimator: Any, features: Features) -> Features:
