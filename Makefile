@@ -43,6 +43,7 @@ format: $(READY) ## Format the code
 types: $(READY) ## Check types, strictly
 	@echo "==> mypy --strict"
 	@$(BIN)/mypy
+	@$(BIN)/mypy docs/generate_errors.py
 
 bench: $(READY) ## Measure what we promise about speed
 	@$(RUN) python tests/bench
