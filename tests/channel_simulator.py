@@ -17,9 +17,9 @@ from securesystemslib.signer import CryptoSigner
 from sklearn.linear_model import LogisticRegression
 from tuf.api.metadata import Metadata
 
+from sealift.trust.release import release_of
 from sealift_bundler import convert
 from sealift_bundler.modelpack import Descriptor, write_model
-from sealift.trust.release import release_of
 from sealift_bundler.pack import Prepared, bundle_bytes, choose_models, pack, prepare, read_manifest
 from sealift_bundler.release import release, stage, withdraw
 from sealift_keys.ceremony import init
@@ -57,7 +57,9 @@ class ChannelSimulator:
 
     def __post_init__(self) -> None:
         self.keys = {
-            role: [CryptoSigner.generate_ecdsa() for _ in range(self.keys_per_role.get(role, self.thresholds.get(role, 1)))]
+            role: [
+                CryptoSigner.generate_ecdsa() for _ in range(self.keys_per_role.get(role, self.thresholds.get(role, 1)))
+            ]
             for role in ROLES
         }
         for role, signers in self.keys.items():
@@ -107,7 +109,9 @@ class ChannelSimulator:
 
     def change(self, role: str, change: Callable[[Any], object], signers: list[CryptoSigner] | None = None) -> None:
         """Change the signed part of a role's metadata and sign it again with `signers` (the role's own keys)."""
-        file = self.channel.tuf_dir / (f"{self.channel.root_versions()[-1]}.root.json" if role == "root" else f"{role}.json")
+        file = self.channel.tuf_dir / (
+            f"{self.channel.root_versions()[-1]}.root.json" if role == "root" else f"{role}.json"
+        )
         metadata: Metadata[Any] = Metadata.from_bytes(file.read_bytes())
         change(metadata.signed)
         metadata.signatures.clear()

@@ -1,9 +1,15 @@
 """What every test may ask for."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from channel_simulator import ChannelSimulator
+from instance import Instance
+
+from sealift.errors import Error
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,32 @@ def require_tool() -> Callable[[str], str]:
         return path
 
     return require
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> ChannelSimulator:
+    """A channel with one key per role and nothing added yet."""
+    return ChannelSimulator(tmp_path / "channel")
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    """An instance without a pinned root."""
+    return Instance(tmp_path / "instance")
+
+
+@pytest.fixture
+def refused(instance: Instance) -> Callable[..., object]:
+    """Assert that a block is refused with a class of error, and that the instance is byte for byte as before."""
+
+    @contextmanager
+    def refused(error: type[Error] | tuple[type[Error], ...], match: str = "") -> Iterator[None]:
+        before = instance.snapshot()
+        with pytest.raises(error, match=match or None) as caught:
+            yield
+        assert "\n" not in str(caught.value)
+        after = instance.snapshot()
+        # The first refused install may leave the empty store directory and its lock, nothing else.
+        assert {name: value for name, value in after.items() if name != "store" or name in before} == before
+
+    return refused

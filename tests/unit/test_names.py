@@ -5,8 +5,19 @@ from sealift.store.version_range import VersionRange
 from sealift_keys.names import ModelVersion, Version, is_model_name
 
 # The order that semver.org, point 11, gives.
-ORDER = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11",
-         "1.0.0-rc.1", "1.0.0", "1.2.0", "1.10.0", "2.0.0"]
+ORDER = [
+    "1.0.0-alpha",
+    "1.0.0-alpha.1",
+    "1.0.0-alpha.beta",
+    "1.0.0-beta",
+    "1.0.0-beta.2",
+    "1.0.0-beta.11",
+    "1.0.0-rc.1",
+    "1.0.0",
+    "1.2.0",
+    "1.10.0",
+    "2.0.0",
+]
 
 
 def test_versions_sort_by_precedence():
@@ -23,8 +34,21 @@ def test_not_semver(text):
 
 @pytest.mark.parametrize(
     "path",
-    ["../../x", "/etc/passwd", "models/a/1.0.0/x", "models//1.0.0", "models/A/1.0.0", "models/.a/1.0.0", "models/a/1.0",
-     "models/a\0/1.0.0", "models/a/1.0.0\n", "models/ä/1.0.0", "models/" + "a" * 101 + "/1.0.0", "x" * 10_000, "models/../1.0.0"],
+    [
+        "../../x",
+        "/etc/passwd",
+        "models/a/1.0.0/x",
+        "models//1.0.0",
+        "models/A/1.0.0",
+        "models/.a/1.0.0",
+        "models/a/1.0",
+        "models/a\0/1.0.0",
+        "models/a/1.0.0\n",
+        "models/ä/1.0.0",
+        "models/" + "a" * 101 + "/1.0.0",
+        "x" * 10_000,
+        "models/../1.0.0",
+    ],
 )
 def test_no_other_target_path(path):
     with pytest.raises(UsageError):

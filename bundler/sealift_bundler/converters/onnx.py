@@ -72,7 +72,7 @@ class OnnxConverter:
 
     def original(self, source: ReadyMade, samples: "Samples") -> Original:
         """Make the reference: the answers among the samples, or else those of ONNX Runtime here."""
-        import onnxruntime
+        from sealift.model.runtime import onnxruntime
 
         if samples.interface != "tensors":
             raise SourceError("a ready-made model takes named tensors; give the samples as .npz or a dict of arrays")
@@ -121,7 +121,7 @@ class OnnxConverter:
 
 
 def _session(source: ReadyMade) -> Any:
-    import onnxruntime
+    from sealift.model.runtime import onnxruntime
 
     _check(source.model)
     options = onnxruntime.SessionOptions()
@@ -167,7 +167,7 @@ def _candidate(source: ReadyMade) -> Candidate:
 
 
 def _lowest(opset: int, ir_version: int) -> str:
-    import onnxruntime
+    from sealift.model.runtime import onnxruntime
 
     known = (version for opsets, ir, version in _LOWEST if opset <= opsets and ir_version <= ir)
     # Newer than our table: what was tried here is what is known to work.

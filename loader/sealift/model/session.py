@@ -1,4 +1,4 @@
-"""Make an ONNX Runtime session from verified bytes; the only place that imports onnxruntime."""
+"""Make an ONNX Runtime session from verified bytes."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
         IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it.
         MalformedError: the graph's inputs or outputs are not those of `model.json`.
     """
-    import onnxruntime
+    from sealift.model.runtime import onnxruntime
 
     lowest = description.requires.onnxruntime
     if _numbers(onnxruntime.__version__) < _numbers(lowest):

@@ -27,6 +27,7 @@ def locked(path: Path) -> Iterator[None]:
                 f"process {holder} is changing the store {str(path.parent)!r}; "
                 "wait until it has finished, then run this again"
             ) from None
+        os.fchmod(descriptor, durable.FILE_MODE)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield

@@ -13,17 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.exceptions import StorageError, UnverifiedSignatureError
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
-from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 
 from sealift.errors import CorruptError, MalformedError, RollbackError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust.floor import Floor
+from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.verdict import Attempt, refusal
 
 ROOT_HISTORY = "root_history"
@@ -139,8 +138,8 @@ class TrustClient:
             MalformedError, LimitError: not metadata.
             CorruptError: the local state is not what was left there.
         """
-        trusted = _trusted_set(self._updater)
-        trusted.reference_time = self._time
+        set_reference_time(self._updater, self._time)
+        trusted = trusted_set(self._updater)
         try:
             self._updater.refresh()
         except (
@@ -225,15 +224,7 @@ def _version_of(path: Path, role: str) -> int:
         if metadata.signed.type != role:
             raise ValueError(f"it is of type {metadata.signed.type}")
         return int(metadata.signed.version)
-    except (DeserializationError, OSError, ValueError, RecursionError) as error:
+    except (DeserializationError, StorageError, OSError, ValueError, RecursionError) as error:
         raise CorruptError(
             f"the trust state's {role} metadata is missing or damaged ({error}); restore the store from a backup"
         ) from None
-
-
-def _trusted_set(updater: Updater) -> TrustedMetadataSet:
-    """Open python-tuf's one private door, for the reference time and for the verified objects.
-
-    `tests/unit/test_trust_client.py` fails when upstream moves it.
-    """
-    return updater._trusted_set  # noqa: SLF001 - no public way to set the time or to list targets
