@@ -18,9 +18,9 @@ def write_members(
 ) -> Path:
     if fix_index:
         index = json.loads(members[layout.INDEX])
-        for name in members:
+        for name, data in members.items():
             if layout.MEMBER_DIGEST + name in index["annotations"]:
-                index["annotations"][layout.MEMBER_DIGEST + name] = layout.sha256(members[name])
+                index["annotations"][layout.MEMBER_DIGEST + name] = layout.sha256(data)
         members = {**members, layout.INDEX: json.dumps(index, sort_keys=True, separators=(",", ":")).encode()}
     parts = []
     for name, data in members.items():

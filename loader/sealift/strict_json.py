@@ -32,8 +32,8 @@ def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_byte
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            seen: set[str] = set()
-            twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+            keys = [key for key, _ in pairs]
+            twice = next(key for place, key in enumerate(keys) if key in keys[:place])
             raise MalformedError(f"{what!r} has the key {twice[:80]!r} twice in one object")
         return result
 

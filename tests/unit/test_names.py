@@ -25,7 +25,20 @@ def test_versions_sort_by_precedence():
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "1.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0+", "v1.0.0", "1.0.0\n", "١.0.0", "1.0.0/..", "9" * 101]
+    "text",
+    [
+        "1",
+        "1.0",
+        "01.0.0",
+        "1.0.0-",
+        "1.0.0-01",
+        "1.0.0+",
+        "v1.0.0",
+        "1.0.0\n",
+        "\N{ARABIC-INDIC DIGIT ONE}.0.0",
+        "1.0.0/..",
+        "9" * 101,
+    ],
 )
 def test_not_semver(text):
     with pytest.raises(UsageError, match="SemVer"):
