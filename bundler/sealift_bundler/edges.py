@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from sealift_bundler.converters import Answers, Original
 from sealift_bundler.samples import SampleColumn, Samples
 
+MISSING = "missing"
+
 # Enough to meet every threshold of a small forest, few enough that the proof stays quick.
 _ROWS_A_KIND = 256
 _ROWS_A_COLUMN = 48
@@ -28,7 +30,7 @@ _TEXTS = (
     "!?",
     "naïve café déjà vu, l'été à Orléans",
     "Übergrößenträger fährt Straßenbahn",
-    "İstanbul'da ışık ILIK ılık",
+    "İstanbul'da ışık ILIK ılık",  # noqa: RUF001 - Turkish has both
     "Съешь ещё этих мягких французских булок",
     "東京都は日本の首都です。テスト",
     "emoji 😀 👩‍👩‍👧 ok 👍🏽",
@@ -64,7 +66,7 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
         answers = _ask(original, rows)
         if answers is None:
             continue
-        if kind == "missing" and column is not None:
+        if kind == MISSING and column is not None:
             column.accepts_missing = True
         result.append(EdgeRows(kind, rows, len(rows), answers))
     return result
@@ -89,7 +91,7 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tupl
         few = base.iloc[:8].reset_index(drop=True)
         missing = few.copy()
         missing[column.name] = _all_missing(frame[column.name], len(few))
-        yield "missing", missing, column
+        yield MISSING, missing, column
         if column.kind == "str":
             yield (
                 "unseen",
@@ -121,7 +123,7 @@ def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[tup
     for index, column in enumerate(samples.columns):
         missing = base[:8].astype(np.float64)
         missing[:, index] = np.nan
-        yield "missing", missing, column
+        yield MISSING, missing, column
         for kind, values in _numbers(array[:, index], column.kind, generator):
             repeated = base[np.resize(np.arange(len(base)), len(values))].astype(values.dtype)
             repeated[:, index] = values

@@ -70,13 +70,19 @@ class Parity:
         """Tell whether the candidate is proven."""
         return self.failure is None and self.rows > 0 and self.labels_wrong == 0 and self.scores_wrong == 0
 
+    def failing_kinds(self) -> set[str]:
+        """The kinds of rows on which the candidate fails; empty where it could not answer at all."""
+        if self.failure is not None:
+            return set()
+        return {kind for kind, group in self.groups.items() if group.labels_wrong or group.scores_wrong}
+
     def summary(self) -> str:
         """One line for people."""
         if self.failure is not None:
             return self.failure
         if self.passed:
             return f"{self.rows} rows agree, largest error {self.largest_absolute_error:.2g}"
-        kinds = [kind for kind, group in self.groups.items() if group.labels_wrong or group.scores_wrong]
+        kinds = sorted(self.failing_kinds())
         return (
             f"{self.labels_wrong} labels and {self.scores_wrong} scores of {self.rows} rows differ "
             f"(largest error {self.largest_absolute_error:.3g}; kinds of rows: {', '.join(kinds)})"
@@ -170,9 +176,7 @@ def _scores(parity: Parity, kind: str, name: str, got: Array, wanted: Array) -> 
 def _labels(
     parity: Parity, group: Group, kind: str, name: str, got: Array, wanted: Array, tied: NDArray[np.bool_]
 ) -> None:
-    differ = np.asarray(got != wanted)
-    if differ.ndim > 1:
-        differ = differ.any(axis=tuple(range(1, differ.ndim)))
+    differ = np.logical_or.reduce(np.asarray(got != wanted).reshape(len(got), -1), axis=1)
     group.ties += int((differ & tied).sum())
     wrong = differ & ~tied
     group.labels_wrong += int(wrong.sum())

@@ -59,6 +59,16 @@ class Samples:
         """The first `count` rows."""
         return self.take(range(min(count, len(self))))
 
+    def forbid_missing(self) -> bool:
+        """Let no column take a missing value; False where a sample has one, or none was taken before."""
+        if self.interface not in ("columns", "matrix") or not any(column.accepts_missing for column in self.columns):
+            return False
+        if pd.isna(self.rows).to_numpy().any() if self.interface == "columns" else pd.isna(self.rows).any():
+            return False
+        for column in self.columns:
+            column.accepts_missing = False
+        return True
+
     def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
         """The column as `model.json` has it."""
         missing = MISSING_TEXT if column.kind == "str" else "nan"
@@ -212,7 +222,7 @@ def _kind(series: "pd.Series[Any]") -> str:
         return "int"
     if pd.api.types.is_float_dtype(dtype):
         return "float"
-    if pd.api.types.is_string_dtype(dtype) or dtype == object:
+    if pd.api.types.is_string_dtype(dtype) or dtype.kind == "O":
         wrong = next((v for v in series if not isinstance(v, str) and not pd.isna(v)), None)
         if wrong is not None:
             raise SourceError(f"column {series.name!r} mixes text with {wrong!r:.60} ({type(wrong).__name__})")

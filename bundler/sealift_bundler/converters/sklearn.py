@@ -115,7 +115,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Ca
 
     context = Context(Graph(dtype), use_frontend=frontend)
     features = _features(samples)
-    heads = _heads(context, source, features)
+    heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
     classes = _classes(source) if "label" in heads else None
     first_rows = samples.head(2)
     inputs = _inputs(context, samples, dtype, frontend=frontend)
@@ -172,6 +172,11 @@ def _heads(context: "Context", source: Any, features: "Features") -> dict[str, s
     if any(hasattr(source, name) for name in _METHODS):
         return dict(compose.predict(context, source, features))
     return {"transformed": gather(context, compose.transform(context, source, features), source)}
+
+
+def _answers(source: Any, role: str) -> bool:
+    """Tell whether the original has the method of this role; a converter may give more."""
+    return role not in _ROLE_OF.values() or any(of == role and hasattr(source, name) for name, of in _ROLE_OF.items())
 
 
 def _classes(source: Any) -> Classes | None:

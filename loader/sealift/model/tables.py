@@ -31,9 +31,9 @@ def as_table(data: Any) -> Table | None:
         InputError: the columns of a dict have different lengths, or a list mixes dicts with other things.
     """
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
-        return Table(list(data.column_names), data.num_rows, lambda name: _values(data.column(name)))
+        return Table(list(data.column_names), data.num_rows, lambda name: _values(data.column(name), name))
     if hasattr(data, "columns") and hasattr(data, "shape") and hasattr(data, "__getitem__"):  # pandas, polars
-        return Table(list(data.columns), data.shape[0], lambda name: _values(data[name]))
+        return Table(list(data.columns), data.shape[0], lambda name: _values(data[name], name))
     if isinstance(data, Mapping):
         return _from_mapping(data)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
@@ -41,10 +41,10 @@ def as_table(data: Any) -> Table | None:
     return None
 
 
-def _values(column: Any) -> NDArray[Any]:
+def _values(column: Any, name: str) -> NDArray[Any]:
     """The column's values; missing ones become None where the column is not of plain numbers."""
     if getattr(column, "ndim", 1) != 1:
-        raise InputError(f"column {getattr(column, 'name', None)!r} appears more than once; expected unique names")
+        raise InputError(f"column {name!r} appears more than once; expected unique names")
     if not hasattr(column, "to_numpy"):
         return _object_array(column) if isinstance(column, list | tuple) else np.asarray(column)
     try:
@@ -67,7 +67,7 @@ def _object_array(values: Sequence[Any]) -> NDArray[Any]:
 
 
 def _from_mapping(data: Mapping[str, Any]) -> Table:
-    columns = {name: _values(column) for name, column in data.items() if np.ndim(column) != 0}
+    columns = {name: _values(column, name) for name, column in data.items() if np.ndim(column) != 0}
     scalar = next((name for name in data if name not in columns), None)
     if scalar is not None:
         raise InputError(f"column {scalar!r} is a single value; expected a list or an array, one value a row")

@@ -112,7 +112,8 @@ def texts(values: NDArray[Any], column: Column, what: str) -> list[str]:
         unknown = next((row for row, value in enumerate(found) if value not in known), None)
         if unknown is not None:
             raise InputError(
-                f"{what} row {unknown} is {found[unknown]!r:.80}, which is not one of the categories that the model knows"
+                f"{what} row {unknown} is {found[unknown]!r:.80}, "
+                "which is not one of the categories that the model knows"
             )
     _check_encodable(found, what)
     return found

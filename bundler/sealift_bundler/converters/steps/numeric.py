@@ -170,7 +170,7 @@ def _project(context: Context, estimator: Any, features: Features) -> Features:
     RFE,
     RFECV,
 )
-def _select(context: Context, estimator: Any, features: Features) -> Features:
+def _select(_context: Context, estimator: Any, features: Features) -> Features:
     return tuple(features[index] for index in estimator.get_support(indices=True))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from sklearn.base import is_clusterer
 
 from sealift_bundler.converters.steps import Context, Features, Heads, features_of, gather, numbers
 from sealift_bundler.graph import OPSETS
@@ -64,12 +65,12 @@ def _width(estimator: Any, features: Features) -> int | None:
 
 def stock_predictor(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a final step through skl2onnx."""
-    if hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function"):
+    if hasattr(estimator, "classes_") or hasattr(estimator, "decision_function"):
         return _stock_classifier(context, estimator, features)
     if not hasattr(estimator, "predict"):
         raise context.refuse("it has neither predict nor a converter", estimator)
     outputs = list(_inline(context, estimator, features, {}).values())
-    if hasattr(estimator, "classes_") or getattr(estimator, "_estimator_type", None) == "clusterer":
+    if hasattr(estimator, "classes_") or is_clusterer(estimator):
         return {"label": _rows(context, outputs[0])}
     return {"values": outputs[0]}
 
@@ -119,7 +120,7 @@ def _convert(context: Context, estimator: Any, dtype: str, width: int, options: 
     if text:
         options = {**options, "locale": "C.UTF-8"} if hasattr(estimator, "build_analyzer") else options
     try:
-        return to_onnx(
+        model: onnx.ModelProto = to_onnx(
             estimator,
             initial_types=[("X", kind([None, width]))],
             options={id(estimator): options} if options else None,
@@ -130,10 +131,11 @@ def _convert(context: Context, estimator: Any, dtype: str, width: int, options: 
         # AttributeError on attributes that another scikit-learn renamed.
         reason = " ".join(str(error).split())[:200]
         raise context.refuse(f"skl2onnx cannot convert it ({type(error).__name__}: {reason})", estimator) from error
+    return model
 
 
 def _loads(model: onnx.ModelProto) -> bool:
-    import onnxruntime
+    from sealift.model.runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

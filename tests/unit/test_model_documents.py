@@ -1,0 +1,194 @@
+"""model.json, golden.json and the rows of files: strict, and every refusal says where."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sealift.errors import InputError, LocalError, MalformedError, SelfTestError, UnsupportedVersionError
+from sealift.model import Model, golden
+from sealift.model.description import ModelDescription, check_file_set
+from sealift.model.rows import read_rows
+from sealift.model.selftest import replay, run_in_child
+
+
+@pytest.fixture(scope="module")
+def files():
+    from sklearn.linear_model import LogisticRegression
+
+    from sealift_bundler import convert
+
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    return dict(convert(LogisticRegression().fit(rows, rows[:, 0] > 0), rows, name="toy", version="1.0.0").files)
+
+
+def changed(document, path, value):
+    copy = json.loads(document)
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return json.dumps(copy).encode()
+
+
+def test_a_description_survives_the_round_trip(files):
+    description = ModelDescription.parse(files["model.json"])
+    assert description.methods == ("predict", "decision_function", "predict_proba")
+    assert description.classes.values == (False, True)
+    check_file_set(description, files, "toy")
+    check_file_set(description, [*files, "CARD.md", "LICENSE", "mlbom.cdx.json"], "toy")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (["name"], None, "lacks 'name'"),
+        (["name"], 3, r"model\.json\.name is 3; expected a string"),
+        (["more"], 1, "unknown key 'more'"),
+        (["interface"], "socket", "'socket'; expected one of"),
+        (["inputs"], [], "has no input"),
+        (["inputs", 0, "dtype"], "complex64", r"inputs\[0\]\.dtype is 'complex64'"),
+        (["inputs", 0, "shape"], ["rows", 7], "7.* and 2 columns"),
+        (["inputs", 0, "columns", 0, "kind"], "date", "'date'"),
+        (["outputs", 0, "role"], "oracle", "'oracle'"),
+        (["outputs", 0, "returns"], "V8", "'V8'"),
+        (["outputs", 1, "name"], "label", "output 'label' twice"),
+        (["classes", "values"], ["x"], "not of dtype 'bool'"),
+        (["tolerance", "atol"], -1, "at least 0"),
+        (["requires", "opsets"], {"ai.onnx": "18"}, "opset '18'"),
+    ],
+)
+def test_a_description_that_breaks_the_schema_is_malformed(files, path, value, message):
+    with pytest.raises(MalformedError, match=message):
+        ModelDescription.parse(changed(files["model.json"], path, value))
+
+
+def test_a_newer_schema_is_an_unsupported_version(files):
+    with pytest.raises(UnsupportedVersionError, match=r"sealift\.model/2"):
+        ModelDescription.parse(changed(files["model.json"], ["schema"], "sealift.model/2"))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["model.onnx", "model.json"], "lacks 'golden.json'"),
+        (["model.onnx", "model.json", "golden.json", "evil.so"], "'evil.so'"),
+        (["model.onnx", "model.json", "golden.json", "model.onnx.data", "model.onnx.data.2"], "lacks a shard"),
+    ],
+)
+def test_a_file_set_that_is_not_explained_is_malformed(files, names, message):
+    with pytest.raises(MalformedError, match=message):
+        check_file_set(ModelDescription.parse(files["model.json"]), names, "toy")
+
+
+def test_the_graph_must_have_the_inputs_that_are_described(files):
+    wrong = changed(files["model.json"], ["inputs", 0, "name"], "digits")
+    with pytest.raises(MalformedError, match=r"'numbers'.*'digits'"):
+        Model.from_files({**files, "model.json": wrong})
+
+
+def test_golden_examples_replay(files):
+    assert replay(Model.from_files(files), files["golden.json"]) > 30
+
+
+def test_one_wrong_answer_fails_the_self_test(files):
+    document = json.loads(files["golden.json"])
+    outputs = document["examples"][0]["response"]["outputs"]
+    answer = next(output for output in outputs if output["name"] == "predict")
+    answer["data"][4] = not answer["data"][4]
+    with pytest.raises(SelfTestError, match=r"'toy'.*predict differs in 1 of .* at \[4\]"):
+        replay(Model.from_files(files), json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        ({"name": "x", "datatype": "FP64", "shape": [2], "data": [1.0]}, "1 values for shape"),
+        ({"name": "x", "datatype": "FP64", "shape": [1], "data": ["1"]}, "not FP64"),
+        ({"name": "x", "datatype": "INT64", "shape": [1], "data": [10**30]}, "beyond INT64"),
+        ({"name": "x", "datatype": "INT64", "shape": [1], "data": [True]}, "not INT64"),
+        ({"name": "x", "datatype": "FP128", "shape": [1], "data": [1]}, "'FP128'"),
+        ({"name": "x", "datatype": "FP64", "shape": [-1], "data": []}, "0 values"),
+    ],
+)
+def test_golden_tensors_are_checked(tensor, message):
+    example = {"request": {"inputs": [tensor]}, "response": {"outputs": []}}
+    with pytest.raises(MalformedError, match=message):
+        golden.parse(json.dumps({"schema": golden.SCHEMA, "examples": [example]}).encode())
+
+
+@pytest.fixture
+def directory(tmp_path, files):
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    return tmp_path
+
+
+def test_the_child_replays_the_directory(directory):
+    assert run_in_child(directory, "toy 1.0.0", timeout_s=60).rows > 30
+
+
+def test_a_damaged_graph_fails_in_the_child_and_names_the_model(directory):
+    (directory / "model.onnx").write_bytes(b"\x08\x08")
+    with pytest.raises(SelfTestError, match=r"'toy 1\.0\.0' failed its self-test: onnxruntime .* refuses"):
+        run_in_child(directory, "toy 1.0.0", timeout_s=60)
+
+
+def test_a_crash_in_the_child_is_a_refusal(directory, monkeypatch):
+    monkeypatch.setattr("sys.executable", str(crashing(directory)))
+    with pytest.raises(SelfTestError, match="crashed its self-test with SIGSEGV"):
+        run_in_child(directory, "toy", timeout_s=60)
+
+
+def test_a_hang_in_the_child_is_a_refusal(directory):
+    with pytest.raises(SelfTestError, match=r"did not finish its self-test in 0\.01 s"):
+        run_in_child(directory, "toy", timeout_s=0.01)
+
+
+def crashing(directory):
+    script = directory / "crash.sh"
+    script.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    script.chmod(0o755)
+    return script
+
+
+def write(path, text):
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_rows_are_read_from_every_format(tmp_path, files):
+    description = ModelDescription.parse(files["model.json"])
+    expected = [[1.0, 2.0], [3.0, 4.5]]
+    for name, text in {
+        "a.csv": "x,y\n1,2\n3,4.5\n",
+        "a.json": "[[1,2],[3,4.5]]",
+        "a.jsonl": "[1,2]\n[3,4.5]\n",
+    }.items():
+        assert np.asarray(read_rows(write(tmp_path / name, text), description), float).tolist() == expected
+    assert read_rows(write(tmp_path / "a.txt", "one\ntwo\n"), description) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "x,y\n1\n", "row 0 has 1 fields; expected 2"),
+        ("a.csv", "x,y\n1,two\n", "'two'; expected a number"),
+        ("a.csv", "", "is empty"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "3", "holds no array"),
+        ("a.jsonl", "[1,2]\n[1,\n", "line 2 is not JSON"),
+        ("a.xlsx", "", "suffix '.xlsx'"),
+    ],
+)
+def test_files_that_hold_no_rows_are_refused(tmp_path, files, name, text, message):
+    with pytest.raises((InputError, MalformedError), match=message):
+        read_rows(write(tmp_path / name, text), ModelDescription.parse(files["model.json"]))
+
+
+def test_a_file_that_is_not_there_is_a_local_error(tmp_path, files):
+    with pytest.raises(LocalError, match="No such file"):
+        read_rows(tmp_path / "none.csv", ModelDescription.parse(files["model.json"]))

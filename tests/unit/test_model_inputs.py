@@ -1,0 +1,185 @@
+"""Rows become tensors, or an InputError names the column, the dtype and the row."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sealift.errors import InputError
+from sealift.model.description import (
+    MISSING_TEXT,
+    Classes,
+    Column,
+    ModelDescription,
+    Requirements,
+    TensorInput,
+    TensorOutput,
+    Tolerance,
+)
+from sealift.model.inputs import Feeder
+
+
+def description(interface, *inputs):
+    return ModelDescription(
+        name="toy",
+        version="1.0.0",
+        task="regression",
+        interface=interface,
+        inputs=inputs,
+        outputs=(TensorOutput("values", "float32", ("rows",), "values", "float64"),),
+        classes=Classes("bool", (False, True)),
+        requires=Requirements("1.17.0", 8, {"ai.onnx": 18}),
+        tolerance=Tolerance(1e-5, 1e-5),
+        rung="float32",
+        source={},
+        conversion={},
+        parity={},
+    )
+
+
+COLUMNS = (
+    TensorInput(
+        "numbers", "float32", ("rows", 2), (Column("price", "float", "nan"), Column("count", "int", None)), None
+    ),
+    TensorInput("strings", "string", ("rows", 1), (Column("city", "str", MISSING_TEXT),), None),
+)
+TABLE = Feeder(description("columns", *COLUMNS), ())
+MATRIX = Feeder(
+    description(
+        "matrix",
+        TensorInput(
+            "numbers", "float32", ("rows", 2), (Column("x0", "float", None), Column("x1", "float", None)), None
+        ),
+    ),
+    (),
+)
+FRAME = pd.DataFrame({"city": ["Rome", None, "東京"], "count": [1, 2, 3], "price": [1.5, None, 2.5]})
+
+
+class ArrowLike:
+    """What pyarrow.Table looks like from here."""
+
+    column_names = ("price", "count", "city")
+    num_rows = 3
+
+    def column(self, name):
+        return FRAME[name]
+
+
+class PolarsLike:
+    """What polars.DataFrame looks like from here."""
+
+    columns = ("price", "count", "city")
+    shape = (3, 3)
+
+    def __getitem__(self, name):
+        return FRAME[name].to_numpy()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        FRAME,
+        FRAME.convert_dtypes(),
+        FRAME.astype({"city": "category"}),
+        FRAME.astype(object),
+        FRAME.to_dict("records"),
+        FRAME.to_dict("list"),
+        {name: FRAME[name].to_numpy() for name in FRAME},
+        ArrowLike(),
+        PolarsLike(),
+    ],
+    ids=lambda rows: type(rows).__name__,
+)
+def test_every_kind_of_table_gives_the_same_tensors(rows):
+    (feeds,) = TABLE.feeds(rows)
+    np.testing.assert_array_equal(feeds["numbers"], np.array([[1.5, 1], [np.nan, 2], [2.5, 3]], np.float32))
+    assert feeds["numbers"].dtype == np.float32
+    assert feeds["strings"].tolist() == [["Rome"], [MISSING_TEXT], ["東京"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"price": "cheap"}, "column 'price' row 0 is 'cheap'|column 'price' has dtype"),
+        ({"price": np.inf}, "column 'price' row 0 is infinite"),
+        ({"price": 1e300}, "column 'price' row 0 is beyond the range of float32"),
+        ({"count": np.nan}, "column 'count' row 0 is missing"),
+        ({"count": 1.5}, "column 'count' row 0 has a fraction"),
+        ({"city": 7}, "column 'city' has dtype int64; expected text"),
+        ({"city": "a\0b"}, "column 'city' row 0 holds a NUL"),
+        ({"city": MISSING_TEXT}, "column 'city' row 0 is U.10FFFF"),
+        ({"price": pd.Timestamp("2026-01-01")}, "column 'price' has dtype datetime64"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        TABLE.feeds(FRAME.assign(**changes))
+
+
+def test_half_of_a_surrogate_pair_is_no_text():
+    with pytest.raises(InputError, match="column 'city' row 1 holds half of a surrogate pair"):
+        TABLE.feeds([{"price": 1, "count": 1, "city": "a"}, {"price": 1, "count": 1, "city": "\ud800"}])
+
+
+def test_values_of_mixed_types_are_named_by_row():
+    rows = [{"price": 1, "count": 1, "city": "a"}, {"price": 1, "count": 1, "city": 5}]
+    with pytest.raises(InputError, match=r"column 'city' row 1 is 5 \(int\); expected text"):
+        TABLE.feeds(rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (FRAME.drop(columns="count"), "column 'count' is missing; the model takes 'price', 'count', 'city'"),
+        ([{"price": 1, "count": 1, "city": "a"}, {"price": 1, "city": "b"}], "row 1 lacks 'count'"),
+        ([{"price": 1, "count": 1, "city": "a"}, 3], "row 1 is a int; expected a dict"),
+        (np.zeros((2, 3)), "rows are a ndarray of shape"),
+        ({"price": [1], "count": [1, 2], "city": ["a"]}, "different lengths"),
+        ({"price": 1, "count": 1, "city": "a"}, "'price' is a single value"),
+        (pd.concat([FRAME, FRAME[["price"]]], axis=1), "'price' appears more than once"),
+    ],
+)
+def test_rows_of_another_form_are_refused(rows, message):
+    with pytest.raises(InputError, match=message):
+        TABLE.feeds(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1, 2], [3, 4]],
+        np.array([[1, 2], [3, 4]], dtype=">f8"),
+        np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]),
+        np.array([[1, 9, 2], [3, 9, 4]])[:, ::2],
+        np.array([[1, 2], [3, 4]], dtype=object),
+        pd.DataFrame({"a": [1, 3], "b": [2, 4]}),
+    ],
+)
+def test_any_memory_layout_gives_the_same_matrix(rows):
+    (feeds,) = MATRIX.feeds(rows)
+    assert feeds["numbers"].tolist() == [[1, 2], [3, 4]]
+    assert feeds["numbers"].flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([1, 2], r"shape \[2\]; expected \[rows, 2\]; for one row pass"),
+        ([[1, 2, 3]], r"shape \[1, 3\]; expected \[rows, 2\]"),
+        (np.zeros((2, 2, 1)), r"shape \[2, 2, 1\]"),
+        ([[1, 2], [3]], "different lengths"),
+        ([["a", "b"]], "dtype <U1; expected numbers"),
+        ([[1.0, np.nan]], "column 1 row 0 is missing"),
+        ([[1 + 2j, 0]], "dtype complex128"),
+        (np.array([[1, "x"]], dtype=object), "row 0, column 1 is 'x'"),
+    ],
+)
+def test_a_matrix_that_does_not_fit_is_refused(rows, message):
+    with pytest.raises(InputError, match=message):
+        MATRIX.feeds(rows)
+
+
+def test_no_rows_are_rows_too():
+    (feeds,) = TABLE.feeds(FRAME.iloc[:0])
+    assert feeds["numbers"].shape == (0, 2)
+    assert feeds["strings"].shape == (0, 1)
