@@ -1,7 +1,9 @@
 """Bring one model version from its recipe into a channel: convert, prove, write blobs, stage."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sealift_bundler.recipe import Recipe
 from sealift_bundler.release import check_may_add, stage
@@ -9,17 +11,19 @@ from sealift_keys.channel import Channel, ManifestRef
 from sealift_keys.names import ModelVersion
 
 if TYPE_CHECKING:
+    from sealift.model.description import Tolerance
     from sealift_bundler.modelpack import Descriptor
 
 
 @dataclass(frozen=True)
 class Added:
-    """What `add` did: `outcome` is 'added', 'replaced' or 'unchanged'; `rung` is the ladder's."""
+    """What `add` did: `outcome` is 'added', 'replaced' or 'unchanged'; rung and parity are the conversion's."""
 
     model: ModelVersion
     reference: ManifestRef
     outcome: str
     rung: str
+    parity: Mapping[str, Any]
 
 
 def add(recipe: Recipe, channel: Channel) -> Added:
@@ -41,14 +45,22 @@ def add(recipe: Recipe, channel: Channel) -> Added:
         recipe.samples,
         name=recipe.model.name,
         version=str(recipe.model.version),
-        atol=recipe.atol,
-        rtol=recipe.rtol,
-        options=dict(recipe.options),
+        tolerance=_tolerance(recipe),
     )
-    files = {**conversion.files, **recipe.documents}
+    files: dict[str, bytes | Path] = {**conversion.files, **recipe.documents}
     reference = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
     outcome = stage(channel, recipe.model, reference)
-    return Added(recipe.model, reference, outcome, str(conversion.rung))
+    return Added(recipe.model, reference, outcome, conversion.rung, conversion.parity)
+
+
+def _tolerance(recipe: Recipe) -> "Tolerance":
+    from sealift.model.description import Tolerance
+    from sealift_bundler.parity import DEFAULT_TOLERANCE as DEFAULT
+
+    return Tolerance(
+        atol=DEFAULT.atol if recipe.atol is None else recipe.atol,
+        rtol=DEFAULT.rtol if recipe.rtol is None else recipe.rtol,
+    )
 
 
 def descriptor_of(recipe: Recipe) -> "Descriptor":

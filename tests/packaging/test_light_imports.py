@@ -40,6 +40,11 @@ def test_import_sealift_loads_nothing_heavy() -> None:
     assert within(modules_after("import sealift"), *heavy) == []
 
 
+def test_loading_needs_neither_the_update_client_nor_its_http_library() -> None:
+    loaded = modules_after("import sealift.loading, sealift.store, sealift.model.model")
+    assert within(loaded, "tuf.ngclient", "urllib3", "requests", *WORKSHOP) == []
+
+
 def test_importing_every_module_of_the_loader_loads_neither_workshop_nor_signing_code() -> None:
     names = [
         module.name

@@ -30,11 +30,16 @@ def command(recipe: Path, directory: Path, as_json: bool) -> None:
                 "model": added.model.name,
                 "next": following,
                 "outcome": added.outcome,
+                "parity": added.parity,
                 "rung": added.rung,
                 "size": added.reference.size,
                 "version": str(added.model.version),
             }
         )
         return
-    click.echo(f"{added.outcome} {added.model} ({added.rung}) {added.reference.digest}")
+    click.echo(f"{added.outcome} {added.model} {added.reference.digest}")
+    click.echo(
+        f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']} on rung {added.rung!r}; "
+        f"largest error {added.parity['largest_absolute_error']:.3g}, exact ties {added.parity['ties']}"
+    )
     click.echo(f"next: {following}")

@@ -23,9 +23,9 @@ from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust.floor import Floor
 from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
+from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
 
-ROOT_HISTORY = "root_history"
 _BASE = "sealift:/"
 
 

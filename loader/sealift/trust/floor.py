@@ -7,11 +7,13 @@ rollback protection. So we keep our own record beside it and fail closed when th
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-
-from tuf.api.metadata import Root
+from typing import TYPE_CHECKING
 
 from sealift import strict_json
 from sealift.errors import CorruptError, MalformedError, RollbackError
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import Root
 
 SCHEMA = "sealift.floor/1"
 ROLES = ("timestamp", "snapshot", "targets")
@@ -59,7 +61,7 @@ class Floor:
             ) from None
 
 
-def check(floor: Floor, versions: dict[str, int], floor_root: Root, new_root: Root) -> None:
+def check(floor: Floor, versions: dict[str, int], floor_root: "Root", new_root: "Root") -> None:
     """Refuse `versions` (role to version) below `floor`.
 
     Args:
@@ -79,5 +81,5 @@ def check(floor: Floor, versions: dict[str, int], floor_root: Root, new_root: Ro
             )
 
 
-def _keys(root: Root, role: str) -> frozenset[str]:
+def _keys(root: "Root", role: str) -> frozenset[str]:
     return frozenset(root.roles[role].keyids)

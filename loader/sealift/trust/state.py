@@ -14,9 +14,9 @@ from pathlib import Path
 from sealift import durable
 from sealift.errors import CorruptError
 from sealift.trust import floor as floors
-from sealift.trust.client import ROOT_HISTORY
 from sealift.trust.floor import Floor
 
+ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"
 _FLOOR = "floor.json"
 
