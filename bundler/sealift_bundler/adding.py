@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sealift_bundler.errors import RecipeError
 from sealift_bundler.recipe import Recipe
 from sealift_bundler.release import check_may_add, stage
 from sealift_keys.channel import Channel, ManifestRef
 from sealift_keys.names import ModelVersion
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sealift.model.description import Tolerance
     from sealift_bundler.modelpack import Descriptor
 
@@ -30,6 +32,7 @@ def add(recipe: Recipe, channel: Channel) -> Added:
     """Convert the recipe's model with proof, write its blobs and stage it for the next release.
 
     Raises:
+        RecipeError: `[convert]` holds an option that no converter takes.
         ConversionError: no rung of the ladder can convert it.
         ParityError: the converted model gives other answers.
         SourceError: the model or its samples cannot be read.
@@ -37,6 +40,11 @@ def add(recipe: Recipe, channel: Channel) -> Added:
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
+    for option in recipe.options:
+        # Silently ignored, an option would be taken for obeyed.
+        raise RecipeError(
+            f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
+        )
     from sealift_bundler import convert
     from sealift_bundler.modelpack import write_model
 

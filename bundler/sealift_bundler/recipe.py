@@ -11,8 +11,7 @@
     [parity]                         # how far scores may be from the original's
     atol = 1e-6
     rtol = 1e-5
-    [convert]                        # handed to the converter, which checks them
-    method = "predict_proba"
+    [convert]                        # options for the converter; none takes any yet, so `add` refuses them
     [files]                          # more documents: installed name = path
     "NOTICE" = "NOTICE.txt"
 
@@ -63,7 +62,7 @@ class Recipe:
         samples: rows that the original and the converted model must agree on.
         atol: absolute tolerance of scores; None leaves it to the converter.
         rtol: relative tolerance of scores; None leaves it to the converter.
-        options: the `[convert]` table, checked by the converter.
+        options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
     """
 

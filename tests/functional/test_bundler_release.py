@@ -228,7 +228,8 @@ def recipe(monkeypatch):
     for name, text in {"model.joblib": "m", "samples.csv": "s", "MIT.txt": "license", "recipe.toml": RECIPE}.items():
         Path(name).write_text(text)
     files = {"model.onnx": b"onnx", "model.json": b"{}", "golden.json": b"{}"}
-    stand_in = SimpleNamespace(files=files, rung="float32", description=None)
+    parity = {"rows": 3, "reference": "the original", "largest_absolute_error": 0.0, "ties": 0}
+    stand_in = SimpleNamespace(files=files, rung="float32", parity=parity)
     monkeypatch.setattr(sealift_bundler, "convert", lambda *_, **__: stand_in, raising=False)
     return files
 
@@ -236,7 +237,7 @@ def recipe(monkeypatch):
 def test_add_stages_a_recipe_once(channel, bundler, recipe):
     status, out, _ = bundler("add", "recipe.toml", "--channel", "ch")
     assert status == 0
-    assert out.startswith("added triage 1.0.0 (float32) sha256:")
+    assert out.startswith("added triage 1.0.0 sha256:")
     (reference,) = channel.staged().values()
     manifest = json.loads((channel.blobs_dir / reference.hex).read_bytes())
     names = {layer["annotations"]["org.cncf.model.filepath"] for layer in manifest["layers"]}
@@ -263,4 +264,9 @@ def test_add_refuses_before_converting(channel, bundler, recipe, monkeypatch):
     refused(bundler("add", ".", "--channel", "ch"), 52, "directory")
     Path("recipe.toml").write_text(RECIPE + 'autors = ["me"]\n')
     refused(bundler("add", "recipe.toml", "--channel", "ch"), 52, r"recipe.toml:8: unknown key 'autors'; did you mean")
+    other = RECIPE.replace("1.0.0", "1.0.1")
+    Path("recipe.toml").write_text(other + '[convert]\nmethod = "predict"\n')
+    refused(
+        bundler("add", "recipe.toml", "--channel", "ch"), 52, r"recipe.toml: \[convert\] option 'method' is not known"
+    )
     assert tree(channel.directory) == before
