@@ -21,6 +21,7 @@ MISSING = "missing"
 # Enough to meet every threshold of a small forest, few enough that the proof stays quick.
 _ROWS_A_KIND = 256
 _ROWS_A_COLUMN = 48
+_SHUFFLED_ROWS = 1024
 
 _TEXTS = (
     "",
@@ -82,11 +83,9 @@ def _ask(original: Original, rows: Any) -> Answers | None:
 def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
     frame = samples.rows
     base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _ROWS_A_KIND), replace=False)]
-    shuffled = base.copy()
-    for name in frame.columns:
-        # `iloc` keeps the dtype, and None apart from NaN.
-        shuffled[name] = base[name].iloc[generator.permutation(len(base))].set_axis(base.index)
-    yield "shuffled", shuffled.reset_index(drop=True), None
+    # Values that occur, in combinations that do not. `iloc` keeps the dtype, and None apart from NaN.
+    drawn = {name: frame[name].iloc[generator.integers(0, len(frame), _SHUFFLED_ROWS)] for name in frame.columns}
+    yield "shuffled", pd.DataFrame({name: column.reset_index(drop=True) for name, column in drawn.items()}), None
     for column in samples.columns:
         few = base.iloc[:8].reset_index(drop=True)
         missing = few.copy()
@@ -119,7 +118,8 @@ def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
 def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
     array = samples.rows
     base = array[generator.choice(len(array), size=min(len(array), _ROWS_A_KIND), replace=False)]
-    yield "shuffled", generator.permuted(base, axis=0), None
+    drawn = generator.integers(0, len(array), (_SHUFFLED_ROWS, array.shape[1]))
+    yield "shuffled", np.take_along_axis(array, drawn, axis=0), None
     for index, column in enumerate(samples.columns):
         missing = base[:8].astype(np.float64)
         missing[:, index] = np.nan

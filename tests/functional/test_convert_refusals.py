@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -107,6 +108,11 @@ def test_samples_that_do_not_fit_are_refused_naming_the_column(samples, message)
     frame = pd.DataFrame({"a": ROWS[:, 0], "b": ROWS[:, 1]})
     with pytest.raises(SourceError, match=message):
         convert(LinearRegression().fit(frame, ROWS[:, 2]), samples)
+
+
+def test_neighbors_at_equal_distances_are_refused_by_name():
+    with pytest.raises(ConversionError, match=r"KNeighborsClassifier.*equal distances"):
+        convert(KNeighborsClassifier().fit(ROWS, TARGET), ROWS)
 
 
 def test_a_model_that_is_not_fitted_is_refused():
