@@ -39,10 +39,6 @@ Features = tuple[Feature, ...]
 Heads = dict[str, str]
 
 
-class NotThisRung(ConversionError):  # noqa: N818 - a reason to climb on, not a failure of the conversion
-    """The step can be converted, but only on a later rung."""
-
-
 @dataclass
 class Context:
     """One conversion under way: the graph, and what is learned about the caller's columns."""
@@ -66,9 +62,9 @@ class Context:
         """Make the error for a step that cannot be converted."""
         return ConversionError(f"step {self.where(estimator)}: {reason}")
 
-    def climb(self, reason: str, estimator: Any) -> NotThisRung:
-        """Make the error for a step that needs a later rung."""
-        return NotThisRung(f"step {self.where(estimator)}: {reason}")
+    def climb(self, reason: str, estimator: Any) -> ConversionError:
+        """Make the error for a step that can be converted, but only on a later rung."""
+        return ConversionError(f"step {self.where(estimator)}: {reason}")
 
     def where(self, estimator: Any) -> str:
         """Name a step: its path in the pipeline and its class."""
