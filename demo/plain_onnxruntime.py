@@ -4,10 +4,14 @@ python plain_onnxruntime.py STORE
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
+
+# Official wheels report to their vendor otherwise; the variable is read when the library is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime  # noqa: TID251 - it is the point that nothing of ours is here
 from app import HERE, answers_of, features
 

@@ -59,6 +59,7 @@ def release_side() -> Place:
         **kept,
         "PATH": f"{BIN}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
         # In real life each is typed by its owner, on another machine.
         "SEALIFT_PASSPHRASE_BUILDER": secrets.token_hex(16),
         "SEALIFT_PASSPHRASE_APPROVER": secrets.token_hex(16),
