@@ -24,7 +24,8 @@ from sealift_bundler.edges import MISSING, EdgeRows, edge_rows
 from sealift_bundler.errors import ConversionError, ParityError, SourceError
 from sealift_bundler.golden import golden_examples
 from sealift_bundler.parity import DEFAULT_TOLERANCE, Parity, prove
-from sealift_bundler.samples import Samples, as_samples, read_samples
+from sealift_bundler.sample_files import read_samples
+from sealift_bundler.samples import Samples, as_samples
 from sealift_bundler.source import ChildLimits, convert_in_child
 from sealift_keys.names import ModelVersion
 
@@ -63,7 +64,7 @@ def convert(
     if isinstance(model, str | Path):
         return convert_in_child(Path(model), samples, name, version, tolerance or DEFAULT_TOLERANCE, limits)
     if isinstance(samples, str | Path):
-        samples = read_samples(Path(samples))
+        samples = read_samples(Path(samples), model)
     return convert_object(model, samples, name, version, tolerance or DEFAULT_TOLERANCE)
 
 

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 import rfc8785
 
-from sealift import durable
 from sealift.bundle import layout
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
+from sealift_keys import durable
 from sealift_keys.channel import ManifestRef
 from sealift_keys.names import ModelVersion
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from sealift import durable
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
@@ -25,6 +24,7 @@ from sealift.trust.release import Release, release_of
 from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError
 from sealift_bundler.manifest_md import manifest_md
+from sealift_keys import durable
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
 

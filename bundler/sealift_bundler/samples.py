@@ -1,9 +1,7 @@
-"""The caller's rows: read from a file or taken as they are, and seen as one of four interfaces."""
+"""The caller's rows, seen as one of four interfaces."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +9,7 @@ import pandas as pd
 
 from sealift.model.description import MISSING_TEXT, Column
 from sealift_bundler.errors import SourceError
-
-_SUFFIXES = ".csv, .json, .jsonl, .parquet, .npy, .npz, .txt"
+from sealift_bundler.trained_columns import text_columns
 
 
 @dataclass
@@ -74,43 +71,6 @@ class Samples:
         missing = MISSING_TEXT if column.kind == "str" else "nan"
         known = None if categories is None else tuple(categories)
         return Column(column.name, column.kind, missing if column.accepts_missing else None, categories=known)
-
-
-def read_samples(path: Path) -> Any:
-    """Read samples from a file, by its suffix.
-
-    Raises:
-        SourceError: the file cannot be read or parsed.
-    """
-    suffix = path.suffix.lower()
-    try:
-        return _read(path, suffix)
-    except OSError as error:
-        raise SourceError(f"cannot read samples from {str(path)!r}: {error.strerror or error}") from error
-    except ImportError as error:
-        raise SourceError(f"reading {suffix} samples needs a module that is not installed: {error.name!r}") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SourceError(f"samples {str(path)!r} are not a readable {suffix} file: {reason}") from error
-
-
-def _read(path: Path, suffix: str) -> Any:
-    if suffix == ".csv":
-        return pd.read_csv(path)
-    if suffix in (".jsonl", ".ndjson"):
-        return pd.read_json(path, lines=True, convert_dates=False)
-    if suffix == ".json":
-        return pd.read_json(io.BytesIO(path.read_bytes()), convert_dates=False)
-    if suffix == ".parquet":
-        return pd.read_parquet(path)
-    if suffix == ".npy":
-        return np.load(path, allow_pickle=False)
-    if suffix == ".npz":
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    if suffix == ".txt":
-        return path.read_text("utf-8").splitlines()
-    raise SourceError(f"samples {str(path)!r} have the suffix {suffix!r}; expected one of {_SUFFIXES}")
 
 
 def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
@@ -203,6 +163,13 @@ def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
     columns = [
         SampleColumn(_text_name(name), _kind(frame[name]), none=_holds_none(frame[name])) for name in frame.columns
     ]
+    text = text_columns(model)
+    for column in columns:
+        if column.kind != "str" and column.name in text:
+            raise SourceError(
+                f"column {column.name!r} of the samples has dtype {frame[column.name].dtype}; "
+                "the model was trained on text there; give text, for example as JSON with quotes"
+            )
     return Samples("columns", frame.reset_index(drop=True), columns)
 
 

@@ -45,11 +45,12 @@ def _answer(work: Path, document: dict[str, str]) -> None:
 
 def _convert(request: dict[str, Any]) -> dict[str, bytes]:
     from sealift_bundler.ladder import convert_object
-    from sealift_bundler.samples import read_samples
+    from sealift_bundler.sample_files import read_samples
 
     samples = Path(request["samples"])
-    rows = pickle.loads(samples.read_bytes()) if request["own_samples"] else read_samples(samples)  # noqa: S301 - ours
     model = open_model(Path(request["model"]))
+    own = request["own_samples"]
+    rows = pickle.loads(samples.read_bytes()) if own else read_samples(samples, model)  # noqa: S301 - ours
     tolerance = Tolerance(*request["tolerance"])
     return dict(convert_object(model, rows, request["name"], request["version"], tolerance).files)
 

@@ -21,7 +21,7 @@ from typing import Any
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from sealift_keys.atomic import fsync_directory
+from sealift_keys import durable
 from sealift_keys.channel import FIELD, ROLES, Channel, ManifestRef, Withdrawal, create
 from sealift_keys.clock import release_time, rfc3339
 from sealift_keys.errors import ChannelError, UsageError
@@ -93,7 +93,7 @@ def init(
         half.mkdir(mode=0o755)
         create(half).write(*documents)
         half.rename(directory)
-    fsync_directory(parent)
+    durable.sync_directory(parent)
     return made
 
 

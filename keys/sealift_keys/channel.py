@@ -22,7 +22,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_keys.atomic import fsync_directory, write_atomic
+from sealift_keys import durable
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import ModelVersion
 
@@ -186,7 +186,7 @@ class Channel:
         path = self._staged_path(model)
         path.parent.mkdir(parents=True, exist_ok=True)
         document = {"digest": reference.digest, "size": reference.size}
-        write_atomic(path, json.dumps(document, sort_keys=True).encode() + b"\n")
+        durable.write_file(path, json.dumps(document, sort_keys=True).encode() + b"\n")
 
     def unstage(self, model: ModelVersion) -> None:
         """Forget a staged version; its blobs stay."""
@@ -200,7 +200,7 @@ class Channel:
         for metadata in documents:
             role = metadata.signed.type
             path = self._root_path(metadata.signed.version) if role == "root" else self.tuf_dir / f"{role}.json"
-            write_atomic(path, metadata.to_bytes(JSONSerializer(compact=True)))
+            durable.write_file(path, metadata.to_bytes(JSONSerializer(compact=True)))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -251,5 +251,5 @@ def create(directory: Path) -> Channel:
     channel.tuf_dir.mkdir()
     channel.blobs_dir.mkdir(parents=True)
     channel.staged_dir.mkdir()
-    fsync_directory(directory)
+    durable.sync_directory(directory)
     return channel

@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from sealift_keys import algorithms
-from sealift_keys.atomic import fsync_directory
+from sealift_keys import algorithms, durable
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError, UsageError
 from sealift_keys.passphrase import PassphraseSource
@@ -74,13 +73,13 @@ def create(
     private_pem = encrypted_pem(private_key, secret)
     public_pem = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
-        _write_new(path, private_pem, 0o600)
+        durable.write_new(path, [private_pem], mode=0o600)
         try:
-            _write_new(public_path, f"name: {name}\n".encode() + public_pem, 0o644)
+            durable.write_new(public_path, [f"name: {name}\n".encode(), public_pem])
         except BaseException:
             path.unlink()
             raise
-        fsync_directory(path.parent)
+        durable.sync_directory(path.parent)
     except OSError as error:
         raise local_error(error, "cannot write key file") from error
     return KeyPair(path, public_path, load_public(public_path))
@@ -201,18 +200,3 @@ def _read(path: Path) -> tuple[bytes, int]:
     if len(data) > MAX_SIZE_BYTES:
         raise KeyFileError(f"{str(path)!r} is larger than {MAX_SIZE_BYTES} bytes; it is not a key file")
     return data, stat.S_IMODE(facts.st_mode)
-
-
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            # The umask may have taken bits away that the public half needs.
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink()
-        raise

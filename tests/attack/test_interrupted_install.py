@@ -2,7 +2,7 @@
 
 import pytest
 
-from sealift import durable
+from sealift_keys import durable
 
 
 class PowerCut(BaseException):

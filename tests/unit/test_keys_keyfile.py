@@ -3,7 +3,6 @@
 import os
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from sealift_keys import algorithms, fingerprint, keyfile, pbes2
+from sealift_keys import algorithms, durable, fingerprint, keyfile, pbes2
 from sealift_keys.errors import KeyFileError, LocalError, UsageError
 from sealift_keys.passphrase import PassphraseSource
 from sealift_keys.signers import open_signer
@@ -104,14 +103,14 @@ def test_a_dangling_link_is_not_followed(tmp_path):
 
 
 def test_a_failure_on_the_public_half_takes_the_private_half_back(tmp_path, monkeypatch):
-    real = keyfile._write_new
+    real = durable.write_new
 
-    def fail_second(path: Path, data: bytes, mode: int) -> None:
+    def fail_second(path, data, **options):
         if path.suffix == ".pub":
             raise OSError(28, "No space left on device", str(path))
-        real(path, data, mode)
+        real(path, data, **options)
 
-    monkeypatch.setattr(keyfile, "_write_new", fail_second)
+    monkeypatch.setattr(durable, "write_new", fail_second)
     with pytest.raises(LocalError, match="No space left"):
         keyfile.create(tmp_path / "k", SECRET)
     assert list(tmp_path.iterdir()) == []

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sealift import durable
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
 from sealift.errors import DigestError
+from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 if sys.version_info >= (3, 14):

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sealift import durable
 from sealift.bundle.archive import Archive, open_regular
 from sealift.bundle.manifest import Manifest
 from sealift.errors import CorruptError, MalformedError, NoSpaceError
@@ -31,6 +30,7 @@ from sealift.trust import pin
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift.verify import Verified, verify_head, verify_payload
+from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 # Manifests, a generation, the trust state, history; and what file systems round up.

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift import durable, strict_json
+from sealift import strict_json
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
 from sealift.store.layout import GENERATION_FILE, StoreLayout
+from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 SCHEMA = "sealift.generation/1"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sealift import durable
+from sealift_keys import durable
 
 Entry = dict[str, Any]
 

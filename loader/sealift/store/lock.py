@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sealift import durable
 from sealift.errors import LockedError
+from sealift_keys import durable
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-from sealift import durable
 from sealift.errors import NotInstalledError, WithdrawnError
 from sealift.store import files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.lock import locked
 from sealift.store.store import Store
+from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 

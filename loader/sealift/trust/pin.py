@@ -9,11 +9,11 @@ from pathlib import Path
 from tuf.api.metadata import Metadata, Root
 from tuf.api.serialization import DeserializationError
 
-from sealift import durable
 from sealift.errors import AlreadyPinnedError, LimitError, MalformedError, NoTrustError, RootError
 from sealift.limits import LIMITS
 from sealift.trust.release import channel_of
 from sealift.trust.verdict import signature_refusal
+from sealift_keys import durable
 
 FILE_NAME = "root.json"
 

@@ -11,10 +11,10 @@ import os
 import shutil
 from pathlib import Path
 
-from sealift import durable
 from sealift.errors import CorruptError
 from sealift.trust import floor as floors
 from sealift.trust.floor import Floor
+from sealift_keys import durable
 
 ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"

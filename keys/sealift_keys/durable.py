@@ -1,6 +1,7 @@
 """Writes that survive a power cut: content reaches the disk before the name that makes it count.
 
-Every writer of the store uses these and no others. The guarantee ends where the file system's does:
+Every writer, of key files, channels and stores, uses these and no others; so they live in the lowest wing.
+The guarantee ends where the file system's does:
 a rename is atomic, and durable once its directory is synced.
 """
 
@@ -17,15 +18,19 @@ READ_ONLY_MODE = 0o444
 
 def write_new(path: Path, chunks: Iterable[bytes], *, mode: int = FILE_MODE) -> None:
     """Create `path`, which must not exist, and sync its content; its name is not yet durable."""
-    descriptor = os.open(path, _EXCLUSIVE, mode)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        # The process's umask must not decide who can read a model.
-        os.fchmod(descriptor, mode)
-        for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                view = view[file.write(view) :]
-        os.fsync(descriptor)
+    descriptor = os.open(path, _EXCLUSIVE, mode & 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            # The process's umask must not decide who can read a model.
+            os.fchmod(descriptor, mode)
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[file.write(view) :]
+            os.fsync(descriptor)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE) -> None:

@@ -1,0 +1,34 @@
+"""What a fitted scikit-learn model says of the columns that it was trained on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def text_columns(model: Any) -> set[str]:
+    """Return the columns whose fitted encoder knows text categories only.
+
+    An encoder that learned `'8'` does not know `8`: giving it the number is not an error in scikit-learn,
+    only another answer.
+    """
+    found = set()
+    for encoder, columns in _encoders(model):
+        categories = getattr(encoder, "categories_", None)
+        if categories is None or len(categories) != len(columns):
+            continue
+        for column, known in zip(columns, categories, strict=True):
+            values = [value for value in known if value is not None and value == value]  # noqa: PLR0124 - not NaN
+            if isinstance(column, str) and values and all(isinstance(value, str) for value in values):
+                found.add(column)
+    return found
+
+
+def _encoders(model: Any) -> Iterator[tuple[Any, list[Any]]]:
+    """Yield every last step of a ColumnTransformer's branches with the columns that it takes."""
+    for part in [*(step for _, step in getattr(model, "steps", ())), getattr(model, "best_estimator_", None)]:
+        if part is not None and not isinstance(part, str):
+            yield from _encoders(part)
+    for _, transformer, columns in getattr(model, "transformers_", ()):
+        last = transformer.steps[-1][1] if hasattr(transformer, "steps") else transformer
+        names = [columns] if isinstance(columns, str) else columns
+        if isinstance(names, list | tuple) or hasattr(names, "tolist"):
+            yield last, list(names)
