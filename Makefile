@@ -43,13 +43,15 @@ format: $(READY) ## Format the code
 types: $(READY) ## Check types, strictly
 	@echo "==> mypy --strict"
 	@$(BIN)/mypy
-	@$(BIN)/mypy docs/generate_errors.py
+	@$(BIN)/mypy docs/*.py
+	@$(BIN)/mypy demo/*.py
 
 bench: $(READY) ## Measure what we promise about speed
 	@$(RUN) python tests/bench
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
+	@$(BIN)/python docs/generate_commands.py
 
 lock: $(READY) ## Write requirements/*.lock anew
 	@$(RUN) requirements/lock.sh $(LOCK_ARGS)

@@ -69,7 +69,8 @@ def _agree(model: Any, rows: Any, expected: dict[str, list[Any]]) -> NDArray[np.
     tolerance = model.description.tolerance
     same_label: NDArray[np.bool_] = model.predict(rows) == np.array(expected["predict"])
     close = np.isclose(model.predict_proba(rows), expected["predict_proba"], rtol=tolerance.rtol, atol=tolerance.atol)
-    return same_label & close.all(axis=1)
+    agree: NDArray[np.bool_] = same_label & close.all(axis=1)
+    return agree
 
 
 if __name__ == "__main__":

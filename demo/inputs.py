@@ -204,7 +204,7 @@ def package_file(package: str, name: str) -> Path:
 
 def description(package: str) -> list[str]:
     """Read the long description of an installed package."""
-    return str(distribution(package).metadata.get_payload()).splitlines()
+    return (distribution(package).read_text("METADATA") or "").partition("\n\n")[2].splitlines()
 
 
 def real_files() -> Iterator[Path]:

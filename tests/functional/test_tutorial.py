@@ -55,7 +55,8 @@ class Shell:
         )
 
     def type(self, command: str) -> list[str]:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         # The page's `$?` is that of the command typed before.
         self.process.stdin.write(
             f"(exit ${{status:-0}}); eval {shlex.quote(command)}\nstatus=$?; echo; echo {shlex.quote(_DONE)}\n"
