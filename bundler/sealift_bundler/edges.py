@@ -91,6 +91,9 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tupl
         missing = few.copy()
         missing[column.name] = _all_missing(frame[column.name], len(few))
         yield MISSING, missing, column
+        if column.category:
+            yield "unseen", few.assign(**{column.name: _unseen_category(frame[column.name], len(few))}), None
+            continue
         if column.kind == "str":
             yield (
                 "unseen",
@@ -103,6 +106,14 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tupl
             repeated = base.iloc[np.resize(np.arange(len(base)), len(values))].reset_index(drop=True)
             repeated[column.name] = pd.Series(values)
             yield kind, repeated, None
+
+
+def _unseen_category(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
+    known = series.cat.categories
+    other: Any = "unseen \u0436"
+    if pd.api.types.is_numeric_dtype(known.dtype):
+        other = known.max() + 1
+    return pd.Series(pd.Categorical([other] * rows, categories=[*known, other]))
 
 
 def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":

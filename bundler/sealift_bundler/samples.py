@@ -21,6 +21,8 @@ class SampleColumn:
     accepts_missing: bool = False
     # Whether a missing text is None; scikit-learn tells it from NaN.
     none: bool = False
+    # Whether the original takes pandas' category dtype, whose codes are the booster's own business.
+    category: bool = False
 
 
 @dataclass
@@ -161,7 +163,13 @@ def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
         return _of_array(frame.to_numpy(), model)
     frame = frame[list(getattr(model, "feature_names_in_", frame.columns))]
     columns = [
-        SampleColumn(_text_name(name), _kind(frame[name]), none=_holds_none(frame[name])) for name in frame.columns
+        SampleColumn(
+            _text_name(name),
+            _kind(frame[name]),
+            none=_holds_none(frame[name]),
+            category=isinstance(frame[name].dtype, pd.CategoricalDtype),
+        )
+        for name in frame.columns
     ]
     text = text_columns(model)
     for column in columns:
@@ -182,7 +190,7 @@ def _text_name(name: Any) -> str:
 def _kind(series: "pd.Series[Any]") -> str:
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        raise SourceError(f"column {series.name!r} has dtype category; convert it to str before training and here")
+        return _kind(dtype.categories.to_series(name=series.name))
     if pd.api.types.is_bool_dtype(dtype):
         return "bool"
     if pd.api.types.is_integer_dtype(dtype):
