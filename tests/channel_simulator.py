@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import rfc8785
+from repack import read_members, write_members
 from securesystemslib.signer import CryptoSigner
 from sklearn.linear_model import LogisticRegression
 from tuf.api.metadata import Metadata
@@ -118,6 +119,28 @@ class ChannelSimulator:
         for signer in self.keys[role] if signers is None else signers:
             metadata.sign(signer, append=True)
         file.write_bytes(metadata.to_bytes())
+
+    def next_root(self, change: Callable[[Any], object], signers: list[CryptoSigner] | None = None) -> None:
+        """Write the next version of the root, signed by `signers` (the root keys)."""
+        version = self.channel.root_versions()[-1]
+        metadata = self.channel.root(version)
+        metadata.signed.version = version + 1
+        change(metadata.signed)
+        metadata.signatures.clear()
+        for signer in self.keys["root"] if signers is None else signers:
+            metadata.sign(signer, append=True)
+        (self.channel.tuf_dir / f"{version + 1}.root.json").write_bytes(metadata.to_bytes())
+
+    def raw_bundle(self, template: Path, output: Path) -> Path:
+        """Take the blobs of `template` and the metadata files as they lie in the channel, readable or not."""
+        old = read_members(template)
+        tuf = self.channel.tuf_dir
+        roots = sorted(tuf.glob("*.root.json"), key=lambda path: int(path.name.split(".")[0]))
+        files = [*roots, *(tuf / f"{role}.json" for role in ("timestamp", "snapshot", "targets"))]
+        members = {name: old[name] for name in ("oci-layout", "index.json")}
+        members |= {f"tuf/{path.name}": path.read_bytes() for path in files}
+        members |= {name: data for name, data in old.items() if not name.startswith("tuf/") and name not in members}
+        return write_members(members, output)
 
     def expire(self, role: str) -> None:
         self.change(role, lambda signed: setattr(signed, "expires", self.now - timedelta(days=1)))

@@ -19,7 +19,7 @@ def write_members(
     if fix_index:
         index = json.loads(members[layout.INDEX])
         for name, data in members.items():
-            if layout.MEMBER_DIGEST + name in index["annotations"]:
+            if name.startswith("tuf/") or name == layout.MANIFEST_MD:
                 index["annotations"][layout.MEMBER_DIGEST + name] = layout.sha256(data)
         members = {**members, layout.INDEX: json.dumps(index, sort_keys=True, separators=(",", ":")).encode()}
     parts = []

@@ -19,7 +19,8 @@ from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import DigestError, Error, UsageError
-from sealift.trust.client import BundleFetcher, TrustClient
+from sealift.trust.client import TrustClient
+from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.release import Release, release_of
 from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError

@@ -9,9 +9,9 @@ from tuf.api.serialization import DeserializationError
 from sealift.bundle.layout import TUF_ROLES
 from sealift.bundle.reader import Head
 from sealift.errors import MalformedError
-from sealift.trust.pin import fingerprint
 from sealift.trust.release import Release, release_of
 from sealift.trust.verdict import key_name
+from sealift_keys.fingerprint import grouped, of_bytes
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def claims(head: Head) -> Claims:
         signers[role] = sorted(key_name(key) for key in result.signed.values())
     return Claims(
         release=release_of(root, documents["targets"].signed),
-        root_fingerprint=fingerprint(head.metadata["1.root.json"]),
+        root_fingerprint=grouped(of_bytes(head.metadata["1.root.json"])),
         expires={role: f"{m.signed.expires:%Y-%m-%dT%H:%M:%SZ}" for role, m in documents.items()},
         signers=signers,
     )

@@ -5,10 +5,15 @@ the document decides on something other than what was signed.
 """
 
 import json
+import re
 from typing import Any, NoReturn
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+
+# A string is skipped as a whole, also one that never ends: retrying at each quote inside it would take
+# quadratic time.
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_bytes) -> Any:
@@ -51,22 +56,13 @@ def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_byte
 def _check_depth(text: str, what: str) -> None:
     """Bound nesting before the recursive parser sees it; strings are skipped over."""
     depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    for match in _STRING_OR_BRACKET.finditer(text):
+        mark = match[0]
+        if mark in "[{":
             depth += 1
             if depth > LIMITS.json_depth:
                 raise LimitError(f"{what!r} nests deeper than {LIMITS.json_depth} levels")
-        elif character in "]}":
+        elif mark in "]}":
             depth -= 1
 
 

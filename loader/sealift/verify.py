@@ -17,7 +17,8 @@ from tuf.api.metadata import Metadata
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
-from sealift.trust.client import BundleFetcher, TrustClient, Trusted, same_channel
+from sealift.trust.client import TrustClient, Trusted, same_channel
+from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import Release, release_of
 from sealift.trust.verdict import key_name

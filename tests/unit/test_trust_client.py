@@ -11,7 +11,8 @@ from tuf.api.exceptions import DownloadHTTPError, ExpiredMetadataError
 
 from sealift.errors import DigestError, MalformedError
 from sealift.trust import ngclient
-from sealift.trust.client import BundleFetcher, TrustClient
+from sealift.trust.client import TrustClient
+from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.state import TrustState
 
 

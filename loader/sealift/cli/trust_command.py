@@ -7,6 +7,7 @@ import click
 
 from sealift.cli.options import json_option, store_options, trust_option
 from sealift_keys.console import print_json, table
+from sealift_keys.fingerprint import grouped, of_bytes
 
 
 @click.group("trust")
@@ -25,7 +26,7 @@ def init(root: Path, trust_path: Path, as_json: bool) -> None:
 
     data = root.read_bytes()
     parsed = pin.pin(trust_path, data)
-    fingerprint = pin.fingerprint(data)
+    fingerprint = grouped(of_bytes(data))
     if as_json:
         print_json({"channel": channel_of(parsed), "fingerprint": fingerprint, "root_version": parsed.version})
         return
@@ -88,7 +89,7 @@ def _describe(data: bytes, store: Any) -> dict[str, Any]:
     )
     return {
         "channel": channel_of(root),
-        "fingerprint": pin.fingerprint(data),
+        "fingerprint": grouped(of_bytes(data)),
         "pinned_version": pinned.version,
         "root_version": root.version,
         "root_expires": f"{root.expires:%Y-%m-%dT%H:%M:%SZ}",

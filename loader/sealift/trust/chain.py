@@ -12,7 +12,33 @@ from tuf.api.serialization import DeserializationError
 
 from sealift.errors import CorruptError, RootError
 from sealift.limits import LIMITS
-from sealift.trust.verdict import signature_refusal
+from sealift.trust import threshold
+
+# A store that follows many bundles sees more rotations than one refresh may bring.
+_LAST_ROOT = 4 * LIMITS.root_rotations
+
+
+def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -> Root:
+    """Follow the roots from the pinned one to the last.
+
+    Args:
+        next_root: returns the bytes of a root version, or None past the end of the chain.
+
+    Raises:
+        CorruptError: a file is not a root.
+        RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
+    """
+    root: Root = _parse(pinned_root, Root, "the pinned root").signed
+    while (data := next_root(root.version + 1)) is not None:
+        if root.version > _LAST_ROOT:
+            raise RootError(f"the chain of roots does not end after version {_LAST_ROOT}")
+        new = _parse(data, Root, f"root version {root.version + 1}")
+        if new.signed.version != root.version + 1:
+            raise RootError(f"root version {root.version + 1} of the store calls itself version {new.signed.version}")
+        for signer in (root, new.signed):
+            threshold.require(signer, "root", new)
+        root = new.signed
+    return root
 
 
 def verify_targets(
@@ -20,32 +46,14 @@ def verify_targets(
 ) -> tuple[Root, Targets]:
     """Follow the roots from the pinned one, then check `targets` against the last.
 
-    Args:
-        next_root: returns the bytes of a root version, or None past the end of the chain.
-
     Raises:
         CorruptError: a file is not the metadata it should be.
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
-    root = _parse(pinned_root, Root, "the pinned root").signed
-    while (data := next_root(root.version + 1)) is not None:
-        new = _parse(data, Root, f"root version {root.version + 1}")
-        if new.signed.version != root.version + 1:
-            raise RootError(f"root version {root.version + 1} of the store calls itself version {new.signed.version}")
-        for signer in (root, new.signed):
-            _require(signer, "root", new)
-        root = new.signed
-        if root.version > LIMITS.root_rotations * 4:
-            raise RootError("the chain of roots in the store does not end")
+    root = follow_roots(pinned_root, next_root)
     found = _parse(targets, Targets, "targets")
-    _require(root, "targets", found)
+    threshold.require(root, "targets", found)
     return root, found.signed
-
-
-def _require(signer: Root, role: str, metadata: Metadata[Any]) -> None:
-    payload = metadata.signed_bytes
-    if not signer.get_verification_result(role, payload, metadata.signatures):
-        raise signature_refusal(role, signer, metadata, payload)
 
 
 def _parse(data: bytes, kind: type[Any], what: str) -> Metadata[Any]:

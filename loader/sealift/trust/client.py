@@ -7,72 +7,26 @@ Order of checks: the metadata descends from the pinned root · local state is wh
 python-tuf's workflow (root chain, timestamp, snapshot, targets) · no version below the floor.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.exceptions import StorageError, UnverifiedSignatureError
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, RepositoryError
+from securesystemslib.exceptions import UnverifiedSignatureError
+from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from sealift.errors import CorruptError, MalformedError, RollbackError, RootError
+from sealift.errors import MalformedError, RollbackError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
+from sealift.trust import local_state, threshold
+from sealift.trust.fetcher import BASE_URL, StrictFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
-
-_BASE = "sealift:/"
-
-
-class BundleFetcher(FetcherInterface):
-    """Hands python-tuf the metadata of a bundle's head; opens no connection and no file."""
-
-    def __init__(self, metadata: Mapping[str, bytes]) -> None:
-        self._metadata = metadata
-
-    def download_bytes(self, url: str, max_length: int) -> bytes:
-        """Return one metadata file.
-
-        python-tuf's own version of this method spools through `$TMPDIR`, where we never write.
-        """
-        name = url.removeprefix(_BASE)
-        if name not in self._metadata:
-            # python-tuf ends the chain of roots on this status, and refuses on it everywhere else.
-            raise DownloadHTTPError(f"no {name!r}", 404)
-        if len(self._metadata[name]) > max_length:
-            raise DownloadLengthMismatchError(
-                f"{name!r}: {len(self._metadata[name])} bytes; expected at most {max_length}"
-            )
-        return self._metadata[name]
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        raise DownloadError(f"{url} is not metadata")
-
-
-class _Watched(FetcherInterface):
-    """Remembers which file was asked for last, so that a refusal can name it."""
-
-    def __init__(self, inner: FetcherInterface) -> None:
-        self._inner = inner
-        self.name = "root.json"
-        self.data: bytes | None = None
-
-    def download_bytes(self, url: str, max_length: int) -> bytes:
-        self.name, self.data = url.rsplit("/", 1)[1], None
-        self.data = self._inner.download_bytes(url, max_length)
-        return self.data
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        return self._inner.fetch(url)
-
-    @property
-    def role(self) -> str:
-        return self.name.split(".")[-2]
 
 
 @dataclass(frozen=True)
@@ -108,10 +62,10 @@ class TrustClient:
         floor: Floor | None,
         time: datetime,
         *,
-        base_url: str = _BASE,
+        base_url: str = BASE_URL,
     ) -> None:
         self._directory = directory
-        self._fetcher = _Watched(fetcher)
+        self._fetcher = StrictFetcher(fetcher)
         self._floor = floor
         self._time = time
         config = UpdaterConfig(
@@ -121,11 +75,12 @@ class TrustClient:
             snapshot_max_length=LIMITS.snapshot_size_bytes,
             targets_max_length=LIMITS.targets_size_bytes,
         )
-        self._floor_root = self._require_local_state()
+        self._floor_root = local_state.require(directory, floor, pinned_root)
         try:
             self._updater = Updater(
                 str(directory), base_url, fetcher=self._fetcher, config=config, bootstrap=pinned_root
             )
+            self._pinned = trusted_set(self._updater).root
         except (RepositoryError, ValueError) as error:
             raise RootError(f"the pinned root is not a valid root: {error}; pin it again") from None
 
@@ -158,32 +113,24 @@ class TrustClient:
             accepted = getattr(self._floor, role, 0)
             raise refusal(error, Attempt(role, self._fetcher.data, trusted.root, accepted, self._time)) from None
         result = Trusted(trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
+        self._require_distinct_signers(result)
         if self._floor is not None and self._floor_root is not None:
             if result.root.version < self._floor.root:
                 raise RollbackError(f"root is version {result.root.version}; version {self._floor.root} was accepted")
             floors.check(self._floor, result.versions(), self._floor_root, result.root)
         return result
 
-    def _require_local_state(self) -> Root | None:
-        """Fail closed when the local metadata is not the one that the floor records."""
-        present = [role for role in floors.ROLES if (self._directory / f"{role}.json").exists()]
-        if self._floor is None:
-            if present:
-                raise CorruptError(
-                    "the trust state has metadata but no record of versions seen; restore the store from a backup"
-                )
-            return None
+    def _require_distinct_signers(self, trusted: Trusted) -> None:
+        """Count the signatures that python-tuf accepted again, by key instead of by key id."""
+        history = self._directory / ROOT_HISTORY
+        signer = self._pinned
+        while signer.version < trusted.root.version:
+            new = Metadata[Root].from_file(str(history / f"{signer.version + 1}.root.json"))
+            threshold.require(signer, "root", new)
+            threshold.require(new.signed, "root", new)
+            signer = new.signed
         for role in floors.ROLES:
-            version = _version_of(self._directory / f"{role}.json", role)
-            recorded = getattr(self._floor, role)
-            if version != recorded:
-                raise CorruptError(
-                    f"the trust state holds {role} version {version}; version {recorded} was recorded: "
-                    "it was changed outside Sealift, restore the store from a backup"
-                )
-        root_path = self._directory / ROOT_HISTORY / f"{self._floor.root}.root.json"
-        _version_of(root_path, "root")
-        return Metadata[Root].from_file(str(root_path)).signed
+            threshold.require(trusted.root, role, Metadata.from_file(str(self._directory / f"{role}.json")))
 
 
 def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
@@ -216,15 +163,3 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
 def _channel_name(root: Any) -> str:
     extra = root.unrecognized_fields.get("sealift")
     return str(extra.get("channel") if isinstance(extra, dict) else None)[:120]
-
-
-def _version_of(path: Path, role: str) -> int:
-    try:
-        metadata: Metadata[Any] = Metadata.from_file(str(path))
-        if metadata.signed.type != role:
-            raise ValueError(f"it is of type {metadata.signed.type}")
-        return int(metadata.signed.version)
-    except (DeserializationError, StorageError, OSError, ValueError, RecursionError) as error:
-        raise CorruptError(
-            f"the trust state's {role} metadata is missing or damaged ({error}); restore the store from a backup"
-        ) from None

@@ -24,7 +24,7 @@ _VOIDED_BY = {"timestamp": ("timestamp",), "snapshot": ("timestamp", "snapshot")
 
 @dataclass(frozen=True)
 class Floor:
-    """Highest versions accepted so far, and the latest time known to have passed (UTC)."""
+    """Highest versions accepted so far (0: never seen), and the latest time known to have passed (UTC)."""
 
     root: int
     timestamp: int
@@ -49,7 +49,7 @@ class Floor:
             if document["schema"] != SCHEMA:
                 raise ValueError(document["schema"])
             versions = {role: document[role] for role in ("root", *ROLES)}
-            if not all(type(version) is int and version > 0 for version in versions.values()):
+            if not all(type(version) is int and version >= 0 for version in versions.values()):
                 raise ValueError(versions)
             time = datetime.fromisoformat(document["time"])
             if time.utcoffset() is None:

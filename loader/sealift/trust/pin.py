@@ -3,7 +3,6 @@
 Who can write the store must not be able to replace it, so it lives in a directory of its own.
 """
 
-import hashlib
 from pathlib import Path
 
 from tuf.api.metadata import Metadata, Root
@@ -16,12 +15,6 @@ from sealift.trust.verdict import signature_refusal
 from sealift_keys import durable
 
 FILE_NAME = "root.json"
-
-
-def fingerprint(root: bytes) -> str:
-    """Return the SHA-256 of the root file as people compare it: 16 groups of 4 hexadecimal digits."""
-    digits = hashlib.sha256(root).hexdigest()
-    return " ".join(digits[start : start + 4] for start in range(0, 64, 4))
 
 
 def parse_root(data: bytes) -> Root:

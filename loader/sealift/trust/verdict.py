@@ -36,6 +36,7 @@ from sealift.errors import (
     ThresholdError,
     UntrustedKeyError,
 )
+from sealift_keys.fingerprint import material
 
 KEY_NAME = "x-sealift-name"
 
@@ -95,6 +96,7 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
     """Say which signatures of `metadata` are missing or wrong, by the rules of `signer`."""
     delegation = signer.get_delegated_role(role)
     valid, wrong, missing = [], [], []
+    seen: set[bytes] = set()
     for keyid in sorted(delegation.keyids):
         key = signer.keys.get(keyid)
         if key is None:
@@ -105,9 +107,11 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
             continue
         try:
             key.verify_signature(signature, payload)
-            valid.append(key_name(key))
         except UnverifiedSignatureError:
             wrong.append(key_name(key))
+            continue
+        valid.append(key_name(key))
+        seen.add(material(key))
     expected = f"expected {delegation.threshold} of: {', '.join(valid + wrong + missing) or 'no key at all'}"
     if wrong:
         return SignatureError(f"{role}: the signature of {', '.join(wrong)} does not fit its content; {expected}")
@@ -117,6 +121,11 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
         return UntrustedKeyError(f"{role} is signed by {named}, which may not sign it (any more); {expected}")
     if not valid:
         return SignatureError(f"{role} is not signed; {expected}")
+    if len(seen) < len(valid):
+        return ThresholdError(
+            f"{role} needs {delegation.threshold} signers and has {len(seen)}: "
+            f"{', '.join(valid)} are the same key under different ids"
+        )
     return ThresholdError(
         f"{role} has {len(valid)} of {delegation.threshold} signatures ({', '.join(valid)}); "
         f"missing: {', '.join(missing)}"

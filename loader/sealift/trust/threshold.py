@@ -1,0 +1,28 @@
+"""Count signers by key, not by key id: one key listed under two ids is one signer. Pure.
+
+python-tuf counts ids. TUF specification 1.0.34, 4.2.1, leaves it to the client to see that two ids may
+name the same key.
+"""
+
+from typing import Any
+
+from tuf.api.metadata import Metadata, Root
+
+from sealift.trust.verdict import signature_refusal
+from sealift_keys.fingerprint import material
+
+
+def signers(signer: Root, role: str, metadata: Metadata[Any]) -> int:
+    """Return how many different keys of `role` have validly signed `metadata`, by the rules of `signer`."""
+    result = signer.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+    return len({material(key) for key in result.signed.values()})
+
+
+def require(signer: Root, role: str, metadata: Metadata[Any]) -> None:
+    """Check that enough different keys have signed.
+
+    Raises:
+        SignatureError, ThresholdError, UntrustedKeyError: they have not; the message says which are missing.
+    """
+    if signers(signer, role, metadata) < signer.get_delegated_role(role).threshold:
+        raise signature_refusal(role, signer, metadata, metadata.signed_bytes)
