@@ -69,7 +69,8 @@ $(READY): requirements/dev.lock pyproject.toml
 	    echo "make: $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing): Sealift needs Python 3.11, 3.12 or 3.13" \
 	        "with the venv module (Debian: python3-venv); name one with PYTHON=python3.12" >&2; exit 1; }
 	@echo "==> making $(VENV) with $$($(PYTHON) -V)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); \
+	    echo "make: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: python3-venv)" >&2; exit 1; }
 	@echo "==> installing what requirements/dev.lock pins (800 MB on disk; a minute or two the first time)"
 	@$(BIN)/pip install -qq --require-hashes --only-binary :all: -r requirements/dev.lock
 	@echo "==> installing Sealift itself, editable"

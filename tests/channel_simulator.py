@@ -143,4 +143,9 @@ class ChannelSimulator:
         return write_members(members, output)
 
     def expire(self, role: str) -> None:
-        self.change(role, lambda signed: setattr(signed, "expires", self.now - timedelta(days=1)))
+        def change(signed: Any) -> None:
+            signed.expires = self.now - timedelta(days=1)
+            if role == "targets":
+                signed.unrecognized_fields["sealift"]["released"] = "2020-01-01T00:00:00Z"
+
+        self.change(role, change)

@@ -26,6 +26,7 @@ class Added:
     outcome: str
     rung: str
     parity: Mapping[str, Any]
+    tolerance: "Tolerance"
 
 
 def add(recipe: Recipe, channel: Channel) -> Added:
@@ -58,7 +59,7 @@ def add(recipe: Recipe, channel: Channel) -> Added:
     files: dict[str, bytes | Path] = {**conversion.files, **recipe.documents}
     reference = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
     outcome = stage(channel, recipe.model, reference)
-    return Added(recipe.model, reference, outcome, conversion.rung, conversion.parity)
+    return Added(recipe.model, reference, outcome, conversion.rung, conversion.parity, conversion.description.tolerance)
 
 
 def _tolerance(recipe: Recipe) -> "Tolerance":

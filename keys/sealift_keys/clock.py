@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sealift_keys.errors import UsageError
 
 VARIABLE = "SOURCE_DATE_EPOCH"
+# Clocks of two machines differ.
+_TOLERATED = timedelta(hours=1)
 
 
 def release_time(environment: Mapping[str, str] | None = None) -> datetime:
@@ -15,7 +17,8 @@ def release_time(environment: Mapping[str, str] | None = None) -> datetime:
     Expiry dates never come from here: they count from the real clock.
 
     Raises:
-        UsageError: the variable is not a number of seconds since 1970.
+        UsageError: the variable is not a number of seconds since 1970, or lies in the future: instances
+            believe a signed release time, and would take everything after it for expired.
 
     """
     text = (os.environ if environment is None else environment).get(VARIABLE)
@@ -24,7 +27,10 @@ def release_time(environment: Mapping[str, str] | None = None) -> datetime:
     # Twelve digits reach the year 33658, beyond what datetime can hold; eleven fit.
     if not (text.isascii() and text.isdigit() and len(text) <= 11):
         raise UsageError(f"{VARIABLE} is {text[:40]!r}; expected whole seconds since 1970, or unset it")
-    return datetime.fromtimestamp(int(text), UTC)
+    time = datetime.fromtimestamp(int(text), UTC)
+    if time > datetime.now(UTC) + _TOLERATED:
+        raise UsageError(f"{VARIABLE} is {time:%Y-%m-%d}, in the future; correct it or the clock, or unset it")
+    return time
 
 
 def rfc3339(moment: datetime) -> str:

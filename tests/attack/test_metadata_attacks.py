@@ -9,6 +9,7 @@ from channel_simulator import ChannelSimulator
 from sealift.errors import (
     CorruptError,
     ExpiredError,
+    MalformedError,
     MixError,
     NoTrustError,
     RollbackError,
@@ -292,3 +293,25 @@ def _without_model(bundle, reference, channel, tmp_path):
             if layer["digest"] not in needed:
                 members.pop("blobs/sha256/" + layer["digest"].removeprefix("sha256:"), None)
     return write_members(members, tmp_path / "stripped.tar")
+
+
+def test_a_release_from_the_future_does_not_lock_the_instance_out(first, channel, instance, refused, tmp_path):
+    def claim(signed):
+        signed.unrecognized_fields["sealift"]["released"] = "2100-01-01T00:00:00Z"
+
+    channel.release()
+    bundle = channel.pack(tmp_path / "x.tar")
+    channel.change("targets", claim)
+    with refused(MalformedError, "released on 2100-01-01, after they expire"):
+        instance.install(_with_targets(bundle, (channel.channel.tuf_dir / "targets.json").read_bytes(), tmp_path))
+
+
+def test_a_withdrawal_is_told_once(first, channel, instance, tmp_path):
+    model = channel.add("toy", "1.1.0")
+    channel.release()
+    instance.install(channel.pack(tmp_path / "second.tar"))
+    channel.withdraw(model, "it leaks names")
+    told = instance.install(channel.pack_anything(tmp_path / "third.tar")).plan.withdrawn
+    assert [(str(gone), withdrawal.reason) for gone, withdrawal in told] == [("toy 1.1.0", "it leaks names")]
+    channel.release()
+    assert instance.install(channel.pack_anything(tmp_path / "fourth.tar")).plan.withdrawn == ()

@@ -229,7 +229,8 @@ def recipe(monkeypatch):
         Path(name).write_text(text)
     files = {"model.onnx": b"onnx", "model.json": b"{}", "golden.json": b"{}"}
     parity = {"rows": 3, "reference": "the original", "largest_absolute_error": 0.0, "ties": 0}
-    stand_in = SimpleNamespace(files=files, rung="float32", parity=parity)
+    description = SimpleNamespace(tolerance=SimpleNamespace(atol=1e-5, rtol=1e-5))
+    stand_in = SimpleNamespace(files=files, rung="float32", parity=parity, description=description)
     monkeypatch.setattr(sealift_bundler, "convert", lambda *_, **__: stand_in, raising=False)
     return files
 

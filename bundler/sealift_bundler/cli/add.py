@@ -40,6 +40,7 @@ def command(recipe: Path, directory: Path, as_json: bool) -> None:
     click.echo(f"{added.outcome} {added.model} {added.reference.digest}")
     click.echo(
         f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']} on rung {added.rung!r}; "
-        f"largest error {added.parity['largest_absolute_error']:.3g}, exact ties {added.parity['ties']}"
+        f"labels equal, scores within {added.tolerance.rtol:g} relative and {added.tolerance.atol:g} absolute, "
+        f"exact ties {added.parity['ties']}"
     )
     click.echo(f"next: {following}")

@@ -4,55 +4,88 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options, tmpdir_option
+from sealift.cli.options import bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json, table
+
+if TYPE_CHECKING:
+    from sealift.trust.explain import Link
+    from sealift.verify import Verified
 
 
 @click.command("verify")
 @bundle_argument
 @store_options
-@tmpdir_option
+@click.option(
+    "--tmpdir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Directory for a few kilobytes of metadata [default: the system's].",
+)
+@click.option("--explain", "explained", is_flag=True, help="Print the whole chain of trust, link by link.")
 @json_option
-def command(bundle: str, store_path: Path, trust_path: Path, tmpdir: Path | None, as_json: bool) -> None:
+def command(
+    bundle: str, store_path: Path, trust_path: Path, tmpdir: Path | None, explained: bool, as_json: bool
+) -> None:
     """Check every signature and every byte of a bundle against what is trusted and installed here."""
     from sealift.bundle.archive import Archive, open_regular
     from sealift.store import Store
     from sealift.trust import pin
     from sealift.verify import verify_head, verify_payload
 
-    store = Store(store_path, trust=trust_path)
+    state = Store(store_path, trust=trust_path).trust_state()
+    pinned = pin.read(trust_path)
+    now = datetime.now(UTC)
+    chain = _chain(bundle, pinned, state.read_floor(), now) if explained else []
+    if not as_json:
+        for link in chain:
+            click.echo(str(link))
     with open_regular(bundle) as file, TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch:
         size = os.fstat(file.fileno()).st_size
         with bytes_bar(size, "verifying") as progress:
             archive = Archive(file, progress)
-            pinned = pin.read(trust_path)
-            state = store.trust_state()
             state.copy_to(Path(scratch))
-            verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=datetime.now(UTC))
+            verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
             verify_payload(archive, verified)
-    release = verified.release
+    document = _document(verified, size)
     if as_json:
-        print_json(
-            {
-                "verdict": "accepted",
-                "channel": release.channel,
-                "release": release.number,
-                "released": f"{release.released:%Y-%m-%dT%H:%M:%SZ}",
-                "size": size,
-                "signers": {role: list(names) for role, names in verified.signers.items()},
-                "models": [
-                    {"name": m.model.name, "version": str(m.model.version), "digest": m.digest, "size": m.size}
-                    for m in verified.contents.manifests
-                ],
-            }
-        )
+        print_json({**document, "chain": [link.to_dict() for link in chain]} if explained else document)
         return
+    if explained:
+        click.echo()
     rows = [[m.model.name, m.model.version, human(m.size), m.digest[:19]] for m in verified.contents.manifests]
     click.echo(table(rows, ["model", "version", "size", "digest"]))
     click.echo()
-    what = f"{release.channel} release {release.number}, {human(size)}"
+    what = f"{document['channel']} release {document['release']}, {human(size)}"
     click.echo(f"accepted: {what}, signed by {', '.join(verified.signers['targets'])}; every byte was checked")
+
+
+def _chain(bundle: str, pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
+    """Read the head alone, so that a refusal still comes with its chain."""
+    from sealift.bundle.archive import Archive, open_regular
+    from sealift.bundle.reader import read_head
+    from sealift.trust.explain import explain
+
+    with open_regular(bundle) as file:
+        head = read_head(Archive(file))
+    return explain(head.metadata, pinned, floor, max(now, floor.time) if floor else now)
+
+
+def _document(verified: "Verified", size: int) -> dict[str, Any]:
+    release = verified.release
+    return {
+        "verdict": "accepted",
+        "channel": release.channel,
+        "release": release.number,
+        "released": f"{release.released:%Y-%m-%dT%H:%M:%SZ}",
+        "size": size,
+        "signers": {role: list(names) for role, names in verified.signers.items()},
+        "models": [
+            {"name": m.model.name, "version": str(m.model.version), "digest": m.digest, "size": m.size}
+            for m in verified.contents.manifests
+        ],
+    }

@@ -19,7 +19,7 @@ class Plan:
         unchanged: model versions that the bundle holds and the store has, intact.
         active: name to the version that will be active.
         switched: of those, the ones that are not active now.
-        withdrawn: versions of the store that the release no longer lists, with the channel's reason if it gives one.
+        withdrawn: versions of the store that this release lists no longer, with the channel's reason if it gives one.
         dropped: names that are active now and will not be any more.
     """
 
@@ -43,6 +43,7 @@ def make_plan(
     intact: Collection[ModelVersion],
     stored: Collection[ModelVersion],
     active: Mapping[str, ModelVersion],
+    listed_before: Collection[ModelVersion],
 ) -> Plan:
     """Plan an install.
 
@@ -51,6 +52,7 @@ def make_plan(
         intact: model versions of the store whose files were just checked.
         stored: all model versions of the store.
         active: name to version of the active generation; empty before the first install.
+        listed_before: what the release accepted before this one lists; empty before the first install.
 
     Raises:
         MixError: the newest version of a model is neither in the bundle nor in the store. A bundle
@@ -72,7 +74,9 @@ def make_plan(
         active=newest,
         switched=tuple(model for name, model in sorted(newest.items()) if active.get(name) != model),
         withdrawn=tuple(
-            (model, release.withdrawal_of(model)) for model in sorted(stored) if model not in release.models
+            (model, release.withdrawal_of(model))
+            for model in sorted(stored)
+            if model in listed_before and model not in release.models
         ),
         dropped=tuple(sorted(set(active) - set(newest))),
     )

@@ -172,7 +172,14 @@ class _Run:
         stored = _stored(self._store)
         carried = {manifest.model: manifest for manifest in verified.contents.manifests}
         intact = [model for model in stored if self._is_intact(model, carried.get(model), verified)]
-        plan = make_plan(verified.release, verified.contents.manifests, intact, stored, active.models if active else {})
+        plan = make_plan(
+            verified.release,
+            verified.contents.manifests,
+            intact,
+            stored,
+            active.models if active else {},
+            self._store.release().models if active else {},
+        )
         return plan, active
 
     def _is_intact(self, model: ModelVersion, carried: Manifest | None, verified: Verified) -> bool:

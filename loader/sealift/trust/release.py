@@ -91,10 +91,16 @@ def release_of(root: Root, targets: Targets) -> Release:
             raise LimitError(f"targets: {path!r} has a manifest of {target.length:,} bytes")
         models[model] = Blob(digest, target.length)
     extra = _extra(targets.unrecognized_fields, "targets")
+    released = _time(extra.get("released"), "released")
+    if released > targets.expires:
+        # The time floor would rise above every later expiry, and lock this instance out for good.
+        raise MalformedError(
+            f"targets: released on {released:%Y-%m-%d}, after they expire on {targets.expires:%Y-%m-%d}"
+        )
     return Release(
         channel=channel_of(root),
         number=targets.version,
-        released=_time(extra.get("released"), "released"),
+        released=released,
         models=MappingProxyType(models),
         withdrawn=tuple(_withdrawal(entry) for entry in _list(extra.get("withdrawn", []))),
     )
