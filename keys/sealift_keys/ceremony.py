@@ -4,7 +4,8 @@ Rules, kept by every function here:
 
 1. A threshold is at least 1 and at most the number of *different* keys of its role. Keys are compared
    by their material, so one key under two ids does not count twice.
-2. A signature of somebody else is never removed; a new version starts without any.
+2. A signature of somebody else is never removed; a new version starts without any, and so does an
+   unfinished root that is changed once more (see `rotation`).
 3. Every signature made is verified with the key that root lists, before it is written.
 4. Versions only grow. Targets, snapshot and timestamp are written in that order, so an interrupted
    release shows as one that snapshot does not list, and releasing again repairs it.
@@ -26,7 +27,7 @@ from sealift_keys.channel import FIELD, ROLES, Channel, ManifestRef, Withdrawal,
 from sealift_keys.clock import release_time, rfc3339
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import MAX_NAME_CHARS, ModelVersion, is_model_name
-from sealift_keys.plan import DAYS_FIELD, DEFAULT_EXPIRES_DAYS, RolePlan, root_of
+from sealift_keys.plan import RolePlan, lifetime_days, root_of
 from sealift_keys.signing import Signed, add_signatures
 from sealift_keys.status import metadata_by_role
 
@@ -153,8 +154,7 @@ def _documents(root: Root, versions: tuple[int, int, int], release: Release, now
     """Unsigned targets, snapshot and timestamp, in the order of writing; `versions` in the same order."""
 
     def expires(role: str) -> datetime:
-        days = root.roles[role].unrecognized_fields.get(DAYS_FIELD)
-        return now + timedelta(days=days if isinstance(days, int) and days > 0 else DEFAULT_EXPIRES_DAYS[role])
+        return now + timedelta(days=lifetime_days(root, role))
 
     files = {
         model.target_path: TargetFile(reference.size, {"sha256": reference.hex}, model.target_path)

@@ -3,6 +3,7 @@
     tuf/1.root.json … N.root.json, targets.json, snapshot.json, timestamp.json
     blobs/sha256/<hex>
     staged/<name>/<version>.json
+    history/<N>-root-<R>.targets.json    every release with its signatures; never packed
 
 This is the public half: no module that touches a private key is imported here. Nothing here decides
 what to trust either; instances do that against their pinned root. See `status` for what is signed.
@@ -22,7 +23,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_keys import durable
+from sealift_keys import durable, history
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import ModelVersion
 
@@ -200,7 +201,10 @@ class Channel:
         for metadata in documents:
             role = metadata.signed.type
             path = self._root_path(metadata.signed.version) if role == "root" else self.tuf_dir / f"{role}.json"
-            durable.write_file(path, metadata.to_bytes(JSONSerializer(compact=True)))
+            data = metadata.to_bytes(JSONSerializer(compact=True))
+            durable.write_file(path, data)
+            if role == "targets":
+                history.record(self.directory, metadata.signed.version, self.root_versions()[-1], data)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -42,3 +42,24 @@ class ChannelError(Error):
 
     exit_code = 55
     code = "channel"
+
+
+class ExpiringError(Error):
+    """Metadata of a channel expires within 90 days; plan the renewal. Only `sealift-keys expiry` says so."""
+
+    exit_code = 57
+    code = "expiring"
+
+
+class ExpiringSoonError(Error):
+    """Metadata of a channel expires within 30 days; renew it now. Only `sealift-keys expiry` says so."""
+
+    exit_code = 58
+    code = "expiring-soon"
+
+
+class LapsingError(Error):
+    """Metadata of a channel expires within 7 days, or has expired. Only `sealift-keys expiry` says so."""
+
+    exit_code = 59
+    code = "lapsing"

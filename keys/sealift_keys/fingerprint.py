@@ -9,6 +9,7 @@ People compare all 16 groups of 4 digits: a prefix can be searched for by an att
 import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.signer import Key, SSlibKey
 
@@ -42,16 +43,25 @@ def material(key: Key) -> bytes:
         KeyFileError: the key does not parse.
 
     """
+    return parse(key).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def parse(key: Key) -> PublicKeyTypes:
+    """Return the `cryptography` object of a key in TUF metadata.
+
+    Raises:
+        KeyFileError: the key does not parse.
+
+    """
     public = key.keyval.get("public") if isinstance(key, SSlibKey) else None
     if not isinstance(public, str):
         raise KeyFileError(f"key {key.keyid[:120]!r} of type {key.keytype!r} has no public key that can be compared")
     try:
         # TUF metadata holds Ed25519 keys as 32 raw bytes in hexadecimal and all others as PEM.
-        parsed = (
+        return (
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
             if key.keytype == "ed25519"
             else load_pem_public_key(public.encode())
         )
     except ValueError as error:
         raise KeyFileError(f"key {key.keyid[:120]!r} is not a readable {key.keytype!r} public key") from error
-    return parsed.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

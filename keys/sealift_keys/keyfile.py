@@ -2,7 +2,8 @@
 
 securesystemslib's `file2:` signer cannot open encrypted PEM files, so the PEM is opened here with
 `cryptography` and handed to its `CryptoSigner`. The public half may carry one line before the PEM,
-`name: approver`, which PEM readers skip (RFC 7468, section 2).
+`name: approver`, which PEM readers skip (RFC 7468, section 2). Where the private half is in a token or a
+service, a second line says so: `uri: hsm:2?label=sealift`.
 """
 
 import os
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from sealift_keys import algorithms, durable
+from sealift_keys import algorithms, durable, fingerprint
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError, UsageError
 from sealift_keys.passphrase import PassphraseSource
@@ -33,6 +34,7 @@ MAX_NAME_CHARS = 64
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@+-]*", re.ASCII)
 _NAME_LINE = re.compile(rb"name: ([^\r\n]*)\r?\n")
+_URI_LINE = re.compile(rb"(?:name: [^\r\n]*\r?\n)?uri: ([^\r\n]*)\r?\n")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,41 @@ def create(
     except OSError as error:
         raise local_error(error, "cannot write key file") from error
     return KeyPair(path, public_path, load_public(public_path))
+
+
+def create_public(path: Path, key: SSlibKey, *, uri: str, name: str = "") -> SSlibKey:
+    """Write the public half of a key that stays at `uri` to `path`, which must not exist.
+
+    Raises:
+        KeyFileError: the file exists, or the key is of a kind that is not allowed.
+        LocalError: the directory is missing or cannot be written.
+        UsageError: the name is not allowed.
+
+    """
+    name = check_name(name or default_name(path))
+    if os.path.lexists(path):
+        raise KeyFileError(f"{str(path)!r} exists; choose another name, a key file is never overwritten")
+    public = fingerprint.parse(key)
+    _public(path, public)
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        durable.write_new(path, [f"name: {name}\nuri: {uri}\n".encode(), pem])
+        durable.sync_directory(path.parent)
+    except OSError as error:
+        raise local_error(error, "cannot write key file") from error
+    return load_public(path)
+
+
+def uri_of(path: Path) -> str:
+    """Where the private half of the public key file `path` is; empty when the file does not say, or is none.
+
+    Raises:
+        LocalError: the file is missing, a directory, or unreadable.
+
+    """
+    data, _ = _read(path)
+    match = _URI_LINE.match(data)
+    return match[1].decode("utf-8", "replace").strip() if match else ""
 
 
 def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:

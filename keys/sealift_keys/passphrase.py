@@ -57,8 +57,8 @@ class PassphraseSource:
                 f"{len(self.files)} passphrase files for {len(self.keys)} keys; give one for all keys, or one for each"
             )
 
-    def existing(self, key: Path) -> bytes:
-        """The passphrase of an existing key file.
+    def existing(self, key: Path, what: str = "Passphrase") -> bytes:
+        """The passphrase of an existing key file, or the PIN of a token.
 
         Raises:
             KeyFileError: it is empty, or none is given and there is no terminal to ask on.
@@ -66,7 +66,7 @@ class PassphraseSource:
 
         """
         given = self._given(key)
-        return given if given is not None else self._ask(key, f"Passphrase for {key}")
+        return given if given is not None else self._ask(key, f"{what} for {key}")
 
     def new(self, key: Path) -> bytes:
         """The passphrase for a key file to be made; a person types it twice.

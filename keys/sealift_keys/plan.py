@@ -1,6 +1,6 @@
 """Who signs a new channel: the keys, thresholds and lifetimes of its roles, checked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,14 +47,7 @@ def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
         for listed in plan.keys:
             keys.setdefault(listed.keyid, listed)
         roles[role] = Role([key.keyid for key in plan.keys], plan.threshold, {DAYS_FIELD: plan.days(role)})
-    names: dict[str, str] = {}
-    for keyid, key in keys.items():
-        other = names.setdefault(key_name(key), keyid)
-        if other != keyid:
-            raise UsageError(
-                f"two different keys are named {key_name(key)!r}; rename one: "
-                "put 'name: NEW' on the first line of its .pub file"
-            )
+    _check_names(keys.values())
     return Root(
         version=1,
         expires=now + timedelta(days=plans["root"].days("root")),
@@ -63,6 +56,35 @@ def root_of(name: str, plans: Mapping[str, RolePlan], now: datetime) -> Root:
         consistent_snapshot=False,
         unrecognized_fields={FIELD: {"channel": name}},
     )
+
+
+def check_root(root: Root) -> None:
+    """Check a root that was changed by the same rules as a new one.
+
+    Raises:
+        UsageError: a threshold cannot be met, a role lists one key twice, or two keys share a name.
+    """
+    for role in ROLES:
+        keys = [key for keyid in root.roles[role].keyids if isinstance(key := root.keys[keyid], SSlibKey)]
+        _check_plan(role, RolePlan(keys, root.roles[role].threshold, lifetime_days(root, role)))
+    _check_names(root.keys.values())
+
+
+def lifetime_days(root: Root, role: str) -> int:
+    """For how many days a new version of `role` is good, as root records it."""
+    days = root.roles[role].unrecognized_fields.get(DAYS_FIELD)
+    return days if isinstance(days, int) and 0 < days <= MAX_EXPIRES_DAYS else DEFAULT_EXPIRES_DAYS[role]
+
+
+def _check_names(keys: Iterable[Key]) -> None:
+    names: dict[str, str] = {}
+    for key in keys:
+        other = names.setdefault(key_name(key), key.keyid)
+        if other != key.keyid:
+            raise UsageError(
+                f"two different keys are named {key_name(key)!r}; rename one: "
+                "put 'name: NEW' on the first line of its .pub file"
+            )
 
 
 def _check_plan(role: str, plan: RolePlan) -> None:
@@ -80,10 +102,10 @@ def _check_plan(role: str, plan: RolePlan) -> None:
     if not 1 <= plan.threshold <= len(plan.keys):
         raise UsageError(
             f"role {role!r}: threshold {plan.threshold} cannot be met with {len(plan.keys)} keys; "
-            f"expected 1 to {len(plan.keys)}, or give more keys with --{role}-key"
+            f"expected 1 to {len(plan.keys)}, or give the role more keys"
         )
     if not 1 <= plan.days(role) <= MAX_EXPIRES_DAYS:
         raise UsageError(
-            f"role {role!r}: {plan.expires_days} days put the expiry in the past or beyond reason; "
+            f"role {role!r}: {plan.days(role)} days put the expiry in the past or beyond reason; "
             f"expected 1 to {MAX_EXPIRES_DAYS}"
         )

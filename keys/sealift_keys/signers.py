@@ -1,35 +1,38 @@
 """One function turns a key reference from the command line into something that signs.
 
-A reference is the path of a key file. The schemes of hardware and cloud keys are reserved, so that a
-reference like `hsm:2` never means a file by accident; each gets its branch in `open_signer`.
+A reference is the path of a private key file; the path of a public half that `sealift-keys import`
+wrote, which says in its `uri:` line where the private half is; or such a URI itself. A file whose name
+looks like a URI is reached with `./` before it.
 """
 
 from pathlib import Path
 
 from securesystemslib.signer import Signer
 
-from sealift_keys.errors import KeyFileError
-from sealift_keys.keyfile import load_signer
+from sealift_keys.keyfile import load_public, load_signer, uri_of
 from sealift_keys.passphrase import PassphraseSource
-
-RESERVED_SCHEMES = frozenset({"hsm", "pkcs11", "awskms", "gcpkms", "azurekms", "hv"})
+from sealift_keys.remote import fetch_public, is_uri, open_remote
 
 
 def open_signer(reference: str, passphrases: PassphraseSource) -> Signer:
-    """Open the private key that `reference` names: a path, or later `hsm:…`, `awskms:…`.
+    """Open the private key that `reference` names.
 
     Raises:
-        KeyFileError: the key cannot be opened, or its scheme is not supported yet.
+        KeyFileError: the key cannot be opened.
         LocalError: the key file is missing or unreadable.
 
     """
-    scheme, colon, _ = reference.partition(":")
-    if colon and scheme in RESERVED_SCHEMES:
-        raise KeyFileError(
-            f"key {reference!r}: {scheme!r} keys are not supported yet; "
-            f"give a key file (for a file of that name: './{reference}')"
-        )
-    return load_signer(Path(reference), passphrases)
+
+    def secret() -> str:
+        return passphrases.existing(Path(reference), "PIN").decode()
+
+    if is_uri(reference):
+        return open_remote(reference, fetch_public(reference, secret), secret)
+    path = Path(reference)
+    uri = uri_of(path)
+    if uri:
+        return open_remote(uri, load_public(path), secret)
+    return load_signer(path, passphrases)
 
 
 def open_signers(references: tuple[str, ...], files: tuple[Path, ...] = ()) -> list[Signer]:

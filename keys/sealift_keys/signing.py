@@ -33,7 +33,7 @@ def add_signatures(
         own = fingerprint.material(signer.public_key)
         authorized = False
         for metadata in documents:
-            for key in _keys_of(metadata.signed.type, root, previous):
+            for key in keys_of(metadata.signed.type, root, previous):
                 if fingerprint.material(key) != own:
                     continue
                 authorized = True
@@ -49,7 +49,8 @@ def add_signatures(
     return made
 
 
-def _keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
+def keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
+    """List the keys that may sign `role`; a new root is signed by the keys of the root before it as well."""
     keyids = dict.fromkeys(root.roles[role].keyids)
     keys = [root.keys[keyid] for keyid in keyids if keyid in root.keys]
     if role == "root" and previous is not None:
@@ -61,21 +62,24 @@ def _keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
 def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
     payload = metadata.signed_bytes
     existing = metadata.signatures.get(key.keyid)
-    if existing is not None and _verifies(key, existing, payload):
+    if existing is not None and verifies(key, existing, payload):
         return False
     try:
         made = Metadata(metadata.signed).sign(signer)
     except UnsignedMetadataError as error:
-        raise KeyFileError(f"key {key_name(key)!r} cannot sign: {error}") from error
+        # Errors of tokens often have a name and no text.
+        why = f"{type(error.__cause__).__name__} {error.__cause__}" if error.__cause__ else str(error)
+        raise KeyFileError(f"key {key_name(key)!r} cannot sign: {why.strip()}") from error
     # Root may list the key under an id that is not the one derived from the file.
     signature = Signature(key.keyid, made.signature, made.unrecognized_fields)
-    if not _verifies(key, signature, payload):
+    if not verifies(key, signature, payload):
         raise KeyFileError(f"key {key_name(key)!r}: its signature does not verify with the key that root lists")
     metadata.signatures[key.keyid] = signature
     return True
 
 
-def _verifies(key: Key, signature: Signature, payload: bytes) -> bool:
+def verifies(key: Key, signature: Signature, payload: bytes) -> bool:
+    """Tell whether `signature` is that of `key` over `payload`."""
     try:
         key.verify_signature(signature, payload)
     except UnverifiedSignatureError:

@@ -37,6 +37,8 @@ class RoleStatus:
     missing: int
     expires: datetime
     expired: bool
+    # A new root answers to two sets of keys, its own and those of the root before it: both counts.
+    demands: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -48,6 +50,8 @@ class RoleStatus:
         text = f"{self.role} {self.version}: {len(self.signed_by)} of {self.threshold} signatures"
         if self.signed_by:
             text += " (" + ", ".join(map(repr, self.signed_by)) + ")"
+        if self.missing and self.demands:
+            text = f"{self.role} {self.version}: {', '.join(self.demands)}"
         if self.missing:
             names = ", ".join(map(repr, self.waiting_for))
             more = f"{self.missing} of " if self.missing < len(self.waiting_for) else ""
@@ -89,6 +93,8 @@ class ChannelStatus:
         for role in self.roles:
             if role.missing:
                 return f"sealift-keys sign {self.directory} --key FILE (the key of {role.waiting_for[0]!r})"
+        if self.roles[0].expired:
+            return f"sealift-keys renew {self.directory} --role root --key FILE"
         if any(role.expired and role.role != "root" for role in self.roles):
             return f"sealift-bundler release --channel {self.directory} --refresh --key FILE"
         if self.staged:
@@ -181,6 +187,15 @@ def _role_status(channel: Channel, role: str, metadata: Metadata[Any], now: date
         missing=max(result.missing for result in results),
         expires=metadata.signed.expires,
         expired=metadata.signed.is_expired(now),
+        demands=_demands(metadata.signed.version, results) if len(results) > 1 else (),
+    )
+
+
+def _demands(version: int, results: list[VerificationResult]) -> tuple[str, ...]:
+    versions = (version, version - 1)
+    return tuple(
+        f"{len(result.signed)} of {result.threshold} signatures by the keys of root {number}"
+        for number, result in zip(versions, results, strict=True)
     )
 
 

@@ -3,7 +3,16 @@
 One class, one exit code, one stable `code`. 20-29 always means "do not use this file".
 """
 
-from sealift_keys.errors import ChannelError, Error, KeyFileError, LocalError, UsageError
+from sealift_keys.errors import (
+    ChannelError,
+    Error,
+    ExpiringError,
+    ExpiringSoonError,
+    KeyFileError,
+    LapsingError,
+    LocalError,
+    UsageError,
+)
 
 # --- 10-19: the bytes are not a bundle that this version can read -------------------------------
 
@@ -178,9 +187,12 @@ __all__ = [
     "DigestError",
     "Error",
     "ExpiredError",
+    "ExpiringError",
+    "ExpiringSoonError",
     "IncompatibleError",
     "InputError",
     "KeyFileError",
+    "LapsingError",
     "LimitError",
     "LocalError",
     "LockedError",

@@ -134,7 +134,7 @@ def test_bad_keys_change_nothing(keys, two, monkeypatch, tmp_path):
     refused(keys("sign", "ch", "--key", "absent"), 3, "absent.*No such file")
     refused(keys("sign", "ch", "--key", "ch"), 53, "'ch' is a folder")
     refused(keys("sign", "ch", "--key", "approver.pub"), 53, "is a public key")
-    refused(keys("sign", "ch", "--key", "hsm:1"), 53, "not supported yet")
+    refused(keys("sign", "ch", "--key", "hsm:1"), 53, "set PYKCS11LIB")
     refused(keys("sign", "ch", "--key", "approver", "--passphrase-file", "absent"), 3, "passphrase file 'absent'")
     monkeypatch.setenv("SEALIFT_PASSPHRASE", "wrong")
     refused(keys("sign", "ch", "--key", "approver"), 53, "passphrase is wrong")

@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import (
 from sealift_keys import algorithms, durable, fingerprint, keyfile, pbes2
 from sealift_keys.errors import KeyFileError, LocalError, UsageError
 from sealift_keys.passphrase import PassphraseSource
-from sealift_keys.signers import open_signer
 from sealift_keys.status import key_name
 
 SECRET = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "correct horse"}, prompt=None)
@@ -201,12 +200,6 @@ def test_the_owners_name_travels_with_the_public_half(tmp_path):
     assert key_name(keyfile.create(tmp_path / "b.pem", SECRET).public_key) == "b"
     with pytest.raises(UsageError, match="key name"):
         keyfile.create(tmp_path / "c", SECRET, name="evil\nname")
-
-
-@pytest.mark.parametrize("reference", ["hsm:2", "awskms:alias/x", "gcpkms:projects/p"])
-def test_schemes_of_later_are_reserved(reference):
-    with pytest.raises(KeyFileError, match="not supported yet"):
-        open_signer(reference, SECRET)
 
 
 def test_unknown_algorithm(tmp_path):

@@ -1,10 +1,25 @@
-"""The command `sealift-keys`: make key files, make a channel, sign it, see what is missing."""
+"""The command `sealift-keys`: keys, channels, signatures, and every change of who may sign."""
 
 import click
 
 from sealift_keys.console import LazyGroup, entry
 
-MODULES = {name: f"sealift_keys.cli.{name}" for name in ("new", "init", "sign", "status")}
+_NAMES = (
+    "new",
+    "import",
+    "init",
+    "sign",
+    "merge",
+    "status",
+    "show",
+    "expiry",
+    "rotate",
+    "threshold",
+    "renew",
+    "revoke",
+)
+# `import` is no name for a module.
+MODULES = {name: f"sealift_keys.cli.{'import_key' if name == 'import' else name}" for name in _NAMES}
 
 EPILOG = """\b
 Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the key's file

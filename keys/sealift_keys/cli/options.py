@@ -1,16 +1,20 @@
 """Options and lines that the commands which sign share."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sealift_keys.channel import ROLES, Channel
+from sealift_keys.console import print_json
+from sealift_keys.rotation import Changed
 from sealift_keys.signing import Signed
-from sealift_keys.status import ChannelStatus
+from sealift_keys.status import ChannelStatus, status
 
 FILE = click.Path(path_type=Path)
-# A reference is a path today; completing paths is right until other schemes exist.
+# A path, or the URI of a key in a token or service; see `sealift_keys.signers`.
 KEY = click.Path()
 
 passphrase_file_option: Callable[[Any], Any] = click.option(
@@ -23,9 +27,62 @@ passphrase_file_option: Callable[[Any], Any] = click.option(
 )
 
 
+directory_argument: Callable[[Any], Any] = click.argument("directory", metavar="DIR", type=FILE)
+json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+sign_option_text = "Private key to sign the change with right away; others sign later with: sealift-keys sign."
+
+
+def role_option(*, required: bool, text: str) -> Callable[[Any], Any]:
+    """The repeatable `--role ROLE`."""
+    return click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, required=required, help=text)
+
+
+def report_change(channel: Channel, changed: Changed, *, as_json: bool, extra: dict[str, Any] | None = None) -> None:
+    """Say what a ceremony changed, what is still missing, and the next command."""
+    state = status(channel)
+    if as_json:
+        document = {
+            **state.to_dict(),
+            **(extra or {}),
+            "changed": list(changed.lines),
+            "signed": signed_documents(changed.signed),
+            "written": [{"role": role, "version": version} for role, version in changed.written],
+        }
+        print_json(document)
+        return
+    for line in changed.lines:
+        click.echo(line)
+    click.echo("wrote " + ", ".join(f"{role} {version}" for role, version in changed.written))
+    echo_signed(changed.signed)
+    echo_state(state)
+
+
+def signed_documents(made: Sequence[Signed]) -> list[dict[str, Any]]:
+    """What `--json` prints of signatures."""
+    return [{"key": one.key_name, "role": one.role, "version": one.version} for one in made]
+
+
+def _use_module(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        # securesystemslib takes it from nowhere else.
+        os.environ["PYKCS11LIB"] = str(value)
+
+
+pkcs11_option: Callable[[Any], Any] = click.option(
+    "--pkcs11-module",
+    type=FILE,
+    metavar="FILE",
+    envvar="PYKCS11LIB",
+    expose_value=False,
+    callback=_use_module,
+    help="PKCS#11 module of the token that holds an hsm: key.",
+)
+
+
 def key_option(*, required: bool, text: str) -> Callable[[Any], Any]:
-    """The repeatable `--key FILE`."""
-    return click.option("--key", "keys", type=KEY, multiple=True, required=required, metavar="FILE", help=text)
+    """The repeatable `--key FILE`, and `--pkcs11-module` with it."""
+    keys = click.option("--key", "keys", type=KEY, multiple=True, required=required, metavar="FILE", help=text)
+    return lambda command: keys(pkcs11_option(command))
 
 
 def echo_signed(made: Sequence[Signed]) -> None:

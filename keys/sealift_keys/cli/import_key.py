@@ -1,0 +1,56 @@
+"""`sealift-keys import`: the public half of a key in a token, a cloud KMS or Vault."""
+
+from pathlib import Path
+
+import click
+
+from sealift_keys import fingerprint
+from sealift_keys.cli.options import FILE, json_option, passphrase_file_option, pkcs11_option
+from sealift_keys.console import print_json
+from sealift_keys.errors import UsageError
+from sealift_keys.keyfile import create_public
+from sealift_keys.passphrase import PassphraseSource
+from sealift_keys.remote import EXTRAS, fetch_public, is_uri
+from sealift_keys.roster import algorithm_of
+from sealift_keys.status import key_name
+
+
+@click.command()
+@click.argument("uri")
+@click.argument("file", metavar="PUB", type=FILE)
+@click.option("--name", default="", help="What messages call the owner; the file's name by default.")
+@pkcs11_option
+@passphrase_file_option
+@json_option
+def command(*, uri: str, file: Path, name: str, passphrase_files: tuple[Path, ...], as_json: bool) -> None:
+    """Write the public half of the key at URI to PUB; the private half stays where it is.
+
+    \b
+    URI is one of
+      hsm:2?label=TOKEN                            PKCS#11: key id and token label
+      awskms:KEY-ID                                AWS KMS
+      gcpkms:projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/V
+      azurekms://VAULT.vault.azure.net/keys/NAME/VERSION
+      hv:NAME/VERSION                              Vault, transit engine
+
+    PUB notes the URI, so later commands take it as `--key PUB`.
+    """  # noqa: D301 - click reads the character, not the escape
+    if not is_uri(uri):
+        raise UsageError(f"{uri[:120]!r} is no URI of a key; expected one that starts with {', '.join(EXTRAS)} and ':'")
+    passphrases = PassphraseSource(passphrase_files, (str(file),))
+    key = create_public(file, fetch_public(uri, lambda: passphrases.existing(file, "PIN").decode()), uri=uri, name=name)
+    digits = fingerprint.of_key(key)
+    if as_json:
+        print_json(
+            {
+                "algorithm": algorithm_of(key),
+                "fingerprint": digits,
+                "name": key_name(key),
+                "public": str(file),
+                "uri": uri,
+            }
+        )
+        return
+    click.echo(f"wrote {file} (give it away); the private key stays at {uri}")
+    click.echo(f"{key_name(key)!r}, {algorithm_of(key)}, fingerprint {fingerprint.grouped(digits)}")
+    click.echo(f"next: sealift-keys init DIR --name CHANNEL --key {file}")

@@ -1,0 +1,34 @@
+"""`sealift-keys show`: who may sign a channel."""
+
+from pathlib import Path
+
+import click
+
+from sealift_keys import fingerprint
+from sealift_keys.channel import Channel
+from sealift_keys.cli.options import directory_argument, json_option
+from sealift_keys.console import print_json, table
+from sealift_keys.roster import roster
+
+
+@click.command()
+@directory_argument
+@json_option
+def command(*, directory: Path, as_json: bool) -> None:
+    """Show the roles, keys, thresholds, expiry dates and fingerprints of the channel DIR."""
+    shown = roster(Channel.open(directory))
+    if as_json:
+        print_json(shown.to_dict())
+        return
+    click.echo(f"channel {shown.channel!r}, root {shown.root_version}")
+    if shown.root_fingerprint:
+        click.echo(f"root fingerprint: {fingerprint.grouped(shown.root_fingerprint)}")
+    rows = [
+        [role.role, role.version, f"{role.threshold} of {len(role.keys)}", role.expires[:10], ", ".join(role.keys)]
+        for role in shown.roles
+    ]
+    click.echo(table(rows, ["role", "version", "must sign", "expires", "keys"]))
+    keys = [[key.name, key.algorithm, ", ".join(key.roles), fingerprint.grouped(key.fingerprint)] for key in shown.keys]
+    click.echo(table(keys, ["key", "algorithm", "roles", "fingerprint"]))
+    for entry in shown.revoked:
+        click.echo(f"revoked {entry['name']!r} at {entry['at']}: {entry['reason']!r}")
