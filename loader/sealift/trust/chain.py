@@ -18,8 +18,8 @@ from sealift.trust import threshold
 _LAST_ROOT = 4 * LIMITS.root_rotations
 
 
-def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -> Root:
-    """Follow the roots from the pinned one to the last.
+def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -> list[Root]:
+    """Follow the roots from the pinned one to the last, and return all of them.
 
     Args:
         next_root: returns the bytes of a root version, or None past the end of the chain.
@@ -29,6 +29,7 @@ def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
     root: Root = _parse(pinned_root, Root, "the pinned root").signed
+    chain = [root]
     while (data := next_root(root.version + 1)) is not None:
         if root.version > _LAST_ROOT:
             raise RootError(f"the chain of roots does not end after version {_LAST_ROOT}")
@@ -38,7 +39,8 @@ def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -
         for signer in (root, new.signed):
             threshold.require(signer, "root", new)
         root = new.signed
-    return root
+        chain.append(root)
+    return chain
 
 
 def verify_targets(
@@ -50,7 +52,7 @@ def verify_targets(
         CorruptError: a file is not the metadata it should be.
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
-    root = follow_roots(pinned_root, next_root)
+    root = follow_roots(pinned_root, next_root)[-1]
     found = _parse(targets, Targets, "targets")
     threshold.require(root, "targets", found)
     return root, found.signed

@@ -77,10 +77,10 @@ class TrustClient:
         )
         self._floor_root = local_state.require(directory, floor, pinned_root)
         try:
-            self._updater = Updater(
+            self.updater = Updater(
                 str(directory), base_url, fetcher=self._fetcher, config=config, bootstrap=pinned_root
             )
-            self._pinned = trusted_set(self._updater).root
+            self._pinned = trusted_set(self.updater).root
         except (RepositoryError, ValueError) as error:
             raise RootError(f"the pinned root is not a valid root: {error}; pin it again") from None
 
@@ -93,10 +93,10 @@ class TrustClient:
             MalformedError, LimitError: not metadata.
             CorruptError: the local state is not what was left there.
         """
-        set_reference_time(self._updater, self._time)
-        trusted = trusted_set(self._updater)
+        set_reference_time(self.updater, self._time)
+        trusted = trusted_set(self.updater)
         try:
-            self._updater.refresh()
+            self.updater.refresh()
         except (
             RepositoryError,
             DownloadError,

@@ -100,7 +100,7 @@ def _link(role: str, root: Root, judges: list[Root], metadata: Metadata[Any], br
     for judge in judges:
         result = judge.get_verification_result(name, payload, metadata.signatures)
         valid |= {keyid: key_name(key) for keyid, key in result.signed.items()}
-        if threshold.signers(judge, name, metadata) < judge.get_delegated_role(name).threshold:
+        if not threshold.is_met(judge, name, metadata):
             broken = broken or str(signature_refusal(name, judge, metadata, payload))
     delegation = root.get_delegated_role(name)
     keys = tuple(sorted(key_name(root.keys[keyid]) for keyid in delegation.keyids if keyid in root.keys))

@@ -37,7 +37,7 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | 
         if present:
             raise CorruptError(f"the trust state has metadata but no record of versions seen: {_REMEDY}")
         return None
-    root = _recorded_root(directory / ROOT_HISTORY, floor.root, pinned_root)
+    roots = _roots(directory / ROOT_HISTORY, floor.root, pinned_root)
     for role in floors.ROLES:
         recorded = getattr(floor, role)
         if recorded == 0 and role not in present:
@@ -48,34 +48,27 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | 
                 f"the trust state holds {role} version {metadata.signed.version}; "
                 f"version {recorded} was recorded: {_REMEDY}"
             )
-        try:
-            threshold.require(root, role, metadata)
-        except Error as error:
-            raise CorruptError(
-                f"the trust state's {role} metadata is not the accepted one ({error}): {_REMEDY}"
-            ) from None
-    return root
+        if not any(threshold.is_met(root, role, metadata) for root in roots):
+            raise CorruptError(f"the trust state's {role} metadata is not signed by this channel: {_REMEDY}")
+    return next(root for root in roots if root.version == floor.root)
 
 
-def _recorded_root(history: Path, version: int, pinned_root: bytes) -> Root:
-    def next_root(wanted: int) -> bytes | None:
-        path = history / f"{wanted}.root.json"
-        return path.read_bytes() if wanted <= version and path.exists() else None
+def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
+    """Return the local roots that follow from the pinned one; the recorded version is among them."""
 
-    recorded: Root = _read(history / f"{version}.root.json", "root").signed
-    pinned = Metadata[Root].from_bytes(pinned_root).signed
-    if pinned.version > version:
-        # An admin pinned a newer root by hand; the old one can only be read, not followed.
-        return recorded
+    def next_root(version: int) -> bytes | None:
+        path = history / f"{version}.root.json"
+        return path.read_bytes() if path.exists() else None
+
+    old: Root = _read(history / f"{recorded}.root.json", "root").signed
     try:
-        root = follow_roots(pinned_root, next_root)
+        roots = follow_roots(pinned_root, next_root)
     except Error as error:
         raise CorruptError(f"the trust state's roots do not follow from the pinned one ({error}): {_REMEDY}") from None
-    if root.version != version:
-        raise CorruptError(
-            f"the trust state has no root version {root.version + 1}; version {version} was recorded: {_REMEDY}"
-        )
-    return root
+    if roots[-1].version < recorded:
+        raise CorruptError(f"the trust state's roots end at version {roots[-1].version}, not {recorded}: {_REMEDY}")
+    # An admin may have pinned a newer root by hand; the old one can then only be read, not followed.
+    return roots if roots[0].version <= recorded else [old, *roots]
 
 
 def _read(path: Path, role: str) -> Metadata[Any]:

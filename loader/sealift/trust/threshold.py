@@ -18,11 +18,16 @@ def signers(signer: Root, role: str, metadata: Metadata[Any]) -> int:
     return len({material(key) for key in result.signed.values()})
 
 
+def is_met(signer: Root, role: str, metadata: Metadata[Any]) -> bool:
+    """Tell whether enough different keys of `role` have signed `metadata`, by the rules of `signer`."""
+    return signers(signer, role, metadata) >= signer.get_delegated_role(role).threshold
+
+
 def require(signer: Root, role: str, metadata: Metadata[Any]) -> None:
     """Check that enough different keys have signed.
 
     Raises:
         SignatureError, ThresholdError, UntrustedKeyError: they have not; the message says which are missing.
     """
-    if signers(signer, role, metadata) < signer.get_delegated_role(role).threshold:
+    if not is_met(signer, role, metadata):
         raise signature_refusal(role, signer, metadata, metadata.signed_bytes)
