@@ -13,6 +13,8 @@ from sealift_keys.names import ModelVersion
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from securesystemslib.signer import Signer
+
     from sealift.model.description import Tolerance
     from sealift_bundler.modelpack import Descriptor
 
@@ -29,8 +31,11 @@ class Added:
     tolerance: "Tolerance"
 
 
-def add(recipe: Recipe, channel: Channel) -> Added:
+def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = None) -> Added:
     """Convert the recipe's model with proof, write its blobs and stage it for the next release.
+
+    Args:
+        model_signer: a P-256 key that signs the model's files as `model.sig`, for third parties.
 
     Raises:
         RecipeError: `[convert]` holds an option that no converter takes.
@@ -38,6 +43,7 @@ def add(recipe: Recipe, channel: Channel) -> Added:
         ParityError: the converted model gives other answers.
         SourceError: the model or its samples cannot be read.
         ChannelError: the version is withdrawn, or released with other bytes.
+        KeyFileError: the model's key is no P-256 key.
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
@@ -47,6 +53,7 @@ def add(recipe: Recipe, channel: Channel) -> Added:
             f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
         )
     from sealift_bundler import convert
+    from sealift_bundler.model_signature import FILE_NAME, sign_model
     from sealift_bundler.modelpack import write_model
 
     conversion = convert(
@@ -57,6 +64,8 @@ def add(recipe: Recipe, channel: Channel) -> Added:
         tolerance=_tolerance(recipe),
     )
     files: dict[str, bytes | Path] = {**conversion.files, **recipe.documents}
+    if model_signer is not None:
+        files[FILE_NAME] = sign_model(recipe.model.name, files, model_signer)
     reference = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
     outcome = stage(channel, recipe.model, reference)
     return Added(recipe.model, reference, outcome, conversion.rung, conversion.parity, conversion.description.tolerance)

@@ -45,7 +45,9 @@ PARITY_KEYS = ("atol", "rtol")
 
 # What a conversion yields, and where `card` and `license_file` go.
 CARD, LICENSE = "CARD.md", "LICENSE"
-_RESERVED = re.compile(r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|CARD\.md|LICENSE")
+_RESERVED = re.compile(
+    r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|model\.sig|CARD\.md|LICENSE"
+)
 # SPDX identifiers and expressions; the list itself changes too often to be kept here.
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*", re.ASCII)
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")

@@ -20,7 +20,8 @@ class Limits:
 
     # TUF metadata, as python-tuf's own client bounds it; targets hold 20,000 versions at 250 bytes.
     root_size_bytes: int = 512_000
-    timestamp_size_bytes: int = 16_384
+    # An ML-DSA-65 signature takes 6.8 KB of JSON, and timestamp may carry several.
+    timestamp_size_bytes: int = 65_536
     snapshot_size_bytes: int = 2_000_000
     targets_size_bytes: int = 5_000_000
     # python-tuf follows at most this many rotations in one refresh.

@@ -126,5 +126,6 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
     }
 
 
-def test_the_extras_are_bundler_and_dev(metadata: Message) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev"}
+def test_the_extras_are_bundler_dev_and_the_places_where_keys_live(metadata: Message) -> None:
+    keys = {"hsm", "awskms", "gcpkms", "azurekms", "vault"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", *keys}

@@ -8,20 +8,33 @@ from sealift_bundler.adding import add
 from sealift_bundler.cli.options import channel_option, json_option
 from sealift_bundler.recipe import Recipe
 from sealift_keys.channel import Channel
+from sealift_keys.cli.options import passphrase_file_option
 from sealift_keys.console import print_json
+from sealift_keys.signers import open_signers
 
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
 @channel_option
+@click.option(
+    "--model-key",
+    type=click.Path(),
+    metavar="FILE",
+    help="P-256 key that signs the model's files as model.sig (OpenSSF Model Signing), for third parties.",
+)
+@passphrase_file_option
 @json_option
-def command(recipe: Path, directory: Path, as_json: bool) -> None:
+def command(
+    *, recipe: Path, directory: Path, model_key: str | None, passphrase_files: tuple[Path, ...], as_json: bool
+) -> None:
     """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
 
     A released version never changes: other bytes need a new version, the same bytes change nothing.
     """
     loaded = Recipe.load(recipe)
-    added = add(loaded, Channel.open(directory))
+    channel = Channel.open(directory)
+    signers = open_signers((model_key,) if model_key else (), passphrase_files)
+    added = add(loaded, channel, model_signer=signers[0] if signers else None)
     following = f"sealift-bundler release --channel {directory} --key FILE"
     if as_json:
         print_json(

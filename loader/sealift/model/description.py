@@ -306,7 +306,7 @@ def _check_whole(description: ModelDescription) -> None:
 
 
 _WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
-_DOCUMENT = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)", re.ASCII)
+_DOCUMENT = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)|model\.sig", re.ASCII)
 
 
 def check_file_set(description: ModelDescription, names: Collection[str], what: str) -> None:
