@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+FUZZ_SECONDS ?= 60
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types bench docs lock tools clean
+.PHONY: help demo test lint format types bench fuzz docs lock tools clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
@@ -48,6 +49,9 @@ types: $(READY) ## Check types, strictly
 
 bench: $(READY) ## Measure what we promise about speed
 	@$(RUN) python tests/bench
+
+fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
+	@$(RUN) python tests/fuzz/fuzz.py $(FUZZ_SECONDS)
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py

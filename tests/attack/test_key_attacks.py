@@ -18,6 +18,7 @@ from sealift.errors import (
     ThresholdError,
     UntrustedKeyError,
 )
+from sealift.limits import LIMITS
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def test_trust_state_of_another_channel(first, instance, refused, tmp_path):
         (b'{"signatures":[],"signed":{"version":NaN}}', "NaN"),
         (b"[" * 8_000 + b"]" * 8_000, "nests deeper"),
         (b"{" * 16_000, "nests deeper"),
-        (b'"' + b"x" * 20_000 + b'"', "expected at most"),
+        (b'"' + b"x" * LIMITS.timestamp_size_bytes + b'"', "expected at most"),
         (b"null", "not TUF metadata"),
         (b"{}", "not TUF metadata"),
         (b'{"signatures":{},"signed":[]}', "not TUF metadata"),

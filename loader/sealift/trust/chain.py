@@ -8,11 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
-from tuf.api.serialization import DeserializationError
 
-from sealift.errors import CorruptError, RootError
+from sealift.errors import CorruptError, Error, RootError
 from sealift.limits import LIMITS
-from sealift.trust import threshold
+from sealift.trust import metadata, threshold
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations
@@ -28,12 +27,12 @@ def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -
         CorruptError: a file is not a root.
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
-    root: Root = _parse(pinned_root, Root, "the pinned root").signed
+    root: Root = _parse(pinned_root, "root", "the pinned root").signed
     chain = [root]
     while (data := next_root(root.version + 1)) is not None:
         if root.version > _LAST_ROOT:
             raise RootError(f"the chain of roots does not end after version {_LAST_ROOT}")
-        new = _parse(data, Root, f"root version {root.version + 1}")
+        new = _parse(data, "root", f"root version {root.version + 1}")
         if new.signed.version != root.version + 1:
             raise RootError(f"root version {root.version + 1} of the store calls itself version {new.signed.version}")
         for signer in (root, new.signed):
@@ -53,18 +52,13 @@ def verify_targets(
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
     root = follow_roots(pinned_root, next_root)[-1]
-    found = _parse(targets, Targets, "targets")
+    found = _parse(targets, "targets", "targets")
     threshold.require(root, "targets", found)
     return root, found.signed
 
 
-def _parse(data: bytes, kind: type[Any], what: str) -> Metadata[Any]:
+def _parse(data: bytes, role: str, what: str) -> Metadata[Any]:
     try:
-        metadata: Metadata[Any] = Metadata.from_bytes(data)
-    except (DeserializationError, ValueError, RecursionError) as error:
-        raise CorruptError(
-            f"{what} is damaged: {str(error.__cause__ or error)[:200]}; restore the store from a backup"
-        ) from None
-    if not isinstance(metadata.signed, kind):
-        raise CorruptError(f"{what} holds {metadata.signed.type!r} metadata; restore the store from a backup")
-    return metadata
+        return metadata.parse(data, role, what)
+    except Error as error:
+        raise CorruptError(f"{error}; restore the store from a backup") from None

@@ -18,12 +18,13 @@ from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
-from sealift.errors import MalformedError, RollbackError, RootError
+from sealift.errors import RollbackError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust import local_state, threshold
 from sealift.trust.fetcher import BASE_URL, StrictFetcher
 from sealift.trust.floor import Floor
+from sealift.trust.metadata import parse
 from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
@@ -148,10 +149,7 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
             f"the bundle's roots end before version {pinned.signed.version}, which is pinned here: "
             "it is older, fetch a newer one"
         )
-    try:
-        found = Metadata[Root].from_bytes(data)
-    except (DeserializationError, ValueError, RecursionError) as error:
-        raise MalformedError(f"the bundle's root is not TUF metadata: {error}") from None
+    found = parse(data, "root", "the bundle's root")
     if found.signed_bytes != pinned.signed_bytes:
         expected, got = (_channel_name(root.signed) for root in (pinned, found))
         raise RootError(

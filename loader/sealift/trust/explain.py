@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from tuf.api.metadata import Metadata, Root
-from tuf.api.serialization import DeserializationError
 
-from sealift import strict_json
 from sealift.errors import Error
 from sealift.trust import floor as floors
 from sealift.trust import threshold
 from sealift.trust.floor import Floor
+from sealift.trust.metadata import parse
 from sealift.trust.verdict import key_name, signature_refusal
 
 
@@ -145,15 +144,9 @@ def _parse(data: bytes, role: str) -> tuple[Metadata[Any] | None, str | None]:
     if not data:
         return None, "it is missing"
     try:
-        strict_json.parse(data, role)
-        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        return parse(data, role), None
     except Error as error:
         return None, str(error)
-    except (DeserializationError, ValueError, RecursionError) as error:
-        return None, f"it is not TUF metadata: {str(error.__cause__ or error)[:200]}"
-    if metadata.signed.type != role:
-        return None, f"it holds {metadata.signed.type!r} metadata"
-    return metadata, None
 
 
 def _when(signed: Any) -> str:

@@ -7,13 +7,11 @@ bundle would be as good as a new one.
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.exceptions import StorageError
 from tuf.api.metadata import Metadata, Root
-from tuf.api.serialization import DeserializationError
 
 from sealift.errors import CorruptError, Error
 from sealift.trust import floor as floors
-from sealift.trust import threshold
+from sealift.trust import metadata, threshold
 from sealift.trust.chain import follow_roots
 from sealift.trust.floor import Floor
 from sealift.trust.state import ROOT_HISTORY
@@ -42,13 +40,13 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | 
         recorded = getattr(floor, role)
         if recorded == 0 and role not in present:
             continue
-        metadata = _read(directory / f"{role}.json", role)
-        if metadata.signed.version != recorded:
+        found = _read(directory / f"{role}.json", role)
+        if found.signed.version != recorded:
             raise CorruptError(
-                f"the trust state holds {role} version {metadata.signed.version}; "
+                f"the trust state holds {role} version {found.signed.version}; "
                 f"version {recorded} was recorded: {_REMEDY}"
             )
-        if not any(threshold.is_met(root, role, metadata) for root in roots):
+        if not any(threshold.is_met(root, role, found) for root in roots):
             raise CorruptError(f"the trust state's {role} metadata is not signed by this channel: {_REMEDY}")
     return next(root for root in roots if root.version == floor.root)
 
@@ -73,9 +71,6 @@ def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
 
 def _read(path: Path, role: str) -> Metadata[Any]:
     try:
-        metadata: Metadata[Any] = Metadata.from_file(str(path))
-        if metadata.signed.type != role:
-            raise ValueError(f"it is of type {metadata.signed.type}")
-    except (DeserializationError, StorageError, OSError, ValueError, RecursionError) as error:
-        raise CorruptError(f"the trust state's {role} metadata is missing or damaged ({error}): {_REMEDY}") from None
-    return metadata
+        return metadata.parse(path.read_bytes(), role, f"the trust state's {role}")
+    except (Error, OSError) as error:
+        raise CorruptError(f"the trust state's {role} is missing or damaged ({error}): {_REMEDY}") from None

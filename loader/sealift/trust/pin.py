@@ -5,13 +5,12 @@ Who can write the store must not be able to replace it, so it lives in a directo
 
 from pathlib import Path
 
-from tuf.api.metadata import Metadata, Root
-from tuf.api.serialization import DeserializationError
+from tuf.api.metadata import Root
 
-from sealift.errors import AlreadyPinnedError, LimitError, MalformedError, NoTrustError, RootError
+from sealift.errors import AlreadyPinnedError, Error, LimitError, MalformedError, NoTrustError, RootError
 from sealift.limits import LIMITS
+from sealift.trust import metadata, threshold
 from sealift.trust.release import channel_of
-from sealift.trust.verdict import signature_refusal
 from sealift_keys import durable
 
 FILE_NAME = "root.json"
@@ -27,16 +26,16 @@ def parse_root(data: bytes) -> Root:
     if len(data) > LIMITS.root_size_bytes:
         raise LimitError(f"the root has {len(data):,} bytes; expected at most {LIMITS.root_size_bytes:,}")
     try:
-        metadata = Metadata[Root].from_bytes(data)
-    except (DeserializationError, ValueError, RecursionError) as error:
-        raise MalformedError(f"the root is not TUF metadata: {str(error.__cause__ or error)[:200]}") from None
-    if not isinstance(metadata.signed, Root):
-        raise MalformedError(f"expected root metadata, got {metadata.signed.type!r}; give the channel's 1.root.json")
-    if not metadata.signed.get_verification_result(Root.type, metadata.signed_bytes, metadata.signatures):
-        why = signature_refusal("root", metadata.signed, metadata, metadata.signed_bytes)
-        raise RootError(f"this root is not fit to be pinned: {why}")
-    channel_of(metadata.signed)
-    return metadata.signed
+        parsed = metadata.parse(data, "root", "the root")
+    except MalformedError as error:
+        raise MalformedError(f"{error}; give the channel's 1.root.json") from None
+    try:
+        threshold.require(parsed.signed, "root", parsed)
+    except Error as error:
+        raise RootError(f"this root is not fit to be pinned: {error}") from None
+    channel_of(parsed.signed)
+    root: Root = parsed.signed
+    return root
 
 
 def read(directory: Path) -> bytes:

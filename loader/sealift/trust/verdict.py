@@ -21,7 +21,7 @@ from tuf.api.exceptions import (
     UnsignedMetadataError,
 )
 from tuf.api.metadata import Key, Metadata, Root
-from tuf.api.serialization import DeserializationError
+from tuf.api.serialization import DeserializationError, SerializationError
 
 from sealift.errors import (
     DigestError,
@@ -36,6 +36,7 @@ from sealift.errors import (
     ThresholdError,
     UntrustedKeyError,
 )
+from sealift.trust.metadata import parse
 from sealift_keys.fingerprint import material
 
 KEY_NAME = "x-sealift-name"
@@ -85,7 +86,7 @@ def refusal(error: Exception, attempt: Attempt) -> Error:
         return _version(error, attempt)
     if isinstance(error, UnsignedMetadataError):
         return _unsigned(attempt)
-    if isinstance(error, DeserializationError):
+    if isinstance(error, DeserializationError | SerializationError):
         return MalformedError(f"{role} is not TUF metadata: {_cause(error)}")
     if isinstance(error, RepositoryError):
         return MixError(f"{role} was refused: {error}")
@@ -134,10 +135,10 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
 
 def _unsigned(attempt: Attempt) -> Error:
     try:
-        metadata: Metadata[Any] = Metadata.from_bytes(attempt.data or b"")
-        payload = metadata.signed_bytes
-    except DeserializationError as error:
-        return MalformedError(f"{attempt.role} is not TUF metadata: {_cause(error)}")
+        metadata = parse(attempt.data or b"", attempt.role)
+    except Error as error:
+        return error
+    payload = metadata.signed_bytes
     if attempt.role != Root.type:
         return signature_refusal(attempt.role, attempt.root, metadata, payload)
     version = attempt.root.version
@@ -151,8 +152,8 @@ def _unsigned(attempt: Attempt) -> Error:
 def _expired(attempt: Attempt) -> Error:
     candidates: list[Any] = [("root", attempt.root)]
     if attempt.data is not None:
-        with suppress(DeserializationError):
-            candidates.append((attempt.role, Metadata.from_bytes(attempt.data).signed))
+        with suppress(Error):
+            candidates.append((attempt.role, parse(attempt.data, attempt.role).signed))
     for role, signed in candidates:
         if signed.is_expired(attempt.time):
             return ExpiredError(
@@ -167,8 +168,8 @@ def _version(error: Exception, attempt: Attempt) -> Error:
         return RootError(f"the chain of roots is broken after version {attempt.root.version}: {error}")
     found = 0
     if attempt.data is not None:
-        with suppress(DeserializationError):
-            found = Metadata.from_bytes(attempt.data).signed.version
+        with suppress(Error):
+            found = parse(attempt.data, attempt.role).signed.version
     if found and found < attempt.accepted:
         return RollbackError(
             f"{attempt.role} is version {found}; this instance has already accepted version {attempt.accepted}: "

@@ -1,0 +1,37 @@
+"""Turn bytes into one role's TUF metadata, or refuse: our one parser beside python-tuf's client. Pure."""
+
+from typing import Any
+
+from tuf.api.metadata import Metadata
+from tuf.api.serialization import DeserializationError, SerializationError
+
+from sealift import strict_json
+from sealift.errors import MalformedError
+
+
+def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
+    """Parse metadata that must be of `role`; nothing about its signatures is checked.
+
+    Args:
+        what: how errors name it; the role's name by default.
+
+    Raises:
+        LimitError: larger or deeper than the limits.
+        MalformedError: not strict JSON, not metadata of this role, or of values that have no canonical
+            form, so that no signature could ever cover them.
+    """
+    what = what or role
+    strict_json.parse(data, what)
+    try:
+        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        kind = metadata.signed.type
+        metadata.signed_bytes  # noqa: B018 - a float, say, parses and then cannot be canonicalised
+    except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
+        raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None
+    if kind != role:
+        raise MalformedError(f"{what} holds {kind!r} metadata; expected {role!r}")
+    return metadata
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error.__cause__ or error).split())[:200]
