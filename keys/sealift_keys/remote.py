@@ -59,7 +59,8 @@ def fetch_public(uri: str, secret: Secret) -> SSlibKey:
             return GCPSigner.import_(rest)[1]
         if scheme == "azurekms":
             parsed = urlparse(uri)
-            return AzureSigner.import_(parsed.netloc.split(".")[0], parsed.path.split("/")[2])[1]
+            _, name, *_ = parsed.path.strip("/").split("/")
+            return AzureSigner.import_(parsed.netloc.split(".")[0], name)[1]
         return VaultSigner.import_(rest.split("/")[0])[1]
     except Exception as error:
         # Third-party code: securesystemslib promises no class, and each vendor raises its own.
@@ -101,4 +102,7 @@ def _refusal(uri: str, error: Exception) -> KeyFileError:
             f"key {uri!r}: no PKCS#11 module is named; set PYKCS11LIB to its path, "
             "for example /usr/lib/softhsm/libsofthsm2.so"
         )
-    return KeyFileError(f"key {uri!r} cannot be used: {type(error).__name__} {error}".rstrip())
+    return KeyFileError(
+        f"key {uri!r} cannot be used: {type(error).__name__} {error}".rstrip()
+        + "; `sealift-keys import --help` shows the form of each URI"
+    )

@@ -1,0 +1,28 @@
+"""A channel made with the commands, as tests of keys need it: one toy model in, one instance out."""
+
+from pathlib import Path
+
+from channel_simulator import renamed, toy_files
+from instance import Instance
+
+from sealift_bundler.modelpack import Descriptor, write_model
+from sealift_bundler.pack import pack, prepare
+from sealift_bundler.release import stage
+from sealift_keys.channel import Channel
+from sealift_keys.names import ModelVersion
+
+
+def stage_toy(directory: Path, version: str = "1.0.0") -> None:
+    channel = Channel.open(directory)
+    model = ModelVersion.parse("toy", version)
+    files = renamed(toy_files(), "toy", version)
+    stage(channel, model, write_model(channel.blobs_dir, model, files, Descriptor(licenses=["MIT"])))
+
+
+def install_from(directory: Path, place: Path) -> Instance:
+    """Pack the channel, and install the bundle on a new instance that pinned its first root."""
+    instance = Instance(place)
+    instance.pin(Channel.open(directory).root_bytes(1))
+    place.mkdir(exist_ok=True)
+    instance.install(pack(prepare(directory), place / "bundle.tar").path)
+    return instance
