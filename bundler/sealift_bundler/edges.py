@@ -91,7 +91,7 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tupl
         missing = few.copy()
         missing[column.name] = _all_missing(frame[column.name], len(few))
         yield MISSING, missing, column
-        if column.category:
+        if column.levels is not None:
             yield "unseen", few.assign(**{column.name: _unseen_category(frame[column.name], len(few))}), None
             continue
         if column.kind == "str":

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sealift.model.description import MISSING_TEXT, Column
 from sealift_bundler.errors import SourceError
-from sealift_bundler.trained_columns import text_columns
+from sealift_bundler.trained_columns import feature_names, text_columns
 
 
 @dataclass
@@ -21,8 +21,8 @@ class SampleColumn:
     accepts_missing: bool = False
     # Whether a missing text is None; scikit-learn tells it from NaN.
     none: bool = False
-    # Whether the original takes pandas' category dtype, whose codes are the booster's own business.
-    category: bool = False
+    # The categories of pandas' category dtype, in their order; None for any other dtype.
+    levels: tuple[Any, ...] | None = None
 
 
 @dataclass
@@ -124,7 +124,7 @@ def _native(rows: Any) -> Any:
 
 
 def _takes_columns(model: Any) -> bool:
-    return getattr(model, "feature_names_in_", None) is not None or _has_column_transformer(model)
+    return feature_names(model, ()) is not None or _has_column_transformer(model)
 
 
 def _has_column_transformer(model: Any) -> bool:
@@ -147,7 +147,7 @@ def _check_texts(rows: list[Any]) -> None:
 
 
 def _check_names(frame: pd.DataFrame, model: Any) -> None:
-    expected = getattr(model, "feature_names_in_", None)
+    expected = feature_names(model, frame.columns)
     if expected is None:
         return
     missing = [name for name in expected if name not in frame.columns]
@@ -159,15 +159,16 @@ def _check_names(frame: pd.DataFrame, model: Any) -> None:
 
 
 def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
-    if getattr(model, "feature_names_in_", None) is None and not _has_column_transformer(model):
+    names = feature_names(model, frame.columns)
+    if names is None and not _has_column_transformer(model):
         return _of_array(frame.to_numpy(), model)
-    frame = frame[list(getattr(model, "feature_names_in_", frame.columns))]
+    frame = frame[names or list(frame.columns)]
     columns = [
         SampleColumn(
             _text_name(name),
             _kind(frame[name]),
             none=_holds_none(frame[name]),
-            category=isinstance(frame[name].dtype, pd.CategoricalDtype),
+            levels=_levels(frame[name]),
         )
         for name in frame.columns
     ]
@@ -203,6 +204,11 @@ def _kind(series: "pd.Series[Any]") -> str:
             raise SourceError(f"column {series.name!r} mixes text with {wrong!r:.60} ({type(wrong).__name__})")
         return "str"
     raise SourceError(f"column {series.name!r} has dtype {dtype}; expected numbers, booleans or text")
+
+
+def _levels(series: "pd.Series[Any]") -> tuple[Any, ...] | None:
+    dtype = series.dtype
+    return tuple(dtype.categories.tolist()) if isinstance(dtype, pd.CategoricalDtype) else None
 
 
 def _holds_none(series: "pd.Series[Any]") -> bool:

@@ -1,7 +1,29 @@
 """What a fitted scikit-learn model says of the columns that it was trained on."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+
+def feature_names(model: Any, present: Iterable[Any]) -> list[str] | None:
+    """Return the names of the columns that the model was trained on, in order; None where it knows none.
+
+    Args:
+        model: A fitted model.
+        present: The names of the columns at hand.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        # CatBoost; numbers are what it calls the columns of an array.
+        names = getattr(model, "feature_names_", None)
+        if names is None or list(names) == [str(index) for index in range(len(names))]:
+            return None
+    trained = [str(name) if isinstance(name, str) else name for name in names]
+    # LightGBM writes its names with underscores for white space, and goes by position.
+    known = {re.sub(r"\s", "_", name): name for name in present if isinstance(name, str)}
+    if set(trained) <= set(known) and not set(trained) <= set(present):
+        return [known[name] for name in trained]
+    return trained
 
 
 def text_columns(model: Any) -> set[str]:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _METHODS = ("predict", "predict_proba", "decision_function")
 _ROLE_OF = {"predict_proba": "probabilities", "decision_function": "scores"}
 _RECORDED = ("scikit-learn", "numpy", "scipy", "pandas", "onnx", "onnxruntime", "skl2onnx")
+_LIBRARY_OF = {"sklearn": "scikit-learn"}
 
 
 class SklearnConverter:
@@ -105,15 +107,20 @@ def _source(source: Any) -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
+    framework = getattr(source, "framework", None) or type(source).__module__.split(".", maxsplit=1)[0]
+    framework = _LIBRARY_OF.get(framework, framework)
+    for package in (framework, f"{framework}-cpu"):
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
     # Addresses of objects would make two conversions of one model differ.
     shown = re.sub(r" at 0x[0-9a-f]+", "", re.sub(r"\s+", " ", repr(source)))
-    return {"framework": "scikit-learn", "versions": versions, "estimator": shown[:2000]}
+    return {"framework": framework, "versions": versions, "estimator": shown[:2000]}
 
 
 def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Candidate:
     from sealift_bundler.converters.steps import Context
 
-    context = Context(Graph(dtype), use_frontend=frontend)
+    context = Context(Graph(dtype), use_frontend=frontend, samples=samples)
     features = _features(samples)
     heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
     classes = _classes(source) if "label" in heads else None
@@ -153,22 +160,21 @@ def _features(samples: "Samples") -> "Features":
             tensor = "text"
         text = column.kind == "str"
         place = group.index(column)
-        result.append(Feature(tensor, place, len(group), text, column.name, exact=True, none=column.none))
+        result.append(
+            Feature(
+                tensor, place, len(group), text, column.name, exact=True, none=column.none, levels=column.levels
+            )
+        )
     return tuple(result)
 
 
 def _heads(context: "Context", source: Any, features: "Features") -> dict[str, str]:
     # The emitters import all of scikit-learn, so they wait until there is a model of it.
-    from sealift_bundler.converters.steps import (  # noqa: F401 - importing them registers their emitters
-        compose,
-        encoders,
-        gather,
-        linear,
-        numeric,
-        text,
-        trees,
-    )
+    from sealift_bundler.converters.boosters import register_imported
+    from sealift_bundler.converters.steps import compose, gather
 
+    register_imported()
+    compose.register_all()
     if any(hasattr(source, name) for name in _METHODS):
         return dict(compose.predict(context, source, features))
     return {"transformed": gather(context, compose.transform(context, source, features), source)}

@@ -6,13 +6,16 @@ have no emitter here go through skl2onnx alone and are put into the graph (`stoc
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.errors import ConversionError
 from sealift_bundler.graph import Graph
+
+if TYPE_CHECKING:
+    from sealift_bundler.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Feature:
     `origin` names the caller's column whose values these still are, up to imputation. `exact` says that
     the value in a float32 graph is the original's float64 value rounded once, so that a tree, which
     itself rounds to float32, sees the same number. `none` says that a missing text of this column is
-    None and not NaN, which scikit-learn tells apart.
+    None and not NaN, which scikit-learn tells apart. `levels` are the
+    categories of a column of pandas' category dtype.
     """
 
     tensor: str
@@ -32,6 +36,7 @@ class Feature:
     origin: str | None
     exact: bool
     none: bool = False
+    levels: tuple[Any, ...] | None = None
 
 
 Features = tuple[Feature, ...]
@@ -48,6 +53,8 @@ class Context:
     categories: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     counters: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     path: tuple[str, ...] = ()
+    # What the caller's rows hold, for the one booster that keeps hashes of its categories and no values.
+    samples: "Samples | None" = None
 
     @property
     def narrow(self) -> bool:

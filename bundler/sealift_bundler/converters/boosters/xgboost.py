@@ -1,0 +1,323 @@
+"""XGBoost: its own JSON becomes trees or a linear model; all arithmetic is float32, as in XGBoost."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
+from sealift_bundler.converters.boosters.files import NativeBooster
+from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
+from sealift_bundler.converters.steps import (
+    Context,
+    Feature,
+    Features,
+    Heads,
+    argmax,
+    class_labels,
+    flat,
+    numbers,
+    predicts,
+)
+
+_IDENTITY = (
+    "reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror",
+    "binary:logitraw", "rank:ndcg", "rank:map", "rank:pairwise",
+)  # fmt: skip
+_EXPONENTIAL = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
+_SIGMOID = ("binary:logistic", "reg:logistic")
+_SOFTMAX = ("multi:softprob", "multi:softmax")
+
+
+@dataclass
+class _Parsed:
+    """A booster's JSON, and the iterations that its predictions use."""
+
+    learner: dict[str, Any]
+    iterations: int | None
+
+    @property
+    def objective(self) -> str:
+        return str(self.learner["objective"]["name"])
+
+    @property
+    def booster(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.learner["gradient_booster"]
+        return found
+
+    @property
+    def groups(self) -> int:
+        parameters = self.learner["learner_model_param"]
+        return max(int(parameters["num_class"]), int(parameters.get("num_target", 1)), 1)
+
+    @property
+    def base_margin(self) -> NDArray[np.float32]:
+        """The margin that the sum of the trees starts from, one value for each group."""
+        text = str(self.learner["learner_model_param"]["base_score"]).strip("[]")
+        score = np.array([float(part) for part in text.split(",")], dtype=np.float64)
+        if self.objective in _SIGMOID:
+            score = np.log(score / (1.0 - score))
+        elif self.objective in _EXPONENTIAL:
+            score = np.log(score)
+        return np.broadcast_to(score, (self.groups,)).astype(np.float32)
+
+
+def _parse(context: Context, estimator: Any, booster: "xgboost.Booster", iterations: int | None) -> _Parsed:
+    parsed = _Parsed(json.loads(booster.save_raw("json"))["learner"], iterations)
+    if parsed.objective not in (*_IDENTITY, *_EXPONENTIAL, *_SIGMOID, *_SOFTMAX):
+        raise context.refuse(f"the objective {parsed.objective!r} of XGBoost is not supported", estimator)
+    return parsed
+
+
+def _margin(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
+    """The margin [rows, groups], float32."""
+    width = int(parsed.learner["learner_model_param"]["num_feature"])
+    if width != len(features):
+        raise context.refuse(f"it takes {width} features, and is given {len(features)}", estimator)
+    if context.narrow and not all(feature.exact or feature.text for feature in features):
+        raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
+    if parsed.booster["name"] == "gblinear":
+        return _linear(context, estimator, features, parsed)
+    dropped = parsed.booster["name"] == "dart"
+    model = parsed.booster["gbtree" if dropped else "model"]
+    model = model["model"] if dropped else model
+    weights = parsed.booster["weight_drop"] if dropped else None
+    columns = SplitColumns(
+        context, estimator, features, "float32", _categories(context, estimator, model, parsed, features)
+    )
+    missing = getattr(estimator, "missing", np.nan)
+    # XGBoost starts from the base score and adds tree after tree, all in float32.
+    ensemble = Trees(parsed.groups, [leaf(float(base), group) for group, base in enumerate(parsed.base_margin)])
+    for index in _used(parsed, model):
+        weight = np.float32(1.0) if weights is None else np.float32(weights[index])
+        tree = _tree(context, estimator, columns, model["trees"][index], missing)
+        value = tree.value.astype(np.float32) * weight
+        target = int(model["tree_info"][index])
+        ensemble.trees.append(
+            Tree(
+                tree.column, tree.threshold, tree.left, tree.right, tree.missing_left, value.astype(np.float64), target
+            )
+        )
+    if columns.empty:
+        columns.number(0)  # every tree is one leaf; the operator wants a column all the same
+    return ensemble.emit_in_order(context.graph, columns.emit())
+
+
+def _used(parsed: _Parsed, model: dict[str, Any]) -> Sequence[int]:
+    count = len(model["trees"])
+    if parsed.iterations is None:
+        return range(count)
+    bounds = model.get("iteration_indptr")
+    if bounds is None:
+        parallel = max(int(model["gbtree_model_param"].get("num_parallel_tree", 1)), 1)
+        return range(min(count, parsed.iterations * parallel * parsed.groups))
+    return range(int(bounds[min(parsed.iterations, len(bounds) - 1)]))
+
+
+def _categories(
+    context: Context, estimator: Any, model: dict[str, Any], parsed: _Parsed, features: Features
+) -> dict[int, Categories]:
+    types = parsed.learner.get("feature_types") or []
+    categorical = [index for index, kind in enumerate(types) if kind == "c"]
+    stored = (model.get("cats") or parsed.booster.get("cats") or {}).get("enc") or []
+    found = {}
+    for index in categorical:
+        levels = _levels(context, estimator, stored[index], features[index]) if index < len(stored) else None
+        highest = 0
+        for tree in model["trees"]:
+            if index in tree["split_indices"]:
+                highest = max([highest, *tree["categories"]])
+        if levels is None and getattr(estimator, "feature_names_in_", None) is not None:
+            raise context.refuse(
+                "it does not hold its categories (saved by an XGBoost before 3.1); train and save it again", estimator
+            )
+        found[index] = Categories(levels, len(levels) if levels is not None else highest + 1)
+    return found
+
+
+def _levels(context: Context, estimator: Any, stored: dict[str, Any], feature: Feature) -> tuple[Any, ...] | None:
+    values = stored.get("values") or []
+    if not values:
+        return None
+    offsets = stored.get("offsets")
+    if not offsets:
+        return tuple(values)
+    # Text: the bytes of all categories, one after another.
+    data = bytes(value % 256 for value in values)
+    if data.isascii():
+        return tuple(data[start:end].decode() for start, end in pairwise(offsets))
+    # XGBoost 3.2 counts characters where it should count bytes, so text beyond ASCII is stored shifted and
+    # cut. The samples' own categories tell what it was, if they are those of the training, in that order.
+    known = feature.levels or ()
+    sizes = [len(level) for level in known if isinstance(level, str)]
+    if np.cumsum([0, *sizes]).tolist() == offsets and "".join(known).encode()[: offsets[-1]] == data:
+        return known
+    sizes = [len(level.encode()) for level in known if isinstance(level, str)]
+    if np.cumsum([0, *sizes]).tolist() == offsets and "".join(known).encode() == data:
+        return known
+    raise context.refuse(
+        f"it stores the categories of {feature.origin!r} damaged, as XGBoost does beyond ASCII; "
+        "give samples whose categories have the order of the training",
+        estimator,
+    )
+
+
+def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[str, Any], missing: float) -> Tree:
+    if int(tree["tree_param"].get("size_leaf_vector") or 1) > 1:
+        raise context.refuse("its leaves hold vectors (multi_strategy='multi_output_tree')", estimator)
+    left = np.array(tree["left_children"], dtype=np.int64)
+    conditions = np.array(tree["split_conditions"], dtype=np.float32)
+    sets = _sets(tree)
+    # x < t is x <= the float32 just below t.
+    threshold = np.nextafter(conditions, np.float32(-np.inf)).astype(np.float64)
+    column = np.zeros(len(left), dtype=np.int64)
+    for node in np.flatnonzero(left >= 0).tolist():
+        feature = int(tree["split_indices"][node])
+        if node in sets:
+            known = columns.categories[feature]
+            table = np.zeros(known.codes + 2)
+            table[[code for code in sets[node] if code < known.codes]] = 1.0
+            table[known.missing] = np.nan
+            column[node], threshold[node] = columns.member(feature, table), 0.5
+        elif missing is None or np.isnan(missing):
+            column[node] = columns.number(feature)
+        else:
+            column[node] = columns.number(feature, "missing", lambda x: _forget(columns, x, float(missing)))
+    return Tree(
+        column,
+        threshold,
+        left,
+        np.array(tree["right_children"], dtype=np.int64),
+        np.array(tree["default_left"], dtype=bool),
+        conditions.astype(np.float64),
+    )
+
+
+def _sets(tree: dict[str, Any]) -> dict[int, list[int]]:
+    """The categories that go right, for each node that splits on categories."""
+    bounds = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
+    return {node: tree["categories"][start : start + size] for node, start, size in bounds}
+
+
+def _forget(columns: SplitColumns, tensor: str, missing: float) -> str:
+    graph = columns.context.graph
+    absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
+    return graph.add("Where", absent, graph.constant(np.array(np.nan), np.float32), tensor)
+
+
+def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
+    graph = context.graph
+    weights = np.array(parsed.booster["model"]["weights"], dtype=np.float32).reshape(-1, parsed.groups)
+    tensor = graph.cast(numbers(context, features, estimator), "float32")
+    # A missing value adds nothing.
+    missing = getattr(estimator, "missing", np.nan)
+    if missing is not None and not np.isnan(missing):
+        absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
+    else:
+        absent = graph.add("IsNaN", tensor)
+    present = graph.add("Where", absent, graph.constant(np.array(0.0), np.float32), tensor)
+    product = graph.add("MatMul", present, graph.constant(weights[:-1], np.float32))
+    # XGBoost 3 starts every group of a linear model from the first group's base score.
+    return graph.add("Add", product, graph.constant(weights[-1] + parsed.base_margin[0], np.float32))
+
+
+def _answer(context: Context, margin: str, parsed: _Parsed) -> str:
+    graph = context.graph
+    if parsed.objective in _SIGMOID:
+        return graph.add("Sigmoid", margin)
+    if parsed.objective in _EXPONENTIAL:
+        return graph.add("Exp", margin)
+    if parsed.objective in _SOFTMAX:
+        return graph.add("Softmax", margin, axis=1)
+    return margin
+
+
+def _iterations(estimator: Any) -> int | None:
+    """What `predict` uses: all iterations, or those up to the best one of early stopping."""
+    try:
+        return int(estimator.best_iteration) + 1
+    except AttributeError:
+        return None
+
+
+@predicts(xgboost.XGBClassifier, xgboost.XGBRFClassifier)
+def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
+    parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
+    if parsed.objective not in (*_SIGMOID, *_SOFTMAX):
+        raise context.refuse(f"the objective {parsed.objective!r} gives no probabilities", estimator)
+    graph = context.graph
+    answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
+    if parsed.objective in _SOFTMAX:
+        label = argmax(graph, answer)
+    elif parsed.groups > 1:
+        raise context.refuse("it predicts several labels a row; train one for each", estimator)
+    else:
+        half = graph.constant(np.array(0.5), np.float32)
+        label = flat(graph, graph.cast(graph.add("Greater", answer, half), "int64"))
+        one = graph.constant(np.array(1.0), np.float32)
+        answer = graph.add("Concat", graph.add("Sub", one, answer), answer, axis=1)
+    return {"label": class_labels(graph, label, np.asarray(estimator.classes_)), "probabilities": answer}
+
+
+@predicts(xgboost.XGBRegressor, xgboost.XGBRFRegressor, xgboost.XGBRanker)
+def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
+    parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
+    return {"values": _answer(context, _margin(context, estimator, features, parsed), parsed)}
+
+
+@dataclass
+class XgboostBooster(NativeBooster):
+    """An `xgboost.Booster` of its own file; `predict` gives what `Booster.predict` gives."""
+
+    booster: Any
+
+    framework = "xgboost"
+
+    @property
+    def names(self) -> list[str] | None:
+        """The feature names that it was trained with."""
+        names = self.booster.feature_names
+        return None if names is None else [str(name) for name in names]
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns it takes."""
+        return int(self.booster.num_features())
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Answer rows: a DataFrame or a 2-D array."""
+        types = self.booster.feature_types
+        names = self.booster.feature_names
+        if hasattr(rows, "columns"):
+            data = xgboost.DMatrix(rows, enable_categorical=True)
+        else:
+            data = xgboost.DMatrix(rows, feature_names=names, feature_types=types, enable_categorical=True)
+        return np.asarray(self.booster.predict(data))
+
+
+@predicts(XgboostBooster)
+def _booster(context: Context, estimator: XgboostBooster, features: Features) -> Heads:
+    parsed = _parse(context, estimator, estimator.booster, None)
+    answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
+    if parsed.objective == "multi:softmax":
+        answer = context.graph.cast(argmax(context.graph, answer), "float32")
+    return {"values": answer}
+
+
+def open_estimator(path: Path) -> Any:
+    """Open a model file as the estimator that saved it, or as a plain booster."""
+    booster = xgboost.Booster(model_file=str(path))
+    saved = re.search(r"_estimator_type\W+(\w+)", booster.attr("scikit_learn") or "")
+    kind = {"classifier": xgboost.XGBClassifier, "regressor": xgboost.XGBRegressor}.get(saved[1] if saved else "")
+    if kind is None:
+        return XgboostBooster(booster)
+    estimator = kind()
+    estimator.load_model(str(path))
+    return estimator
