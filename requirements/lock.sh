@@ -18,6 +18,6 @@ lock() {
 }
 
 # Every extra but those for keys in a cloud, which no test can reach.
-lock requirements/dev.lock --extra bundler --extra hsm --extra dev "$@"
+lock requirements/dev.lock --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra hsm --extra dev "$@"
 # The base install gets the versions that the tests ran with, never newer ones.
 lock requirements/base.lock --constraints requirements/dev.lock "$@"
