@@ -55,6 +55,12 @@ class Graph:
         self._nodes.append(node)
         return output
 
+    def add_many(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Add a node of several outputs and return their names."""
+        names = [self.name(operator.lower()) for _ in range(outputs)]
+        self._nodes.append(helper.make_node(operator, list(inputs), names, name=names[0], **attributes))
+        return names
+
     def constant(self, value: Any, dtype: Any = None) -> str:
         """Add a constant tensor, once for equal values; `dtype` defaults to the graph's own."""
         array = np.asarray(value)

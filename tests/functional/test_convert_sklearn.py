@@ -29,6 +29,8 @@ from vega_datasets import data
 
 from sealift.errors import InputError, UsageError
 from sealift_bundler import convert
+from sealift_bundler.converters import steps
+from sealift_bundler.converters.steps import compose
 
 ROWS = 200
 
@@ -101,10 +103,18 @@ def test_a_mixed_table_with_missing_values_agrees_on_rows_it_never_saw(cars, cla
     agrees(conversion.open(), original, rows.iloc[ROWS:])
 
 
-def test_missing_values_that_a_step_converts_wrongly_are_refused_by_the_loader():
+def test_missing_values_that_a_step_converts_wrongly_are_refused_by_the_loader(monkeypatch):
     generator = np.random.default_rng(4)
     rows = generator.lognormal(size=(200, 3))
-    # skl2onnx's PowerTransformer is wrong on NaN, which these rows never have.
+    compose.register_all()
+    right = steps.TRANSFORMERS[PowerTransformer]
+
+    def wrong_on_missing(context, estimator, features):
+        tensor = steps.numbers(context, right(context, estimator, features), estimator)
+        filled = context.graph.add("Where", context.graph.add("IsNaN", tensor), context.graph.constant(0.0), tensor)
+        return steps.features_of(filled, len(features))
+
+    monkeypatch.setitem(steps.TRANSFORMERS, PowerTransformer, wrong_on_missing)
     original = make_pipeline(PowerTransformer(), StandardScaler()).fit(rows)
     converted = convert(original, rows).open()
     np.testing.assert_allclose(converted.transform(rows), original.transform(rows), rtol=1e-5, atol=1e-5)

@@ -1,13 +1,17 @@
 """Emitters of what holds other estimators: pipelines, unions, column transformers, searches."""
 
+import pkgutil
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes the classes importable
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from sealift_bundler.converters import steps
 from sealift_bundler.converters.steps import (
     PREDICTORS,
     TRANSFORMERS,
@@ -93,7 +97,7 @@ def _weighted(context: Context, estimator: Any, name: str, features: Features) -
     )
 
 
-@predicts(GridSearchCV, RandomizedSearchCV)
+@predicts(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
 def _predict_search(context: Context, estimator: Any, features: Features) -> Heads:
     return predict(context, estimator.best_estimator_, features)
 
@@ -101,3 +105,19 @@ def _predict_search(context: Context, estimator: Any, features: Features) -> Hea
 @predicts(FrozenEstimator)
 def _predict_frozen(context: Context, estimator: FrozenEstimator, features: Features) -> Heads:
     return predict(context, estimator.estimator, features)
+
+
+@transforms(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
+def _transform_search(context: Context, estimator: Any, features: Features) -> Features:
+    return transform(context, estimator.best_estimator_, features)
+
+
+@transforms(FrozenEstimator)
+def _transform_frozen(context: Context, estimator: FrozenEstimator, features: Features) -> Features:
+    return transform(context, estimator.estimator, features)
+
+
+def register_all() -> None:
+    """Import every module of this package, which registers its emitters."""
+    for module in pkgutil.iter_modules(steps.__path__):
+        import_module(f"{steps.__name__}.{module.name}")

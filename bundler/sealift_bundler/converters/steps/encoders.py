@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from sealift.model.description import MISSING_TEXT
 from sealift_bundler.converters.steps import Context, Feature, Features, features_of, gather, is_missing, transforms
+from sealift_bundler.converters.steps.arithmetic import concatenated
 from sealift_bundler.graph import ML
 
 # Whole numbers up to here are exact in float32.
@@ -109,14 +110,12 @@ def _mapping(estimator: OneHotEncoder, index: int, size: int) -> tuple[NDArray[A
     return mapping, other
 
 
-def _groups(estimator: OneHotEncoder) -> bool:
+def _groups(estimator: Any) -> bool:
     return bool(getattr(estimator, "_infrequent_enabled", False))
 
 
 @transforms(OrdinalEncoder)
 def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Features) -> Features:
-    if _groups(estimator):
-        raise context.refuse("infrequent categories of an OrdinalEncoder are not supported yet", estimator)
     graph = context.graph
     parts = []
     for index, feature in enumerate(features):
@@ -124,6 +123,8 @@ def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Feat
         if estimator.handle_unknown == "error":
             _close(context, estimator, feature, categories)
         codes = np.arange(len(categories), dtype=np.float64)
+        if _groups(estimator) and estimator.infrequent_categories_[index] is not None:
+            codes = np.asarray(estimator._default_to_infrequent_mappings[index], dtype=np.float64)  # noqa: SLF001
         for place, category in enumerate(categories):
             if is_missing(category):
                 codes[place] = estimator.encoded_missing_value
@@ -143,3 +144,22 @@ def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Feat
         parts.append(code)
     tensor = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     return features_of(tensor, len(parts), exact=True)
+
+
+@transforms(TargetEncoder)
+def _target_encoder(context: Context, estimator: TargetEncoder, features: Features) -> Features:
+    graph = context.graph
+    parts = []
+    width = 0
+    means = np.atleast_1d(np.asarray(estimator.target_mean_, dtype=np.float64))
+    encodings = estimator.encodings_
+    each = len(encodings) // len(features)
+    for index, feature in enumerate(features):
+        found = graph.cast(_one_hot(context, estimator, feature, estimator.categories_[index]), graph.dtype)
+        table = np.stack(encodings[index * each : (index + 1) * each], axis=1)
+        known = graph.add("ReduceMax", found, graph.constant([1]), keepdims=1)
+        is_known = graph.add("Greater", known, graph.constant(0.5))
+        encoded = graph.add("MatMul", found, graph.constant(table))
+        parts.append(graph.add("Where", is_known, encoded, graph.constant(means[np.newaxis, :each])))
+        width += each
+    return features_of(concatenated(graph, parts), width)

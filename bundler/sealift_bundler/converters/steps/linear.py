@@ -1,15 +1,15 @@
-"""Emitters of linear models: regressors, classifiers with their scores and probabilities, calibration."""
+"""Emitters of linear models: regressors, and classifiers with their scores and probabilities."""
 
 from typing import Any
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
     ARDRegression,
     BayesianRidge,
     ElasticNet,
     ElasticNetCV,
+    GammaRegressor,
     HuberRegressor,
     Lars,
     LarsCV,
@@ -21,8 +21,17 @@ from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
     LogisticRegressionCV,
+    MultiTaskElasticNet,
+    MultiTaskElasticNetCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
     OrthogonalMatchingPursuit,
+    OrthogonalMatchingPursuitCV,
+    PassiveAggressiveClassifier,
+    PassiveAggressiveRegressor,
     Perceptron,
+    PoissonRegressor,
+    QuantileRegressor,
     Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
@@ -30,6 +39,7 @@ from sklearn.linear_model import (
     SGDClassifier,
     SGDRegressor,
     TheilSenRegressor,
+    TweedieRegressor,
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
@@ -44,7 +54,6 @@ from sealift_bundler.converters.steps import (
     numbers,
     predicts,
 )
-from sealift_bundler.converters.steps.stock import stock_predictor
 from sealift_bundler.graph import Graph, numbers_of
 
 
@@ -58,14 +67,26 @@ def _affine(context: Context, estimator: Any, features: Features) -> str:
 
 @predicts(
     ARDRegression, BayesianRidge, ElasticNet, ElasticNetCV, HuberRegressor, Lars, LarsCV, Lasso, LassoCV, LassoLars,
-    LassoLarsCV, LassoLarsIC, LinearRegression, LinearSVR, OrthogonalMatchingPursuit, Ridge, RidgeCV, SGDRegressor,
-    TheilSenRegressor,
+    LassoLarsCV, LassoLarsIC, LinearRegression, LinearSVR, MultiTaskElasticNet, MultiTaskElasticNetCV, MultiTaskLasso,
+    MultiTaskLassoCV, OrthogonalMatchingPursuit, OrthogonalMatchingPursuitCV, PassiveAggressiveRegressor,
+    QuantileRegressor, Ridge, RidgeCV, SGDRegressor, TheilSenRegressor,
 )  # fmt: skip
 def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     values = _affine(context, estimator, features)
     if np.ndim(estimator.coef_) == 1:
         values = flat(context.graph, values)
     return {"values": values}
+
+
+@predicts(GammaRegressor, PoissonRegressor, TweedieRegressor)
+def _generalized(context: Context, estimator: Any, features: Features) -> Heads:
+    if context.narrow:
+        raise context.climb("its exponential magnifies rounding", estimator)
+    values = flat(context.graph, _affine(context, estimator, features))
+    link = type(estimator._base_loss.link).__name__  # noqa: SLF001 - there is no public form
+    if link not in ("IdentityLink", "LogLink"):
+        raise context.refuse(f"its link {link} is not supported", estimator)
+    return {"values": context.graph.add("Exp", values) if link == "LogLink" else values}
 
 
 def scores_to_label(graph: Graph, scores: str, classes: Any) -> Heads:
@@ -76,10 +97,12 @@ def scores_to_label(graph: Graph, scores: str, classes: Any) -> Heads:
     return {"label": class_labels(graph, argmax(graph, scores), classes), "scores": scores}
 
 
-@predicts(LinearSVC, Perceptron, RidgeClassifier, RidgeClassifierCV)
+@predicts(LinearSVC, PassiveAggressiveClassifier, Perceptron, RidgeClassifier, RidgeClassifierCV)
 def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     if getattr(getattr(estimator, "_label_binarizer", None), "y_type_", "").startswith("multilabel"):
-        return stock_predictor(context, estimator, features)
+        graph = context.graph
+        scores = _affine(context, estimator, features)
+        return {"label": graph.cast(graph.add("Greater", scores, graph.constant(0.0)), "int64"), "scores": scores}
     return scores_to_label(context.graph, _affine(context, estimator, features), estimator.classes_)
 
 
@@ -98,7 +121,7 @@ def _logistic(context: Context, estimator: Any, features: Features) -> Heads:
     ovr = getattr(estimator, "solver", "") == "liblinear" or getattr(estimator, "multi_class", "") == "ovr"
     if len(estimator.classes_) == 2:
         if getattr(estimator, "multi_class", "") == "multinomial":
-            return stock_predictor(context, estimator, features)
+            scores = graph.add("Mul", scores, graph.constant(2.0))
         probabilities = complement(graph, graph.add("Sigmoid", scores))
     else:
         probabilities = one_versus_rest(graph, scores) if ovr else graph.add("Softmax", scores, axis=1)
@@ -107,11 +130,11 @@ def _logistic(context: Context, estimator: Any, features: Features) -> Heads:
 
 @predicts(SGDClassifier)
 def _sgd(context: Context, estimator: Any, features: Features) -> Heads:
-    if estimator.loss == "modified_huber":
-        return stock_predictor(context, estimator, features)
     graph = context.graph
     scores = _affine(context, estimator, features)
     heads = scores_to_label(graph, scores, estimator.classes_)
+    if estimator.loss == "modified_huber":
+        return {**heads, "probabilities": _modified_huber(graph, scores, len(estimator.classes_))}
     if estimator.loss != "log_loss":
         return heads
     binary = len(estimator.classes_) == 2
@@ -119,42 +142,13 @@ def _sgd(context: Context, estimator: Any, features: Features) -> Heads:
     return {**heads, "probabilities": probabilities}
 
 
-@predicts(CalibratedClassifierCV)
-def _calibrated(context: Context, estimator: CalibratedClassifierCV, features: Features) -> Heads:
-    from sealift_bundler.converters.steps.compose import predict
-
-    graph = context.graph
-    members = estimator.calibrated_classifiers_
-    total = None
-    for index, member in enumerate(members):
-        if member.method != "sigmoid":
-            return stock_predictor(context, estimator, features)
-        heads = predict(context.inside(f"calibrated_{index}"), member.estimator, features)
-        scores = heads.get("scores", heads.get("probabilities"))
-        if scores is None:
-            raise context.refuse("its inner classifier has neither scores nor probabilities", estimator)
-        probabilities = _sigmoids(context, member, scores, from_scores="scores" in heads)
-        total = probabilities if total is None else graph.add("Add", total, probabilities)
-    if total is None:
-        raise context.refuse("it holds no calibrated classifier; is it fitted?", estimator)
-    mean = graph.add("Div", total, graph.constant(float(len(members))))
-    return {"label": class_labels(graph, argmax(graph, mean), estimator.classes_), "probabilities": mean}
-
-
-def _sigmoids(context: Context, member: Any, scores: str, *, from_scores: bool) -> str:
-    """1 / (1 + exp(a · score + b)) for each class, made to sum to one."""
-    graph = context.graph
-    binary = len(member.classes) == 2
-    if binary and not from_scores:
-        scores = graph.add("Gather", scores, graph.constant([1]), axis=1)
-    elif binary:
-        scores = graph.add("Reshape", scores, graph.constant([-1, 1]))
-    a = numbers_of([calibrator.a_ for calibrator in member.calibrators])
-    b = numbers_of([calibrator.b_ for calibrator in member.calibrators])
-    if not binary and len(a) != len(member.classes):
-        raise context.refuse("one of its folds did not see every class", member.estimator)
-    inner = graph.add("Add", graph.add("Mul", scores, graph.constant(-a)), graph.constant(-b))
-    each = graph.add("Sigmoid", inner)
-    if binary:
-        return complement(graph, each)
-    return graph.add("Div", each, graph.add("ReduceSum", each, graph.constant([1]), keepdims=1))
+def _modified_huber(graph: Graph, scores: str, classes: int) -> str:
+    """Scores cut to [-1, 1] and moved to [0, 1]; equal shares where every class has none."""
+    cut = graph.add("Clip", scores, graph.constant(-1.0), graph.constant(1.0))
+    shares = graph.add("Mul", graph.add("Add", cut, graph.constant(1.0)), graph.constant(0.5))
+    if classes == 2:
+        return complement(graph, shares)
+    total = graph.add("ReduceSum", shares, graph.constant([1]), keepdims=1)
+    none = graph.add("Equal", total, graph.constant(0.0))
+    shares = graph.add("Where", none, graph.constant(1.0), shares)
+    return graph.add("Div", shares, graph.add("Where", none, graph.constant(float(classes)), total))

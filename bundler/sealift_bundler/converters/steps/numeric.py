@@ -1,11 +1,10 @@
-"""Emitters of numeric preprocessing: imputers, scalers, projections, selections, functions."""
+"""Emitters of numeric preprocessing: imputers, scalers, selections."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_selection import (
     RFE,
     RFECV,
@@ -21,17 +20,26 @@ from sklearn.feature_selection import (
 )
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import (
-    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
-    PolynomialFeatures,
     RobustScaler,
     StandardScaler,
 )
 
 from sealift.model.description import MISSING_TEXT
-from sealift_bundler.converters.steps import Context, Features, features_of, gather, is_missing, numbers, transforms
+from sealift_bundler.converters.steps import (
+    Context,
+    Features,
+    Heads,
+    features_of,
+    gather,
+    is_missing,
+    numbers,
+    predicts,
+    transforms,
+)
+from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.graph import ML, Graph, numbers_of
 
 
@@ -131,7 +139,9 @@ def normalize(graph: Graph, norm: str, tensor: str) -> str:
     if norm == "max":
         length = graph.add("ReduceMax", graph.add("Abs", tensor), axis, keepdims=1)
     else:
-        length = graph.add("ReduceL1" if norm == "l1" else "ReduceL2", tensor, axis, keepdims=1)
+        power = graph.add("Abs", tensor) if norm == "l1" else graph.add("Mul", tensor, tensor)
+        length = graph.add("ReduceSum", power, axis, keepdims=1)
+        length = length if norm == "l1" else graph.add("Sqrt", length)
     zero = graph.add("Equal", length, graph.constant(0.0))
     return graph.add("Div", tensor, graph.add("Where", zero, graph.constant(1.0), length))
 
@@ -141,20 +151,6 @@ transforms(RobustScaler)(_arithmetic(_robust))
 transforms(MinMaxScaler)(_arithmetic(_min_max))
 transforms(MaxAbsScaler)(_arithmetic(_max_abs))
 transforms(Normalizer)(_arithmetic(lambda graph, scaler, tensor: normalize(graph, scaler.norm, tensor)))
-
-
-@transforms(PCA, TruncatedSVD)
-def _project(context: Context, estimator: Any, features: Features) -> Features:
-    graph = context.graph
-    tensor = numbers(context, features, estimator)
-    if getattr(estimator, "mean_", None) is not None:
-        tensor = graph.add("Sub", tensor, graph.constant(numbers_of(estimator.mean_)))
-    tensor = graph.add("MatMul", tensor, graph.constant(numbers_of(estimator.components_).T))
-    if getattr(estimator, "whiten", False):
-        variance = numbers_of(estimator.explained_variance_)
-        scale = np.maximum(np.sqrt(variance), np.finfo(variance.dtype).eps)
-        tensor = graph.add("Div", tensor, graph.constant(scale))
-    return features_of(tensor, len(estimator.components_))
 
 
 @transforms(
@@ -174,45 +170,6 @@ def _select(_context: Context, estimator: Any, features: Features) -> Features:
     return tuple(features[index] for index in estimator.get_support(indices=True))
 
 
-@transforms(PolynomialFeatures)
-def _polynomial(context: Context, estimator: PolynomialFeatures, features: Features) -> Features:
-    graph = context.graph
-    tensor = graph.add("Unsqueeze", numbers(context, features, estimator), graph.constant([1]))
-    powers = graph.constant(numbers_of(estimator.powers_)[np.newaxis])
-    product = graph.add("ReduceProd", graph.add("Pow", tensor, powers), graph.constant([2]), keepdims=0)
-    return features_of(product, len(estimator.powers_))
-
-
-_FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
-    None: lambda _graph, x: x,
-    np.abs: lambda graph, x: graph.add("Abs", x),
-    np.exp: lambda graph, x: graph.add("Exp", x),
-    np.expm1: lambda graph, x: graph.add("Sub", graph.add("Exp", x), graph.constant(1.0)),
-    np.log: lambda graph, x: graph.add("Log", x),
-    np.log1p: lambda graph, x: graph.add("Log", graph.add("Add", x, graph.constant(1.0))),
-    np.log2: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(2.0))),
-    np.log10: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(10.0))),
-    np.negative: lambda graph, x: graph.add("Neg", x),
-    np.reciprocal: lambda graph, x: graph.add("Reciprocal", x),
-    np.sin: lambda graph, x: graph.add("Sin", x),
-    np.cos: lambda graph, x: graph.add("Cos", x),
-    np.sqrt: lambda graph, x: graph.add("Sqrt", x),
-    np.square: lambda graph, x: graph.add("Mul", x, x),
-    np.tanh: lambda graph, x: graph.add("Tanh", x),
-}
-
-
-@transforms(FunctionTransformer)
-def _function(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
-    function = estimator.func
-    if estimator.kw_args or function not in _FUNCTIONS:
-        name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
-        raise context.refuse(
-            f"its function {name!r} is Python code, which a graph cannot carry; "
-            "use a NumPy function such as numpy.log1p, or do this before the model",
-            estimator,
-        )
-    if function is None:
-        return features
-    tensor = _FUNCTIONS[function](context.graph, numbers(context, features, estimator))
-    return features_of(tensor, len(features))
+@predicts(RFE, RFECV)
+def _eliminated(context: Context, estimator: Any, features: Features) -> Heads:
+    return predict(context, estimator.estimator_, _select(context, estimator, features))

@@ -1,0 +1,122 @@
+"""NumPy functions of one number that a FunctionTransformer or a target may use, by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import FunctionTransformer
+
+from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
+from sealift_bundler.graph import Graph
+
+_SMALL = 1e-4
+
+
+def _expm1(graph: Graph, x: str) -> str:
+    """exp(x) - 1, by its series near zero, where the difference would cancel."""
+    series = _series(graph, x, (1.0, 1 / 2, 1 / 6, 1 / 24))
+    return _near_zero(graph, x, series, graph.add("Sub", graph.add("Exp", x), graph.constant(1.0)))
+
+
+def _log1p(graph: Graph, x: str) -> str:
+    series = _series(graph, x, (1.0, -1 / 2, 1 / 3, -1 / 4))
+    return _near_zero(graph, x, series, graph.add("Log", graph.add("Add", x, graph.constant(1.0))))
+
+
+def _series(graph: Graph, x: str, coefficients: tuple[float, ...]) -> str:
+    value = graph.constant(coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = graph.add("Add", graph.add("Mul", value, x), graph.constant(coefficient))
+    return graph.add("Mul", value, x)
+
+
+def _near_zero(graph: Graph, x: str, near: str, far: str) -> str:
+    small = graph.add("Less", graph.add("Abs", x), graph.constant(_SMALL))
+    return graph.add("Where", small, near, far)
+
+
+def _cos(graph: Graph, x: str) -> str:
+    """The cosine as a sine: ONNX Runtime 1.17 has no cosine of doubles."""
+    return graph.add("Sin", graph.add("Add", x, graph.constant(np.pi / 2)))
+
+
+def _unary(operator: str) -> Callable[[Graph, str], str]:
+    return lambda graph, x: graph.add(operator, x)
+
+
+FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
+    None: lambda _graph, x: x,
+    np.positive: lambda _graph, x: x,
+    np.abs: _unary("Abs"),
+    np.fabs: _unary("Abs"),
+    np.exp: _unary("Exp"),
+    np.exp2: lambda graph, x: graph.add("Exp", graph.add("Mul", x, graph.constant(np.log(2.0)))),
+    np.expm1: _expm1,
+    np.log: _unary("Log"),
+    np.log1p: _log1p,
+    np.log2: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(2.0))),
+    np.log10: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(10.0))),
+    np.negative: _unary("Neg"),
+    np.reciprocal: _unary("Reciprocal"),
+    np.sin: _unary("Sin"),
+    np.cos: _cos,
+    np.sqrt: _unary("Sqrt"),
+    np.cbrt: lambda graph, x: graph.add(
+        "Mul", graph.add("Sign", x), graph.add("Pow", graph.add("Abs", x), graph.constant(1.0 / 3.0))
+    ),
+    np.square: lambda graph, x: graph.add("Mul", x, x),
+    np.tanh: _unary("Tanh"),
+    np.sinh: lambda graph, x: graph.add(
+        "Mul", graph.add("Sub", graph.add("Exp", x), graph.add("Exp", graph.add("Neg", x))), graph.constant(0.5)
+    ),
+    np.cosh: lambda graph, x: graph.add(
+        "Mul", graph.add("Add", graph.add("Exp", x), graph.add("Exp", graph.add("Neg", x))), graph.constant(0.5)
+    ),
+    np.deg2rad: lambda graph, x: graph.add("Mul", x, graph.constant(np.pi / 180)),
+    np.radians: lambda graph, x: graph.add("Mul", x, graph.constant(np.pi / 180)),
+    np.rad2deg: lambda graph, x: graph.add("Mul", x, graph.constant(180 / np.pi)),
+    np.degrees: lambda graph, x: graph.add("Mul", x, graph.constant(180 / np.pi)),
+}
+
+# Their answers jump, so their input must be exact.
+_STEPS: dict[Any, Callable[[Graph, str], str]] = {
+    np.floor: _unary("Floor"),
+    np.ceil: _unary("Ceil"),
+    np.rint: _unary("Round"),
+    np.round: _unary("Round"),
+    np.sign: _unary("Sign"),
+    np.trunc: lambda graph, x: graph.add("Mul", graph.add("Sign", x), graph.add("Floor", graph.add("Abs", x))),
+    np.isnan: lambda graph, x: graph.cast(graph.add("IsNaN", x), graph.dtype),
+    np.isfinite: lambda graph, x: graph.cast(graph.add("Not", graph.add("IsNaN", graph.add("Sub", x, x))), graph.dtype),
+}
+
+
+def _nan_to_num(graph: Graph, x: str) -> str:
+    return graph.add("Where", graph.add("IsNaN", x), graph.constant(0.0), x)
+
+
+_STEPS[np.nan_to_num] = _nan_to_num
+
+
+def function_name(function: Any) -> str:
+    """How to name a function in a message."""
+    return getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
+
+
+@transforms(FunctionTransformer)
+def _function(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
+    function = estimator.func
+    known = isinstance(function, np.ufunc) or function is None or callable(function)
+    emitter = FUNCTIONS.get(function) or _STEPS.get(function) if known else None
+    if estimator.kw_args or emitter is None:
+        raise context.refuse(
+            f"its function {function_name(function)!r} is Python code, which a graph cannot carry; "
+            "use a NumPy function such as numpy.log1p, or do this before the model",
+            estimator,
+        )
+    if function is None:
+        return features
+    if function in _STEPS and context.narrow and not all(feature.exact for feature in features):
+        raise context.climb("its answers jump", estimator)
+    tensor = emitter(context.graph, numbers(context, features, estimator))
+    return features_of(tensor, len(features), exact=function in _STEPS)

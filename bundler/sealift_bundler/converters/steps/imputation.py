@@ -1,0 +1,49 @@
+"""Emitter of the iterative imputer: rounds of regressions, each filling one column from the others."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the class importable
+from sklearn.impute import IterativeImputer
+
+from sealift_bundler.converters.steps import Context, Feature, Features, features_of, numbers, transforms
+from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated, wide_numbers
+from sealift_bundler.converters.steps.compose import predict, transform
+
+
+@transforms(IterativeImputer)
+def _iterative(context: Context, estimator: Any, features: Features) -> Features:
+    if estimator.sample_posterior:
+        raise context.refuse("it draws at random (sample_posterior=True)", estimator)
+    graph = context.graph
+    wide_numbers(context, estimator, features)
+    first = estimator.initial_imputer_
+    filled = transform(context.inside("initial"), first, features)
+    if estimator.add_indicator:
+        indicator = transform(context.inside("indicator"), estimator.indicator_, features)
+    missing = _missing(context, estimator, features)
+    if len(filled) != len(features):
+        raise context.refuse("it leaves out a column that was empty when it was fitted; use keep_empty_features=True",
+                             estimator)  # fmt: skip
+    start = numbers(context, filled, estimator)
+    values = [column(graph, start, index) for index in range(len(features))]
+    holes = [graph.add("Gather", missing, graph.constant([index]), axis=1) for index in range(len(features))]
+    for place, (target, others, member) in enumerate(estimator.imputation_sequence_):
+        inputs: tuple[Feature, ...] = tuple(
+            Feature(values[int(index)], 0, 1, text=False, origin=None, exact=False) for index in others
+        )
+        guess = as_column(graph, predict(context.inside(f"round_{place}"), member, inputs)["values"])
+        guess = graph.cast(guess, graph.dtype)
+        low, high = float(estimator._min_value[target]), float(estimator._max_value[target])  # noqa: SLF001
+        guess = graph.add("Clip", guess, graph.constant(np.float64(low)), graph.constant(np.float64(high)))
+        values[target] = graph.add("Where", holes[target], guess, values[target])
+    result = features_of(concatenated(graph, values), len(values))
+    return (*result, *indicator) if estimator.add_indicator else result
+
+
+def _missing(context: Context, estimator: Any, features: Features) -> str:
+    tensor = numbers(context, features, estimator)
+    marker = estimator.missing_values
+    if marker is None or (isinstance(marker, float) and np.isnan(marker)):
+        return context.graph.add("IsNaN", tensor)
+    return context.graph.add("Equal", tensor, context.graph.constant(float(marker)))
