@@ -17,6 +17,9 @@ SIGNING = (
     "sealift_keys.ceremony",
     "sealift_keys.keyfile",
     "sealift_keys.passphrase",
+    "sealift_keys.remote",
+    "sealift_keys.revocation",
+    "sealift_keys.rotation",
     "sealift_keys.signers",
     "sealift_keys.signing",
 )

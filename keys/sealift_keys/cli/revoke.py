@@ -58,15 +58,14 @@ def command(
     changed = revoke(channel, name, reason, replacement=public, signers=signers)
     if not as_json:
         click.echo(f"revoked {exposed.key!r}, fingerprint {fingerprint.grouped(exposed.fingerprint)}")
-    report_change(channel, changed, as_json=as_json, extra={"exposure": exposed.to_dict()})
-    if not as_json:
         _echo(exposed)
+    report_change(channel, changed, as_json=as_json, extra={"exposure": exposed.to_dict()})
 
 
 def _echo(exposed: Exposure) -> None:
     click.echo(f"what the holder of {exposed.key!r} could sign:")
     for role, others in exposed.roles.items():
-        click.echo(f"  {role}: " + (f"together with {others} other keys" if others else "ALONE"))
+        click.echo(f"  {role}: " + (f"together with {others} more" if others else "ALONE"))
     for release in exposed.releases:
         how = "signed with it" if release.signed else "not signed with it"
         click.echo(

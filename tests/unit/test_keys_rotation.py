@@ -1,0 +1,319 @@
+"""The rules of every ceremony: versions, voided signatures, one key counted once, merges, records, expiry."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+from tuf.api.metadata import Metadata
+
+from sealift_keys import history
+from sealift_keys.ceremony import Release, init, new_release, sign
+from sealift_keys.channel import Channel
+from sealift_keys.errors import (
+    ChannelError,
+    Error,
+    ExpiringError,
+    ExpiringSoonError,
+    KeyFileError,
+    LapsingError,
+    UsageError,
+)
+from sealift_keys.expiry import expiry
+from sealift_keys.merging import merge
+from sealift_keys.plan import RolePlan
+from sealift_keys.revocation import exposure, revoke
+from sealift_keys.roster import roster
+from sealift_keys.rotation import renew, rotate, set_threshold
+from sealift_keys.status import NAME_FIELD, require_complete, status
+
+
+def signer(name: str) -> CryptoSigner:
+    made = CryptoSigner.generate_ecdsa()
+    made.public_key.unrecognized_fields[NAME_FIELD] = name
+    return made
+
+
+PEOPLE = {name: signer(name) for name in ("alice", "bob", "carol", "builder", "approver", "dave", "erin")}
+ALL = [PEOPLE[name] for name in ("alice", "bob", "carol", "builder", "approver")]
+
+
+def public(name: str) -> SSlibKey:
+    key = PEOPLE[name].public_key
+    assert isinstance(key, SSlibKey)
+    return key
+
+
+def people(*names: str) -> list[CryptoSigner]:
+    return [PEOPLE[name] for name in names]
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Channel:
+    """Root 2 of 3, targets 2 of 2, one builder for the machine's roles; all signed."""
+    machine = RolePlan([public("builder")])
+    plans = {
+        "root": RolePlan([public("alice"), public("bob"), public("carol")], 2),
+        "targets": RolePlan([public("builder"), public("approver")], 2),
+        "snapshot": machine,
+        "timestamp": machine,
+    }
+    init(tmp_path / "ch", "c", plans, ALL)
+    return Channel.open(tmp_path / "ch")
+
+
+def versions(channel: Channel) -> dict[str, int]:
+    return {role.role: role.version for role in status(channel).roles}
+
+
+def files_of(channel: Channel) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(channel.directory.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("role", "remade"),
+    [
+        ("root", {"root"}),
+        ("targets", {"root", "targets", "snapshot", "timestamp"}),
+        ("snapshot", {"root", "snapshot", "timestamp"}),
+        ("timestamp", {"root", "timestamp"}),
+    ],
+)
+def test_rotating_a_role_makes_it_and_what_depends_on_it_anew(channel: Channel, role: str, remade: set[str]) -> None:
+    leaving = {"root": "carol", "targets": "approver"}.get(role, "builder")
+    signers = [one for one in [*ALL, PEOPLE["dave"]] if role != "targets" or one is not PEOPLE[leaving]]
+    made = rotate(channel, [role], remove=[leaving], add=[public("dave")], signers=signers)
+    assert {name for name, _ in made.written} == remade
+    assert versions(channel) == {name: 2 if name in remade else 1 for name in versions(channel)}
+    require_complete(channel)
+
+
+def test_a_new_root_needs_the_old_and_the_new_threshold(channel: Channel) -> None:
+    rotate(
+        channel, ["root"], remove=["alice", "bob"], add=[public("dave"), public("erin")], signers=people("dave", "erin")
+    )
+    line = status(channel).roles[0].line()
+    assert "2 of 2 signatures by the keys of root 2, 0 of 2 signatures by the keys of root 1" in line
+    sign(channel, people("alice"))
+    assert status(channel).roles[0].missing == 1
+    sign(channel, people("bob"))
+    require_complete(channel)
+
+
+def test_an_unfinished_root_is_changed_in_place_and_says_whose_work_is_void(channel: Channel) -> None:
+    rotate(channel, ["root"], add=[public("dave")], signers=people("alice"))
+    made = set_threshold(channel, "root", 3, people("alice", "bob", "carol"))
+    assert made.lines[0] == "root 2 still lacked signatures and is changed in place; the 1 made are void"
+    assert channel.root_versions() == [1, 2]
+    require_complete(channel)
+    assert roster(channel).roles[0].threshold == 3
+
+
+def test_a_higher_threshold_keeps_what_is_signed_and_names_who_is_missing(channel: Channel) -> None:
+    rotate(channel, ["targets"], add=[public("dave")], signers=ALL)
+    made = set_threshold(channel, "targets", 3, people("alice", "bob"))
+    assert [name for name, _ in made.written] == ["root"]
+    targets = status(channel).roles[1]
+    assert (targets.version, targets.missing, targets.waiting_for) == (2, 1, ("dave",))
+    sign(channel, people("dave"))
+    require_complete(channel)
+
+
+def refusals() -> dict[str, tuple[Callable[[Channel], Any], type[Error], str]]:
+    twin = SSlibKey(
+        "0" * 64, public("bob").keytype, public("bob").scheme, public("bob").keyval, {NAME_FIELD: "somebody-else"}
+    )
+    namesake = signer("bob").public_key
+    return {
+        "nothing": (lambda c: rotate(c, ["root"]), UsageError, "nothing to rotate"),
+        "unknown name": (
+            lambda c: rotate(c, ["root"], remove=["mallory"]),
+            UsageError,
+            "named 'mallory'; its keys are",
+        ),
+        "not in the role": (lambda c: rotate(c, ["targets"], remove=["alice"]), UsageError, "does not sign 'targets'"),
+        "too few left": (lambda c: rotate(c, ["targets"], remove=["approver"]), UsageError, "would have 1 keys for 2"),
+        "last key": (lambda c: rotate(c, ["timestamp"], remove=["builder"]), UsageError, "would have 0 keys for 1"),
+        "twice": (lambda c: rotate(c, ["root"], add=[public("bob")]), UsageError, "has the key 'bob' already"),
+        "other id": (lambda c: rotate(c, ["root"], add=[twin]), UsageError, "has the key 'bob' already"),
+        "other id, other role": (
+            lambda c: rotate(
+                c,
+                ["targets"],
+                add=[
+                    public("dave"),
+                    SSlibKey("1" * 64, public("dave").keytype, public("dave").scheme, public("dave").keyval),
+                ],
+            ),
+            UsageError,
+            "has the key 'dave' already",
+        ),
+        "namesake": (
+            lambda c: rotate(c, ["root"], add=[namesake]),
+            UsageError,
+            "another key of this channel is named 'bob'",
+        ),
+        "namesake of the one that leaves": (
+            lambda c: rotate(c, ["root"], remove=["bob"], add=[namesake]),
+            UsageError,
+            "is named 'bob'",
+        ),
+        "threshold 0": (lambda c: set_threshold(c, "root", 0), UsageError, "threshold 0 cannot be met"),
+        "threshold 4": (lambda c: set_threshold(c, "root", 4), UsageError, "would have 3 keys for 4"),
+        "same threshold": (lambda c: set_threshold(c, "root", 2), UsageError, "is 2 already"),
+        "no days": (lambda c: renew(c, ["timestamp"], days=0), UsageError, "0 days put the expiry"),
+        "stranger": (
+            lambda c: renew(c, ["timestamp"], signers=people("dave")),
+            KeyFileError,
+            "'dave'.*belongs to no role",
+        ),
+        "no reason": (lambda c: revoke(c, "alice", " "), UsageError, "the reason is ''"),
+        "two lines": (lambda c: revoke(c, "alice", "a\nb"), UsageError, "expected one line"),
+        "revoke unknown": (lambda c: revoke(c, "mallory", "x"), UsageError, "named 'mallory'"),
+        "exposure of unknown": (lambda c: exposure(c, "mallory"), UsageError, "no root of this channel lists"),
+    }
+
+
+@pytest.mark.parametrize("case", list(refusals()))
+def test_a_refused_ceremony_changes_no_byte(channel: Channel, case: str) -> None:
+    call, kind, message = refusals()[case]
+    before = files_of(channel)
+    with pytest.raises(kind, match=message):
+        call(channel)
+    assert files_of(channel) == before
+
+
+def test_no_ceremony_builds_on_half_a_release(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Channel.write
+    monkeypatch.setattr(Channel, "write", lambda self, *documents: real(self, documents[0]))
+    new_release(channel, Release({}, "2030-01-01T00:00:00Z"), ALL)
+    monkeypatch.undo()
+    for call in (lambda: renew(channel, ["timestamp"]), lambda: rotate(channel, ["root"], add=[public("dave")])):
+        with pytest.raises(ChannelError, match=r"was interrupted: .*finish it first: sealift-bundler release"):
+            call()
+
+
+def test_a_rotation_cut_off_after_root_is_repaired_by_signing(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Channel.write
+    monkeypatch.setattr(Channel, "write", lambda self, *documents: real(self, documents[0]))
+    rotate(channel, ["targets"], remove=["approver"], add=[public("dave")], signers=people("alice", "bob", "builder"))
+    monkeypatch.undo()
+    assert status(channel).roles[1].waiting_for == ("dave",)
+    sign(channel, people("dave"))
+    require_complete(channel)
+
+
+def test_renewing_timestamp_asks_nobody_else(channel: Channel) -> None:
+    now = datetime.now(UTC)
+    before = channel.targets().to_bytes(), channel.snapshot().to_bytes()
+    renew(channel, ["timestamp"], days=20, signers=people("builder"), now=now)
+    assert channel.timestamp().signed.expires == (now + timedelta(days=20)).replace(microsecond=0)
+    assert (channel.targets().to_bytes(), channel.snapshot().to_bytes()) == before
+    renew(channel, ["timestamp"], signers=people("builder"), now=now)
+    assert channel.timestamp().signed.expires == (now + timedelta(days=180)).replace(microsecond=0)
+
+
+def test_roots_lifetime_is_recorded(channel: Channel) -> None:
+    now = datetime.now(UTC)
+    renew(channel, ["root"], days=400, signers=ALL, now=now)
+    rotate(channel, ["root"], add=[public("dave")], signers=ALL, now=now)
+    assert channel.root().signed.expires == (now + timedelta(days=400)).replace(microsecond=0)
+
+
+def test_two_people_sign_copies_and_the_copies_are_merged(channel: Channel, tmp_path: Path) -> None:
+    rotate(channel, ["targets"], remove=["approver"], add=[public("dave")])
+    copies = [tmp_path / f"copy{number}" for number in range(3)]
+    for copy, names in zip(copies, (("alice", "builder"), ("bob",), ("dave",)), strict=True):
+        shutil.copytree(channel.directory, copy)
+        sign(Channel.open(copy), people(*names))
+    for copy in copies:
+        assert merge(channel, Channel.open(copy)).refused == ()
+    require_complete(channel)
+    before = files_of(channel)
+    assert merge(channel, Channel.open(copies[0])).taken == ()
+    assert files_of(channel) == before
+    # Signatures that arrive after the release are kept in its record as well.
+    assert len(history.releases(channel.directory)[-1].metadata.signatures) == 2
+
+
+def test_a_merge_takes_no_signature_that_does_not_verify_and_no_stranger(channel: Channel, tmp_path: Path) -> None:
+    rotate(channel, ["root"], add=[public("dave")])
+    shutil.copytree(channel.directory, tmp_path / "copy")
+    other = Channel.open(tmp_path / "copy")
+    metadata = other.root()
+    forged = Metadata(metadata.signed).sign(PEOPLE["erin"])
+    metadata.signatures[public("erin").keyid] = forged
+    metadata.signatures[public("alice").keyid] = Signature(public("alice").keyid, forged.signature)
+    other.write(metadata)
+    before = files_of(channel)
+    merged = merge(channel, other)
+    assert (merged.taken, [one.key_name for one in merged.refused]) == ((), ["alice"])
+    assert files_of(channel) == before
+
+
+def test_a_merge_refuses_other_content_and_another_version(channel: Channel, tmp_path: Path) -> None:
+    shutil.copytree(channel.directory, tmp_path / "copy")
+    other = Channel.open(tmp_path / "copy")
+    before = files_of(channel)
+    renew(other, ["timestamp"], signers=ALL)
+    with pytest.raises(ChannelError, match=r"timestamp is version 1 here and 2 in .*continue with the copy"):
+        merge(channel, other)
+    with pytest.raises(ChannelError, match="the copy is too old"):
+        merge(other, channel)
+    assert files_of(channel) == before
+    renew(channel, ["timestamp"], days=3, signers=ALL)
+    with pytest.raises(ChannelError, match=r"timestamp 2 in .* says something else than here"):
+        merge(channel, other)
+
+
+def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel) -> None:
+    rotate(channel, ["targets"], add=[public("dave")], signers=ALL)
+    new_release(channel, Release({}, "2027-01-01T00:00:00Z"), ALL)
+    new_release(channel, Release({}, "2027-02-01T00:00:00Z"), [*ALL, PEOPLE["dave"]])
+    assert [(one.number, one.signed) for one in exposure(channel, "dave").releases] == [
+        (2, False),
+        (3, False),
+        (4, True),
+    ]
+    revoke(channel, "dave", "stolen", signers=ALL)
+    new_release(channel, Release({}, "2027-03-01T00:00:00Z"), ALL)
+    found = exposure(channel, "dave", datetime(2027, 1, 1, tzinfo=UTC))
+    assert [(one.number, one.others_needed) for one in found.releases] == [(3, 1), (4, 1)]
+    assert roster(channel).revoked[0]["reason"] == "stolen"
+    assert exposure(channel, "builder").roles == {"targets": 1, "snapshot": 0, "timestamp": 0}
+
+
+def test_a_damaged_record_is_one_clear_error(channel: Channel) -> None:
+    (channel.directory / "history" / "1-root-1.targets.json").write_text("{")
+    with pytest.raises(ChannelError, match=r"the record .* restore it from a backup"):
+        exposure(channel, "builder")
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "warning"),
+    [
+        (91, None, None),
+        (89, ExpiringError, 90),
+        (31, ExpiringError, 90),
+        (29, ExpiringSoonError, 30),
+        (8, ExpiringSoonError, 30),
+        (6, LapsingError, 7),
+        (-1, LapsingError, 0),
+    ],
+)
+def test_expiry_warns_at_90_30_and_7_days(
+    channel: Channel, days: int, kind: type[Error] | None, warning: int | None
+) -> None:
+    report = expiry(channel, channel.timestamp().signed.expires - timedelta(days=days))
+    assert report.roles[0].role == "timestamp"
+    assert report.warning == warning
+    assert (type(report.error()) if kind else report.error()) == kind
+    assert report.to_dict()["roles"][0]["warning"] == warning
+    assert ("renew" in report.next_command()) == (kind is not None)
+    if days < 0:
+        assert "EXPIRED" in str(report.error())
