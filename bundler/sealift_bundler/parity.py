@@ -149,7 +149,13 @@ def _compare(parity: Parity, model: Model, kind: str, rows: Any, expected: Answe
 def _answers(model: Model, rows: Any, expected: Mapping[str, Any]) -> dict[str, Array]:
     if model.description.interface == "tensors":
         return model.run(rows)
-    return {name: getattr(model, name)(rows) for name in expected}
+    answers: dict[str, Array] = {}
+    for method in dict.fromkeys(name.partition(".")[0] for name in expected):
+        answer = getattr(model, method)(rows)
+        # A model of several labels gives a list of probabilities, one for each label.
+        several = isinstance(answer, list)
+        answers |= {f"{method}.{place}": one for place, one in enumerate(answer)} if several else {method: answer}
+    return answers
 
 
 def _scores(parity: Parity, kind: str, name: str, got: Array, wanted: Array) -> NDArray[np.bool_]:

@@ -40,7 +40,7 @@ class SklearnConverter:
         task = "transformation" if present == ("transform",) else _task(source, classes=kind)
 
         def answers(rows: Any) -> Answers:
-            return {name: _dense(getattr(source, name)(rows)) for name in present}
+            return dict(answer for name in present for answer in _named(name, getattr(source, name)(rows)))
 
         return Original(task, present, answers, _source(source), "the trained model itself")
 
@@ -123,16 +123,17 @@ def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Ca
     context = Context(Graph(dtype), use_frontend=frontend, samples=samples)
     features = _features(samples)
     heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
-    classes = _classes(source) if "label" in heads else None
     first_rows = samples.head(2)
+    methods = {_method(role) for role in heads}
+    answers = dict(answer for name in methods for answer in _named(name, getattr(source, name)(first_rows)))
+    classes = _classes(source) if "label" in heads and answers["predict"].ndim == 1 else None
     inputs = _inputs(context, samples, dtype, frontend=frontend)
     outputs, tensors = [], []
     for role, tensor in heads.items():
-        method = next((name for name, of in _ROLE_OF.items() if of == role), "predict")
-        if role == "transformed":
-            method = "transform"
-        expected = _dense(getattr(source, method)(first_rows))
-        outputs.append(_output(context, role, expected, classes))
+        method = _method(role)
+        kind, _, place = role.partition("_")
+        expected = answers[f"{method}.{place}" if place else method]
+        outputs.append(_output(context, role, kind, expected, classes))
         tensors.append(_shaped(context, tensor, expected, outputs[-1]))
     graph = context.graph
     return Candidate(
@@ -161,9 +162,7 @@ def _features(samples: "Samples") -> "Features":
         text = column.kind == "str"
         place = group.index(column)
         result.append(
-            Feature(
-                tensor, place, len(group), text, column.name, exact=True, none=column.none, levels=column.levels
-            )
+            Feature(tensor, place, len(group), text, column.name, exact=True, none=column.none, levels=column.levels)
         )
     return tuple(result)
 
@@ -180,17 +179,30 @@ def _heads(context: "Context", source: Any, features: "Features") -> dict[str, s
     return {"transformed": gather(context, compose.transform(context, source, features), source)}
 
 
+def _method(role: str) -> str:
+    """The method that answers with this role; "probabilities_1" are those of the second label."""
+    kind = role.partition("_")[0]
+    if kind == "transformed":
+        return "transform"
+    return next((name for name, of in _ROLE_OF.items() if of == kind), "predict")
+
+
+def _named(method: str, answer: Any) -> "list[tuple[str, Any]]":
+    """An answer under its method's name; a list of arrays under the name and a number each."""
+    if isinstance(answer, list) and answer and hasattr(answer[0], "shape"):
+        return [(f"{method}.{place}", _dense(one)) for place, one in enumerate(answer)]
+    return [(method, _dense(answer))]
+
+
 def _answers(source: Any, role: str) -> bool:
     """Tell whether the original has the method of this role; a converter may give more."""
-    return role not in _ROLE_OF.values() or any(of == role and hasattr(source, name) for name, of in _ROLE_OF.items())
+    return hasattr(source, _method(role))
 
 
 def _classes(source: Any) -> Classes | None:
     values = getattr(source, "classes_", None)
-    if values is None:
+    if values is None or isinstance(values, list):
         return None
-    if isinstance(values, list):
-        raise ConversionError("the model predicts several labels a row, which is not supported yet; train one for each")
     array = np.asarray(values)
     kind = {"U": "str", "O": "object"}.get(array.dtype.kind, array.dtype.name)
     items = array.tolist()
@@ -218,17 +230,17 @@ def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: boo
     return tuple(tensors)
 
 
-def _output(context: "Context", role: str, expected: Any, classes: Classes | None) -> TensorOutput:
+def _output(context: "Context", name: str, role: str, expected: Any, classes: Classes | None) -> TensorOutput:
     shape: tuple[int | str, ...] = ("rows", *(int(size) for size in expected.shape[1:]))
     if role == "label":
-        if classes is None:
-            return TensorOutput("label", "int64", shape, role, expected.dtype.name)
-        dtype = {"str": "string", "object": "string", "bool": "bool"}.get(classes.dtype)
+        returns = expected.dtype.name if classes is None else classes.dtype
+        returns = "str" if returns.startswith("str") else returns
+        dtype = {"str": "string", "object": "string", "bool": "bool"}.get(returns)
         if dtype is None:
-            dtype = "float64" if classes.dtype.startswith("float") else "int64"
-        return TensorOutput("label", dtype, shape, role, classes.dtype)
-    returns = expected.dtype.name if expected.dtype.kind == "f" else "float64"
-    return TensorOutput(role, context.graph.dtype, shape, role, returns)
+            dtype = "float64" if returns.startswith("float") else "int64"
+        return TensorOutput(name, dtype, shape, role, returns)
+    returns = expected.dtype.name if expected.dtype.kind in "fiub" else "float64"
+    return TensorOutput(name, context.graph.dtype, shape, role, returns)
 
 
 def _shaped(context: "Context", tensor: str, expected: Any, output: TensorOutput) -> str:

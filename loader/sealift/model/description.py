@@ -172,7 +172,8 @@ class ModelDescription:
     @property
     def methods(self) -> tuple[str, ...]:
         """The methods that this model answers beside `run`, e.g. ("predict", "predict_proba")."""
-        return tuple(METHOD_OF_ROLE[output.role] for output in self.outputs if output.role in METHOD_OF_ROLE)
+        found = [METHOD_OF_ROLE[output.role] for output in self.outputs if output.role in METHOD_OF_ROLE]
+        return tuple(dict.fromkeys(found))
 
     @property
     def uses_frontend(self) -> bool:
@@ -279,7 +280,8 @@ def _check_whole(description: ModelDescription) -> None:
     for kind, names in (
         ("input", [tensor.name for tensor in description.inputs]),
         ("output", [output.name for output in description.outputs]),
-        ("role", [output.role for output in description.outputs if output.role != "raw"]),
+        # A model of several labels has probabilities for each.
+        ("role", [output.role for output in description.outputs if output.role not in ("raw", "probabilities")]),
     ):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

@@ -40,9 +40,10 @@ class Model:
         self._feeder = feeder
         self._card = card
         self._digest = digest
-        self._output_of = {
-            METHOD_OF_ROLE[output.role]: output for output in description.outputs if output.role in METHOD_OF_ROLE
-        }
+        self._outputs_of: dict[str, list[TensorOutput]] = {}
+        for output in description.outputs:
+            if output.role in METHOD_OF_ROLE:
+                self._outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
         self._classes = _class_array(description)
 
     @classmethod
@@ -81,14 +82,17 @@ class Model:
         """
         return self._call("predict", rows)
 
-    def predict_proba(self, rows: Any) -> NDArray[Any]:
+    def predict_proba(self, rows: Any) -> Any:
         """Probabilities, shape [rows, classes], in the order of `classes`.
+
+        Where the original predicts several labels a row and gave a list, this is a list of such arrays, one
+        for each label.
 
         Raises:
             InputError: the rows do not fit the model.
             UsageError: the original model had no `predict_proba`.
         """
-        return self._call("predict_proba", rows)
+        return self._each("predict_proba", rows)
 
     def decision_function(self, rows: Any) -> NDArray[Any]:
         """Scores before any probability, shape [rows] or [rows, classes].
@@ -165,17 +169,26 @@ class Model:
         return self._card
 
     def __repr__(self) -> str:
-        methods = ", ".join(self._output_of) or "run"
+        methods = ", ".join(self._outputs_of) or "run"
         return f"<sealift.Model {self.name} {self.version} ({methods})>"
 
     def _call(self, method: str, rows: Any) -> NDArray[Any]:
-        output = self._output_of.get(method)
-        if output is None or self._feeder is None:
-            has = ", ".join([*self._output_of, "run"])
+        values: NDArray[Any] = self._each(method, rows)
+        return values
+
+    def _each(self, method: str, rows: Any) -> Any:
+        """The answers of a method: an array, or a list of them where the method has several outputs."""
+        outputs = self._outputs_of.get(method)
+        if outputs is None or self._feeder is None:
+            has = ", ".join([*self._outputs_of, "run"])
             raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
-        parts = [self._run([output.name], feeds)[0] for feeds in self._feeder.feeds(rows)]
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return values if values.dtype == output.returns else values.astype(output.returns)
+        names = [output.name for output in outputs]
+        chunks = [self._run(names, feeds) for feeds in self._feeder.feeds(rows)]
+        answers = []
+        for output, parts in zip(outputs, zip(*chunks, strict=True), strict=True):
+            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            answers.append(values if values.dtype == output.returns else values.astype(output.returns))
+        return answers[0] if len(answers) == 1 else answers
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:

@@ -111,7 +111,7 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
             at_low = graph.add("Less", graph.add("Sub", x, graph.constant(_BOUNDS)), low)
             at_high = graph.add("Greater", graph.add("Add", x, graph.constant(_BOUNDS)), high)
         else:
-            at_low, at_high = graph.add("Equal", x, low), graph.add("Equal", x, high)
+            at_low, at_high = graph.add("LessOrEqual", x, low), graph.add("GreaterOrEqual", x, high)
         share = graph.add("Where", at_high, graph.constant(1.0), share)
         share = graph.add("Where", at_low, graph.constant(0.0), share)
         if normal:
