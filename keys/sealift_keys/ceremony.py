@@ -29,7 +29,7 @@ from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import MAX_NAME_CHARS, ModelVersion, is_model_name
 from sealift_keys.plan import RolePlan, lifetime_days, root_of
 from sealift_keys.signing import Signed, add_signatures
-from sealift_keys.status import metadata_by_role
+from sealift_keys.verification import metadata_by_role
 
 
 @dataclass(frozen=True)

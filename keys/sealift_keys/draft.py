@@ -81,4 +81,8 @@ def revocations(root: Root) -> list[dict[str, str]]:
     """The keys that the channel revoked so far, as root signs them: name, fingerprint, reason, at."""
     fields = root.unrecognized_fields.get(FIELD)
     entries = fields.get(REVOKED, []) if isinstance(fields, dict) else []
-    return [entry for entry in entries if isinstance(entry, dict) and {"fingerprint", "at", "reason"} <= entry.keys()]
+    return [
+        entry
+        for entry in entries
+        if isinstance(entry, dict) and {"name", "fingerprint", "at", "reason"} <= entry.keys()
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 from sealift_keys.channel import Channel
 from sealift_keys.clock import rfc3339
 from sealift_keys.errors import Error, ExpiringError, ExpiringSoonError, LapsingError
-from sealift_keys.status import metadata_by_role
+from sealift_keys.verification import metadata_by_role
 
 # Days left at which the report becomes a warning, a louder one, and an alarm.
 WARN_DAYS = (90, 30, 7)

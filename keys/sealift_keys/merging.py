@@ -13,7 +13,8 @@ from tuf.api.metadata import Metadata, Root
 from sealift_keys.channel import ROLES, Channel
 from sealift_keys.errors import ChannelError
 from sealift_keys.signing import Signed, keys_of, verifies
-from sealift_keys.status import key_name, metadata_by_role
+from sealift_keys.status import key_name
+from sealift_keys.verification import metadata_by_role
 
 
 @dataclass(frozen=True)

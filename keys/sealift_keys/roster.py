@@ -6,9 +6,11 @@ from typing import Any
 from securesystemslib.signer import Key
 
 from sealift_keys import fingerprint
-from sealift_keys.channel import FIELD, ROLES, Channel
+from sealift_keys.channel import ROLES, Channel
 from sealift_keys.clock import rfc3339
-from sealift_keys.status import key_name, metadata_by_role, status
+from sealift_keys.draft import revocations
+from sealift_keys.status import key_name, status
+from sealift_keys.verification import metadata_by_role
 
 
 @dataclass(frozen=True)
@@ -77,14 +79,13 @@ def roster(channel: Channel) -> Roster:
         )
         for keyid, key in root.keys.items()
     )
-    fields = root.unrecognized_fields.get(FIELD, {})
     return Roster(
         channel=channel.name,
         root_version=root.version,
         root_fingerprint=fingerprint.of_bytes(channel.root_bytes()) if status(channel).roles[0].complete else None,
         roles=roles,
         keys=tuple(sorted(keys, key=lambda key: key.name)),
-        revoked=tuple(fields.get("revoked", [])),
+        revoked=tuple(revocations(root)),
     )
 
 
@@ -97,3 +98,24 @@ def algorithm_of(key: Key) -> str:
         "ml-dsa-65/1": "ml-dsa-65",
     }
     return names.get(key.scheme, key.scheme)
+
+
+def root_changes(channel: Channel) -> list[str]:
+    """Say in words what the newest root changes, for those who are asked to sign it; empty for the first root."""
+    root = channel.root().signed
+    if root.version == 1:
+        return []
+    before = channel.root(root.version - 1).signed
+    lines = []
+    for role in ROLES:
+        old, new = before.roles[role], root.roles[role]
+        lines += [f"{role}: without {key_name(before.keys[k])!r}" for k in old.keyids if k not in new.keyids]
+        for key in (root.keys[keyid] for keyid in new.keyids if keyid not in old.keyids):
+            digits = fingerprint.grouped(fingerprint.of_key(key))
+            lines.append(f"{role}: with {key_name(key)!r}, fingerprint {digits}")
+        if old.threshold != new.threshold:
+            lines.append(f"{role}: threshold {old.threshold} becomes {new.threshold}")
+    lines += [
+        f"revoked: {entry['name']!r}, {entry['reason']!r}" for entry in revocations(root)[len(revocations(before)) :]
+    ]
+    return lines or [f"only the expiry date: {before.expires:%Y-%m-%d} becomes {root.expires:%Y-%m-%d}"]

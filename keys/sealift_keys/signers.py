@@ -9,8 +9,9 @@ from pathlib import Path
 
 from securesystemslib.signer import Signer
 
-from sealift_keys.keyfile import load_public, load_signer, uri_of
+from sealift_keys.keyfile import load_signer
 from sealift_keys.passphrase import PassphraseSource
+from sealift_keys.public_file import load_public, uri_of
 from sealift_keys.remote import fetch_public, is_uri, open_remote
 
 

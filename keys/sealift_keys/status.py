@@ -13,6 +13,7 @@ from tuf.api.metadata import Metadata, VerificationResult
 from sealift_keys import fingerprint
 from sealift_keys.channel import ROLES, Channel
 from sealift_keys.errors import ChannelError
+from sealift_keys.verification import inconsistency, metadata_by_role, verification
 
 NAME_FIELD = "x-sealift-name"
 # When an expiry is near enough to mention it.
@@ -131,7 +132,7 @@ def status(channel: Channel, now: datetime | None = None) -> ChannelStatus:
         staged=len(channel.staged()),
         withdrawn=len(channel.withdrawn()),
         root_fingerprint=fingerprint.of_bytes(channel.root_bytes()) if roles[0].complete else None,
-        inconsistent=_inconsistency(channel),
+        inconsistent=inconsistency(channel),
         expiring=tuple(role.role for role in roles if not role.expired and role.expires - now < SOON),
     )
 
@@ -151,26 +152,6 @@ def require_complete(channel: Channel, now: datetime | None = None) -> ChannelSt
             f"channel {state.channel!r} is not complete: {'; '.join(problems)}; run: {state.next_command()}"
         )
     return state
-
-
-def metadata_by_role(channel: Channel) -> dict[str, Metadata[Any]]:
-    """The current metadata of each role, the newest root first."""
-    return {
-        "root": channel.root(),
-        "targets": channel.targets(),
-        "snapshot": channel.snapshot(),
-        "timestamp": channel.timestamp(),
-    }
-
-
-def verification(channel: Channel, role: str, metadata: Metadata[Any]) -> list[VerificationResult]:
-    """What python-tuf says of the signatures; a new root answers to the root before it as well."""
-    root = channel.root().signed
-    if role != "root":
-        return [root.get_verification_result(role, metadata.signed_bytes, metadata.signatures)]
-    previous = channel.root(root.version - 1).signed if root.version > 1 else None
-    both = root.get_root_verification_result(previous, metadata.signed_bytes, metadata.signatures)
-    return [both.second] if previous is None else [both.second, both.first]
 
 
 def _role_status(channel: Channel, role: str, metadata: Metadata[Any], now: datetime) -> RoleStatus:
@@ -197,19 +178,3 @@ def _demands(version: int, results: list[VerificationResult]) -> tuple[str, ...]
         f"{len(result.signed)} of {result.threshold} signatures by the keys of root {number}"
         for number, result in zip(versions, results, strict=True)
     )
-
-
-def _inconsistency(channel: Channel) -> str:
-    """Why the three release files are not of one release; empty when they are."""
-    targets, snapshot, timestamp = channel.targets().signed, channel.snapshot().signed, channel.timestamp().signed
-    listed = snapshot.meta.get("targets.json")
-    if listed is None:
-        raise ChannelError(f"{channel.tuf_dir / 'snapshot.json'} does not list targets.json; restore it")
-    if listed.version != targets.version:
-        return f"a release was interrupted: snapshot lists targets {listed.version}, the file is {targets.version}"
-    if timestamp.snapshot_meta.version != snapshot.version:
-        return (
-            f"a release was interrupted: timestamp lists snapshot {timestamp.snapshot_meta.version}, "
-            f"the file is {snapshot.version}"
-        )
-    return ""

@@ -15,7 +15,7 @@ from sealift_keys import remote
 from sealift_keys.channel import Channel
 from sealift_keys.cli import command
 from sealift_keys.console import run
-from sealift_keys.keyfile import create_public
+from sealift_keys.public_file import create_public
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "471147"

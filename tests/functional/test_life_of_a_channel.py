@@ -1,5 +1,6 @@
 """The whole life of a channel: six releases, every role rotated, a key lost, a key stolen, root renewed twice."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,15 @@ def test_an_instance_pins_the_first_root_and_still_meets_the_newest(tmp_path, si
     instance.pin(sim.root_bytes)
     instance.install(sim.pack(tmp_path / "b.tar"))
     assert status(sim.channel).roles[0].version == 2
+
+
+def test_a_renewed_timestamp_reaches_an_instance_although_the_release_is_the_same(tmp_path, sim, instance) -> None:
+    sim.add()
+    sim.release()
+    instance.pin(sim.root_bytes)
+    instance.install(sim.pack(tmp_path / "old.tar"))
+    release = sim.channel.targets().signed.version
+    renew(sim.channel, ["timestamp"], signers=sim.keys["timestamp"])
+    instance.install(sim.pack(tmp_path / "new.tar"))
+    floor = json.loads((instance.store_path / "trust" / "current" / "floor.json").read_bytes())
+    assert (floor["targets"], floor["timestamp"]) == (release, sim.channel.timestamp().signed.version)

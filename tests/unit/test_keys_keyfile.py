@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sealift_keys import algorithms, durable, fingerprint, keyfile, pbes2
 from sealift_keys.errors import KeyFileError, LocalError, UsageError
 from sealift_keys.passphrase import PassphraseSource
+from sealift_keys.public_file import MAX_SIZE_BYTES, load_public
 from sealift_keys.status import key_name
 
 SECRET = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "correct horse"}, prompt=None)
@@ -38,7 +39,7 @@ def key(tmp_path):
 def test_every_algorithm_writes_opens_and_signs(tmp_path, algorithm):
     pair = keyfile.create(tmp_path / "k", SECRET, algorithm=algorithm)
     signature = keyfile.load_signer(pair.private_path, SECRET).sign(b"data")
-    keyfile.load_public(pair.public_path).verify_signature(signature, b"data")
+    load_public(pair.public_path).verify_signature(signature, b"data")
 
 
 def test_a_stolen_file_is_slow_to_try(tmp_path, monkeypatch, require_tool):
@@ -152,7 +153,7 @@ def test_public_and_private_halves_are_told_apart(key):
     with pytest.raises(KeyFileError, match="is a public key"):
         keyfile.load_signer(key.public_path, SECRET)
     with pytest.raises(KeyFileError, match=r"is a private key.*builder.pem.pub"):
-        keyfile.load_public(key.private_path)
+        load_public(key.private_path)
 
 
 def test_what_is_no_key_at_all(tmp_path):
@@ -161,10 +162,10 @@ def test_what_is_no_key_at_all(tmp_path):
     with pytest.raises(KeyFileError, match="not a key file"):
         keyfile.load_signer(path, SECRET)
     with pytest.raises(KeyFileError, match="not a public key"):
-        keyfile.load_public(path)
-    path.write_bytes(bytes(keyfile.MAX_SIZE_BYTES + 1))
+        load_public(path)
+    path.write_bytes(bytes(MAX_SIZE_BYTES + 1))
     with pytest.raises(KeyFileError, match="larger than"):
-        keyfile.load_public(path)
+        load_public(path)
 
 
 def test_missing_file_directory_and_pipe(tmp_path):
@@ -174,7 +175,7 @@ def test_missing_file_directory_and_pipe(tmp_path):
         keyfile.load_signer(tmp_path, SECRET)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(KeyFileError, match="no regular file"):
-        keyfile.load_public(tmp_path / "pipe")
+        load_public(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(
@@ -190,12 +191,12 @@ def test_weak_and_odd_kinds_of_keys_are_refused(tmp_path, make):
     path = tmp_path / "odd.pub"
     path.write_bytes(make().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     with pytest.raises(KeyFileError, match=r"not allowed; expected P-256"):
-        keyfile.load_public(path)
+        load_public(path)
 
 
 def test_the_owners_name_travels_with_the_public_half(tmp_path):
     named = keyfile.create(tmp_path / "a.pem", SECRET, name="Release Approver")
-    assert key_name(keyfile.load_public(named.public_path)) == "Release Approver"
+    assert key_name(load_public(named.public_path)) == "Release Approver"
     assert key_name(keyfile.load_signer(named.private_path, SECRET).public_key) == "Release Approver"
     assert key_name(keyfile.create(tmp_path / "b.pem", SECRET).public_key) == "b"
     with pytest.raises(UsageError, match="key name"):

@@ -10,7 +10,7 @@ import pytest
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 from tuf.api.metadata import Metadata
 
-from sealift_keys import history
+from sealift_keys import fingerprint, history
 from sealift_keys.ceremony import Release, init, new_release, sign
 from sealift_keys.channel import Channel
 from sealift_keys.errors import (
@@ -26,7 +26,7 @@ from sealift_keys.expiry import expiry
 from sealift_keys.merging import merge
 from sealift_keys.plan import RolePlan
 from sealift_keys.revocation import exposure, revoke
-from sealift_keys.roster import roster
+from sealift_keys.roster import root_changes, roster
 from sealift_keys.rotation import renew, rotate, set_threshold
 from sealift_keys.status import NAME_FIELD, require_complete, status
 
@@ -286,6 +286,19 @@ def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel)
     assert [(one.number, one.others_needed) for one in found.releases] == [(3, 1), (4, 1)]
     assert roster(channel).revoked[0]["reason"] == "stolen"
     assert exposure(channel, "builder").roles == {"targets": 1, "snapshot": 0, "timestamp": 0}
+
+
+def test_who_signs_a_root_can_read_what_it_changes(channel: Channel) -> None:
+    assert root_changes(channel) == []
+    rotate(channel, ["root", "targets"], add=[public("dave")], signers=ALL)
+    added = f"with 'dave', fingerprint {fingerprint.grouped(fingerprint.of_key(public('dave')))}"
+    assert root_changes(channel) == [f"root: {added}", f"targets: {added}"]
+    set_threshold(channel, "root", 3, [*ALL, PEOPLE["dave"]])
+    assert root_changes(channel) == ["root: threshold 2 becomes 3"]
+    revoke(channel, "dave", "stolen", signers=ALL)
+    assert root_changes(channel) == ["root: without 'dave'", "targets: without 'dave'", "revoked: 'dave', 'stolen'"]
+    renew(channel, ["root"], signers=ALL)
+    assert root_changes(channel)[0].startswith("only the expiry date: ")
 
 
 def test_a_damaged_record_is_one_clear_error(channel: Channel) -> None:

@@ -8,8 +8,8 @@ from sealift_keys import fingerprint
 from sealift_keys.cli.options import FILE, json_option, passphrase_file_option, pkcs11_option
 from sealift_keys.console import print_json
 from sealift_keys.errors import UsageError
-from sealift_keys.keyfile import create_public
 from sealift_keys.passphrase import PassphraseSource
+from sealift_keys.public_file import create_public
 from sealift_keys.remote import EXTRAS, fetch_public, is_uri
 from sealift_keys.roster import algorithm_of
 from sealift_keys.status import key_name

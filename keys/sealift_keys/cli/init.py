@@ -12,8 +12,8 @@ from sealift_keys.channel import ROLES, Channel
 from sealift_keys.cli.options import FILE, echo_signed, echo_state, key_option, passphrase_file_option
 from sealift_keys.console import print_json
 from sealift_keys.errors import UsageError
-from sealift_keys.keyfile import load_public
 from sealift_keys.plan import DEFAULT_EXPIRES_DAYS, RolePlan
+from sealift_keys.public_file import load_public
 from sealift_keys.signers import open_signers
 from sealift_keys.status import status
 

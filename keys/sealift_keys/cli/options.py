@@ -9,6 +9,7 @@ import click
 
 from sealift_keys.channel import ROLES, Channel
 from sealift_keys.console import print_json
+from sealift_keys.roster import root_changes
 from sealift_keys.rotation import Changed
 from sealift_keys.signing import Signed
 from sealift_keys.status import ChannelStatus, status
@@ -89,6 +90,15 @@ def echo_signed(made: Sequence[Signed]) -> None:
     """Print one line for each signature that was added."""
     for one in made:
         click.echo(f"signed {one.role} {one.version} as {one.key_name!r}")
+
+
+def echo_root_changes(channel: Channel) -> None:
+    """Print what the newest root changes, so that nobody signs it unread."""
+    changes = root_changes(channel)
+    if changes:
+        click.echo(f"root {channel.root_versions()[-1]} changes:")
+    for line in changes:
+        click.echo(f"  {line}")
 
 
 def echo_state(state: ChannelStatus) -> None:

@@ -16,7 +16,7 @@ from sealift_keys.cli.options import (
     report_change,
     sign_option_text,
 )
-from sealift_keys.keyfile import load_public
+from sealift_keys.public_file import load_public
 from sealift_keys.revocation import Exposure, exposure, revoke
 from sealift_keys.signers import open_signers
 

@@ -15,7 +15,7 @@ from sealift_keys.cli.options import (
     role_option,
     sign_option_text,
 )
-from sealift_keys.keyfile import load_public
+from sealift_keys.public_file import load_public
 from sealift_keys.rotation import rotate
 from sealift_keys.signers import open_signers
 

@@ -6,7 +6,14 @@ import click
 
 from sealift_keys.ceremony import sign
 from sealift_keys.channel import Channel
-from sealift_keys.cli.options import FILE, echo_signed, echo_state, key_option, passphrase_file_option
+from sealift_keys.cli.options import (
+    FILE,
+    echo_root_changes,
+    echo_signed,
+    echo_state,
+    key_option,
+    passphrase_file_option,
+)
 from sealift_keys.console import print_json
 from sealift_keys.signers import open_signers
 from sealift_keys.status import status
@@ -20,7 +27,8 @@ from sealift_keys.status import status
 def command(directory: Path, keys: tuple[str, ...], passphrase_files: tuple[Path, ...], as_json: bool) -> None:
     """Sign all metadata of the channel DIR that the given keys may sign and have not signed yet.
 
-    Nobody else's signature is touched. What a release lists is printed, so that an approver sees it.
+    Nobody else's signature is touched. What a release lists and what a new root changes is printed, so
+    that signers see it; `status` shows what a root changes before it is signed.
     """
     channel = Channel.open(directory)
     made = sign(channel, open_signers(keys, passphrase_files))
@@ -32,6 +40,8 @@ def command(directory: Path, keys: tuple[str, ...], passphrase_files: tuple[Path
     echo_signed(made)
     if not made:
         click.echo("nothing to sign: these keys have signed all that they may")
+    if any(one.role == "root" for one in made):
+        echo_root_changes(channel)
     if any(one.role == "targets" for one in made):
         for model, reference in channel.released().items():
             click.echo(f"  {model} {reference.digest}")

@@ -6,7 +6,7 @@ import click
 
 from sealift_keys import fingerprint
 from sealift_keys.channel import Channel
-from sealift_keys.cli.options import FILE, echo_state
+from sealift_keys.cli.options import FILE, echo_root_changes, echo_state
 from sealift_keys.console import print_json
 from sealift_keys.status import status
 
@@ -16,7 +16,8 @@ from sealift_keys.status import status
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(directory: Path, as_json: bool) -> None:
     """Show who has signed the channel DIR and who has not; exit status 0 also when some are missing."""
-    state = status(Channel.open(directory))
+    channel = Channel.open(directory)
+    state = status(channel)
     if as_json:
         print_json(state.to_dict())
         return
@@ -25,6 +26,8 @@ def command(directory: Path, as_json: bool) -> None:
     )
     if state.root_fingerprint:
         click.echo(f"root fingerprint: {fingerprint.grouped(state.root_fingerprint)}")
+    if state.roles[0].missing:
+        echo_root_changes(channel)
     echo_state(state)
     if state.expiring:
         click.echo(f"note: expires within 30 days: {', '.join(state.expiring)}", err=True)
