@@ -18,10 +18,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types bench fuzz docs lock tools clean
+.PHONY: help demo test lint format types bench fuzz docs coverage-page lock tools clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(READY) ## Carry three real models across an air gap, with a transcript
 	@$(RUN) python demo/run.py
@@ -56,6 +56,9 @@ fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
 	@$(BIN)/python docs/generate_commands.py
+
+coverage-page: $(READY) ## Convert every scikit-learn estimator and write what came of it (minutes)
+	@$(RUN) python docs/generate_coverage.py
 
 lock: $(READY) ## Write requirements/*.lock anew
 	@$(RUN) requirements/lock.sh $(LOCK_ARGS)

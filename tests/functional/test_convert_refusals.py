@@ -112,7 +112,7 @@ def test_samples_that_do_not_fit_are_refused_naming_the_column(samples, message)
 
 def test_neighbors_at_equal_distances_are_refused_by_name():
     with pytest.raises(ConversionError, match=r"KNeighborsClassifier.*equal distances"):
-        convert(KNeighborsClassifier().fit(ROWS, TARGET), ROWS)
+        convert(KNeighborsClassifier().fit(np.round(ROWS), TARGET), np.round(ROWS))
 
 
 def test_a_model_that_is_not_fitted_is_refused():

@@ -48,6 +48,13 @@ SPECIAL = {
     "GaussianRandomProjection": lambda cls: cls(3, random_state=0),
     "SparseRandomProjection": lambda cls: cls(3, random_state=0),
     "GenericUnivariateSelect": lambda cls: cls(mode="k_best", param=2),
+    "DictionaryLearning": lambda cls: cls(
+        3, max_iter=20, transform_algorithm="threshold", transform_alpha=0.2, random_state=0
+    ),
+    "MiniBatchDictionaryLearning": lambda cls: cls(
+        3, max_iter=20, transform_algorithm="threshold", transform_alpha=0.2, random_state=0
+    ),
+    "OrthogonalMatchingPursuitCV": lambda cls: cls(max_iter=3),
     "FunctionTransformer": lambda cls: cls(np.log1p),
     "SelectFromModel": lambda cls: cls(Ridge()),
     "SequentialFeatureSelector": lambda cls: cls(Ridge(), n_features_to_select=2),
@@ -98,6 +105,7 @@ DATA = {
     "SelectFdr": lambda: data.classification(columns=6),
     "SelectFwe": lambda: data.classification(columns=6),
     "SelectPercentile": lambda: data.classification(columns=12),
+    "NeighborhoodComponentsAnalysis": lambda: data.classification()[2:3],
     "GammaRegressor": lambda: [data.floats("positive value", target=data.positive_value)],
     "PoissonRegressor": lambda: [data.floats("positive value", target=data.positive_value)],
     "TweedieRegressor": lambda: [data.floats("positive value", target=data.positive_value)],
@@ -141,6 +149,8 @@ def fitted(name: str) -> Iterator[tuple[Any, data.Data]]:
                 estimator.estimator.fit(rows.rows, rows.target)
             elif name == "KernelCenterer":
                 estimator.fit(np.asarray(rows.rows)[:4] @ np.asarray(rows.rows)[:4].T)
+            elif name == "MultiLabelBinarizer":
+                estimator.fit(list(rows.rows))
             elif rows.target is None:
                 estimator.fit(rows.rows)
             else:

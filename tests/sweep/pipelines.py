@@ -6,9 +6,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import calibration, cluster, compose, decomposition, discriminant_analysis, ensemble, feature_selection
-from sklearn import gaussian_process, kernel_approximation, kernel_ridge, linear_model, mixture, model_selection
-from sklearn import multiclass, multioutput, naive_bayes, neighbors, neural_network, preprocessing, svm, tree
+from sklearn import (
+    calibration,
+    cluster,
+    compose,
+    decomposition,
+    discriminant_analysis,
+    ensemble,
+    feature_selection,
+    gaussian_process,
+    kernel_approximation,
+    kernel_ridge,
+    linear_model,
+    mixture,
+    model_selection,
+    multiclass,
+    multioutput,
+    naive_bayes,
+    neighbors,
+    neural_network,
+    preprocessing,
+    svm,
+    tree,
+)
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the class importable
 from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
@@ -369,7 +389,7 @@ SPECIAL = [
         ),
         "three",
     ),
-    Case("isolation forest", lambda: make_pipeline(_dense(), ensemble.IsolationForest(30, random_state=0)), None),
+    Case("isolation forest", lambda: make_pipeline(_dense(), ensemble.IsolationForest(n_estimators=30, random_state=0)), None),
     Case("one-class machine", lambda: make_pipeline(_dense(), svm.OneClassSVM(nu=0.1)), None),
     Case("clusters", lambda: make_pipeline(_dense(), cluster.KMeans(4, n_init=2, random_state=0)), None),
     Case("many small clusters", lambda: make_pipeline(_dense(), cluster.MiniBatchKMeans(6, random_state=0)), None),
