@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format types bench fuzz docs coverage-page lock tools clean
+.PHONY: help demo test plugins oldest lint format types bench fuzz docs coverage-page lock tools clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -28,6 +28,14 @@ demo: $(READY) ## Carry three real models across an air gap, with a transcript
 
 test: $(READY) tools ## Run every test, fast ones first
 	@$(RUN) python -m pytest $(PYTEST_ARGS)
+
+plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (2 GB)
+	@test -d build/plugins || { $(PYTHON) -m venv build/plugins && \
+	    build/plugins/bin/pip install -qq pytest torch==2.13.0 '.[bundler,keras]'; }
+	@KERAS_BACKEND=torch build/plugins/bin/python -m pytest -q tests/plugins
+
+oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
+	@$(RUN) python tests/oldest/run.py
 
 lint: $(READY) ## Check style, formatting and the direction of imports
 	@echo "==> ruff check"

@@ -17,6 +17,7 @@ from sealift_bundler.converters import Answers, Original
 from sealift_bundler.samples import SampleColumn, Samples
 
 MISSING = "missing"
+UNSEEN = "unseen category"
 
 # Enough to meet every threshold of a small forest, few enough that the proof stays quick.
 _ROWS_A_KIND = 256
@@ -92,7 +93,7 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tupl
         missing[column.name] = _all_missing(frame[column.name], len(few))
         yield MISSING, missing, column
         if column.levels is not None:
-            yield "unseen", few.assign(**{column.name: _unseen_category(frame[column.name], len(few))}), None
+            yield UNSEEN, few.assign(**{column.name: _unseen_category(frame[column.name], len(few))}), None
             continue
         if column.kind == "str":
             yield (

@@ -20,7 +20,7 @@ from sealift.model.selftest import replay
 from sealift_bundler.conversion import Conversion
 from sealift_bundler.converters import Answers, Candidate, Converter, Original, Rung, find_converter
 from sealift_bundler.documents import frontend_json, model_json
-from sealift_bundler.edges import MISSING, EdgeRows, edge_rows
+from sealift_bundler.edges import MISSING, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.errors import ConversionError, ParityError, SourceError
 from sealift_bundler.golden import golden_examples
 from sealift_bundler.parity import DEFAULT_TOLERANCE, Parity, prove
@@ -30,6 +30,9 @@ from sealift_bundler.source import ChildLimits, convert_in_child
 from sealift_keys.names import ModelVersion
 
 Attempts = list[dict[str, str]]
+
+# Kinds of edge rows that the loader can refuse where the original answers.
+_REFUSABLE = {MISSING, UNSEEN}
 
 
 def convert(
@@ -132,10 +135,12 @@ def _climb(
             return Conversion(files)
         attempts.append({"rung": rung.name, "outcome": parity.summary()})
         failures.append(parity)
-    if any(parity.failing_kinds() == {MISSING} for parity in failures) and samples.forbid_missing():
-        # The only rows that differ are ours, with missing values that the caller's own rows never have:
-        # the loader refuses such values, and everything else is proven again.
-        kept = [edge for edge in edges if edge.kind != MISSING]
+    refused = next((kinds for parity in failures if (kinds := parity.failing_kinds()) <= _REFUSABLE and kinds), set())
+    forbid = {MISSING: samples.forbid_missing, UNSEEN: samples.forbid_unseen}
+    if refused and all(forbid[kind]() for kind in sorted(refused)):
+        # The only rows that differ are ours, with missing values or categories that the caller's own rows never
+        # have: the loader refuses such values, and everything else is proven again.
+        kept = [edge for edge in edges if edge.kind not in refused]
         return _climb(converter, model, samples, original, expected, kept, golden, identity)
     if failures:
         raise ParityError(_disagreement(model, failures[-1], attempts))

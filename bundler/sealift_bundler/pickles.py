@@ -1,12 +1,14 @@
-"""Look at a pickle without running it: which scikit-learn saved it."""
+"""Pickles: look at one without running it, for the scikit-learn that saved it; then open it."""
 
 import bz2
 import gzip
 import lzma
 import re
+import warnings
 import zlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sealift_bundler.errors import SourceError
 
@@ -14,6 +16,10 @@ from sealift_bundler.errors import SourceError
 # arrays into the pickle, so its opcodes cannot be walked; the two strings stand beside each other.
 _VERSION = re.compile(rb"_sklearn_version[\x94qrhjX\x8cUV\x00-\x1f].{0,12}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL)
 _MOST_BYTES = 1 << 31
+
+PICKLES = (".joblib", ".pkl", ".pickle")
+# Where a pickle's module comes from, when the package has another name.
+_PACKAGE_OF = {"sklearn": "scikit-learn", "cv2": "opencv-python", "yaml": "PyYAML", "PIL": "Pillow"}
 
 
 def check_versions(path: Path) -> None:
@@ -54,3 +60,35 @@ def _plain(data: bytes) -> bytes:
     except (OSError, EOFError, zlib.error, lzma.LZMAError):
         pass  # the child's own attempt to open it gives the better message
     return data
+
+
+def open_pickle(path: Path) -> Any:
+    """Open a pickle in this process, which runs its code here.
+
+    Raises:
+        SourceError: it needs a module or a name that is not here, or is damaged.
+    """
+    import joblib
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # versions were compared before
+            return joblib.load(path)
+    except ModuleNotFoundError as error:
+        module = str(error.name)
+        package = _PACKAGE_OF.get(module.split(".", maxsplit=1)[0], module.split(".", maxsplit=1)[0])
+        raise SourceError(
+            f"{str(path)!r} needs the module {module!r}, which is not installed; install {package!r} as it was "
+            "when the model was saved, or put the module on PYTHONPATH"
+        ) from error
+    except AttributeError as error:
+        raise SourceError(
+            f"{str(path)!r} refers to something that its module does not have: {error}; "
+            "functions defined in a notebook or script cannot be opened elsewhere"
+        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Opening a pickle runs any code, so it can raise anything.
+        reason = " ".join(str(error).split())[:200]
+        raise SourceError(f"{str(path)!r} cannot be opened ({type(error).__name__}: {reason})") from error

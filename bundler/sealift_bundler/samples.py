@@ -23,6 +23,8 @@ class SampleColumn:
     none: bool = False
     # The categories of pandas' category dtype, in their order; None for any other dtype.
     levels: tuple[Any, ...] | None = None
+    # Whether the loader takes no other category than these.
+    closed: bool = False
 
 
 @dataclass
@@ -68,9 +70,18 @@ class Samples:
             column.accepts_missing = False
         return True
 
+    def forbid_unseen(self) -> bool:
+        """Let no categorical column take an unseen category; False where there is none, or none was taken."""
+        open_columns = [column for column in self.columns if column.levels is not None and not column.closed]
+        for column in open_columns:
+            column.closed = True
+        return bool(open_columns)
+
     def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
         """The column as `model.json` has it."""
         missing = MISSING_TEXT if column.kind == "str" else "nan"
+        if categories is None and column.closed:
+            categories = column.levels
         known = None if categories is None else tuple(categories)
         return Column(column.name, column.kind, missing if column.accepts_missing else None, categories=known)
 

@@ -18,10 +18,7 @@ from sealift.errors import Error
 from sealift.model.description import Tolerance
 from sealift_bundler.conversion import Conversion
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.pickles import check_versions
-
-PICKLES = (".joblib", ".pkl", ".pickle")
-SUFFIXES = (*PICKLES, ".onnx")
+from sealift_bundler.openers import check_source
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def convert_in_child(
         Error: whatever the conversion itself refuses.
     """
     limits = limits or ChildLimits()
-    check_file(path)
+    check_source(path)
     with tempfile.TemporaryDirectory(prefix="sealift-convert-") as folder:
         work = Path(folder)
         if isinstance(samples, str | Path):
@@ -64,22 +61,6 @@ def convert_in_child(
         (work / "request.json").write_text(json.dumps(request), "utf-8")
         child = _run(work, path, limits)
         return _result(work, path, child)
-
-
-def check_file(path: Path) -> None:
-    """Check what can be seen of a model file without opening it.
-
-    Raises:
-        SourceError: it is missing, no regular file, of an unknown kind, or saved by another scikit-learn.
-    """
-    if path.is_dir():
-        raise SourceError(f"the model {str(path)!r} is a directory; expected a file ({', '.join(SUFFIXES)})")
-    if not path.is_file():
-        raise SourceError(f"the model {str(path)!r} does not exist; check the path")
-    if path.suffix.lower() not in SUFFIXES:
-        raise SourceError(f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {SUFFIXES}")
-    if path.suffix.lower() in PICKLES:
-        check_versions(path)
 
 
 def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":

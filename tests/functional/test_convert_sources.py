@@ -116,7 +116,7 @@ def test_a_pickle_that_kills_its_process_is_a_refusal(tmp_path, table):
     ("name", "content", "message"),
     [
         ("model.joblib", None, "does not exist"),
-        ("model.txt", b"", "has the suffix '.txt'"),
+        ("model.doc", b"", "has the suffix '.doc'"),
         ("model.pkl", b"not a pickle", "cannot be opened"),
         ("model.onnx", b"not a graph", "is not an ONNX model"),
     ],

@@ -30,21 +30,44 @@ class ReadyMade:
     def __init__(self, path: Path) -> None:
         try:
             self.graph = path.read_bytes()
-            self.model = onnx.load_model_from_string(self.graph)
         except OSError as error:
             raise SourceError(f"cannot read the model {str(path)!r}: {error.strerror}") from error
-        except Exception as error:  # protobuf's DecodeError is of the C extension, without a stable name
-            raise SourceError(f"{str(path)!r} is not an ONNX model: {' '.join(str(error).split())[:200]}") from error
-        self.weights = _weights(self.model, path.parent)
+        self.model = _parsed(self.graph, repr(str(path)))
+        self.weights, moved = _weights(self.model, path.parent)
+        if moved:
+            self.graph = self.model.SerializeToString(deterministic=True)
+
+    @classmethod
+    def of_bytes(cls, graph: bytes) -> "ReadyMade":
+        """See an exporter's graph as a ready-made one; it keeps its weights inside."""
+        made = cls.__new__(cls)
+        made.graph, made.model, made.weights = graph, _parsed(graph, "the exported graph"), {}
+        return made
 
 
-def _weights(model: onnx.ModelProto, folder: Path) -> dict[str, bytes]:
-    """Read the files that tensors refer to; none may be outside the model's folder."""
+def _parsed(graph: bytes, what: str) -> onnx.ModelProto:
+    try:
+        return onnx.load_model_from_string(graph)
+    except Exception as error:  # protobuf's DecodeError is of the C extension, without a stable name
+        raise SourceError(f"{what} is not an ONNX model: {' '.join(str(error).split())[:200]}") from error
+
+
+def _weights(model: onnx.ModelProto, folder: Path) -> tuple[dict[str, bytes], bool]:
+    """Read the files that tensors refer to; none may be outside the model's folder.
+
+    A bundle's weights are `model.onnx.data`, `model.onnx.data.1`, …; where they have other names, the
+    tensors of `model` are made to refer to these, which is the only change that is ever made to a graph.
+
+    Returns:
+        The files' bytes by their names in the bundle, and whether `model` was changed.
+    """
     found: dict[str, bytes] = {}
+    places = []
     for tensor in external_data_helper._get_all_tensors(model):  # noqa: SLF001 - onnx has no public form
         if not external_data_helper.uses_external_data(tensor):
             continue
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        entry = next((entry for entry in tensor.external_data if entry.key == "location"), None)
+        location = "" if entry is None else entry.value
         path = folder / location
         if not location or Path(location).name != location or path.is_symlink():
             raise ConversionError(
@@ -55,12 +78,15 @@ def _weights(model: onnx.ModelProto, folder: Path) -> dict[str, bytes]:
                 found[location] = path.read_bytes()
             except OSError as error:
                 raise SourceError(f"cannot read the weights {location!r} of the model: {error.strerror}") from error
-    if found and set(found) != {_WEIGHTS}:
-        raise ConversionError(
-            f"the model keeps its weights in {sorted(found)!r:.200}; expected {_WEIGHTS!r} alone: save it with "
-            f"onnx.save(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location={_WEIGHTS!r})"
-        )
-    return found
+        places.append((entry, location))
+    shards = [f"{_WEIGHTS}.{index}" if index else _WEIGHTS for index in range(len(found))]
+    if set(found) == set(shards):
+        return found, False
+    name_of = dict(zip(sorted(found), shards, strict=True))
+    for entry, location in places:
+        if entry is not None:
+            entry.value = name_of[location]
+    return {name_of[location]: data for location, data in found.items()}, True
 
 
 class OnnxConverter:
@@ -117,7 +143,7 @@ class OnnxConverter:
 
     def rungs(self, source: ReadyMade, samples: "Samples") -> Iterable[Rung]:
         """Give the only rung: the graph as it is."""
-        yield Rung("ready-made", partial(_candidate, source))
+        yield Rung("ready-made", partial(candidate_of, source))
 
 
 def _session(source: ReadyMade) -> Any:
@@ -148,7 +174,9 @@ def _check(model: onnx.ModelProto) -> None:
         )
 
 
-def _candidate(source: ReadyMade) -> Candidate:
+def candidate_of(source: ReadyMade) -> Candidate:
+    """Describe a ready-made graph."""
+    _check(source.model)
     model = source.model
     initializers = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in initializers]

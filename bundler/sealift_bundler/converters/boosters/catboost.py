@@ -5,12 +5,11 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import catboost
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.catboost_ctrs import CtrTables
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
@@ -27,6 +26,9 @@ from sealift_bundler.converters.steps import (
     predicts,
 )
 from sealift_bundler.errors import SourceError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _IDENTITY = re.compile(
     r"RMSE|MAE|Quantile|MultiQuantile|MAPE|Huber|LogCosh|Lq|Expectile|LogLinQuantile|MultiRMSE|"

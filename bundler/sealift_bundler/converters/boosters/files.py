@@ -11,29 +11,6 @@ from sealift_bundler.errors import SourceError
 LIBRARY_OF = {".json": "xgboost", ".ubj": "xgboost", ".txt": "lightgbm", ".cbm": "catboost"}
 
 
-class NativeBooster:
-    """A booster without its scikit-learn estimator, seen as one: columns in, `predict` out."""
-
-    framework = ""
-
-    @property
-    def names(self) -> list[str] | None:
-        """The names of its features, None where it has none."""
-        return None
-
-    @property
-    def feature_names_in_(self) -> list[str]:
-        """The names of its columns, as scikit-learn has them."""
-        names = self.names
-        if names is None:
-            raise AttributeError("feature_names_in_")
-        return names
-
-    def get_params(self, **_options: Any) -> dict[str, Any]:
-        """Say that there are no parameters; estimators are known by having this."""
-        return {}
-
-
 def require(library: str, what: str) -> Any:
     """Import an optional library.
 

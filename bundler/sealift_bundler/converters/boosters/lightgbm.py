@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
-from sealift_bundler.converters.boosters.files import NativeBooster
+from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
 from sealift_bundler.graph import Graph
@@ -226,7 +226,7 @@ def _values(context: Context, estimator: Any, features: Features, booster: Any) 
     return {"values": _answer(context.graph, _raw(context, estimator, features, parsed), parsed)}
 
 
-@dataclass
+@dataclass(repr=False)
 class LightgbmBooster(NativeBooster):
     """A `lightgbm.Booster` of its own file; `predict` gives what `Booster.predict` gives."""
 

@@ -13,7 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
-from sealift_bundler.converters.boosters.files import NativeBooster
+from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
 from sealift_bundler.converters.steps import (
     Context,
@@ -272,7 +272,7 @@ def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     return {"values": _answer(context, _margin(context, estimator, features, parsed), parsed)}
 
 
-@dataclass
+@dataclass(repr=False)
 class XgboostBooster(NativeBooster):
     """An `xgboost.Booster` of its own file; `predict` gives what `Booster.predict` gives."""
 
