@@ -47,13 +47,16 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
+    from sealift_bundler.model_signature import FILE_NAME, p256_key, sign_model
+
+    if model_signer is not None:
+        p256_key(model_signer)
     for option in recipe.options:
         # Silently ignored, an option would be taken for obeyed.
         raise RecipeError(
             f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
         )
     from sealift_bundler import convert
-    from sealift_bundler.model_signature import FILE_NAME, sign_model
     from sealift_bundler.modelpack import write_model
 
     conversion = convert(

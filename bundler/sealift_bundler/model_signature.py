@@ -46,12 +46,7 @@ def sign_model(name: str, files: Mapping[str, bytes | Path], signer: Signer) -> 
     Raises:
         KeyFileError: the key is of another kind.
     """
-    public = fingerprint.parse(signer.public_key)
-    if not (isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1)):
-        raise KeyFileError(
-            f"key {key_name(signer.public_key)!r} is no P-256 key; expected one for {FILE_NAME}, "
-            "make it with: sealift-keys new FILE"
-        )
+    public = p256_key(signer)
     payload = rfc8785.dumps(statement(name, {file: _digest(content) for file, content in files.items()}))
     signature = _sign_function(signer)(pre_authentication(payload))
     # The tool compares this with the digest of the PEM that it writes itself.
@@ -66,6 +61,21 @@ def sign_model(name: str, files: Mapping[str, bytes | Path], signer: Signer) -> 
         },
     }
     return rfc8785.dumps(document)
+
+
+def p256_key(signer: Signer) -> ec.EllipticCurvePublicKey:
+    """Return the public key of `signer`.
+
+    Raises:
+        KeyFileError: it is no P-256 key; the public tool knows no other of ours.
+    """
+    public = fingerprint.parse(signer.public_key)
+    if not (isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1)):
+        raise KeyFileError(
+            f"key {key_name(signer.public_key)!r} is no P-256 key; expected one for {FILE_NAME}, "
+            "make it with: sealift-keys new FILE"
+        )
+    return public
 
 
 def statement(name: str, digests: Mapping[str, bytes]) -> dict[str, Any]:

@@ -45,12 +45,16 @@ class ExposedRelease:
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a key could do: role to the number of other keys that had to sign as well, and the releases."""
+    """What a key could do: role to the number of other keys that had to sign as well, and the releases.
+
+    `unrecorded` are releases of which the channel has no record, so that nothing can be said of them.
+    """
 
     key: str
     fingerprint: str
     roles: dict[str, int]
     releases: tuple[ExposedRelease, ...]
+    unrecorded: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The document that `--json` prints."""
@@ -118,7 +122,10 @@ def exposure(channel: Channel, name: str, since: datetime | None = None) -> Expo
                 needed = root.roles[role].threshold - 1
                 others[role] = min(others.get(role, needed), needed)
     found = []
-    for record in history.releases(channel.directory):
+    records = history.releases(channel.directory)
+    recorded = {record.number for record in records}
+    unrecorded = set(range(1, channel.targets().signed.version + 1)) - recorded
+    for record in records:
         root, metadata = roots[record.root_version - 1], record.metadata
         released = str(metadata.signed.unrecognized_fields.get(FIELD, {}).get("released", ""))
         if not _listed(root, Targets.type, material) or (since is not None and released < rfc3339(since)):
@@ -132,7 +139,7 @@ def exposure(channel: Channel, name: str, since: datetime | None = None) -> Expo
                 models=tuple(":".join(path.split("/")[1:]) for path in sorted(metadata.signed.targets)),
             )
         )
-    return Exposure(key_name(key), fingerprint.of_bytes(material), others, tuple(found))
+    return Exposure(key_name(key), fingerprint.of_bytes(material), others, tuple(found), tuple(sorted(unrecorded)))
 
 
 def _find(roots: Sequence[Root], name: str) -> Key:

@@ -7,15 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import joblib
+import numpy as np
+import pandas as pd
 import pytest
 from channel_simulator import renamed, toy_files
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from securesystemslib.signer import CryptoSigner
+from sklearn.linear_model import LogisticRegression
 
 from sealift.errors import KeyFileError
+from sealift_bundler.cli import command as bundler
 from sealift_bundler.model_signature import FILE_NAME, pre_authentication, sign_model, statement
+from sealift_keys import pbes2
+from sealift_keys.cli import command as keys
+from sealift_keys.console import run
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +104,31 @@ def test_the_subject_is_the_digest_of_the_digests_in_the_order_of_names():
     subject = statement("toy", digests)["subject"]
     expected = hashlib.sha256(digests["B"] + digests["a"] + digests["b"]).hexdigest()
     assert subject == [{"digest": {"sha256": expected}, "name": "toy"}]
+
+
+def test_add_signs_with_a_key_file_and_adding_twice_changes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pbes2, "ROUNDS", 2048)
+    monkeypatch.setenv("SEALIFT_PASSPHRASE", "correct horse")
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    joblib.dump(LogisticRegression().fit(pd.DataFrame(rows, columns=["a", "b"]), rows[:, 0] > 0), "model.joblib")
+    pd.DataFrame(rows, columns=["a", "b"]).to_csv("samples.csv", index=False)
+    Path("recipe.toml").write_text(
+        'name = "toy"\nversion = "1.0.0"\nsource = "model.joblib"\nsamples = "samples.csv"\nlicenses = ["MIT"]\n'
+    )
+    for arguments in (["new", "k.pem"], ["new", "pq.pem", "--algorithm", "ml-dsa-65"]):
+        assert run(keys, "sealift-keys", arguments) == 0
+    assert run(keys, "sealift-keys", ["init", "ch", "--name", "c", "--key", "k.pem"]) == 0
+    add = ["add", "recipe.toml", "--channel", "ch", "--json", "--model-key"]
+    for outcome in ("added", "unchanged"):
+        capsys.readouterr()
+        assert run(bundler, "sealift-bundler", [*add, "k.pem"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["outcome"] == outcome
+    blob = tmp_path / "ch" / "blobs" / "sha256" / document["digest"].removeprefix("sha256:")
+    assert FILE_NAME in blob.read_text()
+    assert run(bundler, "sealift-bundler", [*add, "pq.pem"]) == 53
+    assert "is no P-256 key" in capsys.readouterr().err
 
 
 def test_only_p256_signs_models():

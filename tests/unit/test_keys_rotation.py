@@ -285,6 +285,9 @@ def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel)
     found = exposure(channel, "dave", datetime(2027, 1, 1, tzinfo=UTC))
     assert [(one.number, one.others_needed) for one in found.releases] == [(3, 1), (4, 1)]
     assert roster(channel).revoked[0]["reason"] == "stolen"
+    assert found.unrecorded == ()
+    (channel.directory / "history" / "3-root-2.targets.json").unlink()
+    assert exposure(channel, "dave").unrecorded == (3,)
     assert exposure(channel, "builder").roles == {"targets": 1, "snapshot": 0, "timestamp": 0}
 
 

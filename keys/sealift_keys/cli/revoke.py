@@ -71,5 +71,8 @@ def _echo(exposed: Exposure) -> None:
         click.echo(
             f"  release {release.number} of {release.released}, {how}: {', '.join(release.models) or 'no models'}"
         )
+    if exposed.unrecorded:
+        numbers = ", ".join(map(str, exposed.unrecorded))
+        click.echo(f"  no record in channel/history of release {numbers}: look at the bundles themselves")
     if exposed.releases:
         click.echo("check what these releases list, and that no instance has a release or digest that is not here")
