@@ -30,11 +30,19 @@ class SklearnConverter:
 
     def accepts(self, source: Any) -> bool:
         """Tell whether `source` is an estimator: it has scikit-learn's parameters and an answer."""
-        return hasattr(source, "get_params") and any(hasattr(source, name) for name in (*_METHODS, "transform"))
+        if not hasattr(source, "get_params"):
+            return False
+        own = type(source).__module__.startswith("sklearn.")
+        return own or any(hasattr(source, name) for name in (*_METHODS, "transform"))
 
     def original(self, source: Any, samples: "Samples") -> Original:
         """Make the reference: the estimator's own methods, on rows as the caller has them."""
         _check_fitted(source)
+        if not any(hasattr(source, name) for name in (*_METHODS, "transform")):
+            raise ConversionError(
+                f"step 'model' ({type(source).__name__}): it has neither predict nor transform for rows other than "
+                "those that it was fitted on; use an estimator that has"
+            )
         present = tuple(name for name in _METHODS if hasattr(source, name)) or ("transform",)
         kind = getattr(source, "classes_", None)
         task = "transformation" if present == ("transform",) else _task(source, classes=kind)
@@ -51,7 +59,8 @@ class SklearnConverter:
             yield Rung("float32", partial(build, dtype="float32", frontend=False))
             yield Rung("float64", partial(build, dtype="float64", frontend=False))
             return
-        yield Rung("float32", partial(build, dtype="float32", frontend=False))
+        # ONNX's own tokenizer is no rung: on text that no sample foresees ("goodé", a no-break space) it
+        # cuts words elsewhere than scikit-learn does.
         yield Rung("frontend-float32", partial(build, dtype="float32", frontend=True))
         yield Rung("frontend-float64", partial(build, dtype="float64", frontend=True))
 
@@ -226,7 +235,9 @@ def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: boo
     for index, (name, declaration) in enumerate(context.counters):
         column = next(column for column in texts if column.name == name)
         tensor = f"terms_{index}" if index else "terms"
-        tensors.append(TensorInput(tensor, dtype, ("rows", len(declaration["vocabulary"])), (column,), index))
+        hashing = declaration.get("hashing")
+        terms = len(declaration["vocabulary"]) if hashing is None else hashing["columns"]
+        tensors.append(TensorInput(tensor, dtype, ("rows", terms), (column,), index))
     return tuple(tensors)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sealift.errors import InputError, UnsupportedVersionError
 from sealift.model.description import FRONTEND_FILE
 from sealift.model.fields import Fields
+from sealift.model.hashing import place
 from sealift.strict_json import parse as parse_json
 
 if TYPE_CHECKING:
@@ -63,39 +64,60 @@ class Analyzer:
 
 
 @dataclass(frozen=True)
+class Hashing:
+    """Columns by the hash of a term, instead of a vocabulary."""
+
+    columns: int
+    alternate_sign: bool
+
+
+@dataclass(frozen=True)
 class TermCounter:
-    """One declared vectorizer: an analyzer, its vocabulary, and whether only presence counts."""
+    """One declared vectorizer: an analyzer, its vocabulary or hashing, and whether only presence counts."""
 
     analyzer: Analyzer
     vocabulary: tuple[str, ...]
     binary: bool
+    hashing: Hashing | None = None
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.vocabulary) if self.hashing is None else self.hashing.columns
 
     def build(self, dtype: str) -> "Callable[[Sequence[str]], NDArray[Any]]":
         """Make the function from texts to dense counts of shape [rows, terms] and NumPy dtype `dtype`."""
         import numpy as np
 
         analyze = self.analyzer.build()
-        index_of = {term: index for index, term in enumerate(self.vocabulary)}
-        width = len(self.vocabulary)
+        locate = self._locator()
+        width, binary = self.width, self.binary
 
         def count(texts: Sequence[str]) -> "NDArray[Any]":
             counts = np.zeros((len(texts), width), dtype=dtype)
+            places: list[int] = []
+            signs: list[int] = []
             for row, text in enumerate(texts):
-                found = [index for index in map(index_of.get, analyze(text)) if index is not None]
-                if found:
-                    _add(counts[row], found, self.binary)
+                for column, sign in locate(analyze(text)):
+                    places.append(row * width + column)
+                    signs.append(sign)
+            if binary:
+                counts.reshape(-1)[places] = 1
+            else:
+                np.add.at(counts.reshape(-1), places, np.array(signs, dtype=dtype))
             return counts
 
         return count
 
-
-def _add(row: "NDArray[Any]", found: list[int], binary: bool) -> None:
-    import numpy as np
-
-    if binary:
-        row[found] = 1
-    else:
-        np.add.at(row, found, 1)
+    def _locator(self) -> "Callable[[list[str]], Iterable[tuple[int, int]]]":
+        """Make the function from terms to their columns, each with what one occurrence adds."""
+        if self.hashing is None:
+            index_of = {term: (index, 1) for index, term in enumerate(self.vocabulary)}
+            return lambda terms: (found for found in map(index_of.get, terms) if found is not None)
+        columns = self.hashing.columns
+        if self.hashing.alternate_sign:
+            return lambda terms: (place(term, columns) for term in terms)
+        return lambda terms: ((place(term, columns)[0], 1) for term in terms)
 
 
 def strip_accents_unicode(text: str) -> str:
@@ -173,6 +195,7 @@ def _counter(fields: Fields) -> TermCounter:
     ngram_range = fields.array("ngram_range")
     stop_words = fields.optional_array("stop_words")
     vocabulary = fields.array("vocabulary")
+    hashing = _hashing(fields.optional_object("hashing"))
     if strip_accents not in (None, "ascii", "unicode"):
         raise fields.refuse(f"has strip_accents {strip_accents[:80]!r}; expected null, 'ascii' or 'unicode'")
     if len(ngram_range) != 2 or not all(type(n) is int and 1 <= n <= 100 for n in ngram_range):
@@ -191,9 +214,21 @@ def _counter(fields: Fields) -> TermCounter:
         ngram_range=(ngram_range[0], ngram_range[1]),
         stop_words=None if stop_words is None else frozenset(_texts(stop_words, fields)),
     )
-    counter = TermCounter(analyzer, tuple(_texts(vocabulary, fields)), fields.boolean("binary"))
+    counter = TermCounter(analyzer, tuple(_texts(vocabulary, fields)), fields.boolean("binary"), hashing)
+    if hashing is not None and vocabulary:
+        raise fields.refuse("has a vocabulary and hashing; expected one of them")
     fields.close()
     return counter
+
+
+def _hashing(fields: Fields | None) -> Hashing | None:
+    if fields is None:
+        return None
+    hashing = Hashing(fields.integer("columns", at_least=1), fields.boolean("alternate_sign"))
+    fields.close()
+    if hashing.columns >= 1 << 31:
+        raise fields.refuse(f"has {hashing.columns} columns; expected fewer than 2^31")
+    return hashing
 
 
 def _texts(values: Iterable[Any], fields: Fields) -> Iterable[str]:

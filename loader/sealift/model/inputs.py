@@ -34,7 +34,7 @@ class Feeder:
             for tensor in description.inputs
             if tensor.frontend is not None
         }
-        widths = [len(counters[tensor.frontend].vocabulary) for tensor in self._inputs if tensor.frontend is not None]
+        widths = [counters[tensor.frontend].width for tensor in self._inputs if tensor.frontend is not None]
         self._chunk_rows = max(1, _CHUNK_VALUES // max(1, *widths)) if widths else None
 
     def feeds(self, rows: Any) -> "list[Feeds]":

@@ -217,7 +217,7 @@ def _counters(
             continue
         if tensor.frontend >= len(counters):
             raise MalformedError(f"input {tensor.name!r} wants counter {tensor.frontend} of {len(counters)}")
-        terms = len(counters[tensor.frontend].vocabulary)
+        terms = counters[tensor.frontend].width
         if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
             raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")
     return counters

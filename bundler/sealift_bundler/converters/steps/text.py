@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 
 from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
 from sealift_bundler.converters.steps.numeric import normalize
@@ -25,7 +25,7 @@ def _declaration(context: Context, vectorizer: Any) -> dict[str, Any]:
         raise context.refuse(f"it reads files (input={vectorizer.input!r}); use input='content'", vectorizer)
     words = vectorizer.analyzer == "word"
     stop_words = vectorizer.get_stop_words() if words else None
-    vocabulary = sorted(vectorizer.vocabulary_.items(), key=lambda item: item[1])
+    vocabulary = sorted(getattr(vectorizer, "vocabulary_", {}).items(), key=lambda item: item[1])
     if [index for _, index in vocabulary] != list(range(len(vocabulary))):
         raise context.refuse("its vocabulary does not number its terms from 0", vectorizer)
     return {
@@ -44,12 +44,30 @@ def _declaration(context: Context, vectorizer: Any) -> dict[str, Any]:
 def _count(context: Context, estimator: Any, features: Features) -> Features:
     if not context.use_frontend:
         return stock_transformer(context, estimator, features)
+    declaration = _declaration(context, estimator)
+    name = _counted(context, estimator, features, declaration)
+    return features_of(name, len(declaration["vocabulary"]), exact=True)
+
+
+def _counted(context: Context, estimator: Any, features: Features, declaration: dict[str, Any]) -> str:
+    """Let the front end count a column; return the name of the graph's input that takes the counts."""
     if len(features) != 1 or features[0].origin is None or not features[0].text:
         raise context.refuse("it takes exactly one text column of the caller's", estimator)
-    declaration = _declaration(context, estimator)
     name = f"terms_{len(context.counters)}" if context.counters else "terms"
     context.counters.append((features[0].origin, declaration))
-    return features_of(name, len(declaration["vocabulary"]), exact=True)
+    return name
+
+
+@transforms(HashingVectorizer)
+def _hashed(context: Context, estimator: HashingVectorizer, features: Features) -> Features:
+    if not context.use_frontend:
+        raise context.climb("only the front end hashes terms", estimator)
+    columns = int(estimator.n_features)
+    hashing = {"columns": columns, "alternate_sign": bool(estimator.alternate_sign)}
+    tensor = _counted(context, estimator, features, {**_declaration(context, estimator), "hashing": hashing})
+    if estimator.norm is None:
+        return features_of(tensor, columns, exact=True)
+    return features_of(normalize(context.graph, estimator.norm, tensor), columns)
 
 
 @transforms(TfidfVectorizer)
