@@ -45,6 +45,10 @@ def _values(column: Any, name: str) -> NDArray[Any]:
     """The column's values; missing ones become None where the column is not of plain numbers."""
     if getattr(column, "ndim", 1) != 1:
         raise InputError(f"column {name!r} appears more than once; expected unique names")
+    kind = getattr(column, "type", None)
+    if hasattr(kind, "index_type"):
+        # An Arrow dictionary: its own to_numpy takes a null for the last of the dictionary's values.
+        column = column.cast(kind.value_type)
     if not hasattr(column, "to_numpy"):
         return _object_array(column) if isinstance(column, list | tuple) else np.asarray(column)
     try:
