@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import click
+from click.utils import PacifyFlushWrapper
 
-from sealift_keys.errors import Error, LocalError
+from sealift_keys.errors import Error, LocalError, UsageError
 
 
 def print_json(document: object) -> None:
@@ -38,27 +39,57 @@ def local_error(error: OSError, what: str = "") -> LocalError:
 
 
 def run(command: click.Command, name: str, argv: list[str] | None = None) -> int:
-    """Run a click command and return its exit status; never lets a traceback reach an admin.
+    """Run a click command and return its exit status; an admin sees one line, never a traceback.
 
     Bugs still print a traceback (exit 1), because hiding one helps nobody.
     """
     try:
         result = command.main(args=argv, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _say(name, f"{_sentence(error)} [{UsageError.code}]", error.exit_code)
     except click.Abort:
         return _say(name, "interrupted; nothing half-done is left active", 130)
-    except BrokenPipeError:
-        # The reader of our output left (`| head`); that is not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as stop:
+        # The reader of our output left (`| head`), which is no error of ours; click exits with 1 then.
+        if isinstance(sys.stdout, cast("type", PacifyFlushWrapper)):
+            return 0
+        return stop.code if isinstance(stop.code, int) else 1
+    except ModuleNotFoundError as error:
+        return _say(name, _missing_package(error), LocalError.exit_code)
     except (Error, OSError) as error:
         refused = error if isinstance(error, Error) else local_error(error)
         return _say(name, f"{refused} [{refused.code}]", refused.exit_code)
+    finally:
+        _let_go_of_stdout()
     return result if isinstance(result, int) else 0
+
+
+def _sentence(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"; see `{context.command_path} --help`" if context else ""
+    return error.format_message().rstrip(".") + hint
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    if package.startswith("sealift"):
+        raise error
+    extra = "install Sealift with its extra 'bundler' (or the extra that the documentation names)"
+    return f"the Python package {package!r} is not installed here; {extra} [{LocalError.code}]"
+
+
+def _let_go_of_stdout() -> None:
+    """Keep the interpreter from complaining again, on exit, about a stdout that took no more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _say(name: str, message: str, status: int) -> int:
@@ -76,9 +107,14 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
     return main
 
 
+def plain(text: object) -> str:
+    """Make a signed or stored text fit for a terminal: one line, no control characters that could act or deceive."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
 def table(rows: list[list[Any]], headings: list[str]) -> str:
     """Lay rows out in columns, as wide as their widest cell."""
-    cells = [headings, *[[str(cell) for cell in row] for row in rows]]
+    cells = [headings, *[[plain(cell) for cell in row] for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
@@ -110,7 +146,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest name for a misspelt one."""
+        """Suggest the nearest name for a misspelled one."""
         if args and args[0] not in self._modules and not args[0].startswith("-"):
             near = get_close_matches(args[0], self._modules, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(self._modules)}"

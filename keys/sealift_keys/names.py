@@ -30,6 +30,11 @@ def is_model_name(name: str) -> bool:
     return len(name) <= MAX_NAME_CHARS and _NAME.fullmatch(name) is not None
 
 
+def is_version(text: str) -> bool:
+    """Tell whether `text` is a SemVer 2.0.0 version of at most 100 characters."""
+    return len(text) <= MAX_VERSION_CHARS and _SEMVER.fullmatch(text) is not None
+
+
 @total_ordering
 @dataclass(frozen=True, eq=False)
 class Version:
@@ -48,8 +53,8 @@ class Version:
     @classmethod
     def parse(cls, text: str) -> "Version":
         """Parse `text`, for example `1.4.0-rc.1`."""
-        match = _SEMVER.fullmatch(text) if len(text) <= MAX_VERSION_CHARS else None
-        if match is None:
+        match = _SEMVER.fullmatch(text)
+        if match is None or not is_version(text):
             raise UsageError(f"version {text[:120]!r} is not SemVer; expected for example '1.4.0'")
         major, minor, patch, prerelease, build = match.groups()
         identifiers = tuple(prerelease.split(".")) if prerelease else ()

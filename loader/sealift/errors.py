@@ -156,6 +156,13 @@ class AlreadyPinnedError(Error):
     code = "already-pinned"
 
 
+class UnsafeStoreError(Error):
+    """A folder of the store is a link, or can be written by somebody else than its owner."""
+
+    exit_code = 36
+    code = "unsafe-store"
+
+
 # --- 40-49: loading and predicting --------------------------------------------------------------
 
 
@@ -207,6 +214,7 @@ __all__ = [
     "SignatureError",
     "ThresholdError",
     "UnsafeMemberError",
+    "UnsafeStoreError",
     "UnsupportedVersionError",
     "UntrustedKeyError",
     "UsageError",

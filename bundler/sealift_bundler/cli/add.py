@@ -1,5 +1,6 @@
 """`sealift-bundler add`: convert a model and stage it in a channel."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -14,11 +15,11 @@ from sealift_keys.signers import open_signers
 
 
 @click.command()
-@click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path))
+@click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path, readable=False))
 @channel_option
 @click.option(
     "--model-key",
-    type=click.Path(),
+    type=click.Path(readable=False),
     metavar="FILE",
     help="P-256 key that signs the model's files as model.sig (OpenSSF Model Signing), for third parties.",
 )
@@ -32,6 +33,8 @@ def command(
     A released version never changes: other bytes need a new version, the same bytes change nothing.
     """
     loaded = Recipe.load(recipe)
+    if sys.stderr.isatty() and not as_json:
+        click.echo(f"converting and proving {loaded.model} …", err=True)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
     added = add(loaded, channel, model_signer=signers[0] if signers else None)

@@ -10,9 +10,13 @@ from sealift_keys.errors import UsageError
 
 
 @click.command("convert")
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--samples", required=True, type=click.Path(path_type=Path), help="Rows as the model takes them.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A new or empty directory.")
+@click.argument("model", type=click.Path(path_type=Path, readable=False))
+@click.option(
+    "--samples", required=True, type=click.Path(path_type=Path, readable=False), help="Rows as the model takes them."
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, readable=False), help="A new or empty directory."
+)
 @click.option("--name", help="The model's name; default: the name of the output directory.")
 @click.option("--version", default="0.0.0", show_default=True, help="The model's version, SemVer.")
 @click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Absolute tolerance.")

@@ -15,7 +15,7 @@ from sealift_keys.status import status
 channel_option: Callable[[Any], Any] = click.option(
     "--channel",
     "directory",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     required=True,
     metavar="DIR",
     help="The channel directory, made by: sealift-keys init.",

@@ -16,7 +16,7 @@ from sealift_keys.names import ModelVersion
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="File to write, or a folder for <channel>-<N>.tar.",
 )
 @click.option("--include", multiple=True, metavar="NAME:VERSION", help="Carry this older version too.")

@@ -139,7 +139,12 @@ class Archive:
             )
         if self._last is None:
             self._refuse_other_formats(block)
-        member = parse_header(block, f"of {expected!r} {self._where()}")
+        try:
+            member = parse_header(block, f"of {expected!r} {self._where()}")
+        except MalformedError as error:
+            if self._last is None:
+                raise MalformedError(f"this is not a Sealift bundle, or its beginning is damaged: {error}") from None
+            raise
         if self._mtime is None:
             self._mtime = member.mtime
         elif member.mtime != self._mtime:

@@ -16,6 +16,7 @@ from sealift.limits import LIMITS
 from sealift_keys.names import ModelVersion
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_DESCRIPTOR_LISTS = ("authors", "licenses")
 _FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
 
 
@@ -111,6 +112,10 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     expected = (manifest.model.name, str(manifest.model.version))
     if found != expected:
         raise MalformedError(f"{what} describes {found!r}; expected {expected!r}, as the channel signed it")
+    for key, value in descriptor.items():
+        texts = value if key in _DESCRIPTOR_LISTS and isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise MalformedError(f"{what}: {key[:80]!r} of 'descriptor' is not text")
     plain_digests = modelfs.get("diffIds")
     if modelfs.get("type") != "layers" or not isinstance(plain_digests, list):
         raise MalformedError(f"{what}: 'modelfs' is not of type 'layers' with 'diffIds'")

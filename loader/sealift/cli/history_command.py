@@ -25,7 +25,8 @@ def command(store_path: Path, as_json: bool) -> None:
         signers = ", ".join(entry.get("signers", {}).get("targets", []))
         click.echo(
             f"{entry['time']}  {entry['action']:<8}  release {entry.get('release')}"
-            f"  generation {entry.get('generation', '-')}  by {entry['user']}"
+            + (f"  generation {entry['generation']}" if "generation" in entry else "")
+            + f"  by {entry['user']}"
             + (f"  signed by {signers}" if signers else "")
             + (f"  [{models}]" if models else "")
         )

@@ -38,8 +38,8 @@ def command(
     from sealift.install.steps import Observer, install
     from sealift.store import Store
 
-    if accept_expired is not None and not accept_expired.strip():
-        raise UsageError("--accept-expired needs a reason; it goes into the history")
+    if accept_expired is not None and not (accept_expired.strip() and accept_expired.isprintable()):
+        raise UsageError("--accept-expired needs a reason of one line of text; it goes into the history")
     size = os.stat(bundle).st_size
     with bytes_bar(size, "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)
@@ -72,6 +72,7 @@ def _document(report: Any, dry_run: bool) -> dict[str, Any]:
         "release": plan.release,
         "dry_run": dry_run,
         "changed": report.changed,
+        "refreshed": report.refreshed,
         "generation": report.generation,
         "new": [
             {"name": m.model.name, "version": str(m.model.version), "digest": m.digest, "size": m.size}
@@ -94,7 +95,7 @@ def _print(report: Any, dry_run: bool) -> None:
     verb = "would install" if dry_run else "installed"
     for manifest in plan.new:
         examples = report.examples.get(manifest.model.reference)
-        replayed = f", {examples} recorded examples repeated" if examples is not None else ""
+        replayed = f", {examples} golden examples replayed" if examples is not None else ""
         click.echo(f"{verb} {manifest.model} ({human(manifest.size)}{replayed})")
     for model in plan.unchanged:
         click.echo(f"unchanged {model}")
@@ -109,5 +110,9 @@ def _print(report: Any, dry_run: bool) -> None:
         click.echo(f"dry run: {what}; nothing was changed")
     elif report.changed:
         click.echo(f"{what}, is active as generation {report.generation}")
+    elif plan.new:
+        click.echo(f"{what}, is repaired; generation {report.generation} stays active")
+    elif report.refreshed:
+        click.echo(f"{what}: newer metadata is accepted; generation {report.generation} stays active")
     else:
         click.echo(f"{what}, was installed already; generation {report.generation} stays active")

@@ -15,7 +15,7 @@ store_option = click.option(
     default=DEFAULT_STORE,
     show_default=True,
     show_envvar=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Directory of the store.",
 )
 trust_option = click.option(
@@ -25,17 +25,17 @@ trust_option = click.option(
     default=DEFAULT_TRUST,
     show_default=True,
     show_envvar=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Directory of the pinned root.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 tmpdir_option = click.option(
     "--tmpdir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=None,
     help="Directory for temporary files [default: inside the store].",
 )
-bundle_argument = click.argument("bundle", metavar="FILE", type=click.Path())
+bundle_argument = click.argument("bundle", metavar="FILE", type=click.Path(readable=False))
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:

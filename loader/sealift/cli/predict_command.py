@@ -12,7 +12,11 @@ from sealift.cli.options import json_option, model_argument, store_options
 @click.command("predict")
 @model_argument
 @click.option(
-    "--input", "source", required=True, type=click.Path(path_type=Path), help="Rows: .csv, .json, .jsonl or .txt."
+    "--input",
+    "source",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="Rows: .csv, .json, .jsonl or .txt.",
 )
 @click.option("--version", "version", default=None, help="A version or range; default: the active one.")
 @click.option("--proba", is_flag=True, help="Print probabilities beside the labels.")

@@ -7,7 +7,7 @@ import click
 
 from sealift.cli.options import json_option, model_argument, store_options
 from sealift.cli.progress import human
-from sealift_keys.console import print_json, table
+from sealift_keys.console import plain, print_json, table
 
 
 @click.command("show")
@@ -30,7 +30,8 @@ def command(name: str, version: str | None, store_path: Path, trust_path: Path, 
         "name": found.model.name,
         "version": str(found.model.version),
         "digest": found.manifest.digest,
-        "path": str(found.path),
+        "path": str(store.layout.current / name),
+        "directory": str(found.path),
         "size": found.manifest.size,
         "descriptor": dict(found.manifest.descriptor),
         "task": description.task,
@@ -55,17 +56,17 @@ def command(name: str, version: str | None, store_path: Path, trust_path: Path, 
 
 
 def _print(document: dict[str, Any]) -> None:
-    click.echo(f"{document['name']} {document['version']}   {document['descriptor'].get('title', '')}".rstrip())
+    click.echo(plain(f"{document['name']} {document['version']}   {document['descriptor'].get('title', '')}".rstrip()))
     click.echo(f"digest   {document['digest']}")
     click.echo(f"path     {document['path']}")
     click.echo(f"task     {document['task']}; answers {', '.join([*document['methods'], 'run'])}")
     if document["classes"] is not None:
-        click.echo(f"classes  {', '.join(map(str, document['classes']))}")
-    click.echo(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}")
+        click.echo(plain(f"classes  {', '.join(map(str, document['classes']))}"))
+    click.echo(plain(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}"))
     click.echo(f"proof    {document['rung']}: {_short(document['parity'])}")
     click.echo()
     tensors = [
-        [kind, t["name"], t["dtype"], "x".join(map(str, t["shape"])), t.get("role", "")]
+        [kind, t["name"], t["dtype"], " x ".join(map(str, t["shape"])), t.get("role", "")]
         for kind in ("inputs", "outputs")
         for t in document[kind]
     ]
@@ -76,9 +77,12 @@ def _print(document: dict[str, Any]) -> None:
     )
     if document["card"]:
         click.echo()
-        click.echo(document["card"].rstrip())
+        for line in document["card"].rstrip().split("\n"):
+            click.echo(plain(line.replace("\t", "    ")))
 
 
 def _short(parity: dict[str, Any]) -> str:
-    scalars = {key: value for key, value in parity.items() if isinstance(value, int | float | str)}
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in scalars.items()) or "see --json"
+    rows, wrong, ties = (parity.get(key, "?") for key in ("rows", "labels_wrong", "ties"))
+    return (
+        f"{rows} rows compared with {parity.get('reference', 'the original')}: {wrong} labels wrong, {ties} exact ties"
+    )

@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("init")
-@click.argument("root", metavar="ROOT.json", type=click.Path(path_type=Path))
+@click.argument("root", metavar="ROOT.json", type=click.Path(path_type=Path, readable=False))
 @trust_option
 @json_option
 def init(root: Path, trust_path: Path, as_json: bool) -> None:
@@ -25,13 +25,17 @@ def init(root: Path, trust_path: Path, as_json: bool) -> None:
     from sealift.trust.release import channel_of
 
     data = root.read_bytes()
+    again = (trust_path / pin.FILE_NAME).exists()
     parsed = pin.pin(trust_path, data)
     fingerprint = grouped(of_bytes(data))
     if as_json:
         print_json({"channel": channel_of(parsed), "fingerprint": fingerprint, "root_version": parsed.version})
         return
-    click.echo(f"pinned the root of channel {channel_of(parsed)!r} in {trust_path / pin.FILE_NAME}")
+    verb = "this root is pinned already: that" if again else "pinned the root"
+    click.echo(f"{verb} of channel {channel_of(parsed)!r} in {trust_path / pin.FILE_NAME}")
     click.echo(f"fingerprint: {fingerprint}")
+    if again:
+        return
     click.echo("Compare it, group by group, with the one that the channel's owners publish. If it differs,")
     click.echo(f"remove {trust_path / pin.FILE_NAME} and do not install anything from this channel.")
     click.echo("next: sealift verify FILE, then sealift install FILE")

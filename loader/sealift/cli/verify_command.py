@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @store_options
 @click.option(
     "--tmpdir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=None,
     help="Directory for a few kilobytes of metadata [default: the system's].",
 )
@@ -31,13 +31,18 @@ if TYPE_CHECKING:
 def command(
     bundle: str, store_path: Path, trust_path: Path, tmpdir: Path | None, explained: bool, as_json: bool
 ) -> None:
-    """Check every signature and every byte of a bundle against what is trusted and installed here."""
+    """Check every signature and every byte of a bundle against what is trusted and installed here.
+
+    Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
+    """
     from sealift.bundle.archive import Archive, open_regular
+    from sealift.install.plan import make_plan
     from sealift.store import Store
     from sealift.trust import pin
     from sealift.verify import verify_head, verify_payload
 
-    state = Store(store_path, trust=trust_path).trust_state()
+    store = Store(store_path, trust=trust_path)
+    state = store.trust_state()
     pinned = pin.read(trust_path)
     now = datetime.now(UTC)
     chain = _chain(bundle, pinned, state.read_floor(), now) if explained else []
@@ -50,6 +55,8 @@ def command(
             archive = Archive(file, progress)
             state.copy_to(Path(scratch))
             verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
+            # Refuses a bundle that was stripped of a model's newest version, as installing would.
+            make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
             verify_payload(archive, verified)
     document = _document(verified, size)
     if as_json:

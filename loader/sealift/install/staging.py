@@ -91,17 +91,29 @@ def _expand(spool: Path, file: ModelFile, manifest: Manifest) -> Iterator[bytes]
     hasher = hashlib.sha256()
     size = 0
     try:
-        with zstd.open(spool, "rb") as expanded:
-            while chunk := expanded.read(min(_CHUNK_BYTES, file.plain.size - size + 1)):
-                size += len(chunk)
-                if size > file.plain.size:
-                    raise DigestError(f"{what} expands beyond its signed length of {file.plain.size:,} bytes")
-                hasher.update(chunk)
-                yield chunk
+        for chunk in _frame(spool, what):
+            size += len(chunk)
+            if size > file.plain.size:
+                raise DigestError(f"{what} expands beyond its signed length of {file.plain.size:,} bytes")
+            hasher.update(chunk)
+            yield chunk
     except (zstd.ZstdError, EOFError) as error:
         raise DigestError(f"{what} is signed as a zstd frame, and is not one: {error}") from None
     if size != file.plain.size or "sha256:" + hasher.hexdigest() != file.plain.digest:
         raise DigestError(f"{what} does not expand to the {file.plain.size:,} bytes that were signed")
+
+
+def _frame(spool: Path, what: str) -> Iterator[bytes]:
+    """Expand exactly one frame; more of them, empty ones say, could cost time without end."""
+    decompressor = zstd.ZstdDecompressor()
+    with spool.open("rb") as file:
+        while not decompressor.eof:
+            data = file.read(_CHUNK_BYTES) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                raise EOFError("it is cut short")
+            yield decompressor.decompress(data, max_length=_CHUNK_BYTES)
+        if decompressor.unused_data or file.read(1):
+            raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
 
 
 def free_space(path: Path) -> int:

@@ -12,23 +12,23 @@ running the same command again finishes what was cut off.
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
 
 from sealift.bundle.archive import Archive, open_regular
 from sealift.bundle.manifest import Manifest
-from sealift.errors import CorruptError, MalformedError, NoSpaceError
+from sealift.errors import CorruptError, NoSpaceError
+from sealift.install.commit import Commit, versions
 from sealift.install.plan import Plan, make_plan
 from sealift.install.staging import Staging, free_space
-from sealift.limits import LIMITS
+from sealift.install.tryout import try_out
 from sealift.store import Store, files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.lock import locked
+from sealift.store.safety import require_safe
 from sealift.trust import pin
-from sealift.trust.floor import Floor
-from sealift.trust.state import TrustState
 from sealift.verify import Verified, verify_head, verify_payload
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
@@ -43,7 +43,8 @@ class InstallReport:
 
     Attributes:
         generation: the active generation afterwards; None for a dry run.
-        changed: whether a new generation was activated.
+        changed: whether another generation was activated.
+        refreshed: whether newer metadata was accepted.
         examples: golden examples replayed, by model.
     """
 
@@ -51,6 +52,7 @@ class InstallReport:
     plan: Plan
     generation: int | None
     changed: bool
+    refreshed: bool
     examples: dict[str, int]
     signers: dict[str, tuple[str, ...]]
 
@@ -93,6 +95,7 @@ def install(
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         stack.enter_context(locked(store.layout.lock))
+        require_safe(store.layout)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired)
         stack.callback(run.clean)
         run.clean()
@@ -114,8 +117,8 @@ class _Run:
 
     def clean(self) -> None:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""
-        if self._layout.staging.exists():
-            durable.remove_tree(self._layout.staging)
+        for leftover in (self._layout.staging, self._scratch):
+            durable.remove_tree(leftover)
 
     def complete_history(self) -> None:
         """Write the line that an install cut off between steps 8 and 9 still owes."""
@@ -131,7 +134,7 @@ class _Run:
                 self._now,
                 generation=number,
                 release=generation.release,
-                models=_versions(generation.models),
+                models=versions(generation.models),
                 note="completed after an interruption",
             )
 
@@ -141,8 +144,10 @@ class _Run:
         floor = state.read_floor()
         trust = self._staging / "trust"
         durable.make_directory(trust)
-        self._scratch = tmpdir or self._staging / "scratch"
-        durable.make_directory(self._scratch)
+        if tmpdir is None:
+            durable.make_directory(self._scratch)
+        else:
+            self._scratch = Path(mkdtemp(prefix="sealift-", dir=tmpdir))
         self._observer.step(3, "checking signatures")
         state.copy_to(trust)
         verified = verify_head(
@@ -153,23 +158,36 @@ class _Run:
         self._require_space(plan, verified)
         if dry_run:
             return InstallReport(
-                verified.release.channel, plan, None, changed=False, examples={}, signers=verified.signers
+                verified.release.channel,
+                plan,
+                None,
+                changed=False,
+                refreshed=False,
+                examples={},
+                signers=verified.signers,
             )
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
         verify_payload(archive, verified, staging.take)
         staging.sync()
-        examples = self._try_out(plan, staging)
+        examples = try_out(plan, staging, self._observer.step)
         self._observer.step(8, "activating")
-        generation = self._commit(verified, plan, staging, state, trust, floor, active)
+        commit = Commit(self._layout, self._staging, self._now, self._accept_expired)
+        outcome = commit.run(verified, plan, staging, state, trust, floor, active)
         return InstallReport(
-            verified.release.channel, plan, generation.number, generation != active, examples, verified.signers
+            channel=verified.release.channel,
+            plan=plan,
+            generation=outcome.generation.number,
+            changed=outcome.switched,
+            refreshed=outcome.refreshed,
+            examples=examples,
+            signers=verified.signers,
         )
 
     def _plan(self, verified: Verified) -> tuple[Plan, Generation | None]:
         number = generations.active_number(self._layout)
         active = None if number is None else generations.read(self._layout, number)
-        stored = _stored(self._store)
+        stored = self._store.all_versions()
         carried = {manifest.model: manifest for manifest in verified.contents.manifests}
         intact = [model for model in stored if self._is_intact(model, carried.get(model), verified)]
         plan = make_plan(
@@ -202,126 +220,3 @@ class _Run:
                 f"release {verified.release.number} needs {need:,} bytes on the file system of "
                 f"{str(self._layout.root)!r}; {free:,} are free; make room and run the same command again"
             )
-
-    def _try_out(self, plan: Plan, staging: Staging) -> dict[str, int]:
-        """Steps 6 and 7, model by model."""
-        from sealift.model.description import ModelDescription, check_file_set
-        from sealift.model.selftest import run_in_child
-
-        examples = {}
-        for manifest in plan.new:
-            self._observer.step(6, f"checking {manifest.model}")
-            directory = staging.path(manifest.model)
-            what = str(manifest.model)
-            description = ModelDescription.parse((directory / "model.json").read_bytes())
-            check_file_set(description, [file.name for file in manifest.files], what)
-            _require_same_name(description, manifest.model)
-            self._observer.step(7, f"replaying the examples of {manifest.model}")
-            result = run_in_child(directory, what, timeout_s=LIMITS.self_test_timeout_s)
-            examples[manifest.model.reference] = result.rows
-        return examples
-
-    def _commit(
-        self,
-        verified: Verified,
-        plan: Plan,
-        staging: Staging,
-        state: TrustState,
-        trust: Path,
-        floor: Floor | None,
-        active: Generation | None,
-    ) -> Generation:
-        """Step 8 and 9. The order matters: nothing is named before what it names is durable."""
-        layout = self._layout
-        for manifest in plan.new:
-            self._place(staging.path(manifest.model), layout.model(manifest.model))
-        for manifest in verified.contents.manifests:
-            self._keep_documents(manifest)
-        generation = self._generation(plan, active)
-        if not state.is_same(trust):
-            state.commit(trust, _raise(floor, verified.floor()))
-            if generation == active:
-                history.append(
-                    layout.history,
-                    "refresh",
-                    self._now,
-                    release=plan.release,
-                    **self._provenance(verified),
-                )
-        if generation == active:
-            return generation
-        generations.activate(layout, generation.number)
-        self._observer.step(9, "writing the history")
-        history.append(
-            layout.history,
-            "install",
-            self._now,
-            generation=generation.number,
-            release=plan.release,
-            channel=verified.release.channel,
-            models=_versions(plan.active),
-            digests={manifest.model.reference: manifest.digest for manifest in verified.contents.manifests},
-            new=[manifest.model.reference for manifest in plan.new],
-            withdrawn=[model.reference for model, _ in plan.withdrawn],
-            **self._provenance(verified),
-        )
-        return generation
-
-    def _generation(self, plan: Plan, active: Generation | None) -> Generation:
-        """Return the generation that the plan asks for, writing it unless it is there already."""
-        numbers = generations.numbers(self._layout)
-        for number in [active.number if active else 0, max(numbers, default=0)]:
-            # Active already, or written by an install that was cut off before the switch.
-            if number not in numbers:
-                continue
-            found = generations.read(self._layout, number)
-            if dict(found.models) == dict(plan.active) and found.release == plan.release:
-                return found
-        generation = Generation(
-            number=max(numbers, default=0) + 1,
-            release=plan.release,
-            created=self._now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            models=plan.active,
-        )
-        generations.write(self._layout, self._staging / "generation", generation)
-        return generation
-
-    def _provenance(self, verified: Verified) -> dict[str, Any]:
-        """Who says so: for the history."""
-        signers = {role: list(names) for role, names in verified.signers.items()}
-        override = {"accepted_expired": self._accept_expired} if self._accept_expired is not None else {}
-        return {"signers": signers, **override}
-
-    def _place(self, staged: Path, destination: Path) -> None:
-        durable.make_directory(destination.parent)
-        if destination.exists():
-            # Damaged, or the bundle would not bring it: the old directory leaves in one rename.
-            durable.move(destination, self._staging / f"damaged-{destination.parent.name}-{destination.name}")
-        durable.move(staged, destination)
-
-    def _keep_documents(self, manifest: Manifest) -> None:
-        durable.make_directory(self._layout.manifests)
-        for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
-            path = self._layout.manifest(digest)
-            if not path.exists() or path.read_bytes() != data:
-                durable.write_file(path, data)
-
-
-def _stored(store: Store) -> list[ModelVersion]:
-    if not store.layout.models.is_dir():
-        return []
-    return [model for entry in sorted(store.layout.models.iterdir()) for model in store.installed_versions(entry.name)]
-
-
-def _require_same_name(description: Any, model: ModelVersion) -> None:
-    if (description.name, description.version) != (model.name, str(model.version)):
-        raise MalformedError(f"'model.json' of {model} describes {description.name!r} {description.version!r}")
-
-
-def _raise(old: Floor | None, new: Floor) -> Floor:
-    """Time never goes back; versions are those just accepted (python-tuf and `floor.check` allowed them)."""
-    return new if old is None else replace(new, time=max(old.time, new.time))
-
-
-def _versions(models: Any) -> dict[str, str]:
-    return {name: str(model.version) for name, model in sorted(models.items())}

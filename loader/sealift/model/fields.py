@@ -8,6 +8,10 @@ from sealift.errors import MalformedError
 Value = TypeVar("Value")
 
 
+# Beyond this a tolerance, the only number there is, would accept any answer.
+_LARGEST = 1e12
+
+
 class Fields:
     """One JSON object of a document, with its place in it for error messages."""
 
@@ -41,8 +45,8 @@ class Fields:
     def number(self, key: str) -> float:
         """The number at `key`, not negative."""
         value = self._get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise self._wrong(key, value, "a number of at least 0")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+            raise self._wrong(key, value, f"a number from 0 to {_LARGEST:g}")
         return float(value)
 
     def boolean(self, key: str) -> bool:

@@ -14,6 +14,7 @@ from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 SCHEMA = "sealift.generation/1"
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _LINK = re.compile(r"\.\./\.\./models/([^/]+)/([^/]+)")
 
 
@@ -38,7 +39,7 @@ def numbers(layout: StoreLayout) -> list[int]:
     """Return the generations that exist, oldest first."""
     if not layout.generations.is_dir():
         return []
-    return sorted(int(entry.name) for entry in layout.generations.iterdir() if entry.name.isdigit())
+    return sorted(int(entry.name) for entry in layout.generations.iterdir() if _NUMBER.fullmatch(entry.name))
 
 
 def active_number(layout: StoreLayout) -> int | None:
@@ -54,7 +55,7 @@ def active_number(layout: StoreLayout) -> int | None:
     except OSError as error:
         raise CorruptError(f"{str(layout.current)!r} is not the link that Sealift made ({error.strerror})") from None
     folder, _, number = target.partition("/")
-    if folder != "generations" or not number.isdigit():
+    if folder != "generations" or _NUMBER.fullmatch(number) is None:
         raise CorruptError(f"{str(layout.current)!r} points to {target[:120]!r}; expected 'generations/<number>'")
     return int(number)
 
@@ -76,7 +77,7 @@ def read(layout: StoreLayout, number: int) -> Generation:
     try:
         note = strict_json.parse((directory / GENERATION_FILE).read_bytes(), GENERATION_FILE)
         return Generation(number, int(note["release"]), str(note["created"]), models)
-    except (OSError, Error, KeyError, TypeError, ValueError) as error:
+    except (OSError, Error, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}") from None
 
 

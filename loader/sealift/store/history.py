@@ -15,14 +15,15 @@ Entry = dict[str, Any]
 def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
     """Append who did what and when, durably, and return the entry."""
     entry = {"time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "action": action, "user": _user(), **details}
-    durable.append_line(path, json.dumps(entry, sort_keys=True, ensure_ascii=False))
+    durable.append_line(path, json.dumps(entry, sort_keys=True))
     return entry
 
 
 def read(path: Path) -> list[Entry]:
     """Return all entries, oldest first; a line cut short by a power failure is left out."""
     try:
-        lines = path.read_text("utf-8", "replace").splitlines()
+        # Not splitlines: it also cuts at characters that text may hold.
+        lines = path.read_text("utf-8", "replace").split("\n")
     except FileNotFoundError:
         return []
     entries = []
@@ -31,7 +32,7 @@ def read(path: Path) -> list[Entry]:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict):
+        if isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("time", "action", "user")):
             entries.append(entry)
     return entries
 

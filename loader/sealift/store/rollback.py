@@ -7,6 +7,7 @@ from sealift.errors import NotInstalledError, WithdrawnError
 from sealift.store import files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.lock import locked
+from sealift.store.safety import require_safe
 from sealift.store.store import Store
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
@@ -27,8 +28,10 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
     """
     store.active()
     with locked(store.layout.lock):
+        require_safe(store.layout)
         active = store.active()
         target = _target(store, active, name, to)
+        source = target.number
         if name is not None:
             # One model of the earlier generation, the rest as they are.
             models = {**active.models, name: target.models[name]}
@@ -36,7 +39,7 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
             target = replace(
                 active, number=number, created=now.strftime("%Y-%m-%dT%H:%M:%SZ"), models=dict(sorted(models.items()))
             )
-        _require_loadable(store, target, active)
+        _require_loadable(store, target, active, source)
         if name is not None:
             durable.remove_tree(store.layout.staging)
             generations.write(store.layout, store.layout.staging / "generation", target)
@@ -79,7 +82,7 @@ def _target(store: Store, active: Generation, name: str | None, to: int | None) 
     raise NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
 
 
-def _require_loadable(store: Store, target: Generation, active: Generation) -> None:
+def _require_loadable(store: Store, target: Generation, active: Generation, source: int) -> None:
     """Refuse to activate what could not be loaded afterwards."""
     release = store.release()
     for model in target.models.values():
@@ -88,8 +91,8 @@ def _require_loadable(store: Store, target: Generation, active: Generation) -> N
             withdrawal = release.withdrawal_of(model)
             reason = repr(withdrawal.reason) if withdrawal else "no reason given"
             raise WithdrawnError(
-                f"generation {target.number} holds {model}, which the channel withdrew ({reason}); "
-                "roll back to another generation, or one model at a time"
+                f"{model} of generation {source} was withdrawn by the channel ({reason}); "
+                "roll back to a generation without it (--to N), or only another model"
             )
         if _changes(model, active):
             files.check_files(store.layout, files.read_manifest(store.layout, model, signed))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import NotInstalledError, WithdrawnError
@@ -19,7 +19,7 @@ from sealift.trust import pin
 from sealift.trust.chain import verify_targets
 from sealift.trust.release import Release, release_of
 from sealift.trust.state import TrustState
-from sealift_keys.names import ModelVersion, is_model_name
+from sealift_keys.names import ModelVersion, is_model_name, is_version
 
 if TYPE_CHECKING:
     from sealift.model import Model
@@ -138,7 +138,14 @@ class Store:
         directory = self.layout.models / name
         if not directory.is_dir():
             return []
-        return sorted(ModelVersion.parse(name, entry.name) for entry in directory.iterdir())
+        return sorted(ModelVersion.parse(name, entry.name) for entry in directory.iterdir() if is_version(entry.name))
+
+    def all_versions(self) -> list[ModelVersion]:
+        """Return every model version whose directory exists; what is no model's is left alone."""
+        if not self.layout.models.is_dir():
+            return []
+        names = sorted(entry.name for entry in self.layout.models.iterdir() if is_model_name(entry.name))
+        return [model for name in names for model in self.installed_versions(name)]
 
     def _choose(self, name: str, version: str | None, release: Release) -> ModelVersion:
         if not is_model_name(name):
@@ -146,15 +153,17 @@ class Store:
         generation = self.active()
         active = generation.models.get(name)
         wanted = VersionRange.parse(version) if version is not None else None
-        if active is not None and (wanted is None or wanted.contains(active.version)):
-            return active
-        if wanted is not None:
-            fitting = [model for model in self.installed_versions(name) if wanted.contains(model.version)]
-            allowed = [model for model in fitting if model in release.models]
-            if allowed:
-                return allowed[-1]
-            if fitting:
-                return fitting[-1]
+        fits = active is not None and (wanted is None or wanted.contains(active.version))
+        if fits and active in release.models:
+            return cast("ModelVersion", active)
+        # Another version was asked for; or an install is switching at this moment, and the active one and the
+        # release are not of one time: then the newest that is here and listed serves.
+        fitting = [model for model in self.installed_versions(name) if wanted is None or wanted.contains(model.version)]
+        allowed = [model for model in fitting if model in release.models]
+        if allowed and (wanted is not None or active is not None):
+            return allowed[-1]
+        if fitting and (wanted is not None or active is not None):
+            return fitting[-1]
         return self._missing(name, version, generation, release)
 
     def _missing(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:

@@ -142,7 +142,7 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
         RollbackError: the bundle is so old that it does not know the pinned root.
         MalformedError: the bundle's root is not TUF metadata.
     """
-    pinned = Metadata[Root].from_bytes(pinned_root)
+    pinned = parse(pinned_root, "root", "the pinned root")
     data = metadata.get(f"{pinned.signed.version}.root.json")
     if data is None:
         raise RollbackError(

@@ -28,6 +28,8 @@ def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
         metadata.signed_bytes  # noqa: B018 - a float, say, parses and then cannot be canonicalised
     except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
         raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None
+    if not all(isinstance(keyid, str) for keyid in metadata.signatures):
+        raise MalformedError(f"{what} is not TUF metadata: a signature names its key by something else than text")
     if kind != role:
         raise MalformedError(f"{what} holds {kind!r} metadata; expected {role!r}")
     return metadata

@@ -8,6 +8,7 @@ files at mode 0600 behind a symbolic link; here everyone may read, so that a loa
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sealift_keys import durable
 
 ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _FLOOR = "floor.json"
 
 
@@ -118,7 +120,7 @@ def _target(link: Path) -> str:
         target = os.readlink(link)
     except OSError as error:
         raise CorruptError(f"{str(link)!r} is not the link that Sealift made ({error.strerror})") from None
-    if not target.isdigit():
+    if _NUMBER.fullmatch(target) is None:
         raise CorruptError(
             f"{str(link)!r} points to {target[:120]!r}; expected a number; restore the store from a backup"
         )
@@ -128,4 +130,4 @@ def _target(link: Path) -> str:
 def _numbers(directory: Path) -> list[int]:
     if not directory.is_dir():
         return []
-    return sorted(int(entry.name) for entry in directory.iterdir() if entry.name.isdigit())
+    return sorted(int(entry.name) for entry in directory.iterdir() if _NUMBER.fullmatch(entry.name))

@@ -40,6 +40,7 @@ from sealift.trust.metadata import parse
 from sealift_keys.fingerprint import material
 
 KEY_NAME = "x-sealift-name"
+_NAME_CHARS = 100
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Attempt:
 def key_name(key: Key) -> str:
     """Return the name that the root gives a key, or the start of its id."""
     name = key.unrecognized_fields.get(KEY_NAME)
-    return name if isinstance(name, str) else key.keyid[:12]
+    return name if isinstance(name, str) and name.isprintable() and len(name) <= _NAME_CHARS else key.keyid[:12]
 
 
 def refusal(error: Exception, attempt: Attempt) -> Error:

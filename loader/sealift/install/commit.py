@@ -1,0 +1,139 @@
+"""Steps 8 and 9: make what was staged count. The order matters: nothing is named before what it names is durable.
+
+Model directories · manifests · generation · trust · the `current` switch · history. Cut off anywhere,
+the previous generation serves, and the next run finds what is there and goes on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sealift.bundle.manifest import Manifest
+from sealift.install.plan import Plan
+from sealift.install.staging import Staging
+from sealift.store import generations, history
+from sealift.store.generations import Generation
+from sealift.store.layout import StoreLayout
+from sealift.trust.floor import Floor
+from sealift.trust.state import TrustState
+from sealift.verify import Verified
+from sealift_keys import durable
+from sealift_keys.names import ModelVersion
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The active generation afterwards; whether it, or at least the accepted metadata, is new."""
+
+    generation: Generation
+    switched: bool
+    refreshed: bool
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit to a store.
+
+    Attributes:
+        scratch: a folder of this install on the store's file system.
+        accepted_expired: the admin's reason for installing expired metadata, or None.
+    """
+
+    layout: StoreLayout
+    scratch: Path
+    now: datetime
+    accepted_expired: str | None
+
+    def run(
+        self,
+        verified: Verified,
+        plan: Plan,
+        staging: Staging,
+        state: TrustState,
+        trust: Path,
+        floor: Floor | None,
+        active: Generation | None,
+    ) -> Outcome:
+        """Commit the staged models and the metadata in `trust`.
+
+        Args:
+            state: the store's trust state, to be replaced.
+            floor: what was seen before.
+            active: the generation that serves now.
+        """
+        for manifest in plan.new:
+            self._place(staging.path(manifest.model), self.layout.model(manifest.model))
+        for manifest in verified.contents.manifests:
+            self._keep_documents(manifest)
+        generation = self._generation(plan, active)
+        refreshed = not state.is_same(trust)
+        if refreshed:
+            state.commit(trust, _raise(floor, verified.floor()))
+        if generation == active:
+            if refreshed:
+                self._note("refresh", verified, release=plan.release)
+            return Outcome(generation, switched=False, refreshed=refreshed)
+        generations.activate(self.layout, generation.number)
+        self._note(
+            "install",
+            verified,
+            generation=generation.number,
+            release=plan.release,
+            channel=verified.release.channel,
+            models=versions(plan.active),
+            digests={manifest.model.reference: manifest.digest for manifest in verified.contents.manifests},
+            new=[manifest.model.reference for manifest in plan.new],
+            withdrawn=[model.reference for model, _ in plan.withdrawn],
+        )
+        return Outcome(generation, switched=True, refreshed=refreshed)
+
+    def _generation(self, plan: Plan, active: Generation | None) -> Generation:
+        """Return the generation that the plan asks for, writing it unless it is there already."""
+        numbers = generations.numbers(self.layout)
+        for number in [active.number if active else 0, max(numbers, default=0)]:
+            # Active already, or written by an install that was cut off before the switch.
+            if number not in numbers:
+                continue
+            found = generations.read(self.layout, number)
+            if dict(found.models) == dict(plan.active) and found.release == plan.release:
+                return found
+        generation = Generation(
+            number=max(numbers, default=0) + 1,
+            release=plan.release,
+            created=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            models=plan.active,
+        )
+        generations.write(self.layout, self.scratch / "generation", generation)
+        return generation
+
+    def _note(self, action: str, verified: Verified, **details: Any) -> None:
+        """Write the history: what, and on whose word."""
+        signers = {role: list(names) for role, names in verified.signers.items()}
+        override = {"accepted_expired": self.accepted_expired} if self.accepted_expired is not None else {}
+        history.append(self.layout.history, action, self.now, **details, signers=signers, **override)
+
+    def _place(self, staged: Path, destination: Path) -> None:
+        durable.make_directory(destination.parent)
+        if destination.exists():
+            # Damaged: the old directory leaves in one rename.
+            durable.move(destination, self.scratch / f"damaged-{destination.parent.name}-{destination.name}")
+        durable.move(staged, destination)
+
+    def _keep_documents(self, manifest: Manifest) -> None:
+        durable.make_directory(self.layout.manifests)
+        for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
+            path = self.layout.manifest(digest)
+            if not path.exists() or path.read_bytes() != data:
+                durable.write_file(path, data)
+
+
+def versions(models: Mapping[str, ModelVersion]) -> dict[str, str]:
+    """Return name to version, for the history."""
+    return {name: str(model.version) for name, model in sorted(models.items())}
+
+
+def _raise(old: Floor | None, new: Floor) -> Floor:
+    """Time never goes back; versions are those just accepted (python-tuf and `floor.check` allowed them)."""
+    return new if old is None else replace(new, time=max(old.time, new.time))
