@@ -52,6 +52,8 @@ class EdgeRows:
     rows: Any
     count: int
     answers: Answers
+    # The column that is missing in rows of the kind MISSING.
+    column: str | None = None
 
 
 def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
@@ -70,7 +72,7 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
             continue
         if kind == MISSING and column is not None:
             column.accepts_missing = True
-        result.append(EdgeRows(kind, rows, len(rows), answers))
+        result.append(EdgeRows(kind, rows, len(rows), answers, None if column is None else column.name))
     return result
 
 

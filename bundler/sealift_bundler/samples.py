@@ -60,22 +60,24 @@ class Samples:
         """The first `count` rows."""
         return self.take(range(min(count, len(self))))
 
-    def forbid_missing(self) -> bool:
-        """Let no column take a missing value; False where a sample has one, or none was taken before."""
-        if self.interface not in ("columns", "matrix") or not any(column.accepts_missing for column in self.columns):
-            return False
-        if pd.isna(self.rows).to_numpy().any() if self.interface == "columns" else pd.isna(self.rows).any():
-            return False
-        for column in self.columns:
-            column.accepts_missing = False
-        return True
+    def forbid_missing(self) -> set[str]:
+        """Let no column take a missing value that has none in the samples; return those that took one before."""
+        if self.interface not in ("columns", "matrix"):
+            return set()
+        missing = pd.DataFrame(self.rows).isna().to_numpy().any(axis=0)
+        forbidden = set()
+        for column, holds in zip(self.columns, missing, strict=True):
+            if column.accepts_missing and not holds:
+                column.accepts_missing = False
+                forbidden.add(column.name)
+        return forbidden
 
-    def forbid_unseen(self) -> bool:
-        """Let no categorical column take an unseen category; False where there is none, or none was taken."""
+    def forbid_unseen(self) -> set[str]:
+        """Let no categorical column take an unseen category; return those that took one before."""
         open_columns = [column for column in self.columns if column.levels is not None and not column.closed]
         for column in open_columns:
             column.closed = True
-        return bool(open_columns)
+        return {column.name for column in open_columns}
 
     def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
         """The column as `model.json` has it."""
@@ -131,7 +133,12 @@ def _native(rows: Any) -> Any:
             return list(rows)
     if hasattr(rows, "toarray"):
         return rows.toarray()
-    return np.asarray(rows)
+    try:
+        return np.asarray(rows)
+    except ValueError:
+        raise SourceError(
+            f"the samples are a {type(rows).__name__} of uneven rows; expected a table or an array"
+        ) from None
 
 
 def _takes_columns(model: Any) -> bool:

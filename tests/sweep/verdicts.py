@@ -44,6 +44,8 @@ def judged(estimator: Any, rows: Any, held_back: Any) -> tuple[str, str]:
         conversion = convert(estimator, rows)
     except Error as error:
         return REFUSED, str(error)
+    if not set(METHODS) & set(conversion.description.methods):
+        return DISAGREES, "the converted model answers nothing"
     wrong = list(differences(conversion.open(), estimator, held_back))
     return (DISAGREES, "; ".join(wrong)) if wrong else (AGREES, conversion.rung)
 

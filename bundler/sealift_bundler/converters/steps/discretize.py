@@ -158,9 +158,13 @@ def _spline(context: Context, estimator: SplineTransformer, features: Features) 
     tensor = wide_numbers(context, estimator, features)
     parts = []
     width = 0
+    # scikit-learn raises the degree by which it finds the boundary knots after the first linear column.
+    bound = estimator.degree
     for index, spline in enumerate(estimator.bsplines_):
         x = column(graph, tensor, index)
-        basis, count = _basis(graph, x, spline, estimator)
+        basis, count = _basis(graph, x, spline, estimator, bound)
+        if estimator.extrapolation == "linear":
+            bound = max(bound, min(bound + 1, 2))
         if getattr(estimator, "handle_missing", "error") == "zeros":
             basis = graph.add("Where", graph.add("IsNaN", x), graph.constant(0.0), basis)
         kept = count if estimator.include_bias else count - 1
@@ -171,9 +175,9 @@ def _spline(context: Context, estimator: SplineTransformer, features: Features) 
     return features_of(concatenated(graph, parts), width)
 
 
-def _basis(graph: Graph, x: str, spline: Any, estimator: SplineTransformer) -> tuple[str, int]:
+def _basis(graph: Graph, x: str, spline: Any, estimator: SplineTransformer, bound: int) -> tuple[str, int]:
     degree = spline.k
-    low, high = float(spline.t[degree]), float(spline.t[-degree - 1])
+    low, high = float(spline.t[bound]), float(spline.t[-bound - 1])
     count = spline.c.shape[1]
     knots = np.asarray(spline.t)
     starts = knots[:-1]
@@ -193,7 +197,7 @@ def _basis(graph: Graph, x: str, spline: Any, estimator: SplineTransformer) -> t
     if estimator.extrapolation == "linear":
         # Beyond the boundary knots a spline goes on as a straight line.
         at_low, at_high = spline(low, nu=1), spline(high, nu=1)
-        edge = max(degree, 2) if degree <= 1 else degree
+        edge = max(min(bound + 1, 2), bound)
         slope_low, slope_high = np.zeros(count), np.zeros(count)
         slope_low[:edge], slope_high[count - edge :] = at_low[:edge], at_high[count - edge :]
         beyond = graph.add("Sub", x, inside)

@@ -40,6 +40,20 @@ def _cos(graph: Graph, x: str) -> str:
     return graph.add("Sin", graph.add("Add", x, graph.constant(np.pi / 2)))
 
 
+def _arcsinh(graph: Graph, x: str) -> str:
+    """log(x + sqrt(x² + 1)) of x >= 0."""
+    square = graph.add("Mul", x, x)
+    root = graph.add("Sqrt", graph.add("Add", square, graph.constant(1.0)))
+    # log1p(x + x² / (1 + sqrt(x² + 1))) keeps its digits near zero.
+    more = graph.add("Div", square, graph.add("Add", root, graph.constant(1.0)))
+    return _log1p(graph, graph.add("Add", x, more))
+
+
+def _odd(graph: Graph, x: str, function: Callable[[Graph, str], str]) -> str:
+    """A function with f(-x) = -f(x), from its values for x >= 0."""
+    return graph.add("Mul", graph.add("Sign", x), function(graph, graph.add("Abs", x)))
+
+
 def _unary(operator: str) -> Callable[[Graph, str], str]:
     return lambda graph, x: graph.add(operator, x)
 
@@ -71,6 +85,12 @@ FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
     ),
     np.cosh: lambda graph, x: graph.add(
         "Mul", graph.add("Add", graph.add("Exp", x), graph.add("Exp", graph.add("Neg", x))), graph.constant(0.5)
+    ),
+    np.arcsinh: lambda graph, x: _odd(graph, x, _arcsinh),
+    np.arctanh: lambda graph, x: graph.add(
+        "Mul",
+        graph.add("Sub", _log1p(graph, x), _log1p(graph, graph.add("Neg", x))),
+        graph.constant(0.5),
     ),
     np.deg2rad: lambda graph, x: graph.add("Mul", x, graph.constant(np.pi / 180)),
     np.radians: lambda graph, x: graph.add("Mul", x, graph.constant(np.pi / 180)),

@@ -37,13 +37,16 @@ def _start(context: Context, estimator: Any, features: Features) -> str:
     heads = predict(context.inside("init"), first, features)
     if "values" in heads:
         return as_column(graph, heads["values"])
-    least = np.finfo(np.float64).eps if not context.narrow else np.finfo(np.float32).eps
-    shares = graph.add("Clip", heads["probabilities"], graph.constant(float(least)), graph.constant(1 - float(least)))
-    if estimator.n_classes_ > 2 or estimator.loss == "exponential" or context.narrow:
-        raise context.refuse("it starts from another classifier (init=…), which is supported for two classes only",
-                             estimator)  # fmt: skip
+    if context.narrow:
+        raise context.climb("it starts from the logarithm of another model's probabilities", estimator)
+    least = float(np.finfo(np.float64).eps)
+    shares = graph.add("Clip", heads["probabilities"], graph.constant(least), graph.constant(1 - least))
+    if estimator.n_classes_ > 2:
+        logs = graph.add("Log", shares)
+        return graph.add("Sub", logs, graph.add("ReduceMean", logs, graph.constant([1]), keepdims=1))
     positive = column(graph, shares, 1)
-    return graph.add("Log", graph.add("Div", positive, graph.add("Sub", graph.constant(1.0), positive)))
+    logit = graph.add("Log", graph.add("Div", positive, graph.add("Sub", graph.constant(1.0), positive)))
+    return graph.add("Mul", logit, graph.constant(0.5)) if estimator.loss == "exponential" else logit
 
 
 @predicts(GradientBoostingRegressor)
