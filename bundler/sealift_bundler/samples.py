@@ -64,7 +64,7 @@ class Samples:
         """Let no column take a missing value that has none in the samples; return those that took one before."""
         if self.interface not in ("columns", "matrix"):
             return set()
-        missing = pd.DataFrame(self.rows).isna().to_numpy().any(axis=0)
+        missing = pd.DataFrame(self.rows).isna().any(axis=0).tolist()
         forbidden = set()
         for column, holds in zip(self.columns, missing, strict=True):
             if column.accepts_missing and not holds:

@@ -1,28 +1,45 @@
-"""Print the verdict on every estimator, or on those that are named: `python -m sweep [NAME…]`."""
+"""Print a verdict on every pipeline of the suite, or on every estimator: `python -m sweep pipelines|estimators [NAME…]`."""
 
 import sys
 import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
 
-from sweep.estimators import names
-from sweep.verdicts import AGREES, verdict
+from sweep import estimators, pipelines
+from sweep.verdicts import AGREES, DISAGREES, judged, verdict
 
 
-def main() -> None:
-    """Print a line for each estimator and the counts."""
-    counts: dict[str, int] = {}
-    for name in sys.argv[1:] or names():
-        start = time.monotonic()
-        try:
+def _estimators() -> Iterator[tuple[str, Callable[[], tuple[str, str]]]]:
+    for name in estimators.names():
+
+        def judge(name: str = name) -> tuple[str, str]:
             found = verdict(name)
-        except Exception as error:  # noqa: BLE001 - a sweep goes on
-            print(f"{name:32} ERROR {type(error).__name__}: {str(error)[:200]}", flush=True)
-            counts["error"] = counts.get("error", 0) + 1
+            return found.outcome, found.detail
+
+        yield name, judge
+
+
+def _pipelines() -> Iterator[tuple[str, Callable[[], tuple[str, str]]]]:
+    for case in pipelines.cases():
+        yield case.name, lambda case=case: judged(*pipelines.fitted(case))
+
+
+def main() -> int:
+    """Print a line for each one that does not agree, and the counts."""
+    warnings.simplefilter("ignore")
+    kind, *wanted = sys.argv[1:] or ["pipelines"]
+    counts: Counter[str] = Counter()
+    for name, judge in {"estimators": _estimators, "pipelines": _pipelines}[kind]():
+        if wanted and not any(part in name for part in wanted):
             continue
-        counts[found.outcome] = counts.get(found.outcome, 0) + 1
-        took = time.monotonic() - start
-        if found.outcome != AGREES or took > 4:
-            print(f"{name:32} {found.outcome} {took:.1f}s {found.detail[:260]}", flush=True)
-    print(counts)
+        start = time.monotonic()
+        outcome, detail = judge()
+        counts[outcome] += 1
+        if outcome != AGREES:
+            print(f"{name}: {outcome} after {time.monotonic() - start:.1f} s: {detail}", flush=True)
+    print(f"{counts.total()} {kind}: {dict(counts)}")
+    return 1 if counts[DISAGREES] else 0
 
 
-main()
+sys.exit(main())

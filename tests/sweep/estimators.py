@@ -95,7 +95,7 @@ DATA = {
     "LatentDirichletAllocation": lambda: [data.counts()],
     "IsotonicRegression": lambda: [data.floats("one column", columns=1, target=lambda r, n: r[:, 0] + n)],
     "CategoricalNB": lambda: data.classification(whole=3),
-    "BernoulliNB": lambda: data.classification(),
+    "BernoulliNB": data.classification,
     "SelfTrainingClassifier": lambda: [data.floats("some labels", target=data.semi_supervised)],
     "LabelPropagation": lambda: [data.floats("some labels", target=data.semi_supervised)],
     "LabelSpreading": lambda: [data.floats("some labels", target=data.semi_supervised)],

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from sealift_bundler.converters.steps import Context, Features, Heads, class_labels, flat, numbers
 from sealift_bundler.graph import ML, Graph, numbers_of
 
+# Three operators for each column; beyond this, one product of matrices is worth its rounding.
+_MOST_COLUMNS = 128
+
 
 def wide_numbers(context: Context, estimator: Any, features: Features) -> str:
     """Make one float64 tensor of the features.
@@ -66,6 +69,19 @@ def squared_distances(graph: Graph, tensor: str, points: Any) -> str:
     across = graph.add("MatMul", tensor, graph.constant(-2.0 * points.T))
     total = graph.add("Add", graph.add("Add", own, across), graph.constant((points**2).sum(axis=1)[np.newaxis]))
     return graph.add("Max", total, graph.constant(0.0))
+
+
+def exact_squared_distances(graph: Graph, tensor: str, points: Any) -> str:
+    """Squared Euclidean distances to the points, column by column: equal rows are at distance zero."""
+    points = numbers_of(points)
+    if points.shape[1] > _MOST_COLUMNS:
+        return squared_distances(graph, tensor, points)
+    total = ""
+    for index in range(points.shape[1]):
+        apart = graph.add("Sub", column(graph, tensor, index), graph.constant(points[np.newaxis, :, index]))
+        square = graph.add("Mul", apart, apart)
+        total = graph.add("Add", total, square) if total else square
+    return total
 
 
 def nearest(graph: Graph, tensor: str, points: Any) -> str:

@@ -213,7 +213,8 @@ def _polynomial(context: Context, estimator: PolynomialFeatures, features: Featu
     graph = context.graph
     tensor = numbers(context, features, estimator)
     powers = np.asarray(estimator.powers_)
-    factors = [np.repeat(np.arange(len(row)), row) for row in powers]
+    # From the last factor to the first, as scikit-learn multiplies: rounding is then the same.
+    factors = [np.repeat(np.arange(len(row)), row)[::-1] for row in powers]
     most = max((len(row) for row in factors), default=0)
     # A column of ones stands for the factors that a shorter product lacks.
     one = graph.add("Add", graph.add("Mul", _finite(graph, column(graph, tensor, 0)), graph.constant(0.0)),

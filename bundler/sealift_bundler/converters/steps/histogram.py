@@ -100,8 +100,8 @@ def _raw(context: Context, estimator: Any, features: Features) -> str:
         nodes = member.nodes
         feature = nodes["feature_idx"].astype(np.int64)
         threshold = nodes["num_threshold"].copy()
-        for node, place in places.items():
-            feature[node], threshold[node] = splits.index(*place), 0.5
+        for at, place in places.items():
+            feature[at], threshold[at] = splits.index(*place), 0.5
         ensemble.add(
             feature=feature,
             threshold=threshold,

@@ -38,17 +38,8 @@ def inverse_transform(context: Context, transformer: Any, tensor: str, owner: An
         if function not in FUNCTIONS or transformer.inv_kw_args:
             raise context.refuse(f"its inverse function {function_name(function)!r} is Python code", owner)
         return FUNCTIONS[function](graph, tensor)
-    if kind is StandardScaler:
-        return _unscaled(graph, tensor, transformer.scale_ if transformer.with_std else None,
-                         transformer.mean_ if transformer.with_mean else None)  # fmt: skip
-    if kind is RobustScaler:
-        return _unscaled(graph, tensor, transformer.scale_ if transformer.with_scaling else None,
-                         transformer.center_ if transformer.with_centering else None)  # fmt: skip
-    if kind is MaxAbsScaler:
-        return _unscaled(graph, tensor, transformer.scale_, None)
-    if kind is MinMaxScaler:
-        shifted = graph.add("Sub", tensor, graph.constant(numbers_of(transformer.min_)))
-        return graph.add("Div", shifted, graph.constant(numbers_of(transformer.scale_)))
+    if kind in (StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler):
+        return _unscaled(graph, tensor, *_scale_and_shift(transformer))
     if context.narrow:
         raise context.climb("it undoes a transformation in float64", owner)
     if kind is PowerTransformer:
@@ -57,6 +48,17 @@ def inverse_transform(context: Context, transformer: Any, tensor: str, owner: An
         parts = [_quantile(graph, transformer, column(graph, tensor, i), i) for i in range(transformer.n_features_in_)]
         return concatenated(graph, parts)
     raise context.refuse(f"the inverse of a {kind.__name__} is not supported", owner)
+
+
+def _scale_and_shift(scaler: Any) -> tuple[Any, Any]:
+    """What an inverse scaler multiplies with and then adds; None for neither."""
+    if isinstance(scaler, StandardScaler):
+        return scaler.scale_ if scaler.with_std else None, scaler.mean_ if scaler.with_mean else None
+    if isinstance(scaler, RobustScaler):
+        return scaler.scale_ if scaler.with_scaling else None, scaler.center_ if scaler.with_centering else None
+    if isinstance(scaler, MaxAbsScaler):
+        return scaler.scale_, None
+    return 1.0 / numbers_of(scaler.scale_), -numbers_of(scaler.min_) / numbers_of(scaler.scale_)
 
 
 def _unscaled(graph: Graph, tensor: str, scale: Any, shift: Any) -> str:

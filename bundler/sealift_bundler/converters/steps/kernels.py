@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.gaussian_process import kernels as gp
 
 from sealift_bundler.converters.steps import Context
-from sealift_bundler.converters.steps.arithmetic import row_sum, squared_distances
+from sealift_bundler.converters.steps.arithmetic import exact_squared_distances, row_sum, squared_distances
 from sealift_bundler.graph import Graph, numbers_of
 
 # Rows times points times columns, in float64: what a Manhattan distance needs at once.
@@ -99,9 +99,9 @@ def process_kernel(context: Context, estimator: Any, k: Any, tensor: str, points
         return graph.add("Add", product, graph.constant(float(k.sigma_0) ** 2))
     if type(k) in (gp.RBF, gp.Matern):
         scaled = graph.add("Div", tensor, graph.constant(np.atleast_1d(numbers_of(k.length_scale))))
-        squared = squared_distances(graph, scaled, points / numbers_of(k.length_scale))
+        squared = exact_squared_distances(graph, scaled, points / numbers_of(k.length_scale))
         return _matern(context, estimator, squared, np.inf if type(k) is gp.RBF else float(k.nu))
-    squared = squared_distances(graph, tensor, points)
+    squared = exact_squared_distances(graph, tensor, points)
     if type(k) is gp.RationalQuadratic:
         grown = graph.add("Mul", squared, graph.constant(1.0 / (2 * k.alpha * k.length_scale**2)))
         return graph.add("Pow", graph.add("Add", grown, graph.constant(1.0)), graph.constant(-float(k.alpha)))

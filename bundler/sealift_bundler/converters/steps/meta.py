@@ -96,7 +96,7 @@ def _stacking(context: Context, estimator: Any, features: Features) -> Heads:
         heads = predict(context.inside(f"estimator_{index}"), member, features)
         if method == "predict_proba":
             part, size = heads["probabilities"], len(member.classes_)
-            if len(classes) == 2:
+            if classes is not None and len(classes) == 2:
                 part, size = column(graph, part, 1), 1
         elif method == "decision_function":
             size = 1 if len(member.classes_) == 2 else len(member.classes_)
