@@ -28,6 +28,7 @@ from sealift_bundler.manifest_md import manifest_md
 from sealift_keys import durable
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
+from sealift_keys.status import status
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -57,6 +58,10 @@ class Prepared:
     metadata: dict[str, bytes]
     release: Release
     manifests: tuple[Manifest, ...]
+
+    def path_in(self, output: Path) -> Path:
+        """Return the file to write: `output`, or `<channel>-<N>.tar` in it when it is a folder."""
+        return output / f"{self.release.channel}-{self.release.number}.tar" if output.is_dir() else output
 
     @property
     def payload_size(self) -> int:
@@ -91,7 +96,9 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
         GateError: a blob of the channel is not what was signed; nothing is left behind.
     """
     release = prepared.release
-    path = output / f"{release.channel}-{release.number}.tar" if output.is_dir() else output
+    path = prepared.path_in(output)
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with scratch.open("xb") as out:
@@ -108,18 +115,31 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
 
 
 def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
-    """Run the instance's own client over the channel, so that nothing it would refuse is packed."""
-    with TemporaryDirectory() as scratch:
-        try:
+    """Check that all is signed, then run the instance's own client, so that nothing it would refuse is packed."""
+    state = status(channel)
+    if problems := state.problems():
+        raise GateError(
+            f"channel {state.channel!r} is not ready to pack: {'; '.join(problems)}; run: {state.next_command()}"
+        )
+    try:
+        with TemporaryDirectory() as scratch:
             client = TrustClient(
                 Path(scratch), metadata["1.root.json"], BundleFetcher(metadata), None, datetime.now(UTC)
             )
             trusted = client.refresh()
             return release_of(trusted.root, trusted.targets)
-        except Error as error:
-            raise GateError(
-                f"channel {channel.name!r} is not ready to pack: {error}; `sealift-keys status` shows what is missing"
-            ) from error
+    except Error as error:
+        raise GateError(
+            f"channel {state.channel!r} is not ready to pack: {error}; `sealift-keys status` shows its state"
+        ) from error
+
+
+def digest_of(path: Path) -> str | None:
+    """Return `sha256:<hex>` of a file, or None where there is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def choose_models(release: Release, include: Iterable[ModelVersion]) -> list[ModelVersion]:

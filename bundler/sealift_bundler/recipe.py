@@ -15,7 +15,7 @@
     [files]                          # more documents: installed name = path
     "NOTICE" = "NOTICE.txt"
 
-Reading is strict: an unknown key is an error, because a misspelt `licences` would be lost silently.
+Reading is strict: an unknown key is an error, because a misspelled `licences` would be lost silently.
 """
 
 import os

@@ -17,6 +17,8 @@ from click.utils import PacifyFlushWrapper
 
 from sealift_keys.errors import Error, LocalError, UsageError
 
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
 
 def print_json(document: object) -> None:
     """Print `document` as one indented JSON document with sorted keys."""

@@ -82,7 +82,7 @@ def roster(channel: Channel) -> Roster:
     return Roster(
         channel=channel.name,
         root_version=root.version,
-        root_fingerprint=fingerprint.of_bytes(channel.root_bytes()) if status(channel).roles[0].complete else None,
+        root_fingerprint=status(channel).root_fingerprint,
         roles=roles,
         keys=tuple(sorted(keys, key=lambda key: key.name)),
         revoked=tuple(revocations(root)),

@@ -131,10 +131,15 @@ def status(channel: Channel, now: datetime | None = None) -> ChannelStatus:
         released=len(channel.released()),
         staged=len(channel.staged()),
         withdrawn=len(channel.withdrawn()),
-        root_fingerprint=fingerprint.of_bytes(channel.root_bytes()) if roles[0].complete else None,
+        root_fingerprint=pinned_fingerprint(channel, roles[0]),
         inconsistent=inconsistency(channel),
         expiring=tuple(role.role for role in roles if not role.expired and role.expires - now < SOON),
     )
+
+
+def pinned_fingerprint(channel: Channel, root: "RoleStatus") -> str | None:
+    """The fingerprint to publish: of version 1, the file that instances pin; None until it is complete."""
+    return fingerprint.of_bytes(channel.root_bytes(1)) if root.version > 1 or root.complete else None
 
 
 def require_complete(channel: Channel, now: datetime | None = None) -> ChannelStatus:

@@ -2,7 +2,7 @@
 
 import click
 
-from sealift_keys.console import LazyGroup, entry
+from sealift_keys.console import HELP_OPTIONS, LazyGroup, entry
 
 MODULES = {
     "convert": "sealift_bundler.cli.convert",
@@ -16,13 +16,13 @@ EPILOG = """\b
 In this order: convert (try a model), add (recipe to channel), release (sign), pack (one tar).
 
 \b
-Shell completion, for bash (zsh and fish alike):
+Tab completion, for bash (zsh and fish alike):
   eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"
 """
 
 
-@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG)
-@click.version_option(package_name="sealift", prog_name="sealift-bundler")
+@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG, context_settings=HELP_OPTIONS)
+@click.version_option(package_name="sealift", message="sealift-bundler %(version)s")
 def command() -> None:
     """Convert, prove, describe, sign and pack trained models."""
 

@@ -21,17 +21,30 @@ from sealift_keys.errors import UsageError
 @click.option("--version", default="0.0.0", show_default=True, help="The model's version, SemVer.")
 @click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Absolute tolerance.")
 @click.option("--rtol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Relative tolerance.")
+@click.option("--report", type=click.Path(path_type=Path, readable=False), help="Write a page about the proof (HTML).")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    model: Path, samples: Path, output: Path, name: str | None, version: str, atol: float, rtol: float, as_json: bool
+    model: Path,
+    samples: Path,
+    output: Path,
+    name: str | None,
+    version: str,
+    atol: float,
+    rtol: float,
+    report: Path | None,
+    as_json: bool,
 ) -> None:
     """Convert MODEL to ONNX and prove that its answers did not change.
 
-    MODEL is a .joblib, .pkl, .pickle or .onnx file. Opening a pickle runs the code in it: only open files
-    that you trust. Nothing is written unless every sample row and every edge row agrees.
+    MODEL is a scikit-learn model (.joblib, .pkl, .skops), a booster's own file (XGBoost .json or .ubj, LightGBM
+    .txt, CatBoost .cbm), an MLflow model directory, a ready-made .onnx, or a .pt2 of PyTorch. Opening a pickle
+    runs the code in it: only open files that you trust. Nothing is written unless every sample row and every
+    edge row agrees.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UsageError(f"--report {str(report)!r} is in a directory that does not exist; make it first")
     if sys.stderr.isatty() and not as_json:
         click.echo(f"converting {model} …", err=True)
 
@@ -43,6 +56,10 @@ def command(
     output.mkdir(parents=True, exist_ok=True)
     for file, data in conversion.files.items():
         (output / file).write_bytes(data)
+    if report is not None:
+        from sealift_bundler.report import report_html
+
+        report.write_text(report_html(conversion), "utf-8")
     parity = conversion.parity
     if as_json:
         files = {file: len(data) for file, data in conversion.files.items()}
@@ -51,4 +68,4 @@ def command(
         return
     click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
     click.echo(f"  largest error {parity['largest_absolute_error']:.3g}; exact ties {parity['ties']}")
-    click.echo(f"  written to {output}")
+    click.echo(f"  written to {output}" + (f"; report in {report}" if report is not None else ""))

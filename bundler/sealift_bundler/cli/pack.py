@@ -24,7 +24,7 @@ from sealift_keys.names import ModelVersion
 def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bool) -> None:
     """Write the current release as one deterministic tar, then verify it as an instance would."""
     from sealift.cli.progress import bytes_bar, human
-    from sealift_bundler.pack import pack, prepare
+    from sealift_bundler.pack import digest_of, pack, prepare
 
     models = []
     for text in include:
@@ -33,9 +33,12 @@ def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bo
             raise UsageError(f"--include {text!r} is not understood; expected NAME:VERSION")
         models.append(ModelVersion.parse(name, version))
     prepared = prepare(directory, models)
+    before = digest_of(prepared.path_in(output))
     # Once to write, once to verify.
     with bytes_bar(2 * prepared.payload_size, "packing") as progress:
         packed = pack(prepared, output, progress=progress)
+    if before not in (None, packed.digest):
+        click.echo(f"note: {packed.path} was there with other bytes ({before}); it is replaced", err=True)
     if as_json:
         print_json(
             {

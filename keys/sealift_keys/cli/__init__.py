@@ -2,7 +2,7 @@
 
 import click
 
-from sealift_keys.console import LazyGroup, entry
+from sealift_keys.console import HELP_OPTIONS, LazyGroup, entry
 
 _NAMES = (
     "new",
@@ -26,13 +26,13 @@ Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the key
 name without .pem, in capitals), then SEALIFT_PASSPHRASE, then the terminal.
 
 \b
-Shell completion, for bash (zsh and fish alike):
+Tab completion, for bash (zsh and fish alike):
   eval "$(_SEALIFT_KEYS_COMPLETE=bash_source sealift-keys)"
 """
 
 
-@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG)
-@click.version_option(package_name="sealift", prog_name="sealift-keys")
+@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG, context_settings=HELP_OPTIONS)
+@click.version_option(package_name="sealift", message="sealift-keys %(version)s")
 def command() -> None:
     """Decide who may sign: key files, channels, signatures."""
 

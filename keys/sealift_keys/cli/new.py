@@ -41,4 +41,7 @@ def command(file: Path, algorithm: str, name: str, passphrase_files: tuple[Path,
         return
     click.echo(f"wrote {pair.private_path} (encrypted, mode 0600; keep it) and {pair.public_path} (give it away)")
     click.echo(f"{key_name(pair.public_key)!r}, {algorithm}, fingerprint {fingerprint.grouped(digits)}")
-    click.echo(f"next: sealift-keys init DIR --name CHANNEL --key {pair.private_path}")
+    click.echo(
+        f"next: give {pair.public_path} to whoever runs the channel, "
+        f"or make a channel: sealift-keys init DIR --name CHANNEL --key {pair.private_path}"
+    )

@@ -22,7 +22,7 @@ def command(*, directory: Path, as_json: bool) -> None:
         return
     click.echo(f"channel {shown.channel!r}, root {shown.root_version}")
     if shown.root_fingerprint:
-        click.echo(f"root fingerprint: {fingerprint.grouped(shown.root_fingerprint)}")
+        click.echo(f"fingerprint of 1.root.json, which instances pin: {fingerprint.grouped(shown.root_fingerprint)}")
     rows = [
         [role.role, role.version, f"{role.threshold} of {len(role.keys)}", role.expires[:10], ", ".join(role.keys)]
         for role in shown.roles

@@ -25,7 +25,7 @@ def command(directory: Path, as_json: bool) -> None:
         f"channel {state.channel!r}: {state.released} released, {state.staged} staged, {state.withdrawn} withdrawn"
     )
     if state.root_fingerprint:
-        click.echo(f"root fingerprint: {fingerprint.grouped(state.root_fingerprint)}")
+        click.echo(f"fingerprint of 1.root.json, which instances pin: {fingerprint.grouped(state.root_fingerprint)}")
     if state.roles[0].missing:
         echo_root_changes(channel)
     echo_state(state)

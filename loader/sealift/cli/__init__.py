@@ -2,7 +2,7 @@
 
 import click
 
-from sealift_keys.console import LazyGroup, entry
+from sealift_keys.console import HELP_OPTIONS, LazyGroup, entry
 
 _COMMANDS = (
     "trust",
@@ -22,7 +22,7 @@ _COMMANDS = (
 @click.group(
     cls=LazyGroup,
     modules={name: f"sealift.cli.{name}_command" for name in _COMMANDS},
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP_OPTIONS,
     epilog='Tab completion: eval "$(_SEALIFT_COMPLETE=bash_source sealift)" (or zsh_source, fish_source).',
 )
 @click.version_option(package_name="sealift", message="sealift %(version)s")
