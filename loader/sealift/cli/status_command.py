@@ -38,8 +38,7 @@ def command(store_path: Path, trust_path: Path, as_json: bool) -> None:
         )
         return
     click.echo(f"channel     {release.channel}")
-    age = "today" if days == 0 else "1 day ago" if days == 1 else f"{days} days ago"
-    click.echo(f"newest bundle installed: {release.number}, released {release.released:%Y-%m-%d}, {age}")
+    click.echo(f"newest bundle installed: {release.number}, released {release.released:%Y-%m-%d}, {days} days ago")
     click.echo(f"generation  {generation.number} of release {generation.release}, made {generation.created}")
     click.echo(f"models      {', '.join(str(model) for model in generation.models.values()) or 'none'}")
     click.echo(f"store       {store_path}")
