@@ -8,16 +8,19 @@ cd "$(dirname "$0")/.."
 
 lock() {
     output=$1
-    shift
+    source=$2
+    shift 2
     # Wheels only: a source distribution would run its own code while it is being installed.
     # One version for every Python ("fewest"), so that all of them are tested on the same code.
     # The machine's own certificates, because pip trusts those too.
-    uv pip compile pyproject.toml --quiet --system-certs --universal --python-version 3.11 --fork-strategy fewest \
+    uv pip compile "$source" --quiet --system-certs --universal --python-version 3.11 --fork-strategy fewest \
         --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate \
         --custom-compile-command "make lock" --output-file "$output" "$@"
 }
 
 # Every extra but those for keys in a cloud, which no test can reach.
-lock requirements/dev.lock --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra hsm --extra dev "$@"
+lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra hsm --extra dev "$@"
 # The base install gets the versions that the tests ran with, never newer ones.
-lock requirements/base.lock --constraints requirements/dev.lock "$@"
+lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
+# The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
+printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
