@@ -19,6 +19,7 @@ from sealift.model.model import Model
 from sealift.model.selftest import replay
 from sealift_bundler.conversion import Conversion
 from sealift_bundler.converters import Answers, Candidate, Converter, Original, Rung, find_converter
+from sealift_bundler.converters.refused import check_takes_rows
 from sealift_bundler.documents import frontend_json, model_json
 from sealift_bundler.edges import MISSING, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.errors import ConversionError, ParityError, SourceError
@@ -32,6 +33,9 @@ from sealift_keys.names import ModelVersion
 Attempts = list[dict[str, str]]
 
 # Kinds of edge rows that the loader can refuse where the original answers.
+_NARROW = "float32"
+# How many times smaller than the tolerance float32's largest error must be, to be kept without trying float64.
+_HEADROOM = 10.0
 _REFUSABLE = {MISSING, UNSEEN}
 
 
@@ -79,6 +83,7 @@ def convert_object(model: Any, rows: Any, name: str, version: str, tolerance: To
             f"no converter knows a {type(model).__module__}.{type(model).__qualname__}; "
             "expected a fitted scikit-learn estimator or an .onnx file"
         )
+    check_takes_rows(model)
     samples = as_samples(rows, model, text=_takes_text(model))
     original = converter.original(model, samples)
     expected = _answers(original, samples)
@@ -117,6 +122,7 @@ def _climb(
     attempts: Attempts = []
     failures: list[Parity] = []
     reasons: list[str] = []
+    spare: Conversion | None = None
     for rung in converter.rungs(model, samples):
         try:
             candidate = _build(rung)
@@ -132,9 +138,16 @@ def _climb(
             attempts.append({"rung": rung.name, "outcome": "proven"})
             files = _files(candidate, original, rung.name, attempts, parity, golden, identity)
             check_file_set(ModelDescription.parse(files[FILE_NAME]), files, identity[0])
-            return Conversion(files)
+            if not rung.name.endswith(_NARROW) or parity.headroom >= _HEADROOM:
+                return Conversion(files)
+            # Rows that nobody compared may be worse than those that were: a wider rung is better, if there is one.
+            attempts[-1]["outcome"] = f"agrees, without much room: {parity.summary()}"
+            spare = spare or Conversion(files)
+            continue
         attempts.append({"rung": rung.name, "outcome": parity.summary()})
         failures.append(parity)
+    if spare is not None:
+        return spare
     refused = next((kinds for parity in failures if (kinds := parity.failing_kinds()) <= _REFUSABLE and kinds), set())
     forbid = {MISSING: samples.forbid_missing, UNSEEN: samples.forbid_unseen}
     forbidden = {kind: forbid[kind]() for kind in sorted(refused)}

@@ -42,6 +42,8 @@ class Parity:
     groups: dict[str, Group] = field(default_factory=dict)
     largest_absolute_error: float = 0.0
     largest_relative_error: float = 0.0
+    # The largest error, as a share of what is tolerated for that number.
+    largest_share: float = 0.0
     worst: list[dict[str, Any]] = field(default_factory=list)
     failure: str | None = None
 
@@ -69,6 +71,11 @@ class Parity:
     def passed(self) -> bool:
         """Tell whether the candidate is proven."""
         return self.failure is None and self.rows > 0 and self.labels_wrong == 0 and self.scores_wrong == 0
+
+    @property
+    def headroom(self) -> float:
+        """How many times smaller than the tolerance the largest error is."""
+        return 1.0 / self.largest_share if self.largest_share > 0 else np.inf
 
     def failing_kinds(self) -> set[str]:
         """The kinds of rows on which the candidate fails; empty where it could not answer at all."""
@@ -150,8 +157,8 @@ def _answers(model: Model, rows: Any, expected: Mapping[str, Any]) -> dict[str, 
     if model.description.interface == "tensors":
         return model.run(rows)
     answers: dict[str, Array] = {}
-    for method in dict.fromkeys(name.partition(".")[0] for name in expected):
-        answer = getattr(model, method)(rows)
+    methods = dict.fromkeys(name.partition(".")[0] for name in expected)
+    for method, answer in model.answers(methods, rows).items():
         # A model of several labels gives a list of probabilities, one for each label.
         several = isinstance(answer, list)
         answers |= {f"{method}.{place}": one for place, one in enumerate(answer)} if several else {method: answer}
@@ -165,6 +172,9 @@ def _scores(parity: Parity, kind: str, name: str, got: Array, wanted: Array) -> 
         same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
         error = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error))
         tolerated = error <= parity.tolerance.atol + parity.tolerance.rtol * np.abs(wanted)
+        allowed = parity.tolerance.atol + parity.tolerance.rtol * np.abs(wanted)
+        share = np.divide(error, allowed, out=np.zeros_like(error), where=(error > 0) & (allowed > 0))
+        parity.largest_share = max(parity.largest_share, float(share[np.isfinite(share)].max(initial=0.0)))
         size = np.abs(wanted)
         relative = np.divide(error, size, out=np.zeros_like(error), where=size > 0)
     finite = error[np.isfinite(error)]

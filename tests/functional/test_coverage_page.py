@@ -9,7 +9,7 @@ from sweep.estimators import names
 from sweep.verdicts import AGREES, DISAGREES, REFUSED, verdict
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "coverage.md"
-ROW = re.compile(r"^\| (\w+) \| (\w+) \| (.*) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| (\w+) \| (agrees|refused|disagrees) \| (.*) \|$", re.MULTILINE)
 
 # Quick ones of every family; `make coverage-page` judges all.
 CHECKED = [

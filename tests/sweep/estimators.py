@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401 - lists three more
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -41,6 +42,8 @@ SPECIAL = {
     "RandomizedSearchCV": lambda cls: cls(
         LogisticRegression(max_iter=300), {"C": [0.1, 1.0]}, n_iter=2, random_state=0
     ),
+    "HalvingGridSearchCV": lambda cls: cls(LogisticRegression(max_iter=300), {"C": [0.1, 1.0]}, random_state=0),
+    "HalvingRandomSearchCV": lambda cls: cls(LogisticRegression(max_iter=300), {"C": [0.1, 1.0]}, random_state=0),
     "TransformedTargetRegressor": lambda cls: cls(Ridge(), func=np.log1p, inverse_func=np.expm1),
     "SparseCoder": lambda cls: cls(np.eye(4)[:3] + 0.1, transform_algorithm="threshold", transform_alpha=0.2),
     "HashingVectorizer": lambda cls: cls(n_features=64),
@@ -88,6 +91,9 @@ DATA = {
     "SimpleImputer": lambda: [data.with_missing()],
     "MissingIndicator": lambda: [data.with_missing()],
     "KNNImputer": lambda: [data.with_missing()],
+    "IterativeImputer": lambda: [data.with_missing()],
+    "HalvingGridSearchCV": data.classification,
+    "HalvingRandomSearchCV": data.classification,
     "CountVectorizer": lambda: [data.texts()],
     "TfidfVectorizer": lambda: [data.texts()],
     "HashingVectorizer": lambda: [data.texts()],

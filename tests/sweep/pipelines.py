@@ -418,6 +418,12 @@ SPECIAL = [
         lambda: make_pipeline(_dense(), neighbors.KNeighborsClassifier(5)),
         "binary",
     ),
+    Case(
+        "neighbors among counts",
+        lambda: make_pipeline(make_column_transformer((_ordinal(), ["plan"]), ("passthrough", ["count"])),
+                              neighbors.KNeighborsClassifier(5)),
+        "binary",
+    ),
     Case("imputed by neighbors", lambda: make_pipeline(KNNImputer(), LOGISTIC()), "binary", NUMERIC),
 ]  # fmt: skip
 
