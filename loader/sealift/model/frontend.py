@@ -95,29 +95,37 @@ class TermCounter:
 
         def count(texts: Sequence[str]) -> "NDArray[Any]":
             counts = np.zeros((len(texts), width), dtype=dtype)
-            places: list[int] = []
-            signs: list[int] = []
-            for row, text in enumerate(texts):
-                for column, sign in locate(analyze(text)):
-                    places.append(row * width + column)
-                    signs.append(sign)
+            found: list[int] = []
+            sizes = []
+            for text in texts:
+                before = len(found)
+                found += locate(analyze(text))
+                sizes.append(len(found) - before)
+            marked = np.array(found, dtype=np.int64)
+            negative = marked < 0
+            places = np.repeat(np.arange(len(texts)) * width, sizes) + np.where(negative, ~marked, marked)
             if binary:
                 counts.reshape(-1)[places] = 1
             else:
-                np.add.at(counts.reshape(-1), places, np.array(signs, dtype=dtype))
+                np.add.at(counts.reshape(-1), places, np.where(negative, -1, 1).astype(dtype))
             return counts
 
         return count
 
-    def _locator(self) -> "Callable[[list[str]], Iterable[tuple[int, int]]]":
-        """Make the function from terms to their columns, each with what one occurrence adds."""
+    def _locator(self) -> "Callable[[list[str]], list[int]]":
+        """Make the function from terms to their columns; ~column is one that an occurrence lowers by 1."""
         if self.hashing is None:
-            index_of = {term: (index, 1) for index, term in enumerate(self.vocabulary)}
-            return lambda terms: (found for found in map(index_of.get, terms) if found is not None)
+            index_of = {term: index for index, term in enumerate(self.vocabulary)}
+            return lambda terms: [index for index in map(index_of.get, terms) if index is not None]
         columns = self.hashing.columns
-        if self.hashing.alternate_sign:
-            return lambda terms: (place(term, columns) for term in terms)
-        return lambda terms: ((place(term, columns)[0], 1) for term in terms)
+        if not self.hashing.alternate_sign:
+            return lambda terms: [place(term, columns)[0] for term in terms]
+
+        def signed(terms: list[str]) -> list[int]:
+            found = (place(term, columns) for term in terms)
+            return [column if sign > 0 else ~column for column, sign in found]
+
+        return signed
 
 
 def strip_accents_unicode(text: str) -> str:

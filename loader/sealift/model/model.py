@@ -1,7 +1,7 @@
 """A loaded model: what applications call."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,34 @@ class Model:
         """
         return self._call("transform", rows)
 
+    def answers(self, methods: Iterable[str], rows: Any) -> dict[str, Any]:
+        """Answer several methods at once, reading the rows and running the graph one time.
+
+        Returns:
+            For each method its array, or a list of them where the method has several outputs.
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original model had none of that name.
+        """
+        wanted: dict[str, Sequence[TensorOutput]] = {}
+        for method in methods:
+            outputs = self._outputs_of.get(method)
+            if outputs is None or self._feeder is None:
+                has = ", ".join([*self._outputs_of, "run"])
+                raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
+            wanted[method] = outputs
+        if self._feeder is None or not wanted:
+            return {}
+        every = [output for outputs in wanted.values() for output in outputs]
+        chunks = [self._run([output.name for output in every], feeds) for feeds in self._feeder.feeds(rows)]
+        found = {}
+        for output, parts in zip(every, zip(*chunks, strict=True), strict=True):
+            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            found[output.name] = values if values.dtype == output.returns else values.astype(output.returns)
+        each = {method: [found[output.name] for output in outputs] for method, outputs in wanted.items()}
+        return {method: arrays[0] if len(arrays) == 1 else arrays for method, arrays in each.items()}
+
     def run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Run the graph itself: named tensors in, named tensors out, nothing converted but NumPy's dtype kind.
 
@@ -178,17 +206,7 @@ class Model:
 
     def _each(self, method: str, rows: Any) -> Any:
         """The answers of a method: an array, or a list of them where the method has several outputs."""
-        outputs = self._outputs_of.get(method)
-        if outputs is None or self._feeder is None:
-            has = ", ".join([*self._outputs_of, "run"])
-            raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
-        names = [output.name for output in outputs]
-        chunks = [self._run(names, feeds) for feeds in self._feeder.feeds(rows)]
-        answers = []
-        for output, parts in zip(outputs, zip(*chunks, strict=True), strict=True):
-            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            answers.append(values if values.dtype == output.returns else values.astype(output.returns))
-        return answers[0] if len(answers) == 1 else answers
+        return self.answers([method], rows)[method]
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
