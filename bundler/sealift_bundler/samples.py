@@ -25,6 +25,8 @@ class SampleColumn:
     levels: tuple[Any, ...] | None = None
     # Whether the loader takes no other category than these.
     closed: bool = False
+    # The NumPy dtype of numbers, as the rows have it; None for text and for dtypes that NumPy lacks.
+    dtype: str | None = None
 
 
 @dataclass
@@ -85,7 +87,14 @@ class Samples:
         if categories is None and column.closed:
             categories = column.levels
         known = None if categories is None else tuple(categories)
-        return Column(column.name, column.kind, missing if column.accepts_missing else None, categories=known)
+        return Column(
+            column.name,
+            column.kind,
+            missing if column.accepts_missing else None,
+            categories=known,
+            missing_is=("None" if column.none else "NaN") if column.accepts_missing and column.kind == "str" else None,
+            dtype=column.dtype,
+        )
 
 
 def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
@@ -187,6 +196,7 @@ def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
             _kind(frame[name]),
             none=_holds_none(frame[name]),
             levels=_levels(frame[name]),
+            dtype=_dtype(frame[name].dtype),
         )
         for name in frame.columns
     ]
@@ -224,6 +234,10 @@ def _kind(series: "pd.Series[Any]") -> str:
     raise SourceError(f"column {series.name!r} has dtype {dtype}; expected numbers, booleans or text")
 
 
+def _dtype(dtype: Any) -> str | None:
+    return dtype.name if isinstance(dtype, np.dtype) and dtype.kind in "iuf" else None
+
+
 def _levels(series: "pd.Series[Any]") -> tuple[Any, ...] | None:
     dtype = series.dtype
     return tuple(dtype.categories.tolist()) if isinstance(dtype, pd.CategoricalDtype) else None
@@ -249,4 +263,6 @@ def _of_array(array: Any, model: Any) -> Samples:
     kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)
     if kind is None:
         raise SourceError(f"the samples are an array of dtype {array.dtype}; use a DataFrame for mixed columns")
-    return Samples("matrix", array, [SampleColumn(f"x{index}", kind) for index in range(array.shape[1])])
+    return Samples(
+        "matrix", array, [SampleColumn(f"x{index}", kind, dtype=_dtype(array.dtype)) for index in range(array.shape[1])]
+    )

@@ -55,10 +55,9 @@ def records():
 TABLES = {
     "pandas": lambda: FRAME,
     "pandas, other order": lambda: FRAME[FRAME.columns[::-1]].assign(more=1),
-    "pandas, object": lambda: FRAME.assign(city=FRAME["city"].astype(object).where(FRAME["city"].notna(), None)),
+    "pandas, object": lambda: FRAME.astype({"city": object}),
     "pandas, category": lambda: FRAME.astype({"city": "category"}),
-    "pandas, nullable": FRAME.convert_dtypes,
-    "pandas, arrow": lambda: FRAME.convert_dtypes(dtype_backend="pyarrow"),
+    "pandas, nullable numbers": lambda: FRAME.convert_dtypes(convert_string=False),
     "polars": lambda: pl.from_arrow(arrow()),
     "polars, categorical": lambda: pl.from_arrow(arrow()).with_columns(pl.col("city").cast(pl.Categorical)),
     "polars, small integers": lambda: pl.from_arrow(arrow()).with_columns(pl.col("count").cast(pl.Int8)),
@@ -75,6 +74,22 @@ TABLES = {
 def test_every_kind_of_table_gives_the_same_answers(original, model, table):
     np.testing.assert_array_equal(model.predict(table()), original.predict(FRAME))
     np.testing.assert_allclose(model.predict_proba(table()), original.predict_proba(FRAME), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: FRAME.assign(city=FRAME["city"].astype(object).where(FRAME["city"].notna(), None)),
+        FRAME.convert_dtypes,
+        lambda: FRAME.convert_dtypes(dtype_backend="pyarrow"),
+    ],
+    ids=["None", "nullable", "arrow"],
+)
+def test_a_missing_text_of_a_kind_that_the_original_tells_apart_is_refused(model, change):
+    with pytest.raises(
+        InputError, match=r"'city' row \d+ is missing as (None|pandas.NA); the model was proven with NaN"
+    ):
+        model.predict(change())
 
 
 def test_an_unseen_category_is_what_it_was(original, model):

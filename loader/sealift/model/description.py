@@ -50,7 +50,8 @@ class Column:
 
     `missing` is None where the original model refuses a missing value, "nan" for numbers that may be
     NaN, and the token that stands for None and NaN in a string tensor. `categories` are all the values
-    that the original takes, or None where it takes any.
+    that the original takes, or None where it takes any. `missing_is` says whether a missing text was None or
+    NaN when the model was proven, which scikit-learn tells apart; `dtype` is the NumPy dtype of the proven rows.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Column:
     missing: str | None
     infinite: bool = False
     categories: tuple[bool | int | float | str, ...] | None = None
+    missing_is: str | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,8 @@ def _column(fields: Fields) -> Column:
         missing=fields.optional_text("missing"),
         infinite=fields.boolean("infinite") if fields.has("infinite") else False,
         categories=_categories(fields),
+        missing_is=fields.text("missing_is", allowed=("None", "NaN")) if fields.has("missing_is") else None,
+        dtype=fields.optional_text("dtype") if fields.has("dtype") else None,
     )
     fields.close()
     if column.kind != "str" and column.missing not in (None, "nan"):

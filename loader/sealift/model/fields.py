@@ -46,7 +46,7 @@ class Fields:
         """The number at `key`, not negative."""
         value = self._get(key)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
-            raise self._wrong(key, value, f"a number from 0 to {_LARGEST:g}")
+            raise self._wrong(key, value, f"a number of at least 0, at most {_LARGEST:g}")
         return float(value)
 
     def boolean(self, key: str) -> bool:

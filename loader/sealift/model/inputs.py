@@ -15,7 +15,7 @@ from sealift.errors import InputError
 from sealift.model.description import ModelDescription, TensorInput
 from sealift.model.frontend import TermCounter
 from sealift.model.tables import Table, as_table
-from sealift.model.values import check_fits, check_numbers, numbers, texts
+from sealift.model.values import check_dtype, check_fits, check_numbers, numbers, texts
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -74,7 +74,8 @@ class Feeder:
                 for column in tensor.columns:
                     if column.name not in strings:
                         values = _column_values(table, column.name)
-                        strings[column.name] = texts(values, column, f"column {column.name!r}")
+                        what = f"column {column.name!r}"
+                        strings[column.name] = texts(values, column, what, typed=table.typed)
             else:
                 feeds[tensor.name] = _numeric_tensor(tensor, table)
         return table.rows, strings, feeds
@@ -108,6 +109,8 @@ class Feeder:
             hint = "; for one row pass [[…]]" if values.ndim == 1 and values.shape[0] == width else ""
             raise InputError(f"rows have shape {list(values.shape)}; expected [rows, {width}]{hint}")
         values = numbers(values, "the array")
+        if hasattr(rows, "dtype") or hasattr(rows, "dtypes"):
+            check_dtype(values, tensor.columns[0], "the array")
         if (values.dtype.kind == "f" and not np.isfinite(values).all()) or any(
             c.kind != "float" for c in tensor.columns
         ):
@@ -134,6 +137,8 @@ def _numeric_tensor(tensor: TensorInput, table: Table) -> NDArray[Any]:
     for index, column in enumerate(tensor.columns):
         what = f"column {column.name!r}"
         values = numbers(_column_values(table, column.name), what)
+        if table.typed:
+            check_dtype(values, column, what)
         check_numbers(values, column, what)
         result[:, index] = _cast(values, tensor.dtype, what)
     return result

@@ -17,11 +17,16 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; `get` gives a one-dimensional array of `rows` values."""
+    """Columns by name; `get` gives a one-dimensional array of `rows` values.
+
+    `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
+    have none, such as dicts read from JSON.
+    """
 
     names: Sequence[str]
     rows: int
     get: Callable[[str], NDArray[Any]]
+    typed: bool = False
 
 
 def as_table(data: Any) -> Table | None:
@@ -33,7 +38,8 @@ def as_table(data: Any) -> Table | None:
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
         return Table(list(data.column_names), data.num_rows, lambda name: _values(data.column(name), name))
     if hasattr(data, "columns") and hasattr(data, "shape") and hasattr(data, "__getitem__"):  # pandas, polars
-        return Table(list(data.columns), data.shape[0], lambda name: _values(data[name], name))
+        typed = hasattr(data, "iloc")
+        return Table(list(data.columns), data.shape[0], lambda name: _values(data[name], name), typed)
     if isinstance(data, Mapping):
         return _from_mapping(data)
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
@@ -42,10 +48,10 @@ def as_table(data: Any) -> Table | None:
 
 
 def _values(column: Any, name: str) -> NDArray[Any]:
-    """The column's values; missing ones become None where the column is not of plain numbers."""
+    """The column's values, missing ones as the table has them."""
     if getattr(column, "ndim", 1) != 1:
         raise InputError(f"column {name!r} appears more than once; expected unique names")
-    kind = getattr(column, "type", None)
+    kind: Any = getattr(column, "type", None)
     if hasattr(kind, "index_type"):
         # An Arrow dictionary: its own to_numpy takes a null for the last of the dictionary's values.
         column = column.cast(kind.value_type)
@@ -55,12 +61,6 @@ def _values(column: Any, name: str) -> NDArray[Any]:
         values = np.asarray(column.to_numpy())
     except ValueError:  # Arrow arrays that need a copy say so
         values = np.asarray(column.to_numpy(zero_copy_only=False))
-    # pandas marks missing values of its extension types with an object that NumPy cannot compare.
-    if values.dtype == object and hasattr(column, "isna"):
-        missing = np.asarray(column.isna())
-        if missing.any():
-            values = values.copy()
-            values[missing] = None
     return values
 
 

@@ -30,15 +30,43 @@ def _numbers_of_objects(values: NDArray[Any], what: str) -> NDArray[Any]:
     flat = values.ravel()
     result = np.empty(flat.shape, dtype=np.float64)
     for index, value in enumerate(flat):
-        if value is None:
+        if value is None or _is_pandas_na(value):
             result[index] = np.nan
         elif isinstance(value, bool | int | float | np.bool_ | np.number) and not isinstance(value, complex):
-            result[index] = value
+            try:
+                result[index] = value
+            except OverflowError:
+                raise InputError(f"{what} {_place(index, values.shape)} is an integer beyond float64") from None
         else:
             raise InputError(
                 f"{what} {_place(index, values.shape)} is {value!r:.80} ({type(value).__name__}); expected a number"
             )
     return result.reshape(values.shape)
+
+
+def _is_pandas_na(value: Any) -> bool:
+    """Know pandas' missing value without importing pandas."""
+    return type(value).__name__ == "NAType"
+
+
+def check_dtype(values: NDArray[Any], column: Column, what: str) -> None:
+    """Refuse numbers of another width than the model was proven on.
+
+    scikit-learn computes in the width that it is given, so the original's own answers differ between them.
+
+    Raises:
+        InputError: the dtype is another float, or an integer or float of 8 or 16 bits.
+    """
+    if column.dtype is None or values.dtype.kind not in "iuf":
+        return
+    proven = np.dtype(column.dtype)
+    same = (values.dtype.kind, values.dtype.itemsize) == (proven.kind, proven.itemsize)
+    floats = values.dtype.kind == "f" and proven.kind == "f"
+    if not same and (floats or values.dtype.itemsize < 4):
+        raise InputError(
+            f"{what} has dtype {values.dtype}; the model was proven on {column.dtype}, and the original answers "
+            f"otherwise: convert it with .astype({column.dtype!r})"
+        )
 
 
 def check_numbers(values: NDArray[Any], column: Column, what: str) -> None:
@@ -84,8 +112,11 @@ def _place(index: int, shape: tuple[int, ...]) -> str:
     return f"row {row}, column {column}"
 
 
-def texts(values: NDArray[Any], column: Column, what: str) -> list[str]:
+def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = False) -> list[str]:
     """See `values` as strings; None and NaN become the token that stands for them.
+
+    Args:
+        typed: the original would see None, NaN and pandas' NA as different things, as scikit-learn does.
 
     Raises:
         InputError: a value is not text, is missing where the model takes no missing value, holds half
@@ -94,19 +125,14 @@ def texts(values: NDArray[Any], column: Column, what: str) -> list[str]:
     if values.dtype.kind not in "OUT":
         raise InputError(f"{what} has dtype {values.dtype}; expected text")
     found: list[Any] = values.tolist()
-    if MISSING_TEXT in found:
-        raise InputError(f"{what} row {found.index(MISSING_TEXT)} is U+10FFFF, which stands for a missing value")
     for row, value in enumerate(found):
         if type(value) is str:
-            continue
-        if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN differs from itself
-            if column.missing is None:
-                raise InputError(f"{what} row {row} is missing ({value!r}), and the model takes no missing value")
-            found[row] = column.missing
+            if value == MISSING_TEXT:
+                raise InputError(f"{what} row {row} is U+10FFFF, which stands for a missing value")
         elif isinstance(value, str):
             found[row] = str(value)
         else:
-            raise InputError(f"{what} row {row} is {value!r:.80} ({type(value).__name__}); expected text")
+            found[row] = _missing_token(value, column, f"{what} row {row}", typed=typed)
     if column.categories is not None:
         known = {*column.categories, column.missing}
         unknown = next((row for row, value in enumerate(found) if value not in known), None)
@@ -117,6 +143,29 @@ def texts(values: NDArray[Any], column: Column, what: str) -> list[str]:
             )
     _check_encodable(found, what)
     return found
+
+
+def _missing_token(value: Any, column: Column, place: str, *, typed: bool) -> str:
+    """Return the token for a missing text, if that is what `value` is and the model takes it."""
+    missing = _missing_name(value)
+    if missing is None:
+        raise InputError(f"{place} is {value!r:.80} ({type(value).__name__}); expected text")
+    if column.missing is None:
+        raise InputError(f"{place} is missing ({value!r}), and the model takes no missing value")
+    if typed and column.missing_is not in (None, missing):
+        raise InputError(
+            f"{place} is missing as {missing}; the model was proven with {column.missing_is}, and the original tells "
+            "them apart: replace one by the other"
+        )
+    return column.missing
+
+
+def _missing_name(value: Any) -> str | None:
+    if value is None:
+        return "None"
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN differs from itself
+        return "NaN"
+    return "pandas.NA" if _is_pandas_na(value) else None
 
 
 def _check_encodable(found: list[str], what: str) -> None:
