@@ -114,7 +114,7 @@ class Graph:
         return {output.name: local(output.name) for output in model.graph.output}
 
     def finish(self, inputs: Sequence[TensorInput], outputs: Sequence[TensorOutput], tensors: Sequence[str]) -> bytes:
-        """Name the outputs and serialise; nodes and constants that no output needs are left out.
+        """Name the outputs and serialize; nodes and constants that no output needs are left out.
 
         Args:
             inputs: The graph's inputs as `model.json` describes them.
@@ -140,8 +140,8 @@ class Graph:
         opsets = [helper.make_opsetid(domain, version) for domain, version in self.opsets.items() if domain in used]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="sealift", ir_version=IR_VERSION)
         # Serialised deterministically, so that the same model gives the same digest.
-        serialised: bytes = model.SerializeToString(deterministic=True)
-        return serialised
+        serialized: bytes = model.SerializeToString(deterministic=True)
+        return serialized
 
 
 def _value_info(name: str, dtype: str, shape: Sequence[Dimension]) -> onnx.ValueInfoProto:

@@ -23,7 +23,7 @@ def scaled():
     return model, rows, convert(model, rows).open()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint8", "int16"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint8", "int16", "int32", "uint64"])
 def test_numbers_of_another_width_are_refused(dtype, scaled):
     _, rows, converted = scaled
     with pytest.raises(InputError, match=rf"dtype {dtype}; the model was proven on float64.*astype\('float64'\)"):

@@ -154,5 +154,5 @@ def _exported_by_keras(source: Any, inputs: list[str], outputs: list[str]) -> by
     for node in graph.node:
         node.input[:] = [names.get(name, name) for name in node.input]
         node.output[:] = [names.get(name, name) for name in node.output]
-    serialised: bytes = model.SerializeToString(deterministic=True)
-    return serialised
+    serialized: bytes = model.SerializeToString(deterministic=True)
+    return serialized

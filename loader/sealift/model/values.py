@@ -55,14 +55,16 @@ def check_dtype(values: NDArray[Any], column: Column, what: str) -> None:
     scikit-learn computes in the width that it is given, so the original's own answers differ between them.
 
     Raises:
-        InputError: the dtype is another float, or an integer or float of 8 or 16 bits.
+        InputError: the dtype is another float than the proven one, or an integer that is neither it nor int64.
     """
     if column.dtype is None or values.dtype.kind not in "iuf":
         return
     proven = np.dtype(column.dtype)
     same = (values.dtype.kind, values.dtype.itemsize) == (proven.kind, proven.itemsize)
     floats = values.dtype.kind == "f" and proven.kind == "f"
-    if not same and (floats or values.dtype.itemsize < 4):
+    # int64 is what a float column without a missing value is read as; narrower ones overflow in the original.
+    odd = values.dtype.kind in "iu" and values.dtype != np.int64
+    if not same and (floats or odd):
         raise InputError(
             f"{what} has dtype {values.dtype}; the model was proven on {column.dtype}, and the original answers "
             f"otherwise: convert it with .astype({column.dtype!r})"

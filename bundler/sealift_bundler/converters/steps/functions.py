@@ -71,7 +71,6 @@ FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
     np.log2: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(2.0))),
     np.log10: lambda graph, x: graph.add("Div", graph.add("Log", x), graph.constant(np.log(10.0))),
     np.negative: _unary("Neg"),
-    np.reciprocal: _unary("Reciprocal"),
     np.sin: _unary("Sin"),
     np.cos: _cos,
     np.sqrt: _unary("Sqrt"),
@@ -128,6 +127,11 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
     function = estimator.func
     known = isinstance(function, np.ufunc) or function is None or callable(function)
     emitter = FUNCTIONS.get(function) or _STEPS.get(function) if known else None
+    if function is np.reciprocal:
+        raise context.refuse(
+            "numpy.reciprocal divides integers as integers, and rows may bring them; use a division by a float column",
+            estimator,
+        )
     if estimator.kw_args or emitter is None:
         raise context.refuse(
             f"its function {function_name(function)!r} is Python code, which a graph cannot carry; "
