@@ -135,11 +135,11 @@ def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[tup
     drawn = generator.integers(0, len(array), (_SHUFFLED_ROWS, array.shape[1]))
     yield "shuffled", np.take_along_axis(array, drawn, axis=0), None
     for index, column in enumerate(samples.columns):
-        missing = base[:8].astype(np.float64)
+        missing = base[:8].astype(array.dtype if array.dtype.kind == "f" else np.float64)
         missing[:, index] = np.nan
         yield MISSING, missing, column
         for kind, values in _numbers(array[:, index], column.kind, generator):
-            repeated = base[np.resize(np.arange(len(base)), len(values))].astype(values.dtype)
+            repeated = base[np.resize(np.arange(len(base)), len(values))].copy()
             repeated[:, index] = values
             yield kind, repeated, None
 
@@ -154,18 +154,31 @@ def _numbers(values: NDArray[Any], kind: str, generator: np.random.Generator) ->
         return
     low, high = float(known[0]), float(known[-1])
     span = max(high - low, abs(high), 1.0)
+    # In the dtype of the rows: the original answers otherwise in another, and the loader refuses it.
     if kind == "int":
+        dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
         whole = np.array([0, -1, 1, low - 1, high + 1, low - 10 * span, high + 10 * span]).round()
-        yield "extremes", whole[np.abs(whole) < 2**53].astype(np.int64)
-        yield "large integers", np.array([2**24 - 1, 2**24 + 1, 2**24 + 3, 2**31 + 1, -(2**24) - 1], dtype=np.int64)
+        yield "extremes", _fitting(whole[np.abs(whole) < 2**53], dtype)
+        large = np.array([2**24 - 1, 2**24 + 1, 2**24 + 3, 2**31 + 1, -(2**24) - 1], dtype=np.float64)
+        yield "large integers", _fitting(large, dtype)
         return
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
     # Trees split half-way between neighbouring values.
     middle = (known[:-1] + known[1:]) / 2
     some = np.concatenate([known, middle])
     if len(some) > _ROWS_A_COLUMN // 3:
         some = generator.choice(some, size=_ROWS_A_COLUMN // 3, replace=False)
-    yield "thresholds", np.concatenate([some, np.nextafter(some, -np.inf), np.nextafter(some, np.inf)])
-    yield "extremes", np.array([0.0, -0.0, -1.0, low - span, high + span, low - 100 * span, high + 100 * span])
+    some = some.astype(dtype)
+    below, above = (np.nextafter(some, np.array(end, dtype=dtype)) for end in (-np.inf, np.inf))
+    yield "thresholds", np.concatenate([some, below, above])
+    far = np.array([0.0, -0.0, -1.0, low - span, high + span, low - 100 * span, high + 100 * span])
+    yield "extremes", far[np.abs(far) < np.finfo(dtype).max].astype(dtype)
+
+
+def _fitting(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The whole numbers among `values` that `dtype` holds."""
+    bounds = np.iinfo(dtype)
+    return values[(values >= bounds.min) & (values <= bounds.max)].astype(dtype)
 
 
 def _of_texts(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:

@@ -108,8 +108,10 @@ class Feeder:
         if values.ndim != 2 or values.shape[1] != width:
             hint = "; for one row pass [[…]]" if values.ndim == 1 and values.shape[0] == width else ""
             raise InputError(f"rows have shape {list(values.shape)}; expected [rows, {width}]{hint}")
+        # Lists, and objects read from JSON, have no dtype of the caller's choosing.
+        typed = hasattr(rows, "dtype") and values.dtype.kind != "O"
         values = numbers(values, "the array")
-        if hasattr(rows, "dtype") or hasattr(rows, "dtypes"):
+        if typed:
             check_dtype(values, tensor.columns[0], "the array")
         if (values.dtype.kind == "f" and not np.isfinite(values).all()) or any(
             c.kind != "float" for c in tensor.columns
