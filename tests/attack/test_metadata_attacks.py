@@ -91,7 +91,7 @@ def test_below_threshold(instance, refused, tmp_path):
     instance.pin(channel.root_bytes)
     with refused(ThresholdError, "1 of 2 signatures.*missing: targets-2"):
         instance.install(channel.pack_anything(tmp_path / "x.tar"))
-    with pytest.raises(GateError, match="1 of 2 signatures.*waiting for 'targets-2'"):
+    with pytest.raises(GateError, match=r"1 of 2 signatures.*waiting for 'targets-2'"):
         channel.pack(tmp_path / "y.tar")
     assert not (tmp_path / "y.tar").exists()
 

@@ -70,7 +70,7 @@ def test_one_classical_and_one_post_quantum_signature_are_both_needed(keys: Keys
     for alone, other in (("classical.pem", "quantum"), ("quantum.pem", "classical")):
         release(Channel.open(tmp_path / "ch"), refresh=True)
         keys("sign", "ch", "--key", alone)
-        with pytest.raises(GateError, match=f"missing: {other}"):
+        with pytest.raises(GateError, match=f"waiting for '{other}'"):
             prepare(tmp_path / "ch")
     keys("sign", "ch", "--key", "classical.pem")
     instance = install_from(tmp_path / "ch", tmp_path / "instance")
