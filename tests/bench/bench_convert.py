@@ -96,7 +96,9 @@ def main() -> int:
         found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}
         for _ in range(ROUNDS):
             for who, results in found.items():
-                child = subprocess.run([sys.executable, __file__, case, who], check=True, capture_output=True, text=True)
+                child = subprocess.run(
+                    [sys.executable, __file__, case, who], check=True, capture_output=True, text=True
+                )
                 results.append(json.loads(child.stdout.splitlines()[-1]))
         seconds = {who: statistics.median(run["seconds"] for run in runs) for who, runs in found.items()}
         peak = {who: statistics.median(run["peak_mb"] for run in runs) for who, runs in found.items()}
