@@ -125,7 +125,7 @@ def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
         found = next((value for value in series if not isinstance(value, str)), None)
         return pd.Series([found] * rows, dtype=object)
     if pd.api.types.is_numeric_dtype(series.dtype):
-        return pd.Series([np.nan] * rows)
+        return pd.Series([np.nan] * rows, dtype=series.dtype if series.dtype.kind == "f" else None)
     return pd.Series([None] * rows, dtype=series.dtype)
 
 

@@ -23,12 +23,13 @@ from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from sealift_keys import durable
-from sealift_keys.channel import FIELD, ROLES, Channel, ManifestRef, Withdrawal, create
+from sealift_keys.channel import FIELD, Channel, ManifestRef, Withdrawal, create
 from sealift_keys.clock import release_time, rfc3339
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import MAX_NAME_CHARS, ModelVersion, is_model_name
 from sealift_keys.plan import RolePlan, lifetime_days, root_of
 from sealift_keys.signing import Signed, add_signatures
+from sealift_keys.status import status
 from sealift_keys.verification import metadata_by_role
 
 
@@ -109,9 +110,12 @@ def sign(channel: Channel, signers: Sequence[Signer]) -> list[Signed]:
     with channel.locked():
         documents = metadata_by_role(channel)
         root = documents["root"].signed
+        if status(channel).roles[0].complete:
+            # One more signature would change the file, and with it the fingerprint that people compare.
+            del documents["root"]
         previous = channel.root(root.version - 1).signed if root.version > 1 else None
         made = add_signatures(root, previous, documents.values(), signers)
-        channel.write(*(documents[role] for role in ROLES if any(one.role == role for one in made)))
+        channel.write(*(documents[role] for role in documents if any(one.role == role for one in made)))
     return made
 
 

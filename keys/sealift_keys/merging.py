@@ -13,7 +13,7 @@ from tuf.api.metadata import Metadata, Root
 from sealift_keys.channel import ROLES, Channel
 from sealift_keys.errors import ChannelError
 from sealift_keys.signing import Signed, keys_of, verifies
-from sealift_keys.status import key_name
+from sealift_keys.status import key_name, status
 from sealift_keys.verification import metadata_by_role
 
 
@@ -68,7 +68,10 @@ def _pairs(channel: Channel, other: Channel) -> list[tuple[Metadata[Any], Metada
     previous: Root | None = None
     for version in range(1, min(newest, theirs) + 1):
         ours = channel.root(version)
-        pairs.append((ours, _same(ours, other.root(version), other), ours.signed, previous))
+        copy = _same(ours, other.root(version), other)
+        # A complete root stays as it is: its fingerprint is published.
+        if version == newest and not status(channel).roles[0].complete:
+            pairs.append((ours, copy, ours.signed, previous))
         previous = ours.signed
     _same_version("root", newest, theirs, other)
     root = channel.root().signed

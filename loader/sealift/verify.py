@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from tuf.api.metadata import Metadata
 
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
+from sealift.errors import MixError
+from sealift.trust import threshold
 from sealift.trust.client import TrustClient, Trusted, same_channel
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
+from sealift.trust.metadata import parse
 from sealift.trust.release import Release, release_of
 from sealift.trust.verdict import key_name
 
@@ -75,11 +75,12 @@ def verify_head(
         scratch, pinned_root, BundleFetcher(head.metadata), floor, _BEFORE_ALL if ignore_expiry else time
     )
     trusted = client.refresh()
+    signers = _signers(head, trusted)
     release = release_of(trusted.root, trusted.targets)
     contents = read_contents(archive, head, release.models)
     # An override must not let a clock that is wrong raise the floor.
     accepted = floor.time if floor and ignore_expiry else _BEFORE_ALL if ignore_expiry else time
-    return Verified(head, trusted, release, contents, accepted, _signers(head, trusted))
+    return Verified(head, trusted, release, contents, accepted, signers)
 
 
 def verify_payload(
@@ -99,10 +100,24 @@ def _drain(_: Blob, chunks: Iterator[bytes]) -> None:
 
 
 def _signers(head: Head, trusted: Trusted) -> dict[str, tuple[str, ...]]:
-    """Name the keys whose signatures on the bundle's metadata are valid, for the history."""
+    """Check that what is trusted now is what the bundle brought, and name the keys that signed it.
+
+    Where a bundle's timestamp has the version that was accepted before, python-tuf keeps the local files and
+    never looks at the bundle's.
+
+    Raises:
+        MixError: the bundle holds other metadata under versions that were accepted before.
+        SignatureError, ThresholdError, UntrustedKeyError: the same metadata without its signatures.
+    """
     signers = {}
     for role in ("timestamp", "snapshot", "targets"):
-        metadata: Metadata[Any] = Metadata.from_bytes(head.metadata[f"{role}.json"])
-        result = trusted.root.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+        brought = parse(head.metadata[f"{role}.json"], role)
+        if brought.signed != getattr(trusted, role):
+            raise MixError(
+                f"{role} of the bundle is not the version {getattr(trusted, role).version} that was accepted here: "
+                "the bundle was changed, or mixed from several"
+            )
+        threshold.require(trusted.root, role, brought)
+        result = trusted.root.get_verification_result(role, brought.signed_bytes, brought.signatures)
         signers[role] = tuple(sorted(key_name(key) for key in result.signed.values()))
     return signers

@@ -315,3 +315,21 @@ def test_a_withdrawal_is_told_once(first, channel, instance, tmp_path):
     assert [(str(gone), withdrawal.reason) for gone, withdrawal in told] == [("toy 1.1.0", "it leaks names")]
     channel.release()
     assert instance.install(channel.pack_anything(tmp_path / "fourth.tar")).plan.withdrawn == ()
+
+
+@pytest.mark.parametrize("role", ["snapshot", "targets"])
+@pytest.mark.parametrize("lie", ["garbage", "unsigned", "other"])
+def test_other_files_under_a_timestamp_that_was_accepted_before(role, lie, first, channel, instance, refused, tmp_path):
+    """python-tuf keeps the local files where the timestamp's version is known, and never looks at the bundle's."""
+    from repack import read_members, write_members
+
+    members = read_members(first)
+    document = json.loads(members[f"tuf/{role}.json"])
+    if lie == "unsigned":
+        document["signatures"] = []
+    else:
+        document["signed"]["expires"] = "2099-01-01T00:00:00Z"
+    members[f"tuf/{role}.json"] = b"{}" if lie == "garbage" else json.dumps(document).encode()
+    changed = write_members(members, tmp_path / "changed.tar")
+    with refused((MixError, SignatureError, MalformedError)):
+        instance.install(changed)

@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
 
 def init(directory: Path, root: str) -> None:
     """Pin the root."""
+    directory.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(root, directory / PINNED)
     if not (directory / "root.json").is_symlink():
         shutil.copyfile(root, directory / "root.json")

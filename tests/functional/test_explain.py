@@ -82,3 +82,29 @@ def test_expired(channel, instance, explain, tmp_path):
     status, out, _ = explain(channel.pack_anything(tmp_path / "x.tar"))
     assert status == 24
     assert "BROKEN: it has expired; the time here is" in out
+
+
+def test_the_chain_says_what_the_verdict_says(channel, instance, explain, tmp_path):
+    """Recovery from fast-forwarded versions is accepted, so no link of it is broken; a refusal always has its link."""
+    from securesystemslib.signer import CryptoSigner
+
+    channel.add()
+    channel.release()
+    channel.change("timestamp", lambda signed: setattr(signed, "version", 99))
+    instance.pin(channel.root_bytes)
+    instance.install(channel.pack_anything(tmp_path / "forwarded.tar"))
+    old = channel.keys["timestamp"][0].public_key.keyid
+    channel.keys["timestamp"] = [CryptoSigner.generate_ecdsa()]
+
+    def rotate(root):
+        root.revoke_key(old, "timestamp")
+        root.add_key(channel.keys["timestamp"][0].public_key, "timestamp")
+
+    channel.next_root(rotate)
+    channel.change("timestamp", lambda signed: setattr(signed, "version", 3))
+    status, out, _ = explain(channel.pack_anything(tmp_path / "recovered.tar"))
+    assert (status, "BROKEN" in out) == (0, False)
+    channel.change("snapshot", lambda signed: signed.meta.pop("targets.json"))
+    status, out, _ = explain(channel.raw_bundle(tmp_path / "forwarded.tar", tmp_path / "bad.tar"))
+    assert status != 0
+    assert "BROKEN" in out

@@ -318,3 +318,19 @@ def test_the_public_half_imports_no_private_key_code():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_complete_root_takes_no_further_signature(tmp_path):
+    """Its file's fingerprint is published; one more signature would change it."""
+    from channel_simulator import ChannelSimulator
+
+    from sealift_keys.ceremony import sign
+
+    channel = ChannelSimulator(tmp_path / "channel", thresholds={"root": 1}, keys_per_role={"root": 2})
+    metadata = channel.channel.root(1)
+    del metadata.signatures[channel.keys["root"][1].public_key.keyid]
+    file = channel.channel.tuf_dir / "1.root.json"
+    file.write_bytes(metadata.to_bytes())
+    before = file.read_bytes()
+    assert sign(channel.channel, [channel.keys["root"][1]]) == []
+    assert file.read_bytes() == before

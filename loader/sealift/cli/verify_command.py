@@ -36,9 +36,11 @@ def command(
     Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
     """
     from sealift.bundle.archive import Archive, open_regular
+    from sealift.errors import Error
     from sealift.install.plan import make_plan
     from sealift.store import Store
     from sealift.trust import pin
+    from sealift.trust.explain import agree
     from sealift.verify import verify_head, verify_payload
 
     store = Store(store_path, trust=trust_path)
@@ -46,18 +48,23 @@ def command(
     pinned = pin.read(trust_path)
     now = datetime.now(UTC)
     chain = _chain(bundle, pinned, state.read_floor(), now) if explained else []
+    try:
+        with open_regular(bundle) as file, TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch:
+            size = os.fstat(file.fileno()).st_size
+            with bytes_bar(size, "verifying") as progress:
+                archive = Archive(file, progress)
+                state.copy_to(Path(scratch))
+                verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
+                # Refuses a bundle that was stripped of a model's newest version, as installing would.
+                make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+                verify_payload(archive, verified)
+    except Error as error:
+        if not as_json:
+            _echo(agree(chain, str(error)))
+        raise
+    chain = agree(chain, None)
     if not as_json:
-        for link in chain:
-            click.echo(str(link))
-    with open_regular(bundle) as file, TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch:
-        size = os.fstat(file.fileno()).st_size
-        with bytes_bar(size, "verifying") as progress:
-            archive = Archive(file, progress)
-            state.copy_to(Path(scratch))
-            verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
-            # Refuses a bundle that was stripped of a model's newest version, as installing would.
-            make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
-            verify_payload(archive, verified)
+        _echo(chain)
     document = _document(verified, size)
     if as_json:
         print_json({**document, "chain": [link.to_dict() for link in chain]} if explained else document)
@@ -69,6 +76,11 @@ def command(
     click.echo()
     what = f"{document['channel']} release {document['release']}, {human(size)}"
     click.echo(f"accepted: {what}, signed by {', '.join(verified.signers['targets'])}; every byte was checked")
+
+
+def _echo(chain: "list[Link]") -> None:
+    for link in chain:
+        click.echo(str(link))
 
 
 def _chain(bundle: str, pinned: bytes, floor: Any, now: datetime) -> "list[Link]":

@@ -4,7 +4,7 @@ This explains; it decides nothing. The verdict is `sealift.verify`'s, and comes 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,11 @@ class Link:
 
     def __str__(self) -> str:
         version = "" if self.version is None else f" version {self.version}"
-        signed = f"signed by {', '.join(self.signers) or 'nobody'} ({self.threshold} of {', '.join(self.keys)} needed)"
+        signed = (
+            "unreadable"
+            if not self.keys
+            else f"signed by {', '.join(self.signers) or 'nobody'} ({self.threshold} of {', '.join(self.keys)} needed)"
+        )
         expires = "" if self.expires is None else f", expires {self.expires}"
         return f"{self.role}{version}: {signed}{expires}" + (f"\n    BROKEN: {self.broken}" if self.broken else "")
 
@@ -62,6 +66,21 @@ def explain(metadata: Mapping[str, bytes], pinned_root: bytes, floor: Floor | No
         links.append(link)
         if link.broken:
             break
+    return links
+
+
+def agree(links: list[Link], refusal: str | None) -> list[Link]:
+    """Let the chain say what the verdict says: nothing is broken in an accepted bundle, something is in a refused one.
+
+    Args:
+        refusal: the verdict's reason, or None for an accepted bundle.
+    """
+    if refusal is None:
+        return [replace(link, broken=None) for link in links]
+    if links and not any(link.broken for link in links):
+        named = [place for place, link in enumerate(links) if refusal.startswith(link.role.split()[-1])]
+        place = named[-1] if named else len(links) - 1
+        return [*links[:place], replace(links[place], broken=refusal)]
     return links
 
 

@@ -63,7 +63,8 @@ def pin(directory: Path, data: bytes) -> Root:
     root = parse_root(data)
     path = directory / FILE_NAME
     if path.exists():
-        if path.read_bytes() == data:
+        pinned = metadata.parse(path.read_bytes(), "root", "the pinned root")
+        if pinned.signed_bytes == metadata.parse(data, "root").signed_bytes:
             return root
         raise AlreadyPinnedError(
             f"another root is pinned in {str(path)!r}; to trust a different channel, remove that file yourself "
