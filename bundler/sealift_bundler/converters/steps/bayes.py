@@ -159,6 +159,7 @@ def _mixture(context: Context, estimator: Any, features: Features) -> Heads:
     chol = numbers_of(estimator.precisions_cholesky_)
     parts = []
     # What does not depend on the distance is what the model itself says at each mean.
+    # scikit-learn has no public form of either; parity watches for a change.
     base = estimator._estimate_log_prob(estimator.means_) + estimator._estimate_log_weights()  # noqa: SLF001
     for index in range(count):
         apart = graph.add("Sub", tensor, graph.constant(numbers_of(estimator.means_[index])))

@@ -88,6 +88,7 @@ def _isolation(context: Context, estimator: IsolationForest, features: Features)
     depths = ""
     lengths = []
     for index in range(len(estimator.estimators_)):
+        # Fitted path lengths have no public form; parity watches for a change.
         own = estimator._decision_path_lengths[index] + estimator._average_path_length_per_tree[index] - 1.0  # noqa: SLF001
         lengths.append(numbers_of(own))
     by_columns: dict[tuple[int, ...], list[int]] = {}
@@ -99,6 +100,7 @@ def _isolation(context: Context, estimator: IsolationForest, features: Features)
         values = [lengths[place][:, np.newaxis] for place in places]
         part = leaf_sum(context, estimator, chosen, trees, values)
         depths = graph.add("Add", depths, part) if depths else part
+    # As above: the size of the subsamples is private.
     denominator = len(estimator.estimators_) * float(_average_path_length([estimator._max_samples])[0])  # noqa: SLF001
     if denominator == 0:
         raise context.refuse("it was trained on a single row", estimator)
