@@ -87,7 +87,8 @@ $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); \
 	    echo "make: $(PYTHON) cannot make a virtual environment; install its venv module (Debian: python3-venv)" >&2; exit 1; }
 	@echo "==> installing what requirements/dev.lock pins (800 MB on disk; a minute or two the first time)"
-	@$(BIN)/pip install -qq --require-hashes --only-binary :all: -r requirements/dev.lock
+	@# --no-deps: the file is complete, and pip would look for newer versions of what a pin names with an extra.
+	@$(BIN)/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/dev.lock
 	@echo "==> installing Sealift itself, editable"
 	@$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	@touch $@
