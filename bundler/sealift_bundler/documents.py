@@ -37,6 +37,7 @@ def model_json(description: ModelDescription) -> bytes:
     """Write a description as `model.json`."""
     document = dataclasses.asdict(description)
     document.pop("rung")  # it is in `conversion`
+    document["requires"] = {key: value for key, value in document["requires"].items() if value != ()}
     document["schema"] = SCHEMA
     for tensor in document["inputs"]:
         tensor.update(columns=[_without_defaults(column) for column in tensor["columns"]])

@@ -10,19 +10,29 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
+from signal import SIGINT
 from typing import Any, cast
 
 import click
 from click.utils import PacifyFlushWrapper
 
 from sealift_keys.errors import Error, LocalError, UsageError
+from sealift_keys.interrupts import Interrupted, raise_on_signals
 
+_INTERRUPTED = "interrupted; nothing half-done is left active"
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 def print_json(document: object) -> None:
     """Print `document` as one indented JSON document with sorted keys."""
     click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def error_document(error: Error) -> dict[str, object]:
+    """Return what a script is told of an error; `problems` lists them where it stands for several."""
+    document: dict[str, object] = {"code": error.code, "exit_code": error.exit_code, "message": str(error)}
+    problems = getattr(error, "problems", ())
+    return {**document, "problems": [error_document(problem) for problem in problems]} if problems else document
 
 
 def local_error(error: OSError, what: str = "") -> LocalError:
@@ -55,8 +65,8 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
         return error.exit_code
     except click.ClickException as error:
         return _say(name, f"{_sentence(error)} [{UsageError.code}]", error.exit_code)
-    except click.Abort:
-        return _say(name, "interrupted; nothing half-done is left active", 130)
+    except (click.Abort, Interrupted) as stop:
+        return _say(name, _INTERRUPTED, getattr(stop, "exit_status", 128 + SIGINT))
     except SystemExit as stop:
         # The reader of our output left (`| head`), which is no error of ours; click exits with 1 then.
         if isinstance(sys.stdout, cast("type", PacifyFlushWrapper)):
@@ -66,7 +76,7 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
         return _say(name, _missing_package(error), LocalError.exit_code)
     except (Error, OSError) as error:
         refused = error if isinstance(error, Error) else local_error(error)
-        return _say(name, f"{refused} [{refused.code}]", refused.exit_code)
+        return _refuse(name, refused, as_json="--json" in (sys.argv[1:] if argv is None else argv))
     finally:
         _let_go_of_stdout()
     return result if isinstance(result, int) else 0
@@ -84,6 +94,12 @@ def _missing_package(error: ModuleNotFoundError) -> str:
         raise error
     extra = "install Sealift with its extra 'bundler' (or the extra that the documentation names)"
     return f"the Python package {package!r} is not installed here; {extra} [{LocalError.code}]"
+
+
+def _refuse(name: str, error: Error, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": error_document(error)})
+    return _say(name, f"{error} [{error.code}]", error.exit_code)
 
 
 def _let_go_of_stdout() -> None:
@@ -104,6 +120,7 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
     """Make the function that a console script calls."""
 
     def main() -> None:
+        raise_on_signals()
         sys.exit(run(command, name))
 
     return main

@@ -16,9 +16,21 @@ FILE_MODE = 0o644
 READ_ONLY_MODE = 0o444
 
 
-def write_new(path: Path, chunks: Iterable[bytes], *, mode: int = FILE_MODE) -> None:
-    """Create `path`, which must not exist, and sync its content; its name is not yet durable."""
-    descriptor = os.open(path, _EXCLUSIVE, mode & 0o600)
+def write_new(
+    path: Path | str,
+    chunks: Iterable[bytes],
+    *,
+    mode: int = FILE_MODE,
+    directory: int | None = None,
+    sync: bool = True,
+) -> None:
+    """Create `path`, which must not exist, and sync its content; its name is not yet durable.
+
+    Args:
+        directory: descriptor of the directory that `path` is relative to; None means as for `open`.
+        sync: False for a file that does not outlive this process.
+    """
+    descriptor = os.open(path, _EXCLUSIVE, mode & 0o600, dir_fd=directory)
     try:
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             # The process's umask must not decide who can read a model.
@@ -27,9 +39,10 @@ def write_new(path: Path, chunks: Iterable[bytes], *, mode: int = FILE_MODE) -> 
                 view = memoryview(chunk)
                 while view:
                     view = view[file.write(view) :]
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
     except BaseException:
-        path.unlink()
+        os.unlink(path, dir_fd=directory)
         raise
 
 

@@ -3,6 +3,8 @@
 One class, one exit code, one stable `code`. 20-29 always means "do not use this file".
 """
 
+from collections.abc import Sequence
+
 from sealift_keys.errors import (
     ChannelError,
     Error,
@@ -163,6 +165,18 @@ class UnsafeStoreError(Error):
     code = "unsafe-store"
 
 
+class PreflightError(Error):
+    """Several things stand in the way of an install at once; the message lists each with its own code."""
+
+    exit_code = 37
+    code = "preflight"
+
+    def __init__(self, problems: Sequence[Error]) -> None:
+        listed = "; ".join(f"({place}) {problem} [{problem.code}]" for place, problem in enumerate(problems, start=1))
+        super().__init__(f"{len(problems)} problems, nothing was written: {listed}")
+        self.problems = tuple(problems)
+
+
 # --- 40-49: loading and predicting --------------------------------------------------------------
 
 
@@ -208,6 +222,7 @@ __all__ = [
     "NoSpaceError",
     "NoTrustError",
     "NotInstalledError",
+    "PreflightError",
     "RollbackError",
     "RootError",
     "SelfTestError",

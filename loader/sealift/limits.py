@@ -41,9 +41,16 @@ class Limits:
     # What one file may expand to; its exact length is signed, this bounds the signed number itself.
     file_size_bytes: int = 64 * GIB
     path_chars: int = 255
+    # A frame names the window that its reader must keep in memory; our compressor's largest is 2^23 bytes.
+    zstd_window_log: int = 23
 
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
+    # One answer of the self-test's child: an error of one line.
+    self_test_answer_bytes: int = 64 * KIB
+    # The child may take this part of the memory that is free when it starts, so that a graph which asks for
+    # 100 GB fails by itself and the machine stays alive.
+    self_test_memory_share: float = 0.8
 
 
 LIMITS = Limits()

@@ -131,7 +131,7 @@ def test_a_locked_store(fails, bundle, channel, instance):
 
 def test_no_space(fails, bundle, channel, instance, monkeypatch):
     instance.pin(channel.root_bytes)
-    monkeypatch.setattr("sealift.install.steps.free_space", lambda _: 1000)
+    monkeypatch.setattr("sealift.install.preflight.free_bytes", lambda _: 1000)
     fails(34, ["needs", "1,000 are free", "make room"], "install", bundle)
 
 

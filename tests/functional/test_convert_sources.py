@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sealift.model.selftest import run_in_child
+from sealift.model.selftest_process import run_in_child
 from sealift_bundler import ConversionError, SourceError, convert
 from sealift_bundler.cli.convert import command
 from sealift_bundler.source import ChildLimits

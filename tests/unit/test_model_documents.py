@@ -5,11 +5,19 @@ import json
 import numpy as np
 import pytest
 
-from sealift.errors import InputError, LocalError, MalformedError, SelfTestError, UnsupportedVersionError
+from sealift.errors import (
+    IncompatibleError,
+    InputError,
+    LocalError,
+    MalformedError,
+    SelfTestError,
+    UnsupportedVersionError,
+)
 from sealift.model import Model, golden
 from sealift.model.description import ModelDescription, check_file_set
 from sealift.model.rows import read_rows
-from sealift.model.selftest import replay, run_in_child
+from sealift.model.selftest import replay
+from sealift.model.selftest_process import run_in_child
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +141,7 @@ def test_the_child_replays_the_directory(directory):
 
 def test_a_damaged_graph_fails_in_the_child_and_names_the_model(directory):
     (directory / "model.onnx").write_bytes(b"\x08\x08")
-    with pytest.raises(SelfTestError, match=r"'toy 1\.0\.0' failed its self-test: onnxruntime .* refuses"):
+    with pytest.raises(IncompatibleError, match=r"'toy 1\.0\.0' failed its self-test: onnxruntime .* refuses"):
         run_in_child(directory, "toy 1.0.0", timeout_s=60)
 
 

@@ -1,4 +1,4 @@
-"""Read a canonical tar front to back, never backwards, never further than asked.
+"""Read a canonical tar front to back, never further than asked; a look ahead returns to where it began.
 
 Works on any binary stream; knows nothing of models or trust. Whoever reads says how much it will take.
 """
@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, NoReturn
 
 from sealift.bundle.tarformat import BLOCK, END, Member, parse_header
@@ -118,6 +119,24 @@ class Archive:
         found = "sha256:" + hasher.hexdigest()
         if found != digest:
             raise DigestError(f"{member.name!r} ({what}) is damaged or was changed; expected {digest}, got {found}")
+
+    @contextmanager
+    def looking_ahead(self) -> Iterator[None]:
+        """Read on inside the block, then stand where the block began; the stream must be seekable.
+
+        What is read twice is checked twice.
+        """
+        position, last, progress = self._stream.tell(), self._last, self._progress
+        self._progress = lambda _: None
+        try:
+            yield
+        finally:
+            self._stream.seek(position)
+            self._last, self._progress = last, progress
+
+    def skip(self, member: Member) -> None:
+        """Pass over the content of the member just entered, unread; only while looking ahead."""
+        self._stream.seek(member.size + member.padding, os.SEEK_CUR)
 
     def end(self) -> None:
         """Check that the archive ends here, and the file with it.

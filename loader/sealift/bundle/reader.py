@@ -20,6 +20,7 @@ from sealift import strict_json
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Blob, Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
 from sealift_keys.names import ModelVersion
@@ -110,7 +111,7 @@ def read_contents(archive: Archive, head: Head, targets: Mapping[ModelVersion, B
     }
     configs = {manifest.config: manifest for manifest in unbound.values()}
     raw = {
-        blob: _read_blob(archive, blob, f"config of {configs[blob].model}", LIMITS.oci_config_size_bytes)
+        blob: _read_blob(archive, blob, f"the config of {configs[blob].model}", LIMITS.oci_config_size_bytes)
         for blob in sorted(configs, key=lambda blob: blob.digest)
     }
     manifests = tuple(bind_config(unbound[model], raw[unbound[model].config]) for model in sorted(unbound))
@@ -130,11 +131,31 @@ def read_payload(archive: Archive, contents: Contents, sink: Callable[[Blob, Ite
     """
     users = names_of_blobs(contents.manifests)
     for blob in contents.payload:
-        member = archive.next(blob.member)
-        if member.size != blob.size:
-            raise DigestError(f"{member.name!r} has {member.size:,} bytes; {users[blob]} was signed with {blob.size:,}")
+        member = _enter(archive, blob, users[blob])
         sink(blob, archive.verified_chunks(member, blob.digest, users[blob]))
     archive.end()
+
+
+def read_ahead(archive: Archive, contents: Contents, wanted: Collection[Blob]) -> Iterator[tuple[Blob, bytes]]:
+    """Yield some file blobs before their turn, each verified, and return to the beginning of the payload.
+
+    Blobs come from small to large, so that documents stand before weights and the look ahead is short.
+
+    Raises:
+        MalformedError, UnsafeMemberError, DigestError: as `read_payload`.
+        LimitError: a wanted blob is larger than a document may be.
+    """
+    users = names_of_blobs(contents.manifests)
+    left = set(wanted)
+    with archive.looking_ahead():
+        for blob in contents.payload:
+            if not left:
+                return
+            if blob not in left:
+                archive.skip(_enter(archive, blob, users[blob]))
+                continue
+            left.remove(blob)
+            yield blob, _read_blob(archive, blob, users[blob], LIMITS.json_size_bytes)
 
 
 def payload_order(manifests: Collection[Manifest]) -> tuple[Blob, ...]:
@@ -198,14 +219,19 @@ def _listed_manifests(head: Head, targets: Mapping[ModelVersion, Blob]) -> set[M
 
 def _read_manifest(archive: Archive, model: ModelVersion, blob: Blob) -> UnboundManifest:
     return parse_manifest(
-        _read_blob(archive, blob, f"manifest of {model}", LIMITS.oci_manifest_size_bytes), model, blob.digest
+        _read_blob(archive, blob, f"the manifest of {model}", LIMITS.oci_manifest_size_bytes), model, blob.digest
     )
 
 
-def _read_blob(archive: Archive, blob: Blob, what: str, max_size_bytes: int) -> bytes:
+def _enter(archive: Archive, blob: Blob, what: str) -> Member:
     member = archive.next(blob.member)
     if member.size != blob.size:
-        raise DigestError(f"{member.name!r} has {member.size:,} bytes; the {what} was signed with {blob.size:,}")
+        raise DigestError(f"{member.name!r} has {member.size:,} bytes; {what} was signed with {blob.size:,}")
+    return member
+
+
+def _read_blob(archive: Archive, blob: Blob, what: str, max_size_bytes: int) -> bytes:
+    member = _enter(archive, blob, what)
     if member.size > max_size_bytes:
-        raise LimitError(f"the {what} has {member.size:,} bytes; expected at most {max_size_bytes:,}")
+        raise LimitError(f"{what} has {member.size:,} bytes; expected at most {max_size_bytes:,}")
     return b"".join(archive.verified_chunks(member, blob.digest, what))

@@ -9,6 +9,7 @@ import click
 
 from sealift.cli.options import bundle_argument, json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
+from sealift.limits import LIMITS
 from sealift_keys.console import print_json
 
 
@@ -23,6 +24,15 @@ from sealift_keys.console import print_json
     default=None,
     help="Install although signed metadata has expired; REASON goes into the history. Nothing else is relaxed.",
 )
+@click.option(
+    "--self-test-timeout",
+    "self_test_timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=LIMITS.self_test_timeout_s,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one model may take to replay its golden examples.",
+)
 @json_option
 def command(
     bundle: str,
@@ -31,6 +41,7 @@ def command(
     tmpdir: Path | None,
     dry_run: bool,
     accept_expired: str | None,
+    self_test_timeout_s: float,
     as_json: bool,
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step."""
@@ -49,6 +60,7 @@ def command(
             dry_run=dry_run,
             accept_expired=accept_expired,
             tmpdir=tmpdir,
+            self_test_timeout_s=self_test_timeout_s,
             observer=observer,
         )
     if as_json:

@@ -1,27 +1,27 @@
 """Build model directories in staging, from blobs that arrive in order and may be shared by several files.
 
 Nothing is expanded before its compressed bytes matched a signed digest, nothing expands beyond its
-signed length, and every file is synced before its directory may be moved into place.
+signed length, and every file is synced before its directory may be moved into place. Files are created from
+directory descriptor to directory descriptor, without following a link and without replacing anything.
 """
 
-import hashlib
-import shutil
-import sys
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
-from sealift.errors import DigestError
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 _CHUNK_BYTES = 1024 * 1024
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SPOOL = "blob.zst"
+
+# A file of a new model: which model, and which of its files.
+_Use = tuple[Manifest, ModelFile]
 
 
 class Staging:
@@ -35,9 +35,11 @@ class Staging:
     def __init__(self, directory: Path, scratch: Path, manifests: Iterable[Manifest]) -> None:
         self._directory = directory
         self._scratch = scratch
-        self._uses: dict[Blob, list[tuple[Manifest, ModelFile]]] = defaultdict(list)
+        self._models: list[ModelVersion] = []
+        self._uses: dict[Blob, list[_Use]] = defaultdict(list)
+        durable.make_directory(directory)
         for manifest in manifests:
-            durable.make_directory(self.path(manifest.model))
+            self._make(manifest.model)
             for file in manifest.files:
                 self._uses[file.blob].append((manifest, file))
 
@@ -55,67 +57,70 @@ class Staging:
         if not uses:
             for _ in chunks:
                 pass
-            return
-        plain: dict[Blob, Path] = {}
-        spool = None
-        for manifest, file in uses:
-            path = self.path(manifest.model) / file.name
-            if file.plain in plain:
-                durable.write_new(path, _read(plain[file.plain]), mode=durable.READ_ONLY_MODE)
-                continue
-            if spool is None and file.compressed:
-                spool = self._scratch / "blob.zst"
-                spool.unlink(missing_ok=True)
-                durable.write_new(spool, chunks, mode=0o600)
-            source = _expand(spool, file, manifest) if spool else chunks
-            durable.write_new(path, source, mode=durable.READ_ONLY_MODE)
-            plain[file.plain] = path
-        if spool:
-            spool.unlink()
+        elif any(file.compressed for _, file in uses):
+            self._take_compressed(uses, chunks)
+        else:
+            first, *copies = uses
+            self._write(first, chunks)
+            for use in copies:
+                self._write(use, self._read(first))
 
     def sync(self) -> None:
         """Make the names of all files durable."""
-        for path in self._directory.glob("*/*"):
-            durable.sync_directory(path)
+        for model in self._models:
+            with self._opened(model) as descriptor:
+                os.fsync(descriptor)
+
+    def _take_compressed(self, uses: list[_Use], chunks: Iterator[bytes]) -> None:
+        """Spool the frame until its digest is known to be right, then expand it; one frame may be several files."""
+        with ExitStack() as stack:
+            scratch = os.open(self._scratch, _DIRECTORY)
+            stack.callback(os.close, scratch)
+            durable.write_new(_SPOOL, chunks, mode=0o600, directory=scratch, sync=False)
+            stack.callback(os.unlink, _SPOOL, dir_fd=scratch)
+            for manifest, file in uses:
+                what = f"{file.name!r} of {manifest.model}"
+                frame = _chunks(os.open(_SPOOL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=scratch))
+                self._write((manifest, file), expand(frame, file.plain, what) if file.compressed else frame)
+
+    def _make(self, model: ModelVersion) -> None:
+        with ExitStack() as stack:
+            parent = os.open(self._directory, _DIRECTORY)
+            stack.callback(os.close, parent)
+            for name in (model.name, str(model.version)):
+                try:
+                    os.mkdir(name, durable.DIRECTORY_MODE, dir_fd=parent)
+                except FileExistsError:  # another version of this model made the first of the two
+                    if name != model.name:
+                        raise
+                parent = os.open(name, _DIRECTORY, dir_fd=parent)
+                stack.callback(os.close, parent)
+                os.fchmod(parent, durable.DIRECTORY_MODE)
+        self._models.append(model)
+
+    @contextmanager
+    def _opened(self, model: ModelVersion) -> Iterator[int]:
+        with ExitStack() as stack:
+            descriptor = os.open(self._directory, _DIRECTORY)
+            stack.callback(os.close, descriptor)
+            for name in (model.name, str(model.version)):
+                descriptor = os.open(name, _DIRECTORY, dir_fd=descriptor)
+                stack.callback(os.close, descriptor)
+            yield descriptor
+
+    def _write(self, use: _Use, chunks: Iterable[bytes]) -> None:
+        manifest, file = use
+        with self._opened(manifest.model) as directory:
+            durable.write_new(file.name, chunks, mode=durable.READ_ONLY_MODE, directory=directory)
+
+    def _read(self, use: _Use) -> Iterator[bytes]:
+        manifest, file = use
+        with self._opened(manifest.model) as directory:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            yield from _chunks(os.open(file.name, flags, dir_fd=directory))
 
 
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _chunks(descriptor: int) -> Iterator[bytes]:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk
-
-
-def _expand(spool: Path, file: ModelFile, manifest: Manifest) -> Iterator[bytes]:
-    """Yield the expanded file, never more than its signed length, and check its digest at the end."""
-    what = f"{file.name!r} of {manifest.model}"
-    hasher = hashlib.sha256()
-    size = 0
-    try:
-        for chunk in _frame(spool, what):
-            size += len(chunk)
-            if size > file.plain.size:
-                raise DigestError(f"{what} expands beyond its signed length of {file.plain.size:,} bytes")
-            hasher.update(chunk)
-            yield chunk
-    except (zstd.ZstdError, EOFError) as error:
-        raise DigestError(f"{what} is signed as a zstd frame, and is not one: {error}") from None
-    if size != file.plain.size or "sha256:" + hasher.hexdigest() != file.plain.digest:
-        raise DigestError(f"{what} does not expand to the {file.plain.size:,} bytes that were signed")
-
-
-def _frame(spool: Path, what: str) -> Iterator[bytes]:
-    """Expand exactly one frame; more of them, empty ones say, could cost time without end."""
-    decompressor = zstd.ZstdDecompressor()
-    with spool.open("rb") as file:
-        while not decompressor.eof:
-            data = file.read(_CHUNK_BYTES) if decompressor.needs_input else b""
-            if decompressor.needs_input and not data:
-                raise EOFError("it is cut short")
-            yield decompressor.decompress(data, max_length=_CHUNK_BYTES)
-        if decompressor.unused_data or file.read(1):
-            raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
-
-
-def free_space(path: Path) -> int:
-    """Return the bytes that this user may still write on the file system of `path`."""
-    return shutil.disk_usage(path).free

@@ -1,14 +1,15 @@
 """The nine steps of an install, in the order and under the numbers that the documentation uses.
 
-1. lock the store · 2. read the head under limits · 3. refresh trust in staging · 4. plan, check free
-space, stop here with `dry_run` · 5. stream each payload once · 6. check `model.json` against the
-file set · 7. replay the golden examples in a child process · 8. commit: model directories, manifests,
+1. lock the store · 2. read the head under limits · 3. refresh trust in staging · 4. plan, and preflight: all that
+stands in the way, in one report; stop here with `dry_run` · 5. stream each payload once · 6. check `model.json`
+against the file set · 7. replay the golden examples in a child process · 8. commit: model directories, manifests,
 generation, trust, then the `current` switch · 9. append to the history.
 
 Nothing that counts is touched before step 8; each step of 8 leaves the previous generation serving;
 running the same command again finishes what was cut off.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,23 +19,24 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from sealift.bundle.archive import Archive, open_regular
-from sealift.bundle.manifest import Manifest
-from sealift.errors import CorruptError, NoSpaceError
+from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
+from sealift.install import preflight
 from sealift.install.commit import Commit, versions
-from sealift.install.plan import Plan, make_plan
-from sealift.install.staging import Staging, free_space
+from sealift.install.plan import Plan
+from sealift.install.staging import Staging
+from sealift.install.survey import survey
 from sealift.install.tryout import try_out
-from sealift.store import Store, files, generations, history
-from sealift.store.generations import Generation
+from sealift.limits import LIMITS
+from sealift.model.selftest_process import SelfTestProcess
+from sealift.store import Store, generations, history
 from sealift.store.lock import locked
 from sealift.store.safety import require_safe
 from sealift.trust import pin
-from sealift.verify import Verified, verify_head, verify_payload
+from sealift.verify import verify_head, verify_payload
 from sealift_keys import durable
-from sealift_keys.names import ModelVersion
+from sealift_keys.interrupts import postponed
 
-# Manifests, a generation, the trust state, history; and what file systems round up.
-_SLACK_BYTES = 16 * 1024 * 1024
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def install(
     dry_run: bool = False,
     accept_expired: str | None = None,
     tmpdir: Path | None = None,
+    self_test_timeout_s: float = LIMITS.self_test_timeout_s,
     observer: Observer | None = None,
     now: datetime | None = None,
 ) -> InstallReport:
@@ -82,6 +85,7 @@ def install(
         dry_run: stop after step 4; nothing that counts is written.
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
+        self_test_timeout_s: how long one model may take to replay its golden examples.
         now: the system clock (UTC), for tests.
 
     Raises:
@@ -94,33 +98,134 @@ def install(
         file = stack.enter_context(open_regular(bundle))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
+        problems = _enter(store, stack)
+        run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
+        archive = Archive(file, observer.bytes_read)
+        try:
+            return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise NoSpaceError(
+                f"the file system of {str(store.layout.root)!r} became full ({error.strerror}); "
+                "make room and run the same command again"
+            ) from None
+
+
+def _enter(store: Store, stack: ExitStack) -> list[Error]:
+    """Lock the store and check that it is ours to write; return what stands in the way."""
+    problems: list[Error] = []
+    try:
         stack.enter_context(locked(store.layout.lock))
+    except LockedError as error:
+        problems.append(error)
+    try:
         require_safe(store.layout)
-        run = _Run(store, observer, now or datetime.now(UTC), accept_expired)
-        stack.callback(run.clean)
-        run.clean()
-        run.complete_history()
-        return run.install(Archive(file, observer.bytes_read), pinned, dry_run=dry_run, tmpdir=tmpdir)
+    except UnsafeStoreError as error:
+        problems.append(error)
+    return problems
 
 
 class _Run:
-    """One install; holds what the steps hand to each other."""
+    """One install; holds what the steps hand to each other.
 
-    def __init__(self, store: Store, observer: Observer, now: datetime, accept_expired: str | None) -> None:
+    Args:
+        stack: closed when the install has ended, one way or the other.
+        problems: what step 1 found. If there is any, this run writes nothing in the store, and ends with step 4.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        observer: Observer,
+        now: datetime,
+        accept_expired: str | None,
+        tmpdir: Path | None,
+        stack: ExitStack,
+        problems: list[Error],
+    ) -> None:
         self._store = store
         self._layout = store.layout
         self._observer = observer
         self._now = now
         self._accept_expired = accept_expired
-        self._staging = store.layout.staging / str(os.getpid())
+        self._stack = stack
+        self._problems = problems
+        self._staging = self._layout.staging / str(os.getpid())
         self._scratch = self._staging / "scratch"
+        if problems:
+            self._staging = self._scratch = self._outside(tmpdir)
+            return
+        stack.callback(self._clean)
+        self._clean()
+        self._complete_history()
+        if tmpdir is not None:
+            self._scratch = self._outside(tmpdir)
 
-    def clean(self) -> None:
+    def install(self, archive: Archive, pinned: bytes, *, dry_run: bool, self_test_timeout_s: float) -> InstallReport:
+        self._observer.step(2, "reading the head of the bundle")
+        state = self._store.trust_state()
+        floor = state.read_floor()
+        trust = self._staging / "trust"
+        durable.make_directory(trust)
+        durable.make_directory(self._scratch)
+        self._observer.step(3, "checking signatures")
+        state.copy_to(trust)
+        verified = verify_head(
+            archive, pinned, trust, floor, now=self._now, ignore_expiry=self._accept_expired is not None
+        )
+        self._observer.step(4, "planning")
+        plan, active = survey(self._store, verified)
+        process = self._start_self_test(self_test_timeout_s) if plan.new else None
+        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new)
+        self._problems += preflight.room(plan.new, self._layout.root, self._scratch)
+        if process is not None:
+            self._problems += preflight.compatibility(descriptions, process)
+        preflight.require_none(self._problems)
+        if dry_run:
+            return InstallReport(
+                verified.release.channel,
+                plan,
+                None,
+                changed=False,
+                refreshed=False,
+                examples={},
+                signers=verified.signers,
+            )
+        self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
+        staging = Staging(self._staging / "models", self._scratch, plan.new)
+        verify_payload(archive, verified, staging.take)
+        staging.sync()
+        examples = try_out(plan, descriptions, staging, process, self._observer.step)
+        self._observer.step(8, "activating")
+        commit = Commit(self._layout, self._staging, self._now, self._accept_expired)
+        with postponed():
+            outcome = commit.run(verified, plan, staging, state, trust, floor, active)
+        return InstallReport(
+            channel=verified.release.channel,
+            plan=plan,
+            generation=outcome.generation.number,
+            changed=outcome.switched,
+            refreshed=outcome.refreshed,
+            examples=examples,
+            signers=verified.signers,
+        )
+
+    def _start_self_test(self, timeout_s: float) -> SelfTestProcess:
+        """Start the child early: it imports ONNX Runtime while this process reads."""
+        return self._stack.enter_context(SelfTestProcess(timeout_s=timeout_s))
+
+    def _outside(self, tmpdir: Path | None) -> Path:
+        """Make a private directory outside the store, which goes when the install ends."""
+        path = Path(mkdtemp(prefix="sealift-", dir=tmpdir))
+        self._stack.callback(durable.remove_tree, path)
+        return path
+
+    def _clean(self) -> None:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""
-        for leftover in (self._layout.staging, self._scratch):
-            durable.remove_tree(leftover)
+        durable.remove_tree(self._layout.staging)
 
-    def complete_history(self) -> None:
+    def _complete_history(self) -> None:
         """Write the line that an install cut off between steps 8 and 9 still owes."""
         number = generations.active_number(self._layout)
         if number is None:
@@ -136,87 +241,4 @@ class _Run:
                 release=generation.release,
                 models=versions(generation.models),
                 note="completed after an interruption",
-            )
-
-    def install(self, archive: Archive, pinned: bytes, *, dry_run: bool, tmpdir: Path | None) -> InstallReport:
-        self._observer.step(2, "reading the head of the bundle")
-        state = self._store.trust_state()
-        floor = state.read_floor()
-        trust = self._staging / "trust"
-        durable.make_directory(trust)
-        if tmpdir is None:
-            durable.make_directory(self._scratch)
-        else:
-            self._scratch = Path(mkdtemp(prefix="sealift-", dir=tmpdir))
-        self._observer.step(3, "checking signatures")
-        state.copy_to(trust)
-        verified = verify_head(
-            archive, pinned, trust, floor, now=self._now, ignore_expiry=self._accept_expired is not None
-        )
-        self._observer.step(4, "planning")
-        plan, active = self._plan(verified)
-        self._require_space(plan, verified)
-        if dry_run:
-            return InstallReport(
-                verified.release.channel,
-                plan,
-                None,
-                changed=False,
-                refreshed=False,
-                examples={},
-                signers=verified.signers,
-            )
-        self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
-        staging = Staging(self._staging / "models", self._scratch, plan.new)
-        verify_payload(archive, verified, staging.take)
-        staging.sync()
-        examples = try_out(plan, staging, self._observer.step)
-        self._observer.step(8, "activating")
-        commit = Commit(self._layout, self._staging, self._now, self._accept_expired)
-        outcome = commit.run(verified, plan, staging, state, trust, floor, active)
-        return InstallReport(
-            channel=verified.release.channel,
-            plan=plan,
-            generation=outcome.generation.number,
-            changed=outcome.switched,
-            refreshed=outcome.refreshed,
-            examples=examples,
-            signers=verified.signers,
-        )
-
-    def _plan(self, verified: Verified) -> tuple[Plan, Generation | None]:
-        number = generations.active_number(self._layout)
-        active = None if number is None else generations.read(self._layout, number)
-        stored = self._store.all_versions()
-        carried = {manifest.model: manifest for manifest in verified.contents.manifests}
-        intact = [model for model in stored if self._is_intact(model, carried.get(model), verified)]
-        plan = make_plan(
-            verified.release,
-            verified.contents.manifests,
-            intact,
-            stored,
-            active.models if active else {},
-            self._store.release().models if active else {},
-        )
-        return plan, active
-
-    def _is_intact(self, model: ModelVersion, carried: Manifest | None, verified: Verified) -> bool:
-        """Check a stored model that may stay; a damaged one is installed anew from the bundle."""
-        signed = verified.release.models.get(model)
-        if signed is None:
-            return False
-        try:
-            files.check_files(self._layout, carried or files.read_manifest(self._layout, model, signed))
-        except CorruptError:
-            return False
-        return True
-
-    def _require_space(self, plan: Plan, verified: Verified) -> None:
-        compressed = [file.blob.size for manifest in plan.new for file in manifest.files if file.compressed]
-        need = plan.new_size + max(compressed, default=0) + _SLACK_BYTES
-        free = free_space(self._layout.root)
-        if need > free:
-            raise NoSpaceError(
-                f"release {verified.release.number} needs {need:,} bytes on the file system of "
-                f"{str(self._layout.root)!r}; {free:,} are free; make room and run the same command again"
             )

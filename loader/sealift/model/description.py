@@ -95,11 +95,17 @@ class Classes:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a machine needs in order to run the graph; `opsets` maps a domain to its version."""
+    """What a machine needs in order to run the graph.
+
+    `opsets` maps a domain to its version. `locales` are those that text operators name; `architectures` are
+    `platform.machine()` names such as "x86_64", empty where any will do.
+    """
 
     onnxruntime: str
     ir_version: int
     opsets: Mapping[str, int]
+    locales: tuple[str, ...] = ()
+    architectures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -269,7 +275,13 @@ def _requirements(fields: Fields) -> Requirements:
     for domain, version in opsets.items():
         if not isinstance(version, int) or isinstance(version, bool):
             raise fields.refuse(f"has opset {version!r} for {domain!r}; expected an integer")
-    result = Requirements(fields.text("onnxruntime"), fields.integer("ir_version"), opsets)
+    result = Requirements(
+        fields.text("onnxruntime"),
+        fields.integer("ir_version"),
+        opsets,
+        locales=fields.texts("locales"),
+        architectures=fields.texts("architectures"),
+    )
     fields.close()
     return result
 
@@ -312,7 +324,7 @@ def _check_whole(description: ModelDescription) -> None:
             raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} mixes text and numbers")
 
 
-_WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
+WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
 _DOCUMENT = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)|model\.sig", re.ASCII)
 
 
@@ -331,7 +343,7 @@ def check_file_set(description: ModelDescription, names: Collection[str], what: 
     missing = sorted(required - set(names))
     if missing:
         raise MalformedError(f"model {what!r} lacks {missing[0]!r}; expected {sorted(required)}")
-    shards = [match for match in map(_WEIGHTS.fullmatch, names) if match]
+    shards = [match for match in map(WEIGHTS.fullmatch, names) if match]
     numbers = sorted(int(match[1] or 0) for match in shards)
     if numbers != list(range(len(numbers))):
         raise MalformedError(f"model {what!r} lacks a shard of its weights; it has {sorted(m[0] for m in shards)}")

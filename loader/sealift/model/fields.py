@@ -77,6 +77,13 @@ class Fields:
         self._read.add(key)
         return self.array(key) if self._value.get(key) is not None else None
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The strings of the array at `key`; empty where the key is absent."""
+        values = self.array(key)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(key, values, "an array of strings")
+        return tuple(values)
+
     def object(self, key: str) -> "Fields":
         """The object at `key`."""
         return Fields(self._get(key), f"{self._where}.{key}")

@@ -16,4 +16,13 @@ import onnxruntime  # noqa: TID251 - after the variables, on purpose; everyone e
 # An application may have imported it first; then this stops what can still be stopped.
 onnxruntime.disable_telemetry_events()
 
-__all__ = ["onnxruntime"]
+
+def operator_domains() -> set[str]:
+    """Return the domains whose operators this ONNX Runtime knows; the default one is ""."""
+    # No public function tells; this one is there from 1.17, our lowest, on.
+    from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: TID251 - imported silent, above
+
+    return {schema.domain for schema in state.get_all_operator_schema()}
+
+
+__all__ = ["onnxruntime", "operator_domains"]

@@ -1,16 +1,8 @@
 """Replay the golden examples: a model must answer here what the original answered there.
 
-`replay` runs in the calling process. `run_in_child` runs it in another one, so that a crash or a hang
-in a native library is a refusal and not a half install.
+Runs in the calling process; `selftest_process` runs it in another one.
 """
 
-import json
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealift.errors import SelfTestError
@@ -20,17 +12,6 @@ if TYPE_CHECKING:
 
     from sealift.model.golden import Example
     from sealift.model.model import Model
-
-# A child that says more than this on stderr says it in its last lines.
-_STDERR_TAIL_CHARS = 300
-
-
-@dataclass(frozen=True)
-class SelfTestResult:
-    """A self-test that passed: rows replayed, and seconds including the start of the child."""
-
-    rows: int
-    seconds: float
 
 
 def replay(model: "Model", golden: bytes) -> int:
@@ -90,53 +71,3 @@ def _compare(what: str, got: "NDArray[Any]", expected: "NDArray[Any]", model: "M
             f"{what} differs in {int(np.sum(wrong))} of {wrong.size} values; "
             f"at {list(place)} expected {expected[place]!r:.80}, got {got[place]!r:.80}"
         )
-
-
-def run_in_child(directory: Path, what: str, *, timeout_s: float) -> SelfTestResult:
-    """Load the model directory in a child process and replay its golden examples there.
-
-    Args:
-        directory: Holds the verified files of one model.
-        what: The model, for error messages.
-        timeout_s: The child is killed after this many seconds.
-
-    Raises:
-        SelfTestError: an answer differs, the model cannot be loaded here, or the child crashed or hung.
-    """
-    started = time.monotonic()
-    # -P: the directory that the admin happens to stand in must not be able to shadow a module.
-    command = [sys.executable, "-P", "-m", "sealift.model.selftest_child", str(directory)]
-    try:
-        child = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, close_fds=True
-        )
-    except subprocess.TimeoutExpired:
-        raise SelfTestError(f"model {what!r} did not finish its self-test in {timeout_s:g} s") from None
-    result = _result(child.stdout)
-    if child.returncode < 0:
-        raise SelfTestError(
-            f"model {what!r} crashed its self-test with {_signal(-child.returncode)}; "
-            "this machine or its onnxruntime cannot run it"
-        )
-    if "error" in result:
-        raise SelfTestError(f"model {what!r} failed its self-test: {result['error']}")
-    if child.returncode != 0 or type(result.get("rows")) is not int:
-        tail = " ".join(child.stderr.decode("utf-8", errors="replace").split())[-_STDERR_TAIL_CHARS:]
-        raise SelfTestError(f"model {what!r} failed its self-test with status {child.returncode}: {tail}")
-    return SelfTestResult(rows=result["rows"], seconds=time.monotonic() - started)
-
-
-def _result(stdout: bytes) -> dict[str, Any]:
-    lines = stdout.decode("utf-8", errors="replace").splitlines()
-    try:
-        document = json.loads(lines[-1]) if lines else {}
-    except json.JSONDecodeError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -1,26 +1,81 @@
-"""The child process of `run_in_child`: one argument, a model directory; one line of JSON on stdout."""
+"""The child process of `selftest_process`: questions and answers are lines of JSON.
 
+    {"requires": {…}}      -> {"problems": […]}
+    {"replay": DIRECTORY}  -> {"rows": N}
+    either                 -> {"error": TEXT, "code": WORD}
+
+Arguments: the parent's process id, and the bytes that this process may allocate.
+"""
+
+import ctypes
 import json
+import mmap
+import os
+import resource
+import signal
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from sealift.errors import Error
-from sealift.model.description import GOLDEN_FILE
-from sealift.model.model import Model
-from sealift.model.selftest import replay
+from sealift.errors import Error, SelfTestError
+from sealift.model import compatibility
+from sealift.model.description import GOLDEN_FILE, WEIGHTS
+
+_PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    """Replay the directory's golden examples; 0 where every answer agrees."""
-    directory = Path(argv[0])
-    try:
-        files = {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
-        rows = replay(Model.from_files(files), files.get(GOLDEN_FILE, b""))
-    except (Error, OSError) as error:
-        print(json.dumps({"error": " ".join(str(error).split())}), flush=True)  # noqa: T201 - this is the answer
-        return 1
-    print(json.dumps({"rows": rows}), flush=True)  # noqa: T201
+    """Answer until the parent closes the pipe."""
+    parent, memory_bytes = (int(argument) for argument in argv)
+    _contain(parent, memory_bytes)
+    for line in sys.stdin:
+        print(json.dumps(_answer(json.loads(line))), flush=True)  # noqa: T201 - this is the answer
     return 0
+
+
+def _contain(parent: int, memory_bytes: int) -> None:
+    """Die with the parent, and before anything else on this machine when memory runs out."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Private memory only: mapped weights and libraries are shared, and do not count.
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+
+
+def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        if "requires" in question:
+            return {"problems": compatibility.problems(question["requires"])}
+        return {"rows": _replay(Path(question["replay"]))}
+    except (Error, OSError) as error:
+        return _refusal(str(error), getattr(error, "code", SelfTestError.code))
+    except MemoryError:
+        return _refusal("it needs more memory than is free here", SelfTestError.code)
+
+
+def _refusal(message: str, code: str) -> dict[str, Any]:
+    return {"error": " ".join(message.split()), "code": code}
+
+
+def _replay(directory: Path) -> int:
+    from sealift.model.model import Model
+    from sealift.model.selftest import replay
+
+    files = {path.name: _content(path) for path in directory.iterdir() if path.is_file()}
+    return replay(Model.from_files(files), bytes(files.get(GOLDEN_FILE, b"")))
+
+
+def _content(path: Path) -> bytes | memoryview:
+    if WEIGHTS.fullmatch(path.name) is None or path.stat().st_size == 0:
+        return path.read_bytes()
+    # Nobody else can write where this lies, and a second copy of large weights would count as ours.
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sealift.errors import IncompatibleError, MalformedError
+from sealift.model.compatibility import numbers
 from sealift.model.description import GRAPH_FILE, ModelDescription
 
 _WEIGHTS = f"{GRAPH_FILE}.data"
@@ -20,7 +21,7 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
     from sealift.model.runtime import onnxruntime
 
     lowest = description.requires.onnxruntime
-    if _numbers(onnxruntime.__version__) < _numbers(lowest):
+    if numbers(onnxruntime.__version__) < numbers(lowest):
         raise IncompatibleError(
             f"model {description.name!r} needs onnxruntime {lowest} or newer; this is {onnxruntime.__version__}"
         )
@@ -59,7 +60,3 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
 def _compare(what: str, graph: list[str], described: list[str]) -> None:
     if sorted(graph) != sorted(described):
         raise MalformedError(f"{GRAPH_FILE} has the {what}s {sorted(graph)}; model.json says {sorted(described)}")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,148 @@
+"""The end of step 4: all that this machine has against an install, in one report, before any model byte is written.
+
+Room on the file systems · every new model's `model.json` · whether ONNX Runtime here can run each of them. The store's
+lock and safety were tried in step 1; they belong into the same report.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sealift.bundle.archive import Archive
+from sealift.bundle.compression import expand
+from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.reader import Contents, read_ahead
+from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
+from sealift.limits import LIMITS
+from sealift.model.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
+from sealift.model.selftest_process import SelfTestProcess
+from sealift_keys.names import ModelVersion
+
+# Manifests, a generation, the trust state, history; and what file systems round up.
+_SLACK_BYTES = 16 * 1024 * 1024
+_SLACK_INODES = 64
+
+Descriptions = Mapping[ModelVersion, ModelDescription]
+
+
+def read_descriptions(archive: Archive, contents: Contents, new: Sequence[Manifest]) -> Descriptions:
+    """Read what each new model says of itself, ahead of the payload.
+
+    Raises:
+        MalformedError, UnsupportedVersionError, LimitError: a `model.json` is missing or not right.
+        DigestError: it is not what was signed.
+    """
+    wanted: dict[Blob, list[tuple[Manifest, ModelFile]]] = defaultdict(list)
+    for manifest in new:
+        file = _document(manifest)
+        wanted[file.blob].append((manifest, file))
+    descriptions = {}
+    for blob, data in read_ahead(archive, contents, wanted):
+        for manifest, file in wanted[blob]:
+            what = f"{file.name!r} of {manifest.model}"
+            plain = b"".join(expand([data], file.plain, what)) if file.compressed else data
+            descriptions[manifest.model] = _described(plain, manifest.model)
+    return descriptions
+
+
+def room(manifests: Sequence[Manifest], store: Path, scratch: Path) -> list[Error]:
+    """Compare what the new models need with what the file systems have left.
+
+    Args:
+        store: a directory on the store's file system.
+        scratch: where the largest compressed blob waits, perhaps on another one.
+    """
+    spool = max((file.blob.size for manifest in manifests for file in manifest.files if file.compressed), default=0)
+    need = sum(manifest.size for manifest in manifests) + _SLACK_BYTES
+    elsewhere = scratch.stat().st_dev != store.stat().st_dev
+    problems = [_short_of_bytes(store, need if elsewhere else need + spool)]
+    if elsewhere:
+        problems.append(_short_of_bytes(scratch, spool))
+    # A file each, two directories and two documents a model, and its link.
+    inodes = sum(len(manifest.files) + 5 for manifest in manifests) + _SLACK_INODES
+    free = free_inodes(store)
+    if free is not None and inodes > free:
+        problems.append(
+            NoSpaceError(
+                f"the install needs {inodes:,} inodes on the file system of {str(store)!r}; {free:,} are free; "
+                "remove some files and run the same command again"
+            )
+        )
+    return [problem for problem in problems if problem is not None]
+
+
+def compatibility(descriptions: Descriptions, process: SelfTestProcess) -> list[Error]:
+    """Ask ONNX Runtime of this machine about every new model; models with equal requirements are asked about once."""
+    models: dict[str, list[ModelVersion]] = defaultdict(list)
+    requirements: dict[str, Requirements] = {}
+    for model, description in descriptions.items():
+        models[repr(description.requires)].append(model)
+        requirements[repr(description.requires)] = description.requires
+    found: list[Error] = []
+    for key, requires in requirements.items():
+        names = _listed(models[key])
+        lacks = process.lacks(requires, names)
+        found += [IncompatibleError(f"{names} cannot run here: this machine {lack}") for lack in lacks]
+    return found
+
+
+def require_none(problems: Sequence[Error]) -> None:
+    """Raise what was found.
+
+    Raises:
+        PreflightError: several problems; one alone is raised as itself.
+    """
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise PreflightError(problems)
+
+
+def free_bytes(path: Path) -> int:
+    """Return the bytes that this user may still write on the file system of `path`."""
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize
+
+
+def free_inodes(path: Path) -> int | None:
+    """Return the files that this user may still make on the file system of `path`; None where it has no such limit."""
+    status = os.statvfs(path)
+    return status.f_favail if status.f_files else None
+
+
+def _short_of_bytes(path: Path, need: int) -> Error | None:
+    free = free_bytes(path)
+    if need <= free:
+        return None
+    return NoSpaceError(
+        f"the install needs {need:,} bytes on the file system of {str(path)!r}; {free:,} are free; "
+        "make room and run the same command again"
+    )
+
+
+def _document(manifest: Manifest) -> ModelFile:
+    """Return the file that describes a model; check that the documents are small enough to be read whole."""
+    files = {file.name: file for file in manifest.files}
+    if FILE_NAME not in files:
+        raise MalformedError(f"{manifest.model} has no {FILE_NAME!r}; it has {', '.join(sorted(files))}")
+    for name, most in ((FILE_NAME, LIMITS.json_size_bytes), (GOLDEN_FILE, LIMITS.golden_size_bytes)):
+        if name in files and files[name].plain.size > most:
+            size = files[name].plain.size
+            raise LimitError(f"{name!r} of {manifest.model} has {size:,} bytes; expected at most {most:,}")
+    return files[FILE_NAME]
+
+
+def _described(data: bytes, model: ModelVersion) -> ModelDescription:
+    try:
+        description = ModelDescription.parse(data)
+    except Error as error:
+        raise type(error)(f"{model}: {error}") from None
+    if (description.name, description.version) != (model.name, str(model.version)):
+        raise MalformedError(f"{FILE_NAME!r} of {model} describes {description.name!r} {description.version!r}")
+    return description
+
+
+def _listed(models: Sequence[ModelVersion]) -> str:
+    first = ", ".join(map(str, models[:3]))
+    return first if len(models) <= 3 else f"{first} and {len(models) - 3} more"

@@ -1,0 +1,178 @@
+"""The parent's side of the self-test: one child process that tries models out, and may die of it.
+
+A crash, a hang or a graph that wants all memory is then a refusal and not a half install. One child serves all
+models of an install, because starting ONNX Runtime takes longer than trying most models.
+
+Questions and answers are lines of JSON on the child's stdin and stdout; see `sealift.model.selftest_child`.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sealift.errors import Error, IncompatibleError, MalformedError, SelfTestError, UnsupportedVersionError
+from sealift.limits import LIMITS
+from sealift.model.description import Requirements
+from sealift.model.memory import free_memory_bytes
+
+# What the child says of a model that is at fault, by its stable word; anything else is a failed self-test.
+_REFUSALS: Mapping[str, type[Error]] = {
+    cls.code: cls for cls in (IncompatibleError, MalformedError, UnsupportedVersionError)
+}
+# A child that says more than this on stderr says it in its last lines.
+_STDERR_TAIL_BYTES = 300
+
+
+@dataclass(frozen=True)
+class SelfTestResult:
+    """A self-test that passed: rows replayed, and seconds it took."""
+
+    rows: int
+    seconds: float
+
+
+class SelfTestProcess:
+    """A child process, started at once; close it, or use it as a context manager.
+
+    Args:
+        timeout_s: seconds for one model; then the child is killed.
+        memory_bytes: what the child may allocate; None means most of what is free now.
+    """
+
+    def __init__(self, *, timeout_s: float = LIMITS.self_test_timeout_s, memory_bytes: int | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes or int(free_memory_bytes() * LIMITS.self_test_memory_share)
+        self._buffer = b""
+        self._stderr = os.memfd_create("sealift-self-test", os.MFD_CLOEXEC)
+        # -P: the directory that the admin happens to stand in must not be able to shadow a module.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "sealift.model.selftest_child",
+            str(os.getpid()),
+            str(self._memory_bytes),
+        ]
+        self._child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            bufsize=0,
+            # Ctrl-C is the parent's to handle; it ends the child itself.
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        self._child.kill()
+        self._child.wait()
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream is not None:
+                stream.close()
+        if self._stderr >= 0:
+            os.close(self._stderr)
+            self._stderr = -1
+
+    def lacks(self, requires: Requirements, what: str) -> list[str]:
+        """Return what this machine lacks in order to run a model of these requirements.
+
+        Raises:
+            IncompatibleError: ONNX Runtime itself cannot be started here.
+        """
+        try:
+            answer = self._ask({"requires": asdict(requires)}, what)
+        except SelfTestError as error:
+            raise IncompatibleError(f"onnxruntime cannot be started on this machine: {error}") from None
+        found: list[str] = answer["problems"]
+        return found
+
+    def replay(self, directory: Path, what: str) -> SelfTestResult:
+        """Load the model in `directory` in the child and replay its golden examples there.
+
+        Args:
+            directory: holds the verified files of one model.
+            what: the model, for error messages.
+
+        Raises:
+            SelfTestError: an answer differs, or the child crashed, ran out of memory or hung.
+            IncompatibleError: the graph does not load here.
+            MalformedError, UnsupportedVersionError: a file is not as its schema demands.
+        """
+        started = time.monotonic()
+        answer = self._ask({"replay": str(directory.absolute())}, what)
+        return SelfTestResult(rows=answer["rows"], seconds=time.monotonic() - started)
+
+    def _ask(self, question: Mapping[str, Any], what: str) -> dict[str, Any]:
+        assert self._child.stdin is not None  # noqa: S101 - PIPE was asked for
+        with suppress(BrokenPipeError):  # a dead child is noticed when its answer is missing
+            self._child.stdin.write(json.dumps(question).encode() + b"\n")
+        answer = self._answer(what)
+        if "error" in answer:
+            refusal = _REFUSALS.get(answer.get("code", ""), SelfTestError)
+            raise refusal(f"model {what!r} failed its self-test: {answer['error']}")
+        return answer
+
+    def _answer(self, what: str) -> dict[str, Any]:
+        """Wait for the next line of JSON; what native libraries print on stdout in between is passed over."""
+        assert self._child.stdout is not None  # noqa: S101 - PIPE was asked for
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            line, newline, rest = self._buffer.partition(b"\n")
+            if newline:
+                self._buffer = rest
+                with suppress(ValueError):
+                    answer = json.loads(line)
+                    if isinstance(answer, dict):
+                        return answer
+                continue
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._child.stdout], [], [], left)[0]:
+                raise SelfTestError(f"model {what!r} did not finish its self-test in {self._timeout_s:g} s")
+            data = os.read(self._child.stdout.fileno(), LIMITS.self_test_answer_bytes)
+            if not data or len(self._buffer) + len(data) > 2 * LIMITS.self_test_answer_bytes:
+                raise self._death(what)
+            self._buffer += data
+
+    def _death(self, what: str) -> SelfTestError:
+        self._child.kill()
+        status = self._child.wait()
+        size = os.lseek(self._stderr, 0, os.SEEK_END)
+        said = os.pread(self._stderr, _STDERR_TAIL_BYTES, max(0, size - _STDERR_TAIL_BYTES))
+        tail = " ".join(said.decode("utf-8", errors="replace").split())
+        if status < 0:
+            return SelfTestError(
+                f"model {what!r} crashed its self-test with {_signal(-status)}; "
+                f"this machine or its onnxruntime cannot run it" + (f": {tail}" if tail else "")
+            )
+        return SelfTestError(f"model {what!r} failed its self-test with status {status}: {tail}")
+
+
+def run_in_child(
+    directory: Path, what: str, *, timeout_s: float = LIMITS.self_test_timeout_s, memory_bytes: int | None = None
+) -> SelfTestResult:
+    """Try one model out in a child of its own; see `SelfTestProcess.replay`."""
+    with SelfTestProcess(timeout_s=timeout_s, memory_bytes=memory_bytes) as process:
+        return process.replay(directory, what)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
