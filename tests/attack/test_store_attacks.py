@@ -1,12 +1,14 @@
 """A store that somebody prepared or damaged: refused by class or repaired, never a traceback, never a write elsewhere."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from repack import read_members, write_members
 
-from sealift.errors import CorruptError, DigestError, MalformedError, MixError, UnsafeStoreError
+from sealift.errors import CorruptError, DigestError, MalformedError, MixError, UnsafeStoreError, WithdrawnError
 from sealift.store import history
+from sealift.store.rollback import rollback
 from sealift_keys.console import run
 
 
@@ -158,16 +160,34 @@ def test_text_of_a_bundle_cannot_forge_lines_on_the_terminal(channel, instance, 
     assert not any(line.startswith("accepted") for line in out.splitlines())
 
 
-def test_loads_succeed_between_the_trust_switch_and_the_generation_switch(
-    bundle, channel, instance, tmp_path, monkeypatch
-):
-    """The active version was withdrawn, its successor is on disk, and the process dies before `current` moves."""
+def test_trust_and_models_are_switched_by_one_rename(bundle, channel, instance, tmp_path, monkeypatch):
+    """The active version was withdrawn, its successor is on disk, and the process dies before or after `current` moves."""
+    from sealift.store import generations
+    from sealift.trust.state import TrustState
+
     instance.install(bundle)
     channel.add("toy", "1.1.0")
     channel.release()
     channel.withdraw(next(iter(channel.channel.released())), "it was wrong")
-    monkeypatch.setattr("sealift.store.generations.activate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        instance.install(channel.pack_anything(tmp_path / "next.tar"))
-    assert instance.store.active().models["toy"].version.text == "1.0.0"
+    newer = channel.pack_anything(tmp_path / "next.tar")
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generations, "activate", die)
+        with pytest.raises(KeyboardInterrupt):
+            instance.install(newer)
+    assert instance.store.load("toy").version == "1.0.0"
+    with monkeypatch.context() as patch:
+        patch.setattr(TrustState, "settle", lambda state: die() if state.number > 1 else None)
+        with pytest.raises(KeyboardInterrupt):
+            instance.install(newer)
+    assert instance.store.load("toy").version == "1.1.0"
+    with pytest.raises(WithdrawnError):
+        instance.store.load("toy", "1.0.0")
+    # What was trusted stays trusted, also when the link was never moved and an earlier generation is wanted.
+    with pytest.raises(WithdrawnError):
+        rollback(instance.store, None, 1, datetime.now(UTC))
+    assert instance.install(newer).changed is False
     assert instance.store.load("toy").version == "1.1.0"

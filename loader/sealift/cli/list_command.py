@@ -17,9 +17,9 @@ def command(store_path: Path, trust_path: Path, as_json: bool) -> None:
     from sealift.store import Store
 
     store = Store(store_path, trust=trust_path)
-    release = store.release()
+    generation, release = moment = store.moment()
     installed = [
-        store.find(name, release=release) for name, model in store.active().models.items() if model in release.models
+        store.find(name, moment=moment) for name, model in generation.models.items() if model in release.models
     ]
     if as_json:
         print_json(

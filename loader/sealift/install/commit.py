@@ -1,7 +1,8 @@
 """Steps 8 and 9: make what was staged count. The order matters: nothing is named before what it names is durable.
 
-Model directories · manifests · generation · trust · the `current` switch · history. Cut off anywhere,
-the previous generation serves, and the next run finds what is there and goes on.
+Model directories · manifests · the new trust state · the generation, which names that state · the `current` switch,
+which makes both count in one rename · `trust/current` · history. Cut off anywhere, the previous generation serves with
+its trust, or the new one with its own; the next run finds what is there and goes on.
 """
 
 from collections.abc import Mapping
@@ -67,15 +68,17 @@ class Commit:
             self._place(staging.path(manifest.model), self.layout.model(manifest.model))
         for manifest in verified.contents.manifests:
             self._keep_documents(manifest)
-        generation = self._generation(plan, active)
         refreshed = not state.is_same(trust)
         if refreshed:
-            state.commit(trust, _raise(floor, verified.floor()))
+            state.write(trust, _raise(floor, verified.floor()))
+        generation = self._generation(plan, active, state.number)
         if generation == active:
+            state.settle()
             if refreshed:
                 self._note("refresh", verified, release=plan.release)
             return Outcome(generation, switched=False, refreshed=refreshed)
         generations.activate(self.layout, generation.number)
+        state.settle()
         self._note(
             "install",
             verified,
@@ -89,19 +92,14 @@ class Commit:
         )
         return Outcome(generation, switched=True, refreshed=refreshed)
 
-    def _generation(self, plan: Plan, active: Generation | None) -> Generation:
-        """Return the generation that the plan asks for, writing it unless it is there already."""
-        numbers = generations.numbers(self.layout)
-        for number in [active.number if active else 0, max(numbers, default=0)]:
-            # Active already, or written by an install that was cut off before the switch.
-            if number not in numbers:
-                continue
-            found = generations.read(self.layout, number)
-            if dict(found.models) == dict(plan.active) and found.release == plan.release:
-                return found
+    def _generation(self, plan: Plan, active: Generation | None, trust: int) -> Generation:
+        """Return the active generation if it is what the plan asks for; write one otherwise."""
+        if active is not None and dict(active.models) == dict(plan.active) and active.release == plan.release:
+            return active
         generation = Generation(
-            number=max(numbers, default=0) + 1,
+            number=max(generations.numbers(self.layout), default=0) + 1,
             release=plan.release,
+            trust=trust,
             created=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             models=plan.active,
         )

@@ -158,7 +158,7 @@ class _Run:
             return
         stack.callback(self._clean)
         self._clean()
-        self._complete_history()
+        self._complete()
         if tmpdir is not None:
             self._scratch = self._outside(tmpdir)
 
@@ -225,11 +225,12 @@ class _Run:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""
         durable.remove_tree(self._layout.staging)
 
-    def _complete_history(self) -> None:
-        """Write the line that an install cut off between steps 8 and 9 still owes."""
+    def _complete(self) -> None:
+        """Do what an install that was cut off after the switch of step 8 still owes: the trust link, the history."""
         number = generations.active_number(self._layout)
         if number is None:
             return
+        self._store.trust_state().settle()
         noted = {entry.get("generation") for entry in history.read(self._layout.history)}
         if number not in noted:
             generation = generations.read(self._layout, number)

@@ -25,12 +25,14 @@ class Generation:
     Attributes:
         number: counts up from 1; never used twice.
         release: the channel's release that it was made from.
+        trust: number of the trust state that it was made with; a newer one may count by now.
         created: RFC 3339, UTC.
         models: name to the active version.
     """
 
     number: int
     release: int
+    trust: int
     created: str
     models: Mapping[str, ModelVersion]
 
@@ -76,8 +78,9 @@ def read(layout: StoreLayout, number: int) -> Generation:
             models[entry.name] = _linked_model(entry)
     try:
         note = strict_json.parse((directory / GENERATION_FILE).read_bytes(), GENERATION_FILE)
-        return Generation(number, int(note["release"]), str(note["created"]), models)
-    except (OSError, Error, KeyError, TypeError, ValueError, OverflowError) as error:
+        trust = int(note.get("trust", 0))
+        return Generation(number, int(note["release"]), trust, str(note["created"]), models)
+    except (OSError, Error, KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}") from None
 
 
@@ -90,6 +93,7 @@ def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
         "schema": SCHEMA,
         "number": generation.number,
         "release": generation.release,
+        "trust": generation.trust,
         "created": generation.created,
         "models": {name: str(model.version) for name, model in generation.models.items()},
     }

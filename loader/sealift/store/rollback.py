@@ -29,6 +29,8 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
     store.active()
     with locked(store.layout.lock):
         require_safe(store.layout)
+        # The earlier generation names an earlier trust state: what was trusted last must be linked first.
+        store.trust_state().settle()
         active = store.active()
         target = _target(store, active, name, to)
         source = target.number

@@ -7,11 +7,11 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sealift.bundle.manifest import Manifest
-from sealift.errors import NotInstalledError, WithdrawnError
-from sealift.store import files, generations
+from sealift.errors import Error, NotInstalledError, WithdrawnError
+from sealift.store import files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
 from sealift.store.version_range import VersionRange
@@ -57,8 +57,11 @@ class Store:
         Raises:
             CorruptError: models were installed, and the state is gone.
         """
-        used = self.layout.current.is_symlink() or bool(generations.numbers(self.layout))
-        return TrustState(self.layout.trust, must_exist=used)
+        number = generations.active_number(self.layout)
+        if number is not None:
+            return self._trust_of(generations.read(self.layout, number))
+        # The history is what an install writes last: before its first line, a beginning was cut off at most.
+        return TrustState(self.layout.trust, at_least=0, used=bool(history.read(self.layout.history)))
 
     def release(self) -> Release:
         """Verify the store's targets against the pinned root and return what they list.
@@ -68,12 +71,26 @@ class Store:
             NotInstalledError: nothing was installed yet.
             CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: the chain does not hold.
         """
-        pinned = pin.read(self.trust_directory)
-        state = self.trust_state()
-        if state.current is None:
-            raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
-        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
-        return release_of(root, targets)
+        return self._release(self.trust_state())
+
+    def moment(self) -> tuple[Generation, Release]:
+        """Return the active generation and the release of the same moment, whatever is being installed meanwhile.
+
+        Raises:
+            sealift.Error: as `active` and `release`.
+        """
+        number = self._active_number()
+        while True:
+            try:
+                generation = generations.read(self.layout, number)
+                release = self._release(self._trust_of(generation))
+            except Error:
+                if self._active_number() == number:
+                    raise
+            # A switch in between may have brought the newer release, or taken the older generation: look again.
+            before, number = number, self._active_number()
+            if number == before:
+                return generation, release
 
     def active(self) -> Generation:
         """Return the active generation.
@@ -82,26 +99,25 @@ class Store:
             NotInstalledError: nothing is active yet.
             CorruptError: the link or the generation is damaged.
         """
-        number = generations.active_number(self.layout)
-        if number is None:
-            raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
-        return generations.read(self.layout, number)
+        return generations.read(self.layout, self._active_number())
 
-    def find(self, name: str, version: str | None = None, *, release: Release | None = None) -> Installed:
+    def find(
+        self, name: str, version: str | None = None, *, moment: tuple[Generation, Release] | None = None
+    ) -> Installed:
         """Find a model that may be loaded, and its manifest; its files are not read yet.
 
         Args:
             name: the model's name.
             version: a range such as `>=1.2,<2` or `1.4.0`; None means the active version. The active version
                 is taken if it fits, otherwise the newest installed one that does.
-            release: what `release()` returned, to save verifying it again.
+            moment: what `moment()` returned, to save verifying it again.
 
         Raises:
             NotInstalledError: no such model or version is here.
             WithdrawnError: the channel took the version back.
         """
-        release = release or self.release()
-        model = self._choose(name, version, release)
+        generation, release = moment or self.moment()
+        model = self._choose(name, version, generation, release)
         signed = release.models.get(model)
         if signed is None:
             raise self._withdrawn(model, release)
@@ -133,6 +149,25 @@ class Store:
         installed = self.find(name, version)
         return Model.from_files(self.read(installed), digest=installed.manifest.digest, threads=threads)
 
+    def _active_number(self) -> int:
+        number = generations.active_number(self.layout)
+        if number is None:
+            raise self._empty()
+        return number
+
+    def _empty(self) -> NotInstalledError:
+        return NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
+
+    def _trust_of(self, generation: Generation) -> TrustState:
+        return TrustState(self.layout.trust, at_least=generation.trust, used=True)
+
+    def _release(self, state: TrustState) -> Release:
+        pinned = pin.read(self.trust_directory)
+        if state.current is None:
+            raise self._empty()
+        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
+        return release_of(root, targets)
+
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""
         directory = self.layout.models / name
@@ -147,24 +182,20 @@ class Store:
         names = sorted(entry.name for entry in self.layout.models.iterdir() if is_model_name(entry.name))
         return [model for name in names for model in self.installed_versions(name)]
 
-    def _choose(self, name: str, version: str | None, release: Release) -> ModelVersion:
+    def _choose(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
         if not is_model_name(name):
             raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*")
-        generation = self.active()
         active = generation.models.get(name)
-        wanted = VersionRange.parse(version) if version is not None else None
-        fits = active is not None and (wanted is None or wanted.contains(active.version))
-        if fits and active in release.models:
-            return cast("ModelVersion", active)
-        # Another version was asked for; or an install is switching at this moment, and the active one and the
-        # release are not of one time: then the newest that is here and listed serves.
-        fitting = [model for model in self.installed_versions(name) if wanted is None or wanted.contains(model.version)]
+        if version is None:
+            return active or self._missing(name, version, generation, release)
+        wanted = VersionRange.parse(version)
+        if active is not None and wanted.contains(active.version) and active in release.models:
+            return active
+        fitting = [model for model in self.installed_versions(name) if wanted.contains(model.version)]
         allowed = [model for model in fitting if model in release.models]
-        if allowed and (wanted is not None or active is not None):
-            return allowed[-1]
-        if fitting and (wanted is not None or active is not None):
-            return fitting[-1]
-        return self._missing(name, version, generation, release)
+        if not fitting:
+            return self._missing(name, version, generation, release)
+        return (allowed or fitting)[-1]
 
     def _missing(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
         installed = [str(model.version) for model in self.installed_versions(name)]

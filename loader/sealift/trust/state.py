@@ -3,13 +3,14 @@
     trust/current -> 3
     trust/3/root_history/1.root.json …  timestamp.json  snapshot.json  targets.json  floor.json
 
-A new state is written whole beside the old one; switching is one rename. python-tuf leaves its
-files at mode 0600 behind a symbolic link; here everyone may read, so that a loader need not be root.
+A new state is written whole beside the old one. A generation names the state that it was made with, so that one
+rename, of the store's `current`, switches both; `trust/current` follows. The higher of the two numbers counts.
+python-tuf leaves its files at mode 0600 behind a symbolic link; here everyone may read, so that a loader need not
+be root.
 """
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 from sealift.errors import CorruptError
@@ -28,19 +29,26 @@ class TrustState:
 
     Args:
         directory: may not exist yet.
-        must_exist: the store has been used, so a missing state is damage and not a beginning.
+        at_least: the state that the active generation was made with; 0 where none is active.
+        used: something was installed once, so a missing state is damage and not a beginning.
+
+    Attributes:
+        number: the state that counts; 0 where there is none yet.
+        current: its directory, or None.
     """
 
-    def __init__(self, directory: Path, *, must_exist: bool) -> None:
+    def __init__(self, directory: Path, *, at_least: int, used: bool) -> None:
         self._directory = directory
-        present = (directory / _CURRENT).is_symlink() or (directory / _CURRENT).exists()
-        if not present and (must_exist or _numbers(directory)):
+        self._linked = _linked_number(directory / _CURRENT)
+        # The link of the first install may still be on its way; later ones only lag behind.
+        if self._linked == 0 and used and _numbers(directory) != [at_least]:
             raise CorruptError(
                 f"the trust state {str(directory / _CURRENT)!r} is missing although models were installed; "
                 "restore the store from a backup"
             )
         # Resolved once: a reader stays with one state while an installer switches to the next.
-        self.current = directory / _target(directory / _CURRENT) if present else None
+        self.number = max(self._linked, at_least)
+        self.current = directory / str(self.number) if self.number else None
 
     def read_floor(self) -> Floor | None:
         """Return what was seen before, or None for an instance that never accepted anything.
@@ -69,14 +77,18 @@ class TrustState:
             return
         (scratch / ROOT_HISTORY).mkdir()
         for source in sorted((self.current / ROOT_HISTORY).iterdir()):
-            shutil.copyfile(source, scratch / ROOT_HISTORY / source.name)
+            (scratch / ROOT_HISTORY / source.name).write_bytes(source.read_bytes())
         for role in floors.ROLES:
             source = self.current / f"{role}.json"
             if source.exists():
-                shutil.copyfile(source, scratch / source.name)
+                (scratch / source.name).write_bytes(source.read_bytes())
 
-    def commit(self, scratch: Path, floor: Floor) -> None:
-        """Make what python-tuf left in `scratch` the state that counts, together with `floor`."""
+    def write(self, scratch: Path, floor: Floor) -> None:
+        """Write what python-tuf left in `scratch` as the next state; it counts once a generation or the link names it.
+
+        Args:
+            floor: what has been seen once this state counts.
+        """
         number = max(_numbers(self._directory), default=0) + 1
         new = self._directory / f".{number}.new"
         durable.remove_tree(new)
@@ -89,12 +101,19 @@ class TrustState:
         durable.sync_directory(new / ROOT_HISTORY)
         durable.sync_directory(new)
         durable.move(new, self._directory / str(number))
-        durable.point(self._directory / _CURRENT, str(number))
-        for old in _numbers(self._directory):
-            # A loader may still be reading the state before this one.
-            if old < number - 1:
-                durable.remove_tree(self._directory / str(old))
+        self.number = number
         self.current = self._directory / str(number)
+
+    def settle(self) -> None:
+        """Let the link name the state that counts, and remove what nobody can be reading any more."""
+        if self._linked == self.number:
+            return
+        durable.point(self._directory / _CURRENT, str(self.number))
+        self._linked = self.number
+        for number in _numbers(self._directory):
+            # A loader may still be reading the state before this one; a later one was never made to count.
+            if number != self.number and number != self.number - 1:
+                durable.remove_tree(self._directory / str(number))
 
     def is_same(self, scratch: Path) -> bool:
         """Tell whether `scratch` holds the metadata that already counts."""
@@ -115,16 +134,18 @@ class TrustState:
             raise CorruptError(f"the trust state has no {name!r}; restore the store from a backup") from None
 
 
-def _target(link: Path) -> str:
+def _linked_number(link: Path) -> int:
     try:
         target = os.readlink(link)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
     except OSError as error:
         raise CorruptError(f"{str(link)!r} is not the link that Sealift made ({error.strerror})") from None
     if _NUMBER.fullmatch(target) is None:
         raise CorruptError(
             f"{str(link)!r} points to {target[:120]!r}; expected a number; restore the store from a backup"
         )
-    return target
+    return int(target)
 
 
 def _numbers(directory: Path) -> list[int]:
