@@ -6,32 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import AbstractContextManager
 
 import pytest
 from power_cut import Disk, record
+from self_test_stub import Passes
 
 from sealift.errors import NotInstalledError
-from sealift.model.selftest_process import SelfTestResult
 
 INSTALL = [sys.executable, "-c", "from sealift.cli import main; main()", "install"]
 KINDS = ("killed", "power_cut", "names_only")
-
-
-class Passes(AbstractContextManager):
-    """A self-test that passes at once: what it does is no business of the disk's."""
-
-    def __init__(self, **_):
-        pass
-
-    def __exit__(self, *_):
-        pass
-
-    def lacks(self, *_):
-        return []
-
-    def replay(self, *_):
-        return SelfTestResult(rows=1, seconds=0)
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@
 
 Model directories · manifests · the new trust state · the generation, which names that state · the `current` switch,
 which makes both count in one rename · `trust/current` · history. Cut off anywhere, the previous generation serves with
-its trust, or the new one with its own; the next run finds what is there and goes on.
+its trust, or the new one with its own; the next run finds what is there and goes on. An error before the switch, a
+full disk say, takes everything back.
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sealift.bundle.manifest import Manifest
+from sealift.errors import NoSpaceError
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
 from sealift.store import generations, history
@@ -64,21 +67,41 @@ class Commit:
             floor: what was seen before.
             active: the generation that serves now.
         """
-        for manifest in plan.new:
-            self._place(staging.path(manifest.model), self.layout.model(manifest.model))
-        for manifest in verified.contents.manifests:
-            self._keep_documents(manifest)
-        refreshed = not state.is_same(trust)
-        if refreshed:
-            state.write(trust, _raise(floor, verified.floor()))
-        generation = self._generation(plan, active, state.number)
-        if generation == active:
-            state.settle()
+        with ExitStack() as undo:
+            for manifest in plan.new:
+                self._place(staging.path(manifest.model), self.layout.model(manifest.model), undo)
+            for manifest in verified.contents.manifests:
+                self._keep_documents(manifest, undo)
+            refreshed = not state.is_same(trust)
             if refreshed:
+                state.write(trust, _raise(floor, verified.floor()), undo)
+            generation = self._generation(plan, active, state.number, undo)
+            switched = generation != active
+            if switched:
+                self._switch(generation, undo)
+            undo.pop_all()
+        try:
+            state.settle()
+            if switched:
+                self._note_install(generation, verified, plan)
+            elif refreshed:
                 self._note("refresh", verified, release=plan.release)
-            return Outcome(generation, switched=False, refreshed=refreshed)
-        generations.activate(self.layout, generation.number)
-        state.settle()
+        except OSError as error:
+            raise NoSpaceError(
+                f"release {plan.release} is active as generation {generation.number}, but what remains could not be "
+                f"written ({error.strerror}); make room and run the same command again"
+            ) from None
+        return Outcome(generation, switched=switched, refreshed=refreshed)
+
+    def _switch(self, generation: Generation, undo: ExitStack) -> None:
+        try:
+            generations.activate(self.layout, generation.number)
+        except BaseException:
+            if generations.active_number(self.layout) == generation.number:
+                undo.pop_all()  # it is active, though perhaps not durably so
+            raise
+
+    def _note_install(self, generation: Generation, verified: Verified, plan: Plan) -> None:
         self._note(
             "install",
             verified,
@@ -90,9 +113,8 @@ class Commit:
             new=[manifest.model.reference for manifest in plan.new],
             withdrawn=[model.reference for model, _ in plan.withdrawn],
         )
-        return Outcome(generation, switched=True, refreshed=refreshed)
 
-    def _generation(self, plan: Plan, active: Generation | None, trust: int) -> Generation:
+    def _generation(self, plan: Plan, active: Generation | None, trust: int, undo: ExitStack) -> Generation:
         """Return the active generation if it is what the plan asks for; write one otherwise."""
         if active is not None and dict(active.models) == dict(plan.active) and active.release == plan.release:
             return active
@@ -103,6 +125,7 @@ class Commit:
             created=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             models=plan.active,
         )
+        undo.callback(durable.remove_tree, self.layout.generation(generation.number))
         generations.write(self.layout, self.scratch / "generation", generation)
         return generation
 
@@ -112,18 +135,25 @@ class Commit:
         override = {"accepted_expired": self.accepted_expired} if self.accepted_expired is not None else {}
         history.append(self.layout.history, action, self.now, **details, signers=signers, **override)
 
-    def _place(self, staged: Path, destination: Path) -> None:
+    def _place(self, staged: Path, destination: Path, undo: ExitStack) -> None:
+        if not destination.parent.exists():
+            undo.callback(durable.remove_tree, destination.parent)
         durable.make_directory(destination.parent)
         if destination.exists():
             # Damaged: the old directory leaves in one rename.
-            durable.move(destination, self.scratch / f"damaged-{destination.parent.name}-{destination.name}")
+            damaged = self.scratch / f"damaged-{destination.parent.name}-{destination.name}"
+            durable.move(destination, damaged)
+            undo.callback(durable.move, damaged, destination)
+        undo.callback(durable.remove_tree, destination)
         durable.move(staged, destination)
 
-    def _keep_documents(self, manifest: Manifest) -> None:
+    def _keep_documents(self, manifest: Manifest, undo: ExitStack) -> None:
         durable.make_directory(self.layout.manifests)
         for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
             path = self.layout.manifest(digest)
             if not path.exists() or path.read_bytes() != data:
+                if not path.exists():
+                    undo.callback(durable.remove_tree, path)
                 durable.write_file(path, data)
 
 

@@ -80,7 +80,7 @@ class Staging:
             stack.callback(os.unlink, _SPOOL, dir_fd=scratch)
             for manifest, file in uses:
                 what = f"{file.name!r} of {manifest.model}"
-                frame = _chunks(os.open(_SPOOL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=scratch))
+                frame = _chunks(_SPOOL, scratch)
                 self._write((manifest, file), expand(frame, file.plain, what) if file.compressed else frame)
 
     def _make(self, model: ModelVersion) -> None:
@@ -116,11 +116,12 @@ class Staging:
     def _read(self, use: _Use) -> Iterator[bytes]:
         manifest, file = use
         with self._opened(manifest.model) as directory:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            yield from _chunks(os.open(file.name, flags, dir_fd=directory))
+            yield from _chunks(file.name, directory)
 
 
-def _chunks(descriptor: int) -> Iterator[bytes]:
+def _chunks(name: str, directory: int) -> Iterator[bytes]:
+    # Opened here and not by the caller: a generator that is never begun has nothing to close.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

@@ -11,8 +11,8 @@ running the same command again finishes what was cut off.
 
 import errno
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,22 +94,27 @@ def install(
     """
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory)
-    with ExitStack() as stack:
+    with _full_disk_is_ours(store), ExitStack() as stack:
         file = stack.enter_context(open_regular(bundle))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
         archive = Archive(file, observer.bytes_read)
-        try:
-            return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            raise NoSpaceError(
-                f"the file system of {str(store.layout.root)!r} became full ({error.strerror}); "
-                "make room and run the same command again"
-            ) from None
+        return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
+
+
+@contextmanager
+def _full_disk_is_ours(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise NoSpaceError(
+            f"the file system of {str(store.layout.root)!r} is full ({error.strerror}); "
+            "make room and run the same command again"
+        ) from None
 
 
 def _enter(store: Store, stack: ExitStack) -> list[Error]:
@@ -226,7 +231,7 @@ class _Run:
         durable.remove_tree(self._layout.staging)
 
     def _complete(self) -> None:
-        """Do what an install that was cut off after the switch of step 8 still owes: the trust link, the history."""
+        """Finish or forget what an install that was cut off in step 8 left: trust link, history, generation."""
         number = generations.active_number(self._layout)
         if number is None:
             return
@@ -243,3 +248,7 @@ class _Run:
                 models=versions(generation.models),
                 note="completed after an interruption",
             )
+        for unused in generations.numbers(self._layout):
+            # Newer than whatever was active: written, and never switched to.
+            if unused > max([number, *(entry for entry in noted if isinstance(entry, int))]):
+                durable.remove_tree(self._layout.generation(unused))

@@ -11,6 +11,7 @@ be root.
 
 import os
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 from sealift.errors import CorruptError
@@ -83,14 +84,16 @@ class TrustState:
             if source.exists():
                 (scratch / source.name).write_bytes(source.read_bytes())
 
-    def write(self, scratch: Path, floor: Floor) -> None:
+    def write(self, scratch: Path, floor: Floor, undo: ExitStack) -> None:
         """Write what python-tuf left in `scratch` as the next state; it counts once a generation or the link names it.
 
         Args:
             floor: what has been seen once this state counts.
+            undo: what takes the state back where an error follows.
         """
         number = max(_numbers(self._directory), default=0) + 1
         new = self._directory / f".{number}.new"
+        undo.callback(self._forget, self.number, number)
         durable.remove_tree(new)
         durable.make_directory(new / ROOT_HISTORY)
         for source in sorted((scratch / ROOT_HISTORY).iterdir()):
@@ -104,12 +107,19 @@ class TrustState:
         self.number = number
         self.current = self._directory / str(number)
 
+    def _forget(self, before: int, number: int) -> None:
+        self.number = before
+        self.current = self._directory / str(before) if before else None
+        for name in (f".{number}.new", str(number)):
+            durable.remove_tree(self._directory / name)
+
     def settle(self) -> None:
         """Let the link name the state that counts, and remove what nobody can be reading any more."""
-        if self._linked == self.number:
+        if self.number == 0:
             return
-        durable.point(self._directory / _CURRENT, str(self.number))
-        self._linked = self.number
+        if self._linked != self.number:
+            durable.point(self._directory / _CURRENT, str(self.number))
+            self._linked = self.number
         for number in _numbers(self._directory):
             # A loader may still be reading the state before this one; a later one was never made to count.
             if number != self.number and number != self.number - 1:
