@@ -102,6 +102,17 @@ def _refuse(name: str, error: Error, *, as_json: bool) -> int:
     return _say(name, f"{error} [{error.code}]", error.exit_code)
 
 
+def _occupy_standard_streams() -> None:
+    """Put the null device where stdin, stdout or stderr is closed, so that no file of ours is taken for one of them."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 def _let_go_of_stdout() -> None:
     """Keep the interpreter from complaining again, on exit, about a stdout that took no more."""
     try:
@@ -120,6 +131,7 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
     """Make the function that a console script calls."""
 
     def main() -> None:
+        _occupy_standard_streams()
         raise_on_signals()
         sys.exit(run(command, name))
 

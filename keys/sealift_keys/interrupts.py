@@ -31,12 +31,26 @@ def raise_on_signals() -> None:
 @contextmanager
 def postponed() -> Iterator[None]:
     """Let the block finish before a signal is heard: for a few renames that belong together."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    # Not a signal mask: that is a thread's own, and another thread would let the signal through.
+    _Postponed.depth += 1
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _Postponed.depth -= 1
+    if _Postponed.depth == 0 and (number := _Postponed.number) is not None:
+        _Postponed.number = None
+        raise Interrupted(number)
+
+
+class _Postponed:
+    """What the handler, which runs between any two lines of the main thread, has to know."""
+
+    depth = 0
+    number: int | None = None
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    raise Interrupted(number)
+    if _Postponed.depth:
+        _Postponed.number = number
+    else:
+        raise Interrupted(number)
