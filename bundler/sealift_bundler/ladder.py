@@ -28,6 +28,7 @@ from sealift_bundler.parity import DEFAULT_TOLERANCE, Parity, prove
 from sealift_bundler.sample_files import read_samples
 from sealift_bundler.samples import Samples, as_samples
 from sealift_bundler.source import ChildLimits, convert_in_child
+from sealift_bundler.text_locales import text_locales
 from sealift_keys.names import ModelVersion
 
 Attempts = list[dict[str, str]]
@@ -205,7 +206,9 @@ def _files(
         inputs=candidate.inputs,
         outputs=candidate.outputs,
         classes=candidate.classes,
-        requires=Requirements(candidate.onnxruntime, candidate.ir_version, candidate.opsets),
+        requires=Requirements(
+            candidate.onnxruntime, candidate.ir_version, candidate.opsets, locales=text_locales(candidate.graph)
+        ),
         tolerance=tolerance,
         rung=rung,
         source=original.source,
