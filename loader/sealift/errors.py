@@ -163,6 +163,13 @@ class UnsafeStoreError(Error):
     code = "unsafe-store"
 
 
+class NotEmptyError(Error):
+    """The store holds something already; giving it up is a decision for a person."""
+
+    exit_code = 39
+    code = "not-empty"
+
+
 # --- 40-49: loading and predicting --------------------------------------------------------------
 
 
@@ -207,6 +214,7 @@ __all__ = [
     "MixError",
     "NoSpaceError",
     "NoTrustError",
+    "NotEmptyError",
     "NotInstalledError",
     "RollbackError",
     "RootError",
