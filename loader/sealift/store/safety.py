@@ -76,12 +76,12 @@ def unsafe_places(layout: StoreLayout) -> list[str]:
 def _inside(layout: StoreLayout) -> Iterator[Path]:
     yield from (layout.models, layout.manifests, layout.generations, layout.trust, layout.staging)
     yield from (layout.lock, layout.history)
-    if layout.models.is_dir() and not layout.models.is_symlink():
-        try:
+    try:
+        if layout.models.is_dir() and not layout.models.is_symlink():
             yield from sorted(Path(entry.path) for entry in os.scandir(layout.models))
-        except OSError:
-            # Its own mode is what is wrong, and whoever writes finds that out.
-            return
+    except OSError:
+        # It cannot be entered, which its own line says.
+        return
 
 
 def _problems(path: Path, status: os.stat_result, owner: int, *, is_file: bool = False) -> list[str]:
