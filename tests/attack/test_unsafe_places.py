@@ -49,6 +49,24 @@ def test_a_parent_of_the_store_owner_is_safe(layout):
     assert unsafe_places(layout) == []
 
 
+def test_a_container_that_does_not_know_the_root_of_its_machine(layout, tmp_path, monkeypatch):
+    """There `/` belongs to nobody: `unshare -r`, or rootless Podman."""
+    nobody = 65534
+    os.chown(layout.root.parent, nobody, nobody)
+    assert len(unsafe_places(layout)) == 1
+    uid_map = tmp_path / "uid_map"
+    monkeypatch.setattr("sealift.store.places._UID_MAP", uid_map)
+    uid_map.write_text("         0          0 4294967295\n")
+    assert len(unsafe_places(layout)) == 1
+    uid_map.write_text("         0       1000          1\n")
+    assert unsafe_places(layout) == []
+    os.chown(layout.root.parent, STRANGER, STRANGER)
+    assert len(unsafe_places(layout)) == 1
+    os.chown(layout.root.parent, nobody, nobody)
+    layout.root.parent.chmod(0o777)
+    assert len(unsafe_places(layout)) == 1
+
+
 def test_a_link_of_another_user_in_a_sticky_directory(layout, tmp_path):
     sticky = tmp_path / "sticky"
     sticky.mkdir()

@@ -13,6 +13,8 @@ from shlex import quote
 # As many links as Linux follows before it gives up (ELOOP).
 _MAX_LINKS = 40
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_UID_MAP = Path("/proc/self/uid_map")
+_OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
 
 
 def user(uid: int) -> str:
@@ -74,8 +76,9 @@ def unsafe_parents(path: Path, owners: Collection[int]) -> list[str]:
     except OSError as error:
         return [f"the way to {str(path)!r} cannot be checked: {error.strerror or error}"]
     problems = []
+    outside = _owner_outside()
     for place, status in found:
-        if status.st_uid not in {0, *owners}:
+        if status.st_uid not in {0, outside, *owners}:
             expected = " or ".join(sorted({user(owner) for owner in {0, *owners}}))
             problems.append(
                 f"{str(place)!r}, which leads to it, belongs to {user(status.st_uid)}; expected {expected}: "
@@ -88,6 +91,19 @@ def unsafe_parents(path: Path, owners: Collection[int]) -> list[str]:
                 f"run `chmod go-w {quote(str(place))}`"
             )
     return problems
+
+
+def _owner_outside() -> int | None:
+    """Return the number under which the machine's own root appears in a user namespace without it, or None.
+
+    In such a container `/` belongs to nobody that it knows; who that is cannot be told apart from here.
+    """
+    try:
+        first, outer, count = map(int, _UID_MAP.read_text("ascii").split()[:3])
+        everybody = (first, outer) == (0, 0) and count >= 2**32 - 1
+        return None if everybody else int(_OVERFLOW_UID.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def others_write(status: os.stat_result) -> bool:
