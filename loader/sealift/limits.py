@@ -44,6 +44,11 @@ class Limits:
     # A frame names the window that its reader must keep in memory; our compressor's largest is 2^23 bytes.
     zstd_window_log: int = 23
 
+    # store.json of a backup: 200 bytes a file, and 40 for each model of each generation.
+    backup_document_size_bytes: int = 64 * MIB
+    # A line of the history has some KB where many models change; this is a century of daily installs.
+    backup_history_size_bytes: int = 64 * MIB
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.

@@ -15,9 +15,9 @@ from sealift.errors import DigestError, LimitError, MalformedError, UsageError
 
 CHUNK_BYTES = 1024 * 1024
 _OTHER_FORMATS = (
-    (b"\x1f\x8b", "a gzip file; a bundle is a plain tar, expand it first"),
+    (b"\x1f\x8b", "a gzip file; expected a plain tar, expand it first"),
     (b"PK\x03\x04", "a zip file"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file; a bundle is a plain tar, expand it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file; expected a plain tar, expand it first"),
     (b"BZh", "a bzip2 file"),
     (b"\xfd7zXZ", "an xz file"),
     (b"\x08", "perhaps a bare ONNX model"),
@@ -49,9 +49,13 @@ class Archive:
     Args:
         stream: positioned at the first header.
         progress: called with the number of bytes taken since the last call.
+        what: how errors name the file, `bundle` or `backup`.
     """
 
-    def __init__(self, stream: BinaryIO, progress: Callable[[int], object] = lambda _: None) -> None:
+    def __init__(
+        self, stream: BinaryIO, progress: Callable[[int], object] = lambda _: None, *, what: str = "bundle"
+    ) -> None:
+        self._what = what
         self._stream = stream
         self._progress = progress
         self._last: Member | None = None
@@ -66,7 +70,7 @@ class Archive:
         """
         member = self._header(expected)
         if member.name != expected:
-            raise MalformedError(f"the bundle holds {member.name[:120]!r} {self._where()}; expected {expected!r}")
+            raise MalformedError(f"the {self._what} holds {member.name[:120]!r} {self._where()}; expected {expected!r}")
         return self._enter(member)
 
     def next_of(self, expected: tuple[str, ...]) -> Member:
@@ -74,7 +78,8 @@ class Archive:
         member = self._header(" or ".join(expected))
         if member.name not in expected:
             raise MalformedError(
-                f"the bundle holds {member.name[:120]!r} {self._where()}; expected {' or '.join(map(repr, expected))}"
+                f"the {self._what} holds {member.name[:120]!r} {self._where()}; "
+                f"expected {' or '.join(map(repr, expected))}"
             )
         return self._enter(member)
 
@@ -96,13 +101,16 @@ class Archive:
             chunk = self._stream.read(min(left, CHUNK_BYTES))
             if not chunk:
                 raise MalformedError(
-                    f"the bundle ends inside {member.name!r}, {left:,} bytes too early; it was cut short, copy it again"
+                    f"the {self._what} ends inside {member.name!r}, {left:,} bytes too early; "
+                    "it was cut short, copy it again"
                 )
             left -= len(chunk)
             self._progress(len(chunk))
             yield chunk
         if self._take(member.padding) != bytes(member.padding):
-            raise MalformedError(f"the padding after {member.name!r} is damaged or cut short; copy the bundle again")
+            raise MalformedError(
+                f"the padding after {member.name!r} is damaged or cut short; copy the {self._what} again"
+            )
 
     def verified_chunks(self, member: Member, digest: str, what: str) -> Iterator[bytes]:
         """Yield the content like `chunks`; after the last chunk, compare it with its signed digest.
@@ -147,14 +155,14 @@ class Archive:
         found = self._take(len(END) + 1)
         if found != END:
             raise MalformedError(
-                f"the bundle does not end {self._where()} as it should; data is damaged, missing or added"
+                f"the {self._what} does not end {self._where()} as it should; data is damaged, missing or added"
             )
 
     def _header(self, expected: str) -> Member:
         block = self._take(BLOCK)
         if not block or block == bytes(BLOCK):
             raise MalformedError(
-                f"the bundle ends {self._where()}; expected {expected!r}; it was cut short, copy it again"
+                f"the {self._what} ends {self._where()}; expected {expected!r}; it was cut short, copy it again"
             )
         if self._last is None:
             self._refuse_other_formats(block)
@@ -162,7 +170,9 @@ class Archive:
             member = parse_header(block, f"of {expected!r} {self._where()}")
         except MalformedError as error:
             if self._last is None:
-                raise MalformedError(f"this is not a Sealift bundle, or its beginning is damaged: {error}") from None
+                raise MalformedError(
+                    f"this is not a Sealift {self._what}, or its beginning is damaged: {error}"
+                ) from None
             raise
         if self._mtime is None:
             self._mtime = member.mtime
@@ -194,7 +204,7 @@ class Archive:
 
     def _refuse_other_formats(self, block: bytes) -> None:
         def refuse(kind: str) -> NoReturn:
-            raise MalformedError(f"this is not a Sealift bundle: it is {kind}")
+            raise MalformedError(f"this is not a Sealift {self._what}: it is {kind}")
 
         for magic, kind in _OTHER_FORMATS:
             if block.startswith(magic):

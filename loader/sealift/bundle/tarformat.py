@@ -53,7 +53,7 @@ def parse_header(block: bytes, position: str) -> Member:
         UnsafeMemberError: it is a header, but not the one that we write for this name and size.
     """
     if len(block) != BLOCK:
-        raise MalformedError(f"the bundle ends inside the tar header {position}; it was cut short, copy it again")
+        raise MalformedError(f"the file ends inside the tar header {position}; it was cut short, copy it again")
     try:
         info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         member = Member(info.name, info.size, int(info.mtime))
@@ -63,6 +63,6 @@ def parse_header(block: bytes, position: str) -> Member:
     if canonical != block:
         raise UnsafeMemberError(
             f"the tar header {position} ({info.name[:120]!r}) is not of a plain file as Sealift packs it; "
-            "the bundle was damaged or repacked, copy it again"
+            "the file was damaged or repacked, copy it again"
         )
     return member

@@ -14,6 +14,9 @@ _COMMANDS = (
     "show",
     "history",
     "rollback",
+    "export",
+    "restore",
+    "doctor",
     "path",
     "predict",
 )

@@ -48,10 +48,12 @@ def command(
     from sealift.errors import UsageError
     from sealift.install.steps import Observer, install
     from sealift.store import Store
+    from sealift.store.creation import require_place
 
     if accept_expired is not None and not (accept_expired.strip() and accept_expired.isprintable()):
         raise UsageError("--accept-expired needs a reason of one line of text; it goes into the history")
     size = os.stat(bundle).st_size
+    require_place(store_path)
     with bytes_bar(size, "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)
         report = install(

@@ -4,7 +4,6 @@ Room on the file systems · every new model's `model.json` · whether ONNX Runti
 lock and safety were tried in step 1; they belong into the same report.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from sealift.errors import Error, IncompatibleError, LimitError, MalformedError,
 from sealift.limits import LIMITS
 from sealift.model.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
 from sealift.model.selftest_process import SelfTestProcess
+from sealift.store.room import free_bytes, free_inodes
 from sealift_keys.names import ModelVersion
 
 # Manifests, a generation, the trust state, history; and what file systems round up.
@@ -97,18 +97,6 @@ def require_none(problems: Sequence[Error]) -> None:
         raise problems[0]
     if problems:
         raise PreflightError(problems)
-
-
-def free_bytes(path: Path) -> int:
-    """Return the bytes that this user may still write on the file system of `path`."""
-    status = os.statvfs(path)
-    return status.f_bavail * status.f_frsize
-
-
-def free_inodes(path: Path) -> int | None:
-    """Return the files that this user may still make on the file system of `path`; None where it has no such limit."""
-    status = os.statvfs(path)
-    return status.f_favail if status.f_files else None
 
 
 def _short_of_bytes(path: Path, need: int) -> Error | None:

@@ -124,6 +124,8 @@ def _enter(store: Store, stack: ExitStack) -> list[Error]:
         stack.enter_context(locked(store.layout.lock))
     except LockedError as error:
         problems.append(error)
+    except UnsafeStoreError as error:  # another user's store; nothing more can be said of it
+        return [error]
     try:
         require_safe(store.layout)
     except UnsafeStoreError as error:

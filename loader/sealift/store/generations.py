@@ -49,11 +49,14 @@ def active_number(layout: StoreLayout) -> int | None:
 
     Raises:
         CorruptError: `current` is not a link to a generation.
+        PermissionError: this user may not enter the store.
     """
     try:
         target = os.readlink(layout.current)
     except FileNotFoundError:
         return None
+    except PermissionError:
+        raise
     except OSError as error:
         raise CorruptError(f"{str(layout.current)!r} is not the link that Sealift made ({error.strerror})") from None
     folder, _, number = target.partition("/")

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sealift.errors import LockedError
+from sealift.store.safety import require_owner
 from sealift_keys import durable
 
 
@@ -16,7 +17,10 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it; a lock left by a dead process does not count.
+        UnsafeStoreError: the store belongs to another user.
     """
+    # Before it is created: a lock of root's would lock the store's owner out.
+    require_owner(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, durable.FILE_MODE)
     try:
         try:

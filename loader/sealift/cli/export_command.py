@@ -1,0 +1,65 @@
+"""`sealift export`: the whole store in one file, for a backup that knows nothing of it."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealift.cli.options import json_option, store_options
+from sealift.cli.progress import bytes_bar, human
+from sealift_keys.console import print_json
+
+
+@click.command("export")
+@click.argument("target", metavar="FILE.tar", type=click.Path(readable=False, allow_dash=True))
+@store_options
+@json_option
+def command(target: str, store_path: Path, trust_path: Path, as_json: bool) -> None:
+    """Write everything that the store holds to one file, or to standard output with `-`. Applications go on reading."""
+    from sealift.backup.export import STDOUT, export
+    from sealift.errors import UsageError
+    from sealift.store import Store
+
+    piped = target == STDOUT
+    if piped and as_json:
+        raise UsageError("with `-` the backup itself goes to standard output; leave --json out")
+    if piped and os.isatty(1):
+        raise UsageError("a backup is not for a terminal; redirect standard output to a file or a pipe")
+    with ExitStack() as stack:
+
+        def start(total: int) -> Callable[[int], object]:
+            return stack.enter_context(bytes_bar(total, "exporting"))
+
+        report = export(Store(store_path, trust=trust_path), target, start=start)
+    if as_json:
+        print_json(_document(report, target))
+        return
+    backup = report.backup
+    models = len({file.path.rpartition("/")[0] for file in backup.group("models")})
+    click.echo(
+        f"exported release {backup.release} of channel {backup.channel}, {models} model versions, "
+        f"{len(backup.generations)} generations ({human(report.size)})",
+        err=piped,
+    )
+    click.echo(f"{report.digest}", err=piped)
+    if not sys.stdout.isatty() or piped:
+        return
+    click.echo(f"The pinned root is not in it: keep {trust_path / 'root.json'} as well, elsewhere.")
+
+
+def _document(report: Any, target: str) -> dict[str, Any]:
+    backup = report.backup
+    return {
+        "file": target,
+        "size": report.size,
+        "digest": report.digest,
+        "channel": backup.channel,
+        "release": backup.release,
+        "generation": backup.active,
+        "generations": [generation.number for generation in backup.generations],
+        "files": len(backup.files),
+    }

@@ -1,0 +1,135 @@
+"""Read what `doctor.health` judges, as any user, and without the lock. Changes nothing."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sealift.doctor.health import Room, StoreFacts, Trust
+from sealift.errors import Error, NotInstalledError
+from sealift.store import Store
+from sealift.store.layout import StoreLayout
+from sealift.store.places import others_write, sudo, unsafe_parents, user
+from sealift.store.safety import unsafe_places
+from sealift.trust import metadata, pin
+from sealift.trust.chain import verify_targets
+from sealift.trust.release import release_of
+from sealift.trust.state import TrustState
+
+_PROC_LOCKS = Path("/proc/locks")
+
+
+def read(store: Store, now: datetime) -> StoreFacts:
+    """Read everything that this user can read."""
+    layout, reasons = store.layout, dict[str, str]()
+    values: dict[str, Any] = {"unsafe": unsafe_places(layout)}
+    owner = None
+    try:
+        owner = layout.root.stat().st_uid
+        values |= {"owner": user(owner), "is_owner": owner == os.geteuid(), "sudo": sudo(owner)}
+    except FileNotFoundError:
+        reasons["store"] = f"{str(layout.root)!r} does not exist; nothing was installed yet"
+    except OSError as error:
+        reasons["store"] = f"{str(layout.root)!r} cannot be looked at: {error.strerror}"
+    if owner is not None:
+        values |= _inside(layout, reasons)
+    values |= _pin(store.trust_directory, owner, reasons)
+    if values.get("pinned"):
+        values |= _trust(store, reasons)
+    return StoreFacts(
+        now=now, store=str(layout.root), pin=str(store.trust_directory / pin.FILE_NAME), reasons=reasons, **values
+    )
+
+
+def _inside(layout: StoreLayout, reasons: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    try:
+        space = os.statvfs(layout.root)
+        sizes = [status.st_size for path, status in _walk(layout.models) if path.name]
+        inodes = space.f_favail if space.f_files else None
+        values["room"] = Room(space.f_bavail * space.f_frsize, inodes, sum(sizes))
+    except OSError as error:
+        reasons["room"] = f"{str(layout.root)!r}: {error.strerror}"
+    times = [status.st_mtime for _, status in _walk(layout.root)]
+    if times:
+        values["newest_file"] = datetime.fromtimestamp(max(times), UTC)
+    try:
+        values["lock_holder"] = lock_holder(layout.lock, _PROC_LOCKS.read_text("ascii", "replace"))
+        values["debris"] = sorted(
+            name for name in os.listdir(layout.root) if name == "staging" or (name[0] == "." and name.endswith(".new"))
+        )
+    except OSError as error:
+        reasons["lock"] = f"{error.filename!r}: {error.strerror}"
+    return values
+
+
+def lock_holder(lock: Path, locks: str) -> int:
+    """Return the process that holds `lock` by the text of `/proc/locks`, or 0; taking it to find out could disturb."""
+    try:
+        inode = lock.stat().st_ino
+    except FileNotFoundError:
+        return 0
+    for line in locks.splitlines():
+        fields = line.split()
+        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == str(inode):
+            return int(fields[4])
+    return 0
+
+
+def _walk(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield what can be looked at; what cannot, and what leaves meanwhile, is left out."""
+    for base, _, names in os.walk(top):
+        for name in names:
+            path = Path(base, name)
+            try:
+                yield path, path.lstat()
+            except OSError:
+                continue
+
+
+def _pin(directory: Path, store_owner: int | None, reasons: dict[str, str]) -> dict[str, Any]:
+    path = directory / pin.FILE_NAME
+    try:
+        status = path.stat()
+        path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {"pinned": False}
+    except OSError as error:
+        reasons["pin"] = f"{str(path)!r} cannot be read: {error.strerror}"
+        return {}
+    owners = {status.st_uid, directory.stat().st_uid}
+    unsafe = unsafe_parents(path, owners)
+    if others_write(status):
+        unsafe.append(f"{str(path)!r} is writable by group or others")
+    # A store of root's is written by root, who can replace anything.
+    trusted = store_owner in {None, 0} or store_owner not in owners
+    return {"pinned": True, "pin_unsafe": unsafe, "pin_owner_is_trusted": trusted}
+
+
+def _trust(store: Store, reasons: dict[str, str]) -> dict[str, Any]:
+    try:
+        pinned, state = pin.read(store.trust_directory), store.trust_state()
+        floor = state.read_floor()
+        if floor is None:
+            raise NotInstalledError("nothing was installed yet")
+        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
+        release = release_of(root, targets)
+        expires = {"root": root.expires, "targets": targets.expires}
+        expires |= {role: _expires(state, role) for role in ("snapshot", "timestamp")}
+        return {"trust": Trust(release.channel, expires, release.number, release.released, floor.time)}
+    except NotInstalledError as error:
+        reasons["trust"] = str(error)
+    except Error as error:
+        return {"trust_error": error}
+    except OSError as error:
+        reasons["trust"] = f"{error.filename!r} cannot be read: {error.strerror}"
+    return {}
+
+
+def _expires(state: TrustState, role: str) -> datetime:
+    current = state.current
+    if current is None:
+        raise NotInstalledError("nothing was installed yet")
+    expires: datetime = metadata.parse((current / f"{role}.json").read_bytes(), role).signed.expires
+    return expires
