@@ -177,6 +177,20 @@ class PreflightError(Error):
         self.problems = tuple(problems)
 
 
+class StaleError(Error):
+    """The newest bundle installed is older than `--fail-after` allows; models are served as before."""
+
+    exit_code = 38
+    code = "stale"
+
+
+class BehindError(Error):
+    """The newest bundle installed is older than the one that `--expect` names: this node was left behind."""
+
+    exit_code = 39
+    code = "behind"
+
+
 # --- 40-49: loading and predicting --------------------------------------------------------------
 
 
@@ -203,6 +217,7 @@ class SelfTestError(Error):
 
 __all__ = [
     "AlreadyPinnedError",
+    "BehindError",
     "ChannelError",
     "CorruptError",
     "DigestError",
@@ -227,6 +242,7 @@ __all__ = [
     "RootError",
     "SelfTestError",
     "SignatureError",
+    "StaleError",
     "ThresholdError",
     "UnsafeMemberError",
     "UnsafeStoreError",

@@ -44,6 +44,14 @@ class Limits:
     # A frame names the window that its reader must keep in memory; our compressor's largest is 2^23 bytes.
     zstd_window_log: int = 23
 
+    # The drop folder, where anybody may write: nobody carries hundreds of bundles at a time, a file's name leaves
+    # room for `.2.reason.json` in the 255 bytes of a name, and a reason is one message.
+    drop_folder_files: int = 1000
+    drop_name_bytes: int = 220
+    reason_size_bytes: int = 256 * KIB
+    # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.
+    walked_members: int = 200_000
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.
