@@ -159,7 +159,7 @@ class AlreadyPinnedError(Error):
 
 
 class UnsafeStoreError(Error):
-    """A folder of the store is a link, or can be written by somebody else than its owner."""
+    """A folder of the store, or a watched folder, is a link, or can be written by somebody else than its owner."""
 
     exit_code = 36
     code = "unsafe-store"

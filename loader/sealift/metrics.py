@@ -54,8 +54,9 @@ def render(status: Status | None, error: Error | None, folder: FolderState | Non
 
 def _status(status: Status) -> Iterable[Metric]:
     release, generation = status.release, status.generation
-    yield Metric("channel_info", "Channel that this instance trusts.", (({"channel": release.channel}, 1),))
-    yield _one("bundle_number", "Number of the newest bundle installed.", release.number)
+    yield Metric(
+        "bundle_number", "Number of the newest bundle installed.", (({"channel": release.channel}, release.number),)
+    )
     yield _one(
         "bundle_release_timestamp_seconds",
         "Signed release time of the newest bundle installed.",

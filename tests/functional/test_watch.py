@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from repack import read_members
@@ -26,6 +28,8 @@ from sealift.install.watch import Watch
 from sealift.store.rollback import rollback
 
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
+
+SERVICE_UID = 12345
 
 
 @pytest.fixture
@@ -468,6 +472,42 @@ def test_a_folder_of_somebody_else_stops_the_watcher(folder):
     os.chown(folder, 12345, -1)
     with pytest.raises(UnsafeStoreError, match="belongs to uid 12345"):
         DropFolder(folder).prepare()
+
+
+@pytest.fixture
+def as_service():
+    """Work as an ordinary user while the test goes on, in a folder that everybody reaches."""
+    if os.geteuid() != 0:
+        pytest.fail("only root can become another user, so this test needs root")
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)
+        folder = Path(path, "drop")
+        folder.mkdir()
+        os.chown(folder, SERVICE_UID, SERVICE_UID)
+        folder.chmod(0o3777)
+        yield folder
+        os.seteuid(0)
+
+
+def test_a_watcher_that_is_not_root_takes_files_of_others(bundle, as_service, pinned):
+    for name, uid, mode in (("good.tar", 23456, 0o644), ("secret.tar", 23456, 0o600), ("own.tar", SERVICE_UID, 0o400)):
+        path = put(bundle, as_service, name)
+        os.chown(path, uid, uid)
+        path.chmod(mode)
+    os.seteuid(SERVICE_UID)
+    looper = Looper(as_service, pinned)
+    looper.watch.install = lambda path: Path(path).read_bytes() and _raise(DigestError("damaged"))
+    looper.look()
+    os.seteuid(0)
+    refused = {event.file for event in looper.events if event.kind == "refused"}
+    assert refused == {"good.tar", "own.tar"}
+    (secret,) = (event for event in looper.events if event.file == "secret.tar")
+    assert (secret.kind, secret.details["code"]) == ("retrying", "local")
+    assert sorted(os.listdir(as_service)) == ["done", "refused", "secret.tar"]
+
+
+def _raise(error):
+    raise error
 
 
 def test_names_that_are_no_text_are_filed_away_as_well(folder, looper):
