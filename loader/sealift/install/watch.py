@@ -70,7 +70,6 @@ class Watch:
         settle_s: how long a file must not have changed, in seconds.
         interval_s: time between two looks at the folder, in seconds.
         clock: monotonic, in seconds; never the file's own times, which its owner sets.
-        refusals: what was refused so far, and in the last look what has to be tried again.
     """
 
     folder: DropFolder
@@ -83,6 +82,7 @@ class Watch:
     _seen: dict[str, _Candidate] = field(default_factory=dict)
     _refused: list[Error] = field(default_factory=list)
     _retried: dict[str, Error] = field(default_factory=dict)
+    _moved: int = 0
     _outage: str = ""
 
     def run(self, *, once: bool = False) -> None:
@@ -97,8 +97,11 @@ class Watch:
         self.tell(Event("watching", message=f"watching {str(self.folder.path)!r}"))
         try:
             while True:
+                moved = self._moved
                 self._look_or_wait(once=once)
-                if once and not any(self._is_open(candidate) for candidate in self._seen.values()):
+                # What was moved makes room for files beyond the limit of one look.
+                waits = self._moved > moved or any(self._is_open(candidate) for candidate in self._seen.values())
+                if once and not waits:
                     break
                 self.sleep(self.interval_s)
         except (KeyboardInterrupt, SystemExit):
@@ -245,6 +248,7 @@ class Watch:
         except OSError as error:
             self._try_again(name, candidate, local_error(error))
             return
+        self._moved += 1
         self._retried.pop(name, None)
         del self._seen[name]
         if refusal is not None:
