@@ -143,10 +143,9 @@ def status(store: Store, now: datetime | None = None) -> Status:
         NoTrustError, NotInstalledError: there is nothing to look at.
         CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: no model is served any more.
     """
-    release = store.release()
-    generation = store.active()
-    state = store.trust_state()
     pinned = pin.read(store.trust_directory)
+    generation, release = store.moment()
+    state = store.trust_state()
     floor, damage = _check(state, pinned)
     entries = history.read(store.layout.history)
     active = generation.models

@@ -16,8 +16,10 @@ from repack import read_members
 
 from sealift.errors import (
     DigestError,
+    IncompatibleError,
     LockedError,
     NoSpaceError,
+    PreflightError,
     RollbackError,
     UnsafeStoreError,
 )
@@ -316,13 +318,24 @@ def test_a_full_disk_is_waited_for_longer_each_time(problem, bundle, folder, loo
     assert looper.installed == [2]
 
 
-def test_a_lock_is_tried_at_every_look(bundle, folder, looper):
+def test_several_problems_at_once_are_the_bundles_only_if_all_of_them_are(bundle, folder, looper):
+    put(bundle, folder)
+    looper.problem = PreflightError([IncompatibleError("needs more"), NoSpaceError("full")])
+    looper.look()
+    assert looper.kinds() == ["installing", "retrying"]
+    looper.problem = PreflightError([IncompatibleError("needs more"), IncompatibleError("of it")])
+    looper.look(8)
+    assert looper.kinds()[2:] == ["refused"]
+    assert reason(folder, bundle.name)["code"] == "preflight"
+
+
+def test_a_lock_is_tried_again_soon(bundle, folder, looper):
     put(bundle, folder)
     looper.problem = LockedError("busy")
-    looper.look(10)
+    looper.look(100)
     assert looper.kinds() == ["installing", "retrying"]
     looper.problem = None
-    looper.look(2)
+    looper.look(6)
     assert looper.installed == [2]
 
 
@@ -537,20 +550,6 @@ def test_if_newer_leaves_a_rollback_alone(channel, tmp_path, bundle, pinned):
     rollback(pinned.store, None, 1, datetime.now(UTC))
     assert if_newer(new, pinned) == (0, "", "")
     assert pinned.store.active().number == 1
-
-
-def test_if_newer_finishes_an_install_that_was_cut_off_before_the_switch(channel, tmp_path, bundle, pinned):
-    pinned.install(bundle)
-    new = make(channel, tmp_path, "1.1.0")
-    pinned.install(new)
-    current = pinned.store_path / "current"
-    current.unlink()
-    current.symlink_to("generations/1")
-    history = pinned.store_path / "history.jsonl"
-    history.write_text(history.read_text().splitlines(keepends=True)[0])
-    status, out, _ = if_newer(new, pinned)
-    assert status == 0
-    assert "is active as generation 2" in out
 
 
 def test_if_newer_installs_renewed_metadata_of_the_same_release(channel, tmp_path, bundle, pinned):

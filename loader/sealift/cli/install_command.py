@@ -91,7 +91,16 @@ def command(
     if folder is not None:
         if bundle is not None or dry_run or if_newer or accept_expired is not None:
             ctx.fail("--watch takes no FILE, --dry-run, --if-newer or --accept-expired: nobody decides there")
-        watch(folder, store, once=once, settle_s=settle, interval_s=interval, tmpdir=tmpdir, as_json=as_json)
+        watch(
+            folder,
+            store,
+            once=once,
+            settle_s=settle,
+            interval_s=interval,
+            tmpdir=tmpdir,
+            self_test_timeout_s=self_test_timeout_s,
+            as_json=as_json,
+        )
         return
     if bundle is None:
         ctx.fail("give the FILE to install, or --watch DIR")

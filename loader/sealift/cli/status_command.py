@@ -8,10 +8,9 @@ import click
 from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import human
 from sealift_keys.clock import rfc3339
-from sealift_keys.console import local_error, plain, print_json
+from sealift_keys.console import error_document, local_error, plain, print_json
 
 if TYPE_CHECKING:
-    from sealift.errors import Error
     from sealift.status import Status, Thresholds
     from sealift.store import Store
 
@@ -148,12 +147,8 @@ def _document(found: "Status", thresholds: "Thresholds") -> dict[str, Any]:
         "store_bytes": found.store_bytes,
         "free_bytes": found.free_bytes,
         "warnings": found.warnings(thresholds),
-        "problems": [_problem(error) for error in found.problems(thresholds)],
+        "problems": [error_document(error) for error in found.problems(thresholds)],
     }
-
-
-def _problem(error: "Error") -> dict[str, Any]:
-    return {"code": error.code, "exit_code": error.exit_code, "message": str(error)}
 
 
 def _version(model: Any) -> str | None:

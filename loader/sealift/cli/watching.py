@@ -1,21 +1,17 @@
 """`sealift install --watch`: run the watcher and print its events, one line each."""
 
-import signal
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from sealift_keys.clock import rfc3339
-from sealift_keys.console import plain
+from sealift_keys.console import plain, print_json_line
 
 if TYPE_CHECKING:
     from sealift.install.watch import Event
     from sealift.store import Store
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def watch(
@@ -26,37 +22,30 @@ def watch(
     settle_s: float,
     interval_s: float,
     tmpdir: Path | None,
+    self_test_timeout_s: float,
     as_json: bool,
 ) -> None:
     """Install what comes into `directory`, until a signal ends it or, with `once`, until everything was dealt with.
 
     Raises:
         sealift.Error, OSError: as `sealift.install.watch.Watch.run`.
-        SystemExit: SIGTERM came.
+        Interrupted: a signal came.
     """
     from sealift.install.drop_folder import DropFolder
     from sealift.install.steps import install
     from sealift.install.watch import Watch
 
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
     Watch(
         DropFolder(directory),
-        install=lambda path: install(path, store, tmpdir=tmpdir),
+        install=lambda path: install(path, store, tmpdir=tmpdir, self_test_timeout_s=self_test_timeout_s),
         tell=_print_json if as_json else _print,
         settle_s=settle_s,
         interval_s=interval_s,
     ).run(once=once)
 
 
-def _terminate(_signal: int, _frame: Any) -> NoReturn:
-    sys.exit(_TERMINATED)
-
-
 def _print_json(event: "Event") -> None:
-    import json
-
-    click.echo(json.dumps({"time": rfc3339(datetime.now(UTC)), **event.to_dict()}, sort_keys=True))
+    print_json_line({"time": rfc3339(datetime.now(UTC)), **event.to_dict()})
 
 
 def _print(event: "Event") -> None:

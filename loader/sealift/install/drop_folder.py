@@ -22,6 +22,7 @@ from sealift.limits import LIMITS, MIB
 from sealift.trust import metadata
 from sealift_keys import durable
 from sealift_keys.clock import rfc3339
+from sealift_keys.console import error_document
 
 DONE = "done"
 REFUSED = "refused"
@@ -236,10 +237,8 @@ def _zero_from(descriptor: int, offset: int) -> bool:
 
 def _reason(name: str, error: Error, now: datetime) -> bytes:
     document = {
-        "code": error.code,
-        "exit_code": error.exit_code,
+        **error_document(error),
         "file": printable(name),
-        "message": str(error),
         "sealift": __version__,
         "time": rfc3339(now),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from sealift.bundle.archive import Archive, open_regular
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
-from sealift.store import Store, history
+from sealift.store import Store
 from sealift.trust.floor import ROLES
 
 _NAMES = tuple(f"{role}.json" for role in ROLES)
@@ -27,15 +27,12 @@ def installed_release(bundle: str, store: Store) -> int | None:
         head = read_head(Archive(file))
     try:
         number = store.release().number
-        active = store.active()
     except NotInstalledError:
         return None
+    # Trust and models are switched by one rename, so metadata that counts belongs to an install that was finished.
     current = store.trust_state().current
-    if current is None or not all(_is_same(current / name, head.metadata[name]) for name in _NAMES):
-        return None
-    # Cut off between the switch of trust and that of the models, an install is not finished.
-    noted = any(entry.get("release") == number for entry in history.read(store.layout.history))
-    return number if noted or active.release == number else None
+    same = current is not None and all(_is_same(current / name, head.metadata[name]) for name in _NAMES)
+    return number if same else None
 
 
 def _is_same(path: Path, data: bytes) -> bool:

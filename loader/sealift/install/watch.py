@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sealift.errors import Error, LockedError, UnsafeMemberError
+from sealift.errors import Error, LockedError, PreflightError, UnsafeMemberError
 from sealift.install.drop_folder import (
     DONE,
     REFUSED,
@@ -26,8 +26,11 @@ from sealift.install.drop_folder import (
 )
 from sealift.install.steps import InstallReport
 from sealift_keys.console import local_error
+from sealift_keys.interrupts import Interrupted
 
 _LONGEST_RETRY_S = 600.0
+# Another install ends soon, and whoever copied a bundle waits for it.
+_LONGEST_LOCKED_S = 30.0
 # A smaller release that is still being copied goes first, but not for ever.
 _LONGEST_HOLD_S = 3600.0
 
@@ -80,7 +83,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
     _seen: dict[str, _Candidate] = field(default_factory=dict)
-    _refused: list[Error] = field(default_factory=list)
+    _refused: list[tuple[str, Error]] = field(default_factory=list)
     _retried: dict[str, Error] = field(default_factory=dict)
     _moved: int = 0
     _outage: str = ""
@@ -104,12 +107,14 @@ class Watch:
                 if once and not waits:
                     break
                 self.sleep(self.interval_s)
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, Interrupted):
             self.tell(Event("stopped", message="stopped; a bundle that was not finished stays in the folder"))
             raise
-        stopped = [*self._refused, *self._retried.values()]
+        stopped = [*self._refused, *self._retried.items()]
         if stopped:
-            raise max(stopped, key=_seriousness)
+            name, error = max(stopped, key=lambda one: _seriousness(one[1]))
+            error.args = (f"{name!r}: {error}",)
+            raise error
 
     def _is_open(self, candidate: _Candidate) -> bool:
         """Tell whether `once` still has to wait for a file: it may settle, and has not changed under our eyes."""
@@ -252,7 +257,7 @@ class Watch:
         self._retried.pop(name, None)
         del self._seen[name]
         if refusal is not None:
-            self._refused.append(type(refusal)(f"{name!r}: {refusal}"))
+            self._refused.append((name, refusal))
             details = {"code": refusal.code, "exit_code": refusal.exit_code, "moved_to": f"{REFUSED}/{place or name}"}
             self.tell(Event("refused", name, str(refusal), details))
         elif isinstance(outcome, InstallReport):
@@ -267,14 +272,12 @@ class Watch:
             self.tell(Event("installed", name, said, details))
 
     def _try_again(self, name: str, candidate: _Candidate, error: Error) -> None:
-        self._retried[name] = type(error)(f"{name!r}: {error}")
-        if isinstance(error, LockedError):
-            candidate.delay = self.interval_s
-        else:
-            candidate.delay = min(max(2 * candidate.delay, 2 * self.interval_s), _LONGEST_RETRY_S)
+        self._retried[name] = error
+        longest = _LONGEST_LOCKED_S if isinstance(error, LockedError) else _LONGEST_RETRY_S
+        candidate.delay = min(max(2 * candidate.delay, self.interval_s), longest)
         candidate.retry_at = self.clock() + candidate.delay
         details = {"code": error.code, "exit_code": error.exit_code, "retry_in_s": candidate.delay}
-        # Another holder of the lock is no news, and is met at every look.
+        # A full disk says another number each time, which is no news.
         self._say(name, candidate, "retrying", str(error), details, key=error.code)
 
     def _say(
@@ -296,6 +299,8 @@ class Watch:
 
 def _is_to_blame(error: Error) -> bool:
     """Tell whether the bundle is at fault, and not this machine or its store."""
+    if isinstance(error, PreflightError):
+        return all(_is_to_blame(problem) for problem in error.problems)
     return 10 <= error.exit_code < 30 or 40 <= error.exit_code < 50
 
 
