@@ -26,6 +26,7 @@ JSON document for scripts. The exit status says what happened: see [Errors and e
 |---|---|
 | `SEALIFT_STORE` | the store, instead of `/var/opt/gitlab/sealift` |
 | `SEALIFT_TRUST` | the folder of the pinned root, instead of `/etc/gitlab/sealift` |
+| `SEALIFT_WARN_AFTER`, `SEALIFT_FAIL_AFTER` | days after which `sealift status` warns, or fails |
 | `SEALIFT_PASSPHRASE`, `SEALIFT_PASSPHRASE_<STEM>` | passphrase of every key, or of the key file `<stem>.pem` |
 | `SOURCE_DATE_EPOCH` | the release time that is signed, in seconds since 1970 |
 """

@@ -19,13 +19,22 @@ from click.utils import PacifyFlushWrapper
 from sealift_keys.errors import Error, LocalError, UsageError
 from sealift_keys.interrupts import Interrupted, raise_on_signals
 
+# What this run has put on stdout already; a reader of JSON expects one document.
+_printed: set[str] = set()
 _INTERRUPTED = "interrupted; nothing half-done is left active"
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 def print_json(document: object) -> None:
     """Print `document` as one indented JSON document with sorted keys."""
+    _printed.add("json")
     click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def print_json_line(document: object) -> None:
+    """Print `document` as one line, for commands that print one for each event."""
+    _printed.add("json")
+    click.echo(json.dumps(document, sort_keys=True))
 
 
 def error_document(error: Error) -> dict[str, object]:
@@ -55,6 +64,7 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
 
     Bugs still print a traceback (exit 1), because hiding one helps nobody.
     """
+    _printed.clear()
     try:
         result = command.main(args=argv, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -97,7 +107,7 @@ def _missing_package(error: ModuleNotFoundError) -> str:
 
 
 def _refuse(name: str, error: Error, *, as_json: bool) -> int:
-    if as_json:
+    if as_json and "json" not in _printed:
         print_json({"error": error_document(error)})
     return _say(name, f"{error} [{error.code}]", error.exit_code)
 

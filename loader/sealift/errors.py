@@ -159,7 +159,7 @@ class AlreadyPinnedError(Error):
 
 
 class UnsafeStoreError(Error):
-    """A folder of the store is a link, or can be written by somebody else than its owner."""
+    """A folder of the store, or a watched folder, is a link, or can be written by somebody else than its owner."""
 
     exit_code = 36
     code = "unsafe-store"
@@ -175,6 +175,20 @@ class PreflightError(Error):
         listed = "; ".join(f"({place}) {problem} [{problem.code}]" for place, problem in enumerate(problems, start=1))
         super().__init__(f"{len(problems)} problems, nothing was written: {listed}")
         self.problems = tuple(problems)
+
+
+class StaleError(Error):
+    """The newest bundle installed is older than `--fail-after` allows; models are served as before."""
+
+    exit_code = 38
+    code = "stale"
+
+
+class BehindError(Error):
+    """The newest bundle installed is older than the one that `--expect` names: this node was left behind."""
+
+    exit_code = 39
+    code = "behind"
 
 
 # --- 40-49: loading and predicting --------------------------------------------------------------
@@ -203,6 +217,7 @@ class SelfTestError(Error):
 
 __all__ = [
     "AlreadyPinnedError",
+    "BehindError",
     "ChannelError",
     "CorruptError",
     "DigestError",
@@ -227,6 +242,7 @@ __all__ = [
     "RootError",
     "SelfTestError",
     "SignatureError",
+    "StaleError",
     "ThresholdError",
     "UnsafeMemberError",
     "UnsafeStoreError",

@@ -48,6 +48,13 @@ class Limits:
     backup_document_size_bytes: int = 64 * MIB
     # A line of the history has some KB where many models change; this is a century of daily installs.
     backup_history_size_bytes: int = 64 * MIB
+    # The drop folder, where anybody may write: nobody carries hundreds of bundles at a time, a file's name leaves
+    # room for `.2.reason.json` in the 255 bytes of a name, and a reason is one message.
+    drop_folder_files: int = 1000
+    drop_name_bytes: int = 220
+    reason_size_bytes: int = 256 * KIB
+    # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.
+    walked_members: int = 200_000
 
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0

@@ -1,7 +1,9 @@
 """What every command does with its output and with a wrong call: real processes, real pipes."""
 
+import json
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -53,3 +55,15 @@ def test_a_missing_package_is_named(tmp_path):
     assert result.returncode == 3
     assert "'rfc8785' is not installed" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_report_that_ends_with_an_error_is_one_json_document(channel):
+    def lapse(signed):
+        signed.expires = channel.now + timedelta(days=5)
+
+    channel.change("timestamp", lapse)
+    result = shell(f'"{sys.executable}" -c "{KEYS}" expiry {channel.directory} --json')
+    assert result.returncode == 59
+    assert json.loads(result.stdout)["warning"] == 7
+    result = shell(f'"{sys.executable}" -c "{KEYS}" expiry {channel.directory / "none"} --json')
+    assert json.loads(result.stdout)["error"]["code"] == "channel"

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options, tmpdir_option
+from sealift.cli.options import json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift.limits import LIMITS
 from sealift_keys.console import print_json
 
 
 @click.command("install")
-@bundle_argument
+@click.argument("bundle", metavar="FILE", type=click.Path(readable=False), required=False)
 @store_options
 @tmpdir_option
 @click.option("--dry-run", is_flag=True, help="Verify the head and show the plan; change nothing.")
@@ -33,32 +33,91 @@ from sealift_keys.console import print_json
     metavar="SECONDS",
     help="How long one model may take to replay its golden examples.",
 )
+@click.option(
+    "--if-newer",
+    is_flag=True,
+    help="Do nothing, quietly, when exactly this release was installed already; reads only the head.",
+)
+@click.option(
+    "--watch",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, readable=False),
+    default=None,
+    help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/.",
+)
+@click.option("--once", is_flag=True, help="With --watch: deal with what is there, then exit.")
+@click.option(
+    "--settle",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="With --watch: how long a file must not have changed before it is taken.",
+)
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.01),
+    default=5.0,
+    show_default=True,
+    help="With --watch: time between two looks at DIR.",
+)
 @json_option
+@click.pass_context
 def command(
-    bundle: str,
+    ctx: click.Context,
+    bundle: str | None,
     store_path: Path,
     trust_path: Path,
     tmpdir: Path | None,
     dry_run: bool,
     accept_expired: str | None,
     self_test_timeout_s: float,
+    if_newer: bool,
+    folder: Path | None,
+    once: bool,
+    settle: float,
+    interval: float,
     as_json: bool,
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step."""
+    from sealift.cli.watching import watch
     from sealift.errors import UsageError
     from sealift.install.steps import Observer, install
     from sealift.store import Store
     from sealift.store.creation import require_place
 
+    require_place(store_path)
+    store = Store(store_path, trust=trust_path)
+    if folder is not None:
+        if bundle is not None or dry_run or if_newer or accept_expired is not None:
+            ctx.fail("--watch takes no FILE, --dry-run, --if-newer or --accept-expired: nobody decides there")
+        watch(
+            folder,
+            store,
+            once=once,
+            settle_s=settle,
+            interval_s=interval,
+            tmpdir=tmpdir,
+            self_test_timeout_s=self_test_timeout_s,
+            as_json=as_json,
+        )
+        return
+    if bundle is None:
+        ctx.fail("give the FILE to install, or --watch DIR")
+    if once:
+        ctx.fail("--once goes with --watch")
     if accept_expired is not None and not (accept_expired.strip() and accept_expired.isprintable()):
         raise UsageError("--accept-expired needs a reason of one line of text; it goes into the history")
+    if if_newer and _is_installed(bundle, store, as_json):
+        return
     size = os.stat(bundle).st_size
-    require_place(store_path)
     with bytes_bar(size, "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)
         report = install(
             bundle,
-            Store(store_path, trust=trust_path),
+            store,
             dry_run=dry_run,
             accept_expired=accept_expired,
             tmpdir=tmpdir,
@@ -69,6 +128,15 @@ def command(
         print_json(_document(report, dry_run))
     else:
         _print(report, dry_run)
+
+
+def _is_installed(bundle: str, store: Any, as_json: bool) -> bool:
+    from sealift.install.newer import installed_release
+
+    number = installed_release(bundle, store)
+    if number is not None and as_json:
+        print_json({"release": number, "changed": False, "installed_already": True})
+    return number is not None
 
 
 def _say(number: int, text: str) -> None:

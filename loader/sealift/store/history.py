@@ -10,11 +10,12 @@ from typing import Any
 from sealift_keys import durable
 
 Entry = dict[str, Any]
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
     """Append who did what and when, durably, and return the entry."""
-    entry = {"time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "action": action, "user": _user(), **details}
+    entry = {"time": now.astimezone(UTC).strftime(_TIME), "action": action, "user": _user(), **details}
     durable.append_line(path, json.dumps(entry, sort_keys=True))
     return entry
 
@@ -35,6 +36,14 @@ def read(path: Path) -> list[Entry]:
         if isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("time", "action", "user")):
             entries.append(entry)
     return entries
+
+
+def time_of(entry: Entry) -> datetime | None:
+    """Return when an entry was written (UTC); None where it does not say so as Sealift does."""
+    try:
+        return datetime.strptime(entry["time"], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _user() -> str:

@@ -1,0 +1,42 @@
+"""Is this bundle installed already? Answered from its head and the trust state, for a job that asks every hour.
+
+Compares bytes and verifies nothing: whatever differs goes to a real install, which does.
+"""
+
+from pathlib import Path
+
+from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.reader import read_head
+from sealift.errors import NotInstalledError
+from sealift.store import Store
+from sealift.trust.floor import ROLES
+
+_NAMES = tuple(f"{role}.json" for role in ROLES)
+
+
+def installed_release(bundle: str, store: Store) -> int | None:
+    """Return the number of the release that `bundle` makes if it was installed here completely, otherwise None.
+
+    A rollback since then changes nothing about that; whether files of the store were damaged is not looked at.
+
+    Raises:
+        MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError: the head cannot be read.
+        NoTrustError, CorruptError: the store cannot say what was accepted.
+    """
+    with open_regular(bundle) as file:
+        head = read_head(Archive(file))
+    try:
+        number = store.release().number
+    except NotInstalledError:
+        return None
+    # Trust and models are switched by one rename, so metadata that counts belongs to an install that was finished.
+    current = store.trust_state().current
+    same = current is not None and all(_is_same(current / name, head.metadata[name]) for name in _NAMES)
+    return number if same else None
+
+
+def _is_same(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except FileNotFoundError:
+        return False
