@@ -1,0 +1,92 @@
+"""Expand a file of a model: one zstd frame, never more than its signed length, in bounded memory. Pure.
+
+The caller has checked the frame against its signed digest; what is signed can still be a bomb, or no frame.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+
+from sealift.bundle.manifest import Blob
+from sealift.errors import DigestError, LimitError
+from sealift.limits import LIMITS
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_CHUNK_BYTES = 1024 * 1024
+_FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
+# Magic, frame header descriptor, window descriptor; the longest of what follows is not needed here.
+_WINDOW_BASE_LOG = 10
+
+
+def expand(chunks: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
+    """Yield the file that a frame holds, in chunks of at most 1 MiB; after the last, check its digest.
+
+    The caller must not use what it got before the iteration ended without an error.
+
+    Args:
+        chunks: the bytes of the blob, in pieces of any size.
+        plain: the signed digest and length of the file.
+        what: how errors name it.
+
+    Raises:
+        LimitError: the frame wants more memory than `LIMITS.zstd_window_log` allows.
+        DigestError: it is not exactly one zstd frame, or does not hold the file that was signed.
+    """
+    hasher = hashlib.sha256()
+    size = 0
+    try:
+        for chunk in _one_frame(iter(chunks), what):
+            size += len(chunk)
+            if size > plain.size:
+                raise DigestError(f"{what} expands beyond its signed length of {plain.size:,} bytes")
+            hasher.update(chunk)
+            yield chunk
+    except (zstd.ZstdError, EOFError) as error:
+        raise DigestError(f"{what} is signed as a zstd frame, and is not one: {error}") from None
+    if size != plain.size or "sha256:" + hasher.hexdigest() != plain.digest:
+        raise DigestError(f"{what} does not expand to the {plain.size:,} bytes that were signed")
+
+
+def _one_frame(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Expand exactly one frame; more of them, empty or skippable ones say, could cost time without end."""
+    start = b""
+    while len(start) < len(_FRAME_MAGIC) + 2:
+        start += _next(chunks)
+    if not start.startswith(_FRAME_MAGIC):
+        raise DigestError(f"{what} is signed as a zstd frame, and begins with {start[:4].hex()}")
+    _require_small_window(start, what)
+    decompressor = zstd.ZstdDecompressor(
+        options={zstd.DecompressionParameter.window_log_max: LIMITS.zstd_window_log},
+    )
+    data = start
+    while True:
+        if expanded := decompressor.decompress(data, max_length=_CHUNK_BYTES):
+            yield expanded
+        if decompressor.eof:
+            break
+        data = _next(chunks) if decompressor.needs_input else b""
+    if decompressor.unused_data or next((chunk for chunk in chunks if chunk), b""):
+        raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
+
+
+def _next(chunks: Iterator[bytes]) -> bytes:
+    """Take the next chunk that holds something."""
+    for chunk in chunks:
+        if chunk:
+            return chunk
+    raise EOFError("it is cut short")
+
+
+def _require_small_window(start: bytes, what: str) -> None:
+    """Name the window where it is too large; zstd itself would only speak of memory (RFC 8878, 3.1.1.1)."""
+    descriptor, window = start[4], start[5]
+    single_segment = descriptor & 0x20
+    window_log = _WINDOW_BASE_LOG + (window >> 3)
+    if not single_segment and window_log > LIMITS.zstd_window_log:
+        raise LimitError(
+            f"{what} is a zstd frame with a window of 2^{window_log} bytes; expected at most 2^{LIMITS.zstd_window_log}"
+        )
