@@ -182,11 +182,11 @@ def _tensor(fields: Fields) -> tuple[str, NDArray[Any]]:
     data = fields.array("data")
     fields.close()
     # Each size is bounded before they are multiplied: the product of many large ones takes minutes.
-    if len(shape) > LIMITS.tensor_rank or not all(
-        type(size) is int and 0 <= size <= LIMITS.tensor_dimension for size in shape
+    if (
+        len(shape) > LIMITS.tensor_rank
+        or not all(type(size) is int and 0 <= size <= LIMITS.tensor_dimension for size in shape)
+        or math.prod(shape) != len(data)
     ):
-        raise fields.refuse(f"has the shape {shape!r:.80}; expected at most {LIMITS.tensor_rank} sizes of 32 bits")
-    if math.prod(shape) != len(data):
         raise fields.refuse(f"has {len(data)} values for shape {shape!r:.80}")
     allowed: tuple[type, ...] = {"BYTES": (str, type(None)), "BOOL": (bool,)}.get(datatype, (int,))
     if datatype.startswith("FP"):
