@@ -18,7 +18,7 @@ else:
 
 _CHUNK_BYTES = 1024 * 1024
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
-# Magic, frame header descriptor, window descriptor; the longest of what follows is not needed here.
+_SINGLE_SEGMENT = 0x20
 _WINDOW_BASE_LOG = 10
 
 
@@ -82,11 +82,13 @@ def _next(chunks: Iterator[bytes]) -> bytes:
 
 
 def _require_small_window(start: bytes, what: str) -> None:
-    """Name the window where it is too large; zstd itself would only speak of memory (RFC 8878, 3.1.1.1)."""
-    descriptor, window = start[4], start[5]
-    single_segment = descriptor & 0x20
-    window_log = _WINDOW_BASE_LOG + (window >> 3)
-    if not single_segment and window_log > LIMITS.zstd_window_log:
+    """Name the window where it is too large; zstd itself would only speak of memory (RFC 8878, 3.1.1.1.2)."""
+    descriptor, window = start[len(_FRAME_MAGIC)], start[len(_FRAME_MAGIC) + 1]
+    if descriptor & _SINGLE_SEGMENT:
+        return
+    base = 1 << (_WINDOW_BASE_LOG + (window >> 3))
+    size = base + base // 8 * (window & 7)
+    if size > 1 << LIMITS.zstd_window_log:
         raise LimitError(
-            f"{what} is a zstd frame with a window of 2^{window_log} bytes; expected at most 2^{LIMITS.zstd_window_log}"
+            f"{what} is a zstd frame with a window of {size:,} bytes; expected at most {1 << LIMITS.zstd_window_log:,}"
         )
