@@ -9,8 +9,8 @@ import rfc8785
 from channel_simulator import ChannelSimulator, renamed, toy_files
 
 from sealift.bundle import layout
+from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
-from sealift.trust.release import release_of
 from sealift_bundler.modelpack import Descriptor, write_model
 from sealift_bundler.release import stage
 from sealift_keys.channel import ManifestRef
@@ -67,7 +67,10 @@ def pack_raw(channel: ChannelSimulator, output: Path) -> Path:
     head = {f"tuf/{path.name}": path.read_bytes() for path in roots}
     head |= {f"tuf/{role}.json": (tuf / f"{role}.json").read_bytes() for role in layout.TUF_ROLES}
     head[layout.MANIFEST_MD] = b"proves nothing\n"
-    targets = release_of(channel.channel.root().signed, channel.channel.targets().signed).models
+    targets = {
+        ModelVersion.from_target_path(path): Blob("sha256:" + target.hashes["sha256"], target.length)
+        for path, target in channel.channel.targets().signed.targets.items()
+    }
     index = layout.index_bytes(
         ((model, blob.digest, blob.size) for model, blob in targets.items()),
         {name: layout.sha256(data) for name, data in head.items()},

@@ -15,9 +15,9 @@ class Limits:
     json_size_bytes: int = 32 * MIB
     # Our deepest document nests 8 levels; Python's parser recurses, so this protects the stack.
     json_depth: int = 64
-    # An empty array takes 3 bytes of text and 64 of memory. Golden examples of 1,000 columns, one example a
-    # row, have 800,000 arrays and objects; this many take some 250 MB.
-    json_containers: int = 4_000_000
+    # An empty array takes 3 bytes of text, 64 of memory and a microsecond or more. A release of 20,000 models has
+    # 60,000 arrays and objects, a model of 100,000 columns as many.
+    json_containers: int = 1_000_000
     # golden.json: 256 examples of at most a few thousand values.
     golden_size_bytes: int = 64 * MIB
     golden_examples: int = 256

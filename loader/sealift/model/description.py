@@ -336,9 +336,8 @@ def _check_whole(description: ModelDescription) -> None:
                 f"{FILE_NAME} input {tensor.name[:80]!r} has shape {list(tensor.shape)} "
                 f"and {len(tensor.columns)} columns"
             )
-        if (tensor.dtype == "string") != all(column.kind == "str" for column in tensor.columns) and (
-            tensor.frontend is None
-        ):
+        text = [column.kind == "str" for column in tensor.columns]
+        if tensor.frontend is None and (not all(text) if tensor.dtype == "string" else any(text)):
             raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} mixes text and numbers")
 
 
