@@ -40,7 +40,9 @@ def sign(
     model = ModelVersion.parse("toy", "1.0.0")
     content = {**renamed(toy_files(), "toy", "1.0.0"), "CARD.md": b"# toy\n", **(files or {})}
     blobs = channel.channel.blobs_dir
-    reference = write_model(blobs, model, {name: data for name, data in content.items() if data is not None}, Descriptor())
+    reference = write_model(
+        blobs, model, {name: data for name, data in content.items() if data is not None}, Descriptor()
+    )
     manifest = json.loads((blobs / reference.hex).read_bytes())
     config = json.loads((blobs / manifest["config"]["digest"].removeprefix("sha256:")).read_bytes())
     kept = manifest["config"].copy()

@@ -333,7 +333,9 @@ def test_cut_within_the_end(members, refuse):
 @pytest.mark.parametrize("place", ["after", "between"])
 def test_a_second_archive(place, members, refuse):
     whole = _tar(members) + END
-    refuse(whole + whole if place == "after" else _tar(members) * 2 + END, MalformedError, "does not end", inspected=True)
+    refuse(
+        whole + whole if place == "after" else _tar(members) * 2 + END, MalformedError, "does not end", inspected=True
+    )
 
 
 def test_padding_that_carries_something(members, refuse):
@@ -375,7 +377,11 @@ def _archives():
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("oci-layout", layout.OCI_LAYOUT_BYTES)
     made["zip"] = packed.getvalue()
-    for name, form in {"GNU tar": tarfile.GNU_FORMAT, "PAX tar": tarfile.PAX_FORMAT, "ustar": tarfile.USTAR_FORMAT}.items():
+    for name, form in {
+        "GNU tar": tarfile.GNU_FORMAT,
+        "PAX tar": tarfile.PAX_FORMAT,
+        "ustar": tarfile.USTAR_FORMAT,
+    }.items():
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w", format=form) as tar:
             info = tarfile.TarInfo("oci-layout")
@@ -389,7 +395,7 @@ def _archives():
 
 def test_other_formats(members, refuse, zstd, capsys):
     made = {**_archives(), "zstd": zstd.compress(_tar(members) + END), "gzip of it": gzip.compress(_tar(members) + END)}
-    for name, data in made.items():
+    for data in made.values():
         refuse(data, (MalformedError, UnsafeMemberError))
     with capsys.disabled():
         print(f"\n{len(made)} files of other formats")
@@ -406,7 +412,9 @@ def zstd():
     return zstd
 
 
-@pytest.mark.parametrize("kind", ["directory", "FIFO", "socket", "/dev/zero", "/dev/null", "/dev/full", "link to /dev/zero"])
+@pytest.mark.parametrize(
+    "kind", ["directory", "FIFO", "socket", "/dev/zero", "/dev/null", "/dev/full", "link to /dev/zero"]
+)
 def test_no_regular_file(kind, members, refuse, tmp_path):
     path = tmp_path / "odd.tar"
     if kind.startswith("/dev"):

@@ -516,7 +516,6 @@ FRONTENDS = {
     "a pattern that is none": {"token_pattern": "("},
     "a pattern of two groups": {"token_pattern": "(a)(b)"},
     "a pattern of 1,001 characters": {"token_pattern": "a" * 1001},
-    "a pattern of a thousand brackets": {"token_pattern": "(?:" * 250 + ")" * 250},
     "a pattern that repeats too often": {"token_pattern": "a{99999999999999999999}"},
     "a pattern with a look-behind of any width": {"token_pattern": "(?<=a+)b"},
     "a pattern with an unknown flag": {"token_pattern": "(?z)a"},
@@ -540,16 +539,11 @@ FRONTENDS = {
 @pytest.mark.parametrize("what", FRONTENDS)
 @pytest.mark.filterwarnings("error")
 def test_front_end(what):
-    counters = [COUNTER | FRONTENDS[what]]
-    try:
-        frontend.parse(json.dumps({"schema": frontend.SCHEMA, "counters": [COUNTER]}).encode())
-        parsed = frontend.parse(json.dumps({"schema": frontend.SCHEMA, "counters": counters}).encode())
-    except (MalformedError, LimitError) as error:
-        assert "\n" not in str(error)
-    else:
-        # Deep brackets are no harm where this Python compiles them.
-        assert what == "a pattern of a thousand brackets"
-        assert parsed
+    frontend.parse(json.dumps({"schema": frontend.SCHEMA, "counters": [COUNTER]}).encode())
+    changed = json.dumps({"schema": frontend.SCHEMA, "counters": [COUNTER | FRONTENDS[what]]}).encode()
+    with pytest.raises((MalformedError, LimitError)) as caught:
+        frontend.parse(changed)
+    assert "\n" not in str(caught.value)
 
 
 def _text_model(directory, pattern, text):
@@ -659,7 +653,9 @@ def test_index_bytes(what, channel, instance, refused, tmp_path, monkeypatch):
     raw = members[layout.INDEX]
     members[layout.INDEX] = {
         "spaces": lambda raw: raw + b"\n",
-        "another order": lambda raw: json.dumps(dict(reversed(json.loads(raw).items())), separators=(",", ":")).encode(),
+        "another order": lambda raw: json.dumps(
+            dict(reversed(json.loads(raw).items())), separators=(",", ":")
+        ).encode(),
         "an escape that is not needed": lambda raw: raw.replace(b"manifests", b"m\\u0061nifests", 1),
         **RAW,
     }[what](raw)

@@ -269,12 +269,12 @@ def _classes(fields: Fields | None) -> Classes | None:
     dtype = _numpy_dtype(fields, "dtype")
     values = fields.array("values")
     fields.close()
-    expected: type | tuple[type, ...] = str if dtype in ("object", "str") else bool if dtype == "bool" else (int, float)
+    expected = (str,) if dtype in ("object", "str") else (bool,) if dtype == "bool" else (int, float)
     lowest, highest = _range(dtype)
     for value in values:
         if not isinstance(value, expected) or (dtype != "bool" and isinstance(value, bool)):
             raise fields.refuse(f"holds {value!r:.80}, which is not of dtype {dtype!r}")
-        if not isinstance(value, str) and not lowest <= value <= highest:
+        if isinstance(value, int | float) and not lowest <= value <= highest:
             raise fields.refuse(f"holds {value!r:.80}, which is beyond {dtype!r}")
     return Classes(dtype, tuple(values))
 

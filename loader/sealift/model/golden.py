@@ -109,14 +109,18 @@ def _check_fits(example: Example, description: ModelDescription, where: str) -> 
     rows = len(next(iter(example.inputs.values()))) if all(v.ndim for v in example.inputs.values()) else 0
     for name, values in [*example.inputs.items(), *example.outputs.items()]:
         if values.ndim == 0 or len(values) != rows:
-            raise MalformedError(f"{where}: {name[:80]!r} has shape {list(values.shape)}; expected {rows} rows as others")
+            raise MalformedError(
+                f"{where}: {name[:80]!r} has shape {list(values.shape)}; expected {rows} rows as others"
+            )
     if description.interface == "columns":
         _check_columns(example, description, where)
     else:
         _check_rows(example, description, where)
     answered = {name.partition(".")[0] for name in example.outputs}
     if answered != set(description.methods):
-        raise MalformedError(f"{where} records {sorted(answered)!r:.200}; the model answers {list(description.methods)}")
+        raise MalformedError(
+            f"{where} records {sorted(answered)!r:.200}; the model answers {list(description.methods)}"
+        )
 
 
 def _check_columns(example: Example, description: ModelDescription, where: str) -> None:
@@ -125,7 +129,9 @@ def _check_columns(example: Example, description: ModelDescription, where: str) 
         if values is None:
             raise MalformedError(f"{where} lacks the column {column.name[:80]!r}")
         if values.ndim != 1:
-            raise MalformedError(f"{where}: column {column.name[:80]!r} has shape {list(values.shape)}; expected [rows]")
+            raise MalformedError(
+                f"{where}: column {column.name[:80]!r} has shape {list(values.shape)}; expected [rows]"
+            )
         _check_kind(values, f"{where}: column {column.name[:80]!r}", text=column.kind == "str")
 
 

@@ -16,6 +16,7 @@ from sealift.model.description import (
 from sealift.model.graph import read_header, require_inside
 
 _WEIGHTS = f"{GRAPH_FILE}.data"
+_REASON_CHARS = 400
 # Metadata that ONNX Runtime takes for session options where an environment variable lets it: a profile, say,
 # is written to the current directory.
 _SETTINGS = frozenset(["ort_config"])
@@ -29,7 +30,7 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
 
     Raises:
         IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it.
-        MalformedError: the graph's inputs or outputs are not those of `model.json`.
+        MalformedError: the graph is none, refers to files outside the model, or differs from `model.json`.
     """
     from sealift.model.runtime import onnxruntime
 
@@ -60,13 +61,16 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
         )
     except Exception as error:
         # ONNX Runtime has a dozen exception classes without a common one below RuntimeError.
-        reason = re.sub(r"\s+", " ", str(error))[:300]
+        reason = _middle_cut(re.sub(r"\s+", " ", str(error)))
         raise IncompatibleError(
             f"onnxruntime {onnxruntime.__version__} refuses model {description.name!r}: {reason}"
         ) from error
-    _compare("input", session.get_inputs(), description.inputs)
     wanted = {output.name for output in description.outputs}
-    _compare("output", [node for node in session.get_outputs() if node.name in wanted], description.outputs)
+    try:
+        _compare("input", session.get_inputs(), description.inputs)
+        _compare("output", [node for node in session.get_outputs() if node.name in wanted], description.outputs)
+    except UnicodeDecodeError:
+        raise MalformedError(f"{GRAPH_FILE} has a tensor whose name is not UTF-8") from None
     return session
 
 
@@ -112,6 +116,11 @@ def _fits(graph: Sequence[Any], described: Sequence[Dimension]) -> bool:
         not isinstance(have, int) or not isinstance(want, int) or have == want
         for have, want in zip(graph, described, strict=True)
     )
+
+
+def _middle_cut(text: str) -> str:
+    """Shorten a message of ONNX Runtime, which begins with where and ends with what is wrong."""
+    return text if len(text) <= _REASON_CHARS else f"{text[:100]} … {text[100 - _REASON_CHARS :]}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
