@@ -17,8 +17,14 @@ from sealift.limits import LIMITS
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 
-def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_bytes) -> Any:
-    """Parse `data`, named `what` in errors.
+def parse(
+    data: bytes,
+    what: str,
+    *,
+    max_size_bytes: int = LIMITS.json_size_bytes,
+    max_containers: int = LIMITS.json_containers,
+) -> Any:
+    """Parse `data`, named `what` in errors; `max_containers` bounds its arrays and objects together.
 
     Raises:
         LimitError: larger, deeper or of more parts than the limits.
@@ -30,8 +36,14 @@ def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_byte
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(f"{what!r} is not UTF-8 at byte {error.start}") from None
-    _check_nesting(text, what)
+    _check_nesting(text, what, max_containers)
+    document = _load(text, what)
+    if "\\u" in text:
+        _check_surrogates(document, what)
+    return document
 
+
+def _load(text: str, what: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise MalformedError(f"{what!r} holds {constant}, which JSON does not have")
 
@@ -48,14 +60,11 @@ def parse(data: bytes, what: str, *, max_size_bytes: int = LIMITS.json_size_byte
         return result
 
     try:
-        document = json.loads(text, parse_float=finite, parse_constant=refuse, object_pairs_hook=unique)
+        return json.loads(text, parse_float=finite, parse_constant=refuse, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise MalformedError(f"{what!r} is not JSON: {error.msg} at character {error.pos}") from None
     except ValueError as error:  # an integer of more digits than Python converts
         raise MalformedError(f"{what!r} is not JSON: {error}") from None
-    if "\\u" in text:
-        _check_surrogates(document, what)
-    return document
 
 
 def _first_twice(pairs: list[tuple[str, Any]]) -> str:
@@ -68,7 +77,7 @@ def _first_twice(pairs: list[tuple[str, Any]]) -> str:
     return ""
 
 
-def _check_nesting(text: str, what: str) -> None:
+def _check_nesting(text: str, what: str, max_containers: int) -> None:
     """Bound depth and number of arrays and objects before the recursive parser sees them; strings are skipped."""
     depth = count = 0
     for match in _STRING_OR_BRACKET.finditer(text):
@@ -78,8 +87,8 @@ def _check_nesting(text: str, what: str) -> None:
             count += 1
             if depth > LIMITS.json_depth:
                 raise LimitError(f"{what!r} nests deeper than {LIMITS.json_depth} levels")
-            if count > LIMITS.json_containers:
-                raise LimitError(f"{what!r} holds more than {LIMITS.json_containers:,} arrays and objects")
+            if count > max_containers:
+                raise LimitError(f"{what!r} holds more than {max_containers:,} arrays and objects")
         elif mark in "]}":
             depth -= 1
 

@@ -16,6 +16,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _VARINT_BYTES, _TAG_BYTES = 10, 5
 # Protocol Buffers' own bound.
 _LARGEST_BYTES = 2**31 - 1
+_EMPTY = memoryview(b"")
 
 # Fields of ModelProto, OperatorSetIdProto and StringStringEntryProto.
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
@@ -63,19 +64,23 @@ def read_header(data: bytes | memoryview) -> GraphHeader:
             seen.add(field)
         if field == _IR_VERSION:
             ir_version = _number(value)
-        elif field == _OPSET_IMPORT:
-            parts = dict(_fields(_message(value)))
-            domain = _text(parts.get(_FIRST, memoryview(b""))) or "ai.onnx"
-            if domain in opsets:
-                raise MalformedError(f"{GRAPH_FILE} imports operators of {domain[:80]!r} twice")
-            opsets[domain] = _number(parts.get(_SECOND, 0))
-        elif field == _METADATA:
-            metadata.add(_text(dict(_fields(_message(value))).get(_FIRST, memoryview(b""))))
         elif field == _GRAPH:
             _message(value)
+        elif field == _OPSET_IMPORT:
+            _add_opset(opsets, _message(value))
+        elif field == _METADATA:
+            metadata.add(_text(dict(_fields(_message(value))).get(_FIRST, _EMPTY)))
     if _GRAPH not in seen or not opsets:
         raise MalformedError(f"{GRAPH_FILE} is not an ONNX model: it has no graph or imports no operators")
     return GraphHeader(ir_version, opsets, frozenset(metadata))
+
+
+def _add_opset(opsets: dict[str, int], message: memoryview) -> None:
+    parts = dict(_fields(message))
+    domain = _text(parts.get(_FIRST, _EMPTY)) or "ai.onnx"
+    if domain in opsets:
+        raise MalformedError(f"{GRAPH_FILE} imports operators of {domain[:80]!r} twice")
+    opsets[domain] = _number(parts.get(_SECOND, 0))
 
 
 def require_inside(data: bytes | memoryview, shards: Collection[str]) -> None:
