@@ -54,6 +54,10 @@ class Limits:
     member_size_bytes: int = 8 * GIB - 1
     # What one file may expand to; its exact length is signed, this bounds the signed number itself.
     file_size_bytes: int = 64 * GIB
+    # Protocol Buffers ends at 2 GiB; larger weights are in shards.
+    graph_size_bytes: int = 2 * GIB - 1
+    # Cards, licences, lists of materials: read whole with the model, and of some kilobytes.
+    document_size_bytes: int = 256 * MIB
     # A zstd frame says how much of what it expanded to must stay in memory: 2^27 bytes is what zstd itself
     # gives to a frame of unknown origin, and four times the window of what we write.
     zstd_window_log: int = 27

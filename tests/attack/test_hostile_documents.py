@@ -95,6 +95,27 @@ def test_a_manifest_beyond_its_limit(refuse):
     refuse(LimitError, "has a manifest of", raw_manifest=lambda raw: raw + b" " * LIMITS.oci_manifest_size_bytes)
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("CARD.md", LIMITS.document_size_bytes),
+        ("model.onnx", LIMITS.graph_size_bytes),
+        ("model.onnx.data", LIMITS.file_size_bytes),
+    ],
+)
+def test_a_file_that_expands_beyond_its_limit(name, size, refuse):
+    """Refused by what the head says, before any of it is read."""
+
+    def change(manifest, _config):
+        layer = _card(manifest)
+        layer["mediaType"] += layout.ZSTD_SUFFIX
+        manifest["layers"] = [x for x in manifest["layers"] if x is layer or x["annotations"][layout.TITLE] != name]
+        layer["annotations"] |= {layout.FILEPATH: name, layout.TITLE: name, layout.PLAIN_SIZE: str(size + 1)}
+        _config["modelfs"]["diffIds"] = ["sha256:" + "0" * 64] * len(manifest["layers"])
+
+    refuse(LimitError, f"expected at most {size:,}", change=change)
+
+
 def test_a_large_model_json(refuse):
     refuse(LimitError, "'model.json'", files={"model.json": _model_json() + b" " * LIMITS.json_size_bytes})
 

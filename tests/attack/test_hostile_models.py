@@ -334,6 +334,12 @@ def test_inputs_and_outputs_that_differ(described):
         Model.from_files(files(graph(RELU), **described))
 
 
+def test_an_output_of_which_the_graph_says_no_shape():
+    unsaid = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    for shape in ([], ["n", 4]):
+        Model.from_files(files(graph(RELU, outputs=[unsaid]), outputs=_output(shape=shape)))
+
+
 def test_an_input_that_model_json_does_not_name():
     two = helper.make_node("Add", ["x", "z"], ["y"])
     other = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["n", 4])

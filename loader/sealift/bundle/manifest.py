@@ -17,6 +17,12 @@ from sealift_keys.names import ModelVersion
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _DESCRIPTOR_LISTS = ("authors", "licenses")
+_MOST = {
+    "model.onnx": LIMITS.graph_size_bytes,
+    "model.json": LIMITS.json_size_bytes,
+    "frontend.json": LIMITS.json_size_bytes,
+    "golden.json": LIMITS.golden_size_bytes,
+}
 _FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
 
 
@@ -147,12 +153,19 @@ def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFil
     size = annotations.get(layout.PLAIN_SIZE)
     if not isinstance(size, str) or _COUNT.fullmatch(size) is None:
         raise MalformedError(f"{where} has no length in its annotation {layout.PLAIN_SIZE!r}")
-    if int(size) > LIMITS.file_size_bytes:
-        raise LimitError(f"{where} has {int(size):,} bytes; expected at most {LIMITS.file_size_bytes:,}")
+    if int(size) > (most := _most(name)):
+        raise LimitError(f"{where} has {int(size):,} bytes; expected at most {most:,}")
     file = ModelFile(name, media_type, _blob(layer, where), Blob(plain_digest, int(size)))
     if not file.compressed and file.blob != file.plain:
         raise MalformedError(f"{where} is not compressed, but its diffId or length differs from its blob's")
     return file
+
+
+def _most(name: str) -> int:
+    """Length in bytes that a file may have: all but shards of weights are read whole by somebody."""
+    if name.startswith("model.onnx.data"):
+        return LIMITS.file_size_bytes
+    return _MOST.get(name, LIMITS.document_size_bytes)
 
 
 def _blob(descriptor: Any, what: str) -> Blob:
