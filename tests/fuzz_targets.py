@@ -6,22 +6,27 @@ lets atheris search by coverage.
 
 import contextlib
 import io
+import json
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from channel_simulator import ChannelSimulator
+from channel_simulator import ChannelSimulator, toy_files
+from hostile import raw_header
 
 from sealift import inspect, strict_json
 from sealift.bundle.archive import Archive
-from sealift.bundle.manifest import bind_config, parse_manifest
+from sealift.bundle.compression import expand
+from sealift.bundle.manifest import Blob, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
+from sealift.model.graph import read_header, require_inside
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
 from sealift.trust.explain import explain
@@ -30,7 +35,31 @@ from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
 from sealift_keys.names import ModelVersion
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 MODEL = ModelVersion.parse("toy", "1.0.0")
+FRONTEND = json.dumps(
+    {
+        "schema": frontend.SCHEMA,
+        "counters": [
+            {
+                "analyzer": "word",
+                "lowercase": True,
+                "ngram_range": [1, 2],
+                "token_pattern": r"(?u)\b\w\w+\b",
+                "vocabulary": ["a", "b"],
+                "binary": False,
+                "stop_words": ["the"],
+            }
+        ],
+    }
+).encode()
+# A tensor whose values are in `model.onnx.data`, in a graph of nothing else.
+EXTERNAL = b"\x08\x08:\x1f*\x1dj\x1b\n\x08location\x12\x0fmodel.onnx.dataB\x04\n\0\x10\x12"
+KINDS = ("columns", "tensors")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -46,6 +75,14 @@ def good() -> tuple[bytes, dict[str, bytes], bytes, bytes]:
     head = read_head(archive)
     manifest = read_contents(archive, head, inspect.claims(head).release.models).manifests[0]
     return data, dict(head.metadata), manifest.raw, manifest.raw_config
+
+
+@cache
+def _descriptions() -> tuple[ModelDescription, ...]:
+    """The toy, as if it took a matrix, columns and named tensors."""
+    document = json.loads(toy_files()["model.json"])
+    matrix = ModelDescription.parse(toy_files()["model.json"])
+    return (matrix, *(ModelDescription.parse(json.dumps(document | {"interface": kind}).encode()) for kind in KINDS))
 
 
 def tar_header(data: bytes) -> None:
@@ -74,6 +111,37 @@ def patched_bundle(data: bytes) -> None:
         base[position : position + length] = data[4 : 4 + length]
         data = data[4 + length :]
     bundle(bytes(base))
+
+
+def odd_archive(data: bytes) -> None:
+    """Put tar headers of any kind between the members of a good bundle: a byte for the place, then the block."""
+    base, place = good()[0], 512 * (data[0] if data else 0)
+    bundle(base[:place] + data[1:] + bytes(-len(data[1:]) % 512) + base[place:])
+
+
+def compression(data: bytes) -> None:
+    """Expand a frame that was signed; the first two bytes say how long the file should be."""
+    length = int.from_bytes(data[:2], "big") * 64
+    taken = 0
+    try:
+        for chunk in expand([data[2:]], Blob("sha256:" + "0" * 64, length), "x"):
+            taken += len(chunk)
+    finally:
+        assert taken <= length
+
+
+def graph(data: bytes) -> None:
+    read_header(data)
+    # A field of metadata that holds the key, so that the whole graph is walked.
+    require_inside(data + b"\x72\x08location", ["model.onnx.data"])
+
+
+def golden_of_model(data: bytes) -> None:
+    """Golden examples against each kind of model."""
+    for description in _descriptions():
+        with contextlib.suppress(Error):
+            golden.parse(data, description)
+    golden.parse(data)
 
 
 def manifest(data: bytes) -> None:
@@ -124,6 +192,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         json_document,
         bundle,
         patched_bundle,
+        odd_archive,
+        compression,
         manifest,
         config,
         metadata,
@@ -131,9 +201,18 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         floor,
         model_json,
         golden_json,
+        golden_of_model,
         frontend_json,
+        graph,
     )
 }
+
+
+def odd_headers() -> list[bytes]:
+    """One header of each kind that tar has."""
+    kinds = [b"0", b"1", b"2", b"5", b"L", b"K", b"S", b"x", b"g"]
+    records = b"22 path=../etc/passwd\n".ljust(512, b"\0")
+    return [raw_header(b"oci-layout", 22, type=kind, linkname=b"/etc") + records for kind in kinds]
 
 
 def run(name: str, data: bytes) -> None:
@@ -145,14 +224,15 @@ def run(name: str, data: bytes) -> None:
 def seeds(name: str) -> list[bytes]:
     """Return good inputs for a target, from which a fuzzer departs."""
     data, files, raw, raw_config = good()
-    from channel_simulator import toy_files
-
     toy = toy_files()
+    frame = zstd.compress(b"hello" * 100)
     return {
         "tar_header": [data[:512]],
         "json_document": [files["targets.json"]],
         "bundle": [data],
         "patched_bundle": [b"\0\2\0\1x"],
+        "odd_archive": [b"\0" + header for header in odd_headers()],
+        "compression": [b"\0\x10" + frame, b"\xff\xff" + frame + frame, b"\0\0\x50\x2a\x4d\x18\0\0\0\0" + frame],
         "manifest": [raw],
         "config": [raw_config],
         "metadata": [bytes([index]) + files[file] for index, file in enumerate(sorted(files))],
@@ -160,5 +240,7 @@ def seeds(name: str) -> list[bytes]:
         "floor": [Floor(1, 2, 3, 4, NOW).to_bytes()],
         "model_json": [toy["model.json"]],
         "golden_json": [toy["golden.json"]],
-        "frontend_json": [b'{"schema":"sealift.frontend/1"}'],
+        "golden_of_model": [toy["golden.json"]],
+        "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND],
+        "graph": [toy["model.onnx"], EXTERNAL],
     }[name]

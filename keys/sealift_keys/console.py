@@ -26,9 +26,11 @@ HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 def print_json(document: object) -> None:
-    """Print `document` as one indented JSON document with sorted keys."""
+    """Print `document` as one indented JSON document with sorted keys, fit for a terminal too."""
     _printed.add("json")
-    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    # JSON itself escapes only the first 32 control characters, and neither C1 controls nor directional marks.
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def print_json_line(document: object) -> None:

@@ -15,8 +15,19 @@ class Limits:
     json_size_bytes: int = 32 * MIB
     # Our deepest document nests 8 levels; Python's parser recurses, so this protects the stack.
     json_depth: int = 64
+    # An empty array takes 3 bytes of text, 64 of memory and a microsecond or more. A release of 20,000 models has
+    # 60,000 arrays and objects, a model of 100,000 columns as many.
+    json_containers: int = 1_000_000
     # golden.json: 256 examples of at most a few thousand values.
     golden_size_bytes: int = 64 * MIB
+    golden_examples: int = 256
+    # NumPy stops at 64 dimensions, ONNX Runtime's kernels at far fewer; sizes are 32 bits in many of them.
+    tensor_rank: int = 32
+    tensor_dimension: int = 2**31 - 1
+    # scikit-learn hashes into 2^20 columns by default; counts are dense, so one row takes 64 or 128 MiB.
+    frontend_columns: int = 2**24
+    # A token pattern is run on every text. This bounds its compilation, not its backtracking.
+    token_pattern_chars: int = 1_000
 
     # TUF metadata, as python-tuf's own client bounds it; targets hold 20,000 versions at 250 bytes.
     root_size_bytes: int = 512_000
@@ -33,6 +44,9 @@ class Limits:
     index_size_bytes: int = 16 * MIB
     oci_manifest_size_bytes: int = 4 * MIB
     oci_config_size_bytes: int = 1 * MIB
+    # All manifests and configs of a bundle are in memory at once, for `inspect` before anybody trusts them.
+    # 20,000 models of ten files have 120 MB of them.
+    oci_documents_size_bytes: int = 256 * MIB
     # A model directory: weights in shards of 256 MiB make 400 files for 100 GiB.
     files_per_model: int = 1024
     models_per_bundle: int = 20_000
@@ -40,10 +54,14 @@ class Limits:
     member_size_bytes: int = 8 * GIB - 1
     # What one file may expand to; its exact length is signed, this bounds the signed number itself.
     file_size_bytes: int = 64 * GIB
+    # Protocol Buffers ends at 2 GiB; larger weights are in shards.
+    graph_size_bytes: int = 2 * GIB - 1
+    # Cards, licences, lists of materials: read whole with the model, and of some kilobytes.
+    document_size_bytes: int = 256 * MIB
+    # A zstd frame says how much of what it expanded to must stay in memory: 2^27 bytes is what zstd itself
+    # gives to a frame of unknown origin, and four times the window of what we write.
+    zstd_window_log: int = 27
     path_chars: int = 255
-    # A frame names the window that its reader must keep in memory; our compressor's largest is 2^23 bytes.
-    zstd_window_log: int = 23
-
     # store.json of a backup: 200 bytes a file, and 40 for each model of each generation.
     backup_document_size_bytes: int = 64 * MIB
     # A line of the history has some KB where many models change; this is a century of daily installs.

@@ -64,7 +64,9 @@ def test_the_config_fits_the_closed_schema_of_modelpack(documents):
         (lambda m, c: m["layers"][0]["annotations"].update({layout.FILEPATH: ".hidden"}), UnsafeMemberError, "allowed"),
         (lambda m, c: m["layers"][0]["annotations"].update({layout.FILEPATH: "x" * 256}), UnsafeMemberError, "allowed"),
         (
-            lambda m, c: m["layers"][0]["annotations"].update({layout.FILEPATH: "MODEL.json"}),
+            lambda m, c: m["layers"][0]["annotations"].update(
+                {layout.FILEPATH: "MODEL.json", layout.TITLE: "MODEL.json"}
+            ),
             UnsafeMemberError,
             "two files",
         ),

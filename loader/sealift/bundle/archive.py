@@ -31,16 +31,22 @@ def open_regular(path: str) -> BinaryIO:
         UsageError: the path is a directory or not a regular file.
         OSError: it does not exist or cannot be read.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    # Looked at first, because opening a device can act (a tape rewinds), and again once open, because the
+    # path may name something else by then.
+    _require_regular(path, os.stat(path).st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-            raise UsageError(f"{path!r} is {kind}; give the bundle's .tar file")
+        _require_regular(path, os.fstat(descriptor).st_mode)
         return os.fdopen(descriptor, "rb", buffering=CHUNK_BYTES)
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _require_regular(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
+        raise UsageError(f"{path!r} is {kind}; give the bundle's .tar file")
 
 
 class Archive:

@@ -1,6 +1,6 @@
-"""Expand a signed zstd frame: one frame, never more than its signed length, its digest checked at the end.
+"""Expand a file of a model: one zstd frame, never more than its signed length, in bounded memory. Pure.
 
-The caller has compared the compressed bytes with their signed digest first; nothing else is ever expanded.
+The caller has checked the frame against its signed digest; what is signed can still be a bomb, or no frame.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from sealift.bundle.manifest import Blob
-from sealift.errors import DigestError
+from sealift.errors import DigestError, LimitError
 from sealift.limits import LIMITS
 
 if sys.version_info >= (3, 14):
@@ -17,26 +17,29 @@ else:
     from backports import zstd
 
 _CHUNK_BYTES = 1024 * 1024
+_FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
+_SINGLE_SEGMENT = 0x20
+_WINDOW_BASE_LOG = 10
 
 
-def expand(compressed: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
-    """Yield the file that `compressed` holds.
+def expand(chunks: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
+    """Yield the file that a frame holds, in chunks of at most 1 MiB; after the last, check its digest.
 
     The caller must not use what it got before the iteration ended without an error.
 
     Args:
-        compressed: the bytes of the frame, in chunks.
+        chunks: the bytes of the blob, in pieces of any size.
         plain: the signed digest and length of the file.
-        what: how errors name the file.
+        what: how errors name it.
 
     Raises:
-        DigestError: it is not one zstd frame, needs more memory than a frame of ours, or does not expand to
-            what was signed.
+        LimitError: the frame wants more memory than `LIMITS.zstd_window_log` allows.
+        DigestError: it is not exactly one zstd frame, or does not hold the file that was signed.
     """
     hasher = hashlib.sha256()
     size = 0
     try:
-        for chunk in _frame(compressed, what):
+        for chunk in _one_frame(iter(chunks), what):
             size += len(chunk)
             if size > plain.size:
                 raise DigestError(f"{what} expands beyond its signed length of {plain.size:,} bytes")
@@ -48,17 +51,44 @@ def expand(compressed: Iterable[bytes], plain: Blob, what: str) -> Iterator[byte
         raise DigestError(f"{what} does not expand to the {plain.size:,} bytes that were signed")
 
 
-def _frame(compressed: Iterable[bytes], what: str) -> Iterator[bytes]:
-    """Expand exactly one frame; more of them, empty ones say, could cost time without end."""
-    options = {int(zstd.DecompressionParameter.window_log_max): LIMITS.zstd_window_log}
-    decompressor = zstd.ZstdDecompressor(options=options)
-    for data in compressed:
+def _one_frame(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+    """Expand exactly one frame; more of them, empty or skippable ones say, could cost time without end."""
+    start = b""
+    while len(start) < len(_FRAME_MAGIC) + 2:
+        start += _next(chunks)
+    if not start.startswith(_FRAME_MAGIC):
+        raise DigestError(f"{what} is signed as a zstd frame, and begins with {start[:4].hex()}")
+    _require_small_window(start, what)
+    decompressor = zstd.ZstdDecompressor(
+        options={zstd.DecompressionParameter.window_log_max: LIMITS.zstd_window_log},
+    )
+    data = start
+    while True:
+        if expanded := decompressor.decompress(data, max_length=_CHUNK_BYTES):
+            yield expanded
         if decompressor.eof:
-            raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
-        yield decompressor.decompress(data, max_length=_CHUNK_BYTES)
-        while not decompressor.eof and not decompressor.needs_input:
-            yield decompressor.decompress(b"", max_length=_CHUNK_BYTES)
-    if not decompressor.eof:
-        raise EOFError("it is cut short")
-    if decompressor.unused_data:
+            break
+        data = _next(chunks) if decompressor.needs_input else b""
+    if decompressor.unused_data or next((chunk for chunk in chunks if chunk), b""):
         raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
+
+
+def _next(chunks: Iterator[bytes]) -> bytes:
+    """Take the next chunk that holds something."""
+    for chunk in chunks:
+        if chunk:
+            return chunk
+    raise EOFError("it is cut short")
+
+
+def _require_small_window(start: bytes, what: str) -> None:
+    """Name the window where it is too large; zstd itself would only speak of memory (RFC 8878, 3.1.1.1.2)."""
+    descriptor, window = start[len(_FRAME_MAGIC)], start[len(_FRAME_MAGIC) + 1]
+    if descriptor & _SINGLE_SEGMENT:
+        return
+    base = 1 << (_WINDOW_BASE_LOG + (window >> 3))
+    size = base + base // 8 * (window & 7)
+    if size > 1 << LIMITS.zstd_window_log:
+        raise LimitError(
+            f"{what} is a zstd frame with a window of {size:,} bytes; expected at most {1 << LIMITS.zstd_window_log:,}"
+        )

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from sealift.limits import LIMITS
 from sealift_keys.names import ModelVersion
 
 FORMAT = "1"
@@ -38,7 +39,9 @@ MEMBER_DIGEST = "io.sealift.member."
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 # A file of a model: one folder, no hidden files, nothing that a shell or another file system reads
 # differently. Lower and upper case may not collide; `manifest.py` checks that across files.
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*", re.ASCII)
+_FILE_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?", re.ASCII)
+# Devices on Windows, whatever follows a dot: a bundle is also looked at there.
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.ASCII | re.IGNORECASE)
 
 
 def sha256(data: bytes) -> str:
@@ -53,7 +56,9 @@ def is_digest(text: object) -> bool:
 
 def is_file_name(text: object) -> bool:
     """Tell whether `text` may name a file of a model."""
-    return isinstance(text, str) and 0 < len(text) <= 255 and _FILE_NAME.fullmatch(text) is not None
+    if not isinstance(text, str) or not 0 < len(text) <= LIMITS.path_chars:
+        return False
+    return _FILE_NAME.fullmatch(text) is not None and _DEVICE.fullmatch(text) is None
 
 
 def blob_name(digest: str) -> str:

@@ -17,6 +17,12 @@ from sealift_keys.names import ModelVersion
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _DESCRIPTOR_LISTS = ("authors", "licenses")
+_MOST = {
+    "model.onnx": LIMITS.graph_size_bytes,
+    "model.json": LIMITS.json_size_bytes,
+    "frontend.json": LIMITS.json_size_bytes,
+    "golden.json": LIMITS.golden_size_bytes,
+}
 _FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
 
 
@@ -107,11 +113,12 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     """
     what = f"config of {manifest.model}"
     document = strict_json.parse(raw, what, max_size_bytes=LIMITS.oci_config_size_bytes)
-    descriptor, modelfs = (_object(document, key, what) for key in ("descriptor", "modelfs"))
+    descriptor, form, modelfs = (_object(document, key, what) for key in ("descriptor", "config", "modelfs"))
+    _expect(form, f"{what}: config", {"format": "onnx"})
     found = (descriptor.get("name"), descriptor.get("version"))
     expected = (manifest.model.name, str(manifest.model.version))
     if found != expected:
-        raise MalformedError(f"{what} describes {found!r}; expected {expected!r}, as the channel signed it")
+        raise MalformedError(f"{what} describes {found!r:.240}; expected {expected!r}, as the channel signed it")
     for key, value in descriptor.items():
         texts = value if key in _DESCRIPTOR_LISTS and isinstance(value, list) else [value]
         if not all(isinstance(text, str) for text in texts):
@@ -135,20 +142,30 @@ def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFil
     if not isinstance(name, str) or not layout.is_file_name(name):
         raise UnsafeMemberError(f"{what}: file name {str(name)[:120]!r} is not allowed; expected one plain name")
     where = f"{what}: file {name!r}"
+    # OCI tools unpack under the title.
+    if annotations.get(layout.TITLE) != name:
+        raise UnsafeMemberError(f"{where} has the title {annotations.get(layout.TITLE)!r:.120}; expected its name")
     media_type = layer.get("mediaType")
     if not isinstance(media_type, str) or media_type.removesuffix(layout.ZSTD_SUFFIX) not in _FILE_TYPES:
-        raise MalformedError(f"{where} has the media type {media_type!r}; expected one of ModelPack's raw types")
+        raise MalformedError(f"{where} has the media type {media_type!r:.120}; expected one of ModelPack's raw types")
     if not isinstance(plain_digest, str) or not layout.is_digest(plain_digest):
         raise MalformedError(f"{where} has the diffId {str(plain_digest)[:120]!r}; expected 'sha256:<hex>'")
     size = annotations.get(layout.PLAIN_SIZE)
     if not isinstance(size, str) or _COUNT.fullmatch(size) is None:
         raise MalformedError(f"{where} has no length in its annotation {layout.PLAIN_SIZE!r}")
-    if int(size) > LIMITS.file_size_bytes:
-        raise LimitError(f"{where} has {int(size):,} bytes; expected at most {LIMITS.file_size_bytes:,}")
+    if int(size) > (most := _most(name)):
+        raise LimitError(f"{where} has {int(size):,} bytes; expected at most {most:,}")
     file = ModelFile(name, media_type, _blob(layer, where), Blob(plain_digest, int(size)))
     if not file.compressed and file.blob != file.plain:
         raise MalformedError(f"{where} is not compressed, but its diffId or length differs from its blob's")
     return file
+
+
+def _most(name: str) -> int:
+    """Length in bytes that a file may have: all but shards of weights are read whole by somebody."""
+    if name.startswith("model.onnx.data"):
+        return LIMITS.file_size_bytes
+    return _MOST.get(name, LIMITS.document_size_bytes)
 
 
 def _blob(descriptor: Any, what: str) -> Blob:
@@ -156,7 +173,7 @@ def _blob(descriptor: Any, what: str) -> Blob:
     if not layout.is_digest(digest):
         raise MalformedError(f"{what} has the digest {str(digest)[:120]!r}; expected 'sha256:<hex>'")
     if type(size) is not int or size < 0:
-        raise MalformedError(f"{what} has the size {size!r}; expected a number of bytes")
+        raise MalformedError(f"{what} has the size {size!r:.80}; expected a number of bytes")
     if size > LIMITS.member_size_bytes:
         raise LimitError(f"{what} has {size:,} bytes; expected at most {LIMITS.member_size_bytes:,}")
     return Blob(digest, size)
@@ -166,8 +183,10 @@ def _expect(document: Any, what: str, values: Mapping[str, object]) -> None:
     if not isinstance(document, dict):
         raise MalformedError(f"{what} is not a JSON object")
     for key, expected in values.items():
-        if document.get(key) != expected:
-            raise MalformedError(f"{what}: {key!r} is {document.get(key)!r}; expected {expected!r}")
+        found = document.get(key)
+        # 2.0 and True are equal to numbers that they are not.
+        if type(found) is not type(expected) or found != expected:
+            raise MalformedError(f"{what}: {key!r} is {found!r:.120}; expected {expected!r}")
 
 
 def _object(document: Any, key: str, what: str) -> Mapping[str, Any]:

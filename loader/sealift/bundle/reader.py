@@ -8,11 +8,12 @@ Rules, in the order in which they are checked:
 3. The trust client accepts the metadata (not here; see `sealift.trust`).
 4. Every manifest that `index.json` names is a target of the release, with its signed digest and length;
    for every model, the newest version that the release lists is here or already installed.
-5. Manifests, then configs, then file blobs from small to large follow, each exactly once, nothing else.
+5. Manifests, then configs, then file blobs from small to large follow, each exactly once, nothing else. No file
+   is a manifest or a config at the same time: it would be read with those, and never reach its model.
 6. `index.json` is, byte for byte, the one that follows from all this.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,17 +105,17 @@ def read_contents(archive: Archive, head: Head, targets: Mapping[ModelVersion, B
     Raises:
         MalformedError, DigestError, UntrustedKeyError, LimitError, UnsafeMemberError.
     """
-    listed = _listed_manifests(head, targets)
-    unbound = {
-        model: _read_manifest(archive, model, targets[model])
-        for model in sorted(listed, key=lambda m: targets[m].digest)
-    }
+    listed = sorted(_listed_manifests(head, targets), key=lambda model: targets[model].digest)
+    _require_small(targets[model] for model in listed)
+    unbound = {model: _read_manifest(archive, model, targets[model]) for model in listed}
     configs = {manifest.config: manifest for manifest in unbound.values()}
+    _require_small([*(targets[model] for model in listed), *configs])
     raw = {
         blob: _read_blob(archive, blob, f"the config of {configs[blob].model}", LIMITS.oci_config_size_bytes)
         for blob in sorted(configs, key=lambda blob: blob.digest)
     }
     manifests = tuple(bind_config(unbound[model], raw[unbound[model].config]) for model in sorted(unbound))
+    _require_apart(manifests)
     expected = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), head.digests)
     if expected != head.index_bytes:
         raise MalformedError(f"{layout.INDEX!r} is damaged: it does not describe what the bundle holds; copy it again")
@@ -172,6 +173,25 @@ def names_of_blobs(manifests: Collection[Manifest]) -> dict[Blob, str]:
         for file in manifest.files:
             names.setdefault(file.blob, f"{manifest.model}: {file.name}")
     return names
+
+
+def _require_small(documents: Iterable[Blob]) -> None:
+    total = sum(blob.size for blob in documents)
+    if total > LIMITS.oci_documents_size_bytes:
+        raise LimitError(
+            f"the bundle's manifests and configs have {total:,} bytes; "
+            f"expected at most {LIMITS.oci_documents_size_bytes:,}"
+        )
+
+
+def _require_apart(manifests: Collection[Manifest]) -> None:
+    documents = {digest for manifest in manifests for digest in (manifest.digest, manifest.config.digest)}
+    for manifest in manifests:
+        for file in manifest.files:
+            if file.blob.digest in documents:
+                raise MalformedError(
+                    f"file {file.name!r} of {manifest.model} is the blob of a manifest or config; expected its own"
+                )
 
 
 def _parse_index(data: bytes) -> Mapping[str, Any]:

@@ -63,7 +63,7 @@ def _print(document: dict[str, Any]) -> None:
     if document["classes"] is not None:
         click.echo(plain(f"classes  {', '.join(map(str, document['classes']))}"))
     click.echo(plain(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}"))
-    click.echo(f"proof    {document['rung']}: {_short(document['parity'])}")
+    click.echo(plain(f"proof    {document['rung']}: {_short(document['parity'])}"))
     click.echo()
     tensors = [
         [kind, t["name"], t["dtype"], " x ".join(map(str, t["shape"])), t.get("role", "")]

@@ -5,11 +5,13 @@ MalformedError that names the place. Writing is the bundler's work.
 """
 
 import re
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sealift.errors import MalformedError, UnsupportedVersionError
+from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
+from sealift.limits import LIMITS
 from sealift.model.fields import Fields
 from sealift.strict_json import parse as parse_json
 
@@ -42,6 +44,9 @@ METHOD_OF_ROLE = {
 }
 
 Dimension = int | str
+
+# Of ONNX Runtime, nightly builds and release candidates too.
+_RELEASE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,3}(?:[.+a-z-][0-9A-Za-z.+-]{0,80})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -202,7 +207,9 @@ def _column(fields: Fields) -> Column:
     )
     fields.close()
     if column.kind != "str" and column.missing not in (None, "nan"):
-        raise fields.refuse(f"has missing {column.missing!r}; expected 'nan' or null for numbers")
+        raise fields.refuse(f"has missing {column.missing!r:.80}; expected 'nan' or null for numbers")
+    if column.dtype is not None and column.dtype not in TENSOR_DTYPES - {"bool", "string"}:
+        raise fields.refuse(f"has dtype {column.dtype!r:.80}; expected one of NumPy's numbers, or null")
     return column
 
 
@@ -210,17 +217,22 @@ def _categories(fields: Fields) -> tuple[bool | int | float | str, ...] | None:
     values = fields.optional_array("categories")
     if values is None:
         return None
+    expected = (str,) if fields.text("kind") == "str" else (bool, int, float)
     for value in values:
-        if not isinstance(value, bool | int | float | str):
-            raise fields.refuse(f"has the category {value!r:.80}; expected text, numbers or booleans")
+        if not isinstance(value, expected):
+            raise fields.refuse(f"has the category {value!r:.80}, which is not of its kind")
     return tuple(values)
 
 
 def _shape(fields: Fields) -> tuple[Dimension, ...]:
     shape = fields.array("shape")
+    if len(shape) > LIMITS.tensor_rank:
+        raise LimitError(f"a tensor of {FILE_NAME} has {len(shape)} dimensions; expected at most {LIMITS.tensor_rank}")
     for dimension in shape:
-        if not isinstance(dimension, int | str) or isinstance(dimension, bool):
-            raise fields.refuse(f"has {dimension!r} in its shape; expected integers and names")
+        if not isinstance(dimension, int | str) or isinstance(dimension, bool) or dimension == "":
+            raise fields.refuse(f"has {dimension!r:.80} in its shape; expected integers and names")
+        if isinstance(dimension, int) and not 1 <= dimension <= LIMITS.tensor_dimension:
+            raise fields.refuse(f"has {dimension!r:.80} in its shape; expected 1 to {LIMITS.tensor_dimension:,}")
     return tuple(shape)
 
 
@@ -263,20 +275,37 @@ def _classes(fields: Fields | None) -> Classes | None:
     dtype = _numpy_dtype(fields, "dtype")
     values = fields.array("values")
     fields.close()
-    expected: type | tuple[type, ...] = str if dtype in ("object", "str") else bool if dtype == "bool" else (int, float)
+    expected = (str,) if dtype in ("object", "str") else (bool,) if dtype == "bool" else (int, float)
+    lowest, highest = _range(dtype)
     for value in values:
         if not isinstance(value, expected) or (dtype != "bool" and isinstance(value, bool)):
-            raise fields.refuse(f"holds {value!r}, which is not of dtype {dtype!r}")
+            raise fields.refuse(f"holds {value!r:.80}, which is not of dtype {dtype!r}")
+        if isinstance(value, int | float) and not lowest <= value <= highest:
+            raise fields.refuse(f"holds {value!r:.80}, which is beyond {dtype!r}")
     return Classes(dtype, tuple(values))
+
+
+def _range(dtype: str) -> tuple[float, float]:
+    """The numbers that a NumPy dtype holds, without NumPy."""
+    match = re.fullmatch(r"(u?)int([0-9]+)", dtype)
+    if match is None:
+        return {"float16": (-65504.0, 65504.0), "float32": (-3.4028235e38, 3.4028235e38)}.get(
+            dtype, (-sys.float_info.max, sys.float_info.max)
+        )
+    bits = int(match[2])
+    return (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def _requirements(fields: Fields) -> Requirements:
     opsets = fields.mapping("opsets")
     for domain, version in opsets.items():
         if not isinstance(version, int) or isinstance(version, bool):
-            raise fields.refuse(f"has opset {version!r} for {domain!r}; expected an integer")
+            raise fields.refuse(f"has opset {version!r:.80} for {domain!r:.80}; expected an integer")
+    lowest = fields.text("onnxruntime")
+    if not _RELEASE.fullmatch(lowest):
+        raise fields.refuse(f"has onnxruntime {lowest[:80]!r}; expected a version like '1.17.0'")
     result = Requirements(
-        fields.text("onnxruntime"),
+        lowest,
         fields.integer("ir_version"),
         opsets,
         locales=fields.texts("locales"),
@@ -312,16 +341,31 @@ def _check_whole(description: ModelDescription) -> None:
     for tensor in description.inputs:
         if not tensor.columns:
             raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} names no columns")
+        _check_form(tensor, description.interface)
         width = tensor.shape[1] if len(tensor.shape) == 2 else 1
         if tensor.frontend is None and width != len(tensor.columns):
             raise MalformedError(
                 f"{FILE_NAME} input {tensor.name[:80]!r} has shape {list(tensor.shape)} "
                 f"and {len(tensor.columns)} columns"
             )
-        if (tensor.dtype == "string") != all(column.kind == "str" for column in tensor.columns) and (
-            tensor.frontend is None
-        ):
+        text = [column.kind == "str" for column in tensor.columns]
+        if tensor.frontend is None and (not all(text) if tensor.dtype == "string" else any(text)):
             raise MalformedError(f"{FILE_NAME} input {tensor.name[:80]!r} mixes text and numbers")
+
+
+def _check_form(tensor: TensorInput, interface: str) -> None:
+    """Check what making the tensor from rows relies on: its rank, and who counts text."""
+    where = f"{FILE_NAME} input {tensor.name[:80]!r}"
+    ranks = (1, 2) if tensor.dtype == "string" else (2,)
+    if len(tensor.shape) not in ranks:
+        raise MalformedError(f"{where} has shape {list(tensor.shape)!r:.80}; expected one row after the other")
+    text = all(column.kind == "str" for column in tensor.columns)
+    if interface == "matrix" and (tensor.frontend is not None or text):
+        raise MalformedError(f"{where} takes text; expected numbers for the interface 'matrix'")
+    if interface == "text" and not (text and len(tensor.columns) == 1):
+        raise MalformedError(f"{where} takes other things than one text for the interface 'text'")
+    if tensor.frontend is not None and (tensor.dtype in ("string", "bool") or not text):
+        raise MalformedError(f"{where} of dtype {tensor.dtype!r} cannot hold the counts of a text")
 
 
 WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)

@@ -10,6 +10,8 @@ Value = TypeVar("Value")
 
 # Beyond this a tolerance, the only number there is, would accept any answer.
 _LARGEST = 1e12
+# Counts, versions and places in lists; none comes near.
+_INTEGERS = 2**31
 
 
 class Fields:
@@ -36,10 +38,10 @@ class Fields:
         return None if self._value.get(key) is None and self._seen(key) else self.text(key)
 
     def integer(self, key: str, *, at_least: int = 0) -> int:
-        """The integer at `key`."""
+        """The integer at `key`, of 32 bits."""
         value = self._get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
-            raise self._wrong(key, value, f"an integer of at least {at_least}")
+        if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value < _INTEGERS:
+            raise self._wrong(key, value, f"an integer of at least {at_least}, below 2^31")
         return value
 
     def number(self, key: str) -> float:

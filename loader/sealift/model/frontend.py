@@ -7,11 +7,13 @@ standard library alone. The graph takes over from the counts.
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sealift.errors import InputError, UnsupportedVersionError
+from sealift.errors import InputError, LimitError, UnsupportedVersionError
+from sealift.limits import LIMITS
 from sealift.model.description import FRONTEND_FILE
 from sealift.model.fields import Fields
 from sealift.model.hashing import place
@@ -186,6 +188,7 @@ def parse(data: bytes) -> tuple[TermCounter, ...]:
 
     Raises:
         UnsupportedVersionError: the schema is one that this version does not know.
+        LimitError: more columns, or a longer token pattern, than the limits.
         MalformedError: it does not have the form of the schema.
     """
     top = Fields(parse_json(data, FRONTEND_FILE), FRONTEND_FILE)
@@ -209,11 +212,7 @@ def _counter(fields: Fields) -> TermCounter:
     if len(ngram_range) != 2 or not all(type(n) is int and 1 <= n <= 100 for n in ngram_range):
         raise fields.refuse(f"has ngram_range {ngram_range!r:.80}; expected two integers from 1 to 100")
     pattern = fields.text("token_pattern")
-    try:
-        if re.compile(pattern).groups > 1:
-            raise fields.refuse("has a token_pattern with more than one group")
-    except re.error as error:
-        raise fields.refuse(f"has a token_pattern that is not a regular expression: {error}") from None
+    _check_pattern(pattern, fields)
     analyzer = Analyzer(
         analyzer=kind,
         lowercase=fields.boolean("lowercase"),
@@ -229,13 +228,32 @@ def _counter(fields: Fields) -> TermCounter:
     return counter
 
 
+def _check_pattern(pattern: str, fields: Fields) -> None:
+    if len(pattern) > LIMITS.token_pattern_chars:
+        raise LimitError(
+            f"{FRONTEND_FILE} has a token_pattern of {len(pattern):,} characters; "
+            f"expected at most {LIMITS.token_pattern_chars:,}"
+        )
+    try:
+        with warnings.catch_warnings():
+            # A pattern of another Python's taste must not write to the application's stderr.
+            warnings.simplefilter("ignore")
+            groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise fields.refuse(f"has a token_pattern that is not a regular expression: {error!r:.200}") from None
+    if groups > 1:
+        raise fields.refuse("has a token_pattern with more than one group")
+
+
 def _hashing(fields: Fields | None) -> Hashing | None:
     if fields is None:
         return None
     hashing = Hashing(fields.integer("columns", at_least=1), fields.boolean("alternate_sign"))
     fields.close()
-    if hashing.columns >= 1 << 31:
-        raise fields.refuse(f"has {hashing.columns} columns; expected fewer than 2^31")
+    if hashing.columns > LIMITS.frontend_columns:
+        raise LimitError(
+            f"{FRONTEND_FILE} hashes into {hashing.columns:,} columns; expected at most {LIMITS.frontend_columns:,}"
+        )
     return hashing
 
 

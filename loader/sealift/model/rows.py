@@ -44,7 +44,9 @@ def read_rows(path: Path, description: ModelDescription) -> Rows:
     if suffix == ".csv":
         return _from_csv(text, path, description)
     if suffix == ".json":
-        return _from_json(parse_json(data, str(path), max_size_bytes=1 << 40), path, description)
+        # The user's own rows may be many.
+        document = parse_json(data, str(path), max_size_bytes=1 << 40, max_containers=1 << 40)
+        return _from_json(document, path, description)
     if suffix in (".jsonl", ".ndjson"):
         return _from_json(_lines(text, path), path, description)
     if suffix in (".txt", ""):

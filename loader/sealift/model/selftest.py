@@ -24,7 +24,7 @@ def replay(model: "Model", golden: bytes) -> int:
     """
     from sealift.model.golden import parse
 
-    return sum(_replay_one(model, index, example) for index, example in enumerate(parse(golden)))
+    return sum(_replay_one(model, index, example) for index, example in enumerate(parse(golden, model.description)))
 
 
 def _replay_one(model: "Model", index: int, example: "Example") -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuf.api.metadata import Root, Targets
 
+from sealift.bundle.layout import is_digest
 from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UsageError
 from sealift.limits import LIMITS
@@ -87,6 +88,8 @@ def release_of(root: Root, targets: Targets) -> Release:
         except UsageError as error:
             raise UnsafeMemberError(f"targets: {error}") from None
         digest = "sha256:" + str(target.hashes.get("sha256"))
+        if not is_digest(digest):
+            raise MalformedError(f"targets: {path!r} has the digest {digest[:120]!r}; expected 'sha256:<hex>'")
         if not 0 < target.length <= LIMITS.oci_manifest_size_bytes:
             raise LimitError(f"targets: {path!r} has a manifest of {target.length:,} bytes")
         models[model] = Blob(digest, target.length)
