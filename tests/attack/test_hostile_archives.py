@@ -523,7 +523,8 @@ class Endless(io.RawIOBase):
     """A file that is made while it is read: some bytes, then members without end."""
 
     def __init__(self, start, member, like):
-        self._rest = start
+        self._made = bytearray(start)
+        self._place = 0
         self._member = member
         self._like = like
         self.taken = self.members = 0
@@ -533,12 +534,21 @@ class Endless(io.RawIOBase):
 
     def read(self, size=-1):
         assert size > 0
-        while len(self._rest) < size:
-            self._rest += self._member(self.members)
+        end = self._place + size
+        while len(self._made) < end:
+            self._made += self._member(self.members)
             self.members += 1
-        data, self._rest = self._rest[:size], self._rest[size:]
-        self.taken += size
+        data = bytes(self._made[self._place : end])
+        self._place = end
+        self.taken = max(self.taken, end)
         return data
+
+    def tell(self):
+        return self._place
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        self._place = offset + (self._place if whence == os.SEEK_CUR else 0)
+        return self._place
 
 
 def _million(number):

@@ -210,7 +210,7 @@ def test_install_of_a_bomb_that_is_signed_with_its_true_length(channel, instance
     plain = Blob("sha256:" + "0" * 64, size)
     bundle = hostile.sign(channel, tmp_path / "x.tar", change=_with_frame(bomb(size), plain)(channel))
     instance.pin(channel.root_bytes)
-    monkeypatch.setattr("sealift.install.steps.free_space", lambda _: size // 2)
+    monkeypatch.setattr("sealift.install.preflight.free_bytes", lambda _: size // 2)
     with refused(NoSpaceError, "needs 28[0-9],"):
         instance.install(bundle)
 
@@ -225,7 +225,7 @@ def test_install_of_an_unsigned_bomb(channel, instance, refused, tmp_path, monke
     bundle.write_bytes(data.replace(frame, other))
     instance.pin(channel.root_bytes)
     expanded = []
-    monkeypatch.setattr(zstd, "ZstdDecompressor", lambda *_args, **_kwargs: expanded.append(1))
+    monkeypatch.setattr("sealift.install.staging.expand", lambda *_args: expanded.append(1))
     with refused(DigestError, "damaged or was changed"):
         instance.install(bundle)
     # The blobs before it, all smaller, may have been expanded; this one was not, nor any after it.

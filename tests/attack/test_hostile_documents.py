@@ -24,7 +24,7 @@ from sealift.errors import (
 from sealift.limits import LIMITS
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
-from sealift.model.selftest import run_in_child
+from sealift.model.selftest_process import run_in_child
 from sealift_keys.console import run
 
 FORM = (MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError)
@@ -471,7 +471,7 @@ def test_golden_examples_are_refused_before_anything_runs(what):
 
 @pytest.mark.parametrize("what", ["no outputs", "rows too wide", "a size of 2^63", "huge sizes"])
 def test_install_refuses_golden_examples(what, refuse):
-    refuse(SelfTestError, files={"golden.json": _golden(GOLDEN[what])})
+    refuse(MalformedError, files={"golden.json": _golden(GOLDEN[what])})
 
 
 def _described(interface, columns, dtype="float32", shape=("rows", 4), **more):
