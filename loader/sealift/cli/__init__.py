@@ -14,6 +14,8 @@ _COMMANDS = (
     "show",
     "history",
     "rollback",
+    "check",
+    "prune",
     "path",
     "predict",
 )

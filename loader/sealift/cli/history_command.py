@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import json_option, store_option
-from sealift_keys.console import print_json
+from sealift_keys.console import plain, print_json
 
 
 @click.command("history")
 @store_option
 @json_option
 def command(store_path: Path, as_json: bool) -> None:
-    """Show every install and rollback, oldest first."""
+    """Show every change of the store, oldest first."""
     from sealift.store import history
     from sealift.store.layout import StoreLayout
 
@@ -23,13 +23,22 @@ def command(store_path: Path, as_json: bool) -> None:
     for entry in entries:
         models = ", ".join(f"{name} {version}" for name, version in entry.get("models", {}).items())
         signers = ", ".join(entry.get("signers", {}).get("targets", []))
-        click.echo(
-            f"{entry['time']}  {entry['action']:<8}  release {entry.get('release')}"
+        line = (
+            f"{entry['time']}  {entry['action']:<8}"
+            + (f"  release {entry['release']}" if "release" in entry else "")
             + (f"  generation {entry['generation']}" if "generation" in entry else "")
             + f"  by {entry['user']}"
             + (f"  signed by {signers}" if signers else "")
             + (f"  [{models}]" if models else "")
         )
+        click.echo(plain(line))
+        for what in ("repaired", "removed"):
+            if entry.get(what):
+                click.echo(plain(f"    {what}: {', '.join(map(str, entry[what]))}"))
+        if entry.get("generations"):
+            click.echo(plain(f"    removed generations: {', '.join(map(str, entry['generations']))}"))
+        if "reason" in entry:
+            click.echo(f"    reason: {entry['reason']!r}")
         if "accepted_expired" in entry:
             click.echo(f"    expiry was overridden: {entry['accepted_expired']!r}")
     if not entries:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options, tmpdir_option
+from sealift.cli.options import bundle_argument, json_option, require_reason, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json
 
@@ -34,12 +34,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step."""
-    from sealift.errors import UsageError
     from sealift.install.steps import Observer, install
     from sealift.store import Store
 
-    if accept_expired is not None and not (accept_expired.strip() and accept_expired.isprintable()):
-        raise UsageError("--accept-expired needs a reason of one line of text; it goes into the history")
+    require_reason("--accept-expired", accept_expired)
     size = os.stat(bundle).st_size
     with bytes_bar(size, "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)

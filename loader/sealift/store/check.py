@@ -6,7 +6,7 @@ file, strangers · every document of `manifests/` · every generation's links ·
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +14,14 @@ from pathlib import Path
 from sealift.bundle.layout import is_digest
 from sealift.errors import CorruptError, Error, NotInstalledError
 from sealift.store import files, generations, history
-from sealift.store.check_models import CheckedModels, check_models
+from sealift.store.check_models import check_models
 from sealift.store.safety import require_safe
 from sealift.store.store import Store
 from sealift.trust import local_state, pin
 from sealift.trust.release import Release
 from sealift_keys.names import ModelVersion
 
+Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 _CLOCK_SLACK = timedelta(days=1)
 
 
@@ -66,14 +67,12 @@ class CheckReport:
         return {finding.model for finding in self.findings if finding.model is not None}
 
 
-def check(
-    store: Store, *, begin: Callable[[int], object] | None = None, bytes_read: Callable[[int], object] | None = None
-) -> CheckReport:
+def check(store: Store, *, progress: Progress | None = None) -> CheckReport:
     """Check the whole store.
 
     Args:
-        begin: called once with the number of bytes that will be read.
-        bytes_read: called with the number of bytes read since the last call.
+        progress: given the number of bytes that will be read, makes a context whose function is called with
+            the number of bytes read since the last call.
 
     Raises:
         NoTrustError: no root is pinned, so that nothing can be checked.
@@ -84,7 +83,7 @@ def check(
     run.trust()
     run.folders()
     run.generations()
-    run.models(begin or _ignore, bytes_read or _ignore)
+    run.models(progress or _silent)
     run.documents()
     run.history()
     return run.report
@@ -143,7 +142,7 @@ class _Check:
                 what = "missing" if active is None else f"a link to generation {active}, which does not exist"
                 raise CorruptError(f"{str(self._layout.current)!r} is {what}; restore the store from a backup")
 
-    def models(self, begin: Callable[[int], object], bytes_read: Callable[[int], object]) -> None:
+    def models(self, progress: Progress) -> None:
         """Check every listed version on disk, files in parallel."""
         release = self.report.release
         manifests = []
@@ -155,12 +154,12 @@ class _Check:
                 continue
             with self._catch(where, model):
                 manifests.append(files.read_manifest(self._layout, model, signed))
-        begin(sum(manifest.size for manifest in manifests))
-        for damage in check_models(self._layout, manifests, bytes_read):
-            self._find(damage.where, damage.error, damage.model)
         self.report.models = len(manifests)
         self.report.files = sum(len(manifest.files) for manifest in manifests)
         self.report.size = sum(manifest.size for manifest in manifests)
+        with progress(self.report.size) as bytes_read:
+            for damage in check_models(self._layout, manifests, bytes_read):
+                self._find(damage.where, damage.error, damage.model)
 
     def documents(self) -> None:
         """Check every manifest and config against its name, also those that no model needs now."""
@@ -223,5 +222,5 @@ class _Check:
                 self._find(where, error, model)
 
 
-def _ignore(_count: int) -> None:
-    pass
+def _silent(_size: int) -> AbstractContextManager[Callable[[int], object]]:
+    return nullcontext(lambda _count: None)

@@ -10,6 +10,15 @@ from typing import Any
 from sealift_keys import durable
 
 Entry = dict[str, Any]
+# What readers count on, where an entry has it.
+_KINDS: dict[str, type] = {
+    "generation": int,
+    "models": dict,
+    "signers": dict,
+    "repaired": list,
+    "removed": list,
+    "generations": list,
+}
 
 
 def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
@@ -49,8 +58,9 @@ def _entry(line: str) -> Entry | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    fits = isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("time", "action", "user"))
-    return entry if fits else None
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("time", "action", "user")):
+        return None
+    return entry if all(isinstance(entry.get(key, kind()), kind) for key, kind in _KINDS.items()) else None
 
 
 def _is_whole(path: Path) -> bool:
