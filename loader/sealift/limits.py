@@ -42,6 +42,9 @@ class Limits:
     file_size_bytes: int = 64 * GIB
     path_chars: int = 255
 
+    # A line has a few hundred bytes, with 20,000 models a megabyte; this holds decades.
+    history_size_bytes: int = 1 * GIB
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sealift import plain_file
 from sealift.bundle.manifest import Blob, Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
@@ -113,14 +114,18 @@ def _chunks(directory: int, file: ModelFile, manifest: Manifest) -> Iterator[byt
         descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
         raise CorruptError(f"{what} cannot be opened: {error.strerror}; {REPAIR}") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as opened:
+    try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size != file.plain.size:
+        if not stat.S_ISREG(status.st_mode):
+            raise CorruptError(f"{what} is not a plain file; {REPAIR}")
+        if status.st_size != file.plain.size:
             raise CorruptError(f"{what} has {status.st_size:,} bytes; {file.plain.size:,} were signed; {REPAIR}")
         left = file.plain.size
-        while left and (chunk := opened.read(min(left, _CHUNK_BYTES))):
+        while left and (chunk := os.read(descriptor, min(left, _CHUNK_BYTES))):
             left -= len(chunk)
             yield chunk
+    finally:
+        os.close(descriptor)
 
 
 def _require_digest(found: str, file: ModelFile, manifest: Manifest) -> None:
@@ -139,7 +144,7 @@ def check_document(path: Path) -> None:
     """
     what = f"'{path.parent.name}/{path.name}'"
     try:
-        data = _read_plain(path)
+        data = plain_file.read(path, LIMITS.oci_manifest_size_bytes)
     except OSError as error:
         raise CorruptError(f"{what} cannot be read: {error.strerror}; {REPAIR}") from None
     if hashlib.sha256(data).hexdigest() != path.stem:
@@ -148,15 +153,9 @@ def check_document(path: Path) -> None:
 
 def _read_document(layout: StoreLayout, blob: Blob, what: str) -> bytes:
     try:
-        data = _read_plain(layout.manifest(blob.digest))
+        data = plain_file.read(layout.manifest(blob.digest), blob.size)
     except OSError as error:
         raise CorruptError(f"{what} is missing from the store ({error.strerror}); {REPAIR}") from None
     if len(data) != blob.size or "sha256:" + hashlib.sha256(data).hexdigest() != blob.digest:
         raise CorruptError(f"{what} was changed in the store; {REPAIR}")
     return data
-
-
-def _read_plain(path: Path) -> bytes:
-    """Read at most what a document may have; a pipe in its place must not make a reader wait."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        return file.read(LIMITS.oci_manifest_size_bytes + 1)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift import strict_json
+from sealift import plain_file, strict_json
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
+from sealift.limits import LIMITS
 from sealift.store.layout import GENERATION_FILE, StoreLayout
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
@@ -77,7 +78,7 @@ def read(layout: StoreLayout, number: int) -> Generation:
         raise NotInstalledError(_absence(number, numbers(layout))) from None
     models = {entry.name: _linked_model(entry) for entry in entries if entry.name != GENERATION_FILE}
     try:
-        note = strict_json.parse((directory / GENERATION_FILE).read_bytes(), GENERATION_FILE)
+        note = strict_json.parse(plain_file.read(directory / GENERATION_FILE, LIMITS.json_size_bytes), GENERATION_FILE)
         generation = Generation(number, int(note["release"]), str(note["created"]), models)
         noted = note["number"], note["models"]
     except (OSError, Error, KeyError, TypeError, ValueError, OverflowError) as error:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sealift import plain_file
+from sealift.errors import CorruptError
+from sealift.limits import LIMITS
 from sealift_keys import durable
 
 Entry = dict[str, Any]
@@ -31,7 +34,11 @@ def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
 
 
 def read(path: Path) -> list[Entry]:
-    """Return all entries, oldest first; a line cut short by a power failure is left out."""
+    """Return all entries, oldest first; a line cut short by a power failure is left out.
+
+    Raises:
+        CorruptError: something else than a file is in its place.
+    """
     return [entry for _, _, entry in _lines(path) if entry is not None]
 
 
@@ -46,10 +53,13 @@ def unreadable(path: Path) -> list[tuple[int, bool]]:
 
 def _lines(path: Path) -> list[tuple[int, str, Entry | None]]:
     try:
-        # Not splitlines: it also cuts at characters that text may hold.
-        lines = path.read_text("utf-8", "replace").split("\n")
+        data = plain_file.read(path, LIMITS.history_size_bytes)
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise CorruptError(f"the history {str(path)!r} cannot be read: {error.strerror}; move it away") from None
+    # Not splitlines: it also cuts at characters that text may hold.
+    lines = data.decode("utf-8", "replace").split("\n")
     return [(number, line, _entry(line)) for number, line in enumerate(lines, 1)]
 
 

@@ -13,10 +13,10 @@ from sealift.store.layout import StoreLayout
 
 
 def require_safe(layout: StoreLayout) -> None:
-    """Check the store's directory and its fixed folders.
+    """Check the store's directory, its fixed folders and the history.
 
     Raises:
-        UnsafeStoreError: one is a link, no directory, of another owner, or writable by group or others.
+        UnsafeStoreError: one is a link, of another kind or owner, or writable by group or others.
     """
     # The store itself may lie behind a link of the admin's; what is in it may not.
     _check(layout.root, layout.root.stat())
@@ -25,6 +25,8 @@ def require_safe(layout: StoreLayout) -> None:
             _check(folder, folder.lstat())
         except FileNotFoundError:
             continue
+    if os.path.lexists(layout.history) and not stat.S_ISREG(layout.history.lstat().st_mode):
+        raise UnsafeStoreError(f"{str(layout.history)!r} is not a plain file; move away what stands there")
     if layout.models.is_dir():
         for entry in os.scandir(layout.models):
             _check(Path(entry.path), entry.stat(follow_symlinks=False))
