@@ -1,5 +1,6 @@
 """A store that is damaged, tampered with or fought over: every command refuses by class, or is provably unaffected."""
 
+import itertools
 import os
 import random
 import shutil
@@ -95,6 +96,7 @@ class Verdicts:
             # A bug would leave `run` as an exception.
             assert run(cli, "sealift", command) != 1, (what, command)
         self.capsys.readouterr()
+        assert "several lines" not in (load, found)
         if not install:
             return found != "unaffected"
         install = self._refusal("install", self._install)
@@ -106,8 +108,7 @@ class Verdicts:
         try:
             outcome = call()
         except Error as error:
-            assert "\n" not in str(error)
-            outcome = type(error).__name__
+            outcome = type(error).__name__ if "\n" not in str(error) else "several lines"
         self.classes[verb][outcome] += 1
         return outcome
 
@@ -419,7 +420,7 @@ def test_installs_while_24_readers_load(instance, bundle, channel, tmp_path, cap
     """With withdrawals of what the readers are loading, and a repair of it."""
     installs = 0
     with Readers(instance) as readers:
-        for minor in range(2, 8):
+        for minor in range(2, 6):
             before = next(model for model in sorted(channel.channel.released(), reverse=True) if model.name == "alpha")
             channel.add("alpha", f"1.{minor}.0")
             channel.release()
@@ -427,7 +428,7 @@ def test_installs_while_24_readers_load(instance, bundle, channel, tmp_path, cap
                 channel.withdraw(before, "it was wrong")
             instance.install(channel.pack(tmp_path / "next.tar"))
             installs += 1
-    assert instance.store.load("alpha").version == "1.7.0"
+    assert instance.store.load("alpha").version == "1.5.0"
     with capsys.disabled():
         print(f"\n{installs} installs under 20 threads and 4 processes that load: {readers.loads} loads, none failed")
 
@@ -435,7 +436,7 @@ def test_installs_while_24_readers_load(instance, bundle, channel, tmp_path, cap
 def test_prunes_while_24_readers_load(instance, bundle, channel, tmp_path, capsys):
     pruned = Counter()
     with Readers(instance, ">=1.0") as readers:
-        for minor in range(2, 8):
+        for minor in range(2, 6):
             channel.add("alpha", f"1.{minor}.0")
             channel.release()
             instance.install(channel.pack(tmp_path / "next.tar"))
@@ -447,7 +448,7 @@ def test_prunes_while_24_readers_load(instance, bundle, channel, tmp_path, capsy
     assert prune(instance.store, 1, datetime.now(UTC)).in_use == ()
     with capsys.disabled():
         print(
-            f"\n6 prunes under 20 threads and 4 processes that load: {dict(pruned)}; {readers.loads} loads, none failed"
+            f"\n4 prunes under 20 threads and 4 processes that load: {dict(pruned)}; {readers.loads} loads, none failed"
         )
 
 
@@ -458,7 +459,7 @@ def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monk
     class PowerCut(BaseException):
         pass
 
-    for minor in range(2, 6):
+    for minor in range(2, 5):
         channel.add("alpha", f"1.{minor}.0")
         channel.release()
         instance.install(channel.pack(tmp_path / "next.tar"))
@@ -466,20 +467,17 @@ def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monk
     shutil.copytree(instance.store_path, pristine, symlinks=True)
     prune(instance.store, 1, datetime.now(UTC))
     done = sorted(str(path.relative_to(instance.store_path)) for path in instance.store_path.rglob("*"))
-    cuts = 0
-    finished = False
-    while not finished:
+    for cuts in itertools.count():
         shutil.rmtree(instance.store_path)
         shutil.copytree(pristine, instance.store_path, symlinks=True)
-        calls = 0
+        calls = itertools.count()
+        finished = False
         with monkeypatch.context() as cut:
             for name in ("move", "sync_directory", "make_directory", "append_line", "remove_tree"):
                 original = getattr(durable, name)
 
-                def step(*args, _original=original, **kwargs):
-                    nonlocal calls
-                    calls += 1
-                    if calls > cuts:
+                def step(*args, _original=original, _calls=calls, _cuts=cuts, **kwargs):
+                    if next(_calls) >= _cuts:
                         raise PowerCut
                     return _original(*args, **kwargs)
 
@@ -488,13 +486,15 @@ def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monk
                 prune(instance.store, 1, datetime.now(UTC))
                 finished = True
             except PowerCut:
-                cuts += 1
-        assert instance.store.load("alpha").version == "1.5.0"
+                pass
+        assert instance.store.load("alpha").version == "1.4.0"
         assert check(instance.store).findings == []
         prune(instance.store, 1, datetime.now(UTC))
         found = sorted(str(path.relative_to(instance.store_path)) for path in instance.store_path.rglob("*"))
         assert found == done
         assert history.unreadable(instance.store.layout.history) == []
+        if finished:
+            break
     assert cuts > 20
     with capsys.disabled():
         print(f"\na prune cut off at each of {cuts} durable steps")
