@@ -97,6 +97,8 @@ class Verdicts:
             assert run(cli, "sealift", command) != 1, (what, command)
         self.capsys.readouterr()
         assert "several lines" not in (load, found)
+        # Whatever is wrong, there is a report of all of it.
+        assert found in ("unaffected", "noted", "found"), (what, found)
         if not install:
             return found != "unaffected"
         install = self._refusal("install", self._install)

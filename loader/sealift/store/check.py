@@ -179,12 +179,12 @@ class _Check:
         with self._catch(self._layout.history):
             if not history.read(self._layout.history):
                 raise CorruptError("the history is missing or empty although models were installed")
-        for number, is_cut in history.unreadable(self._layout.history):
-            where, what = self._layout.history, f"line {number} of the history cannot be read"
-            if is_cut:
-                self._note(where, f"{what}; a power failure may have cut it short")
-            else:
-                self._find(where, CorruptError(f"{what}; look at it, then remove it"))
+            for number, is_cut in history.unreadable(self._layout.history):
+                where, what = self._layout.history, f"line {number} of the history cannot be read"
+                if is_cut:
+                    self._note(where, f"{what}; a power failure may have cut it short")
+                else:
+                    self._find(where, CorruptError(f"{what}; look at it, then remove it"))
 
     def _require_present(self, where: Path, model: ModelVersion) -> None:
         directory, release = self._layout.model(model), self.report.release
