@@ -74,6 +74,9 @@ class Limits:
     # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.
     walked_members: int = 200_000
 
+    # A line has a few hundred bytes, with 20,000 models a megabyte; this holds decades.
+    history_size_bytes: int = 1 * GIB
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.

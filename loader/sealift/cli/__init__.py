@@ -17,6 +17,8 @@ _COMMANDS = (
     "export",
     "restore",
     "doctor",
+    "check",
+    "prune",
     "path",
     "predict",
 )

@@ -25,13 +25,21 @@ def command(store_path: Path, as_json: bool) -> None:
         signers = ", ".join(entry.get("signers", {}).get("targets", []))
         # A restored history is text from elsewhere.
         line = (
-            f"{entry['time']}  {entry['action']:<8}  release {entry.get('release')}"
+            f"{entry['time']}  {entry['action']:<8}"
+            + (f"  release {entry['release']}" if "release" in entry else "")
             + (f"  generation {entry['generation']}" if "generation" in entry else "")
             + f"  by {entry['user']}"
             + (f"  signed by {signers}" if signers else "")
             + (f"  [{models}]" if models else "")
         )
         click.echo(plain(line))
+        for what in ("repaired", "removed"):
+            if entry.get(what):
+                click.echo(plain(f"    {what}: {', '.join(map(str, entry[what]))}"))
+        if entry.get("generations"):
+            click.echo(plain(f"    removed generations: {', '.join(map(str, entry['generations']))}"))
+        if "reason" in entry:
+            click.echo(f"    reason: {entry['reason']!r}")
         if "accepted_expired" in entry:
             click.echo(f"    expiry was overridden: {entry['accepted_expired']!r}")
     if not entries:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, store_options, tmpdir_option
+from sealift.cli.options import json_option, require_reason, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift.limits import LIMITS
 from sealift_keys.console import print_json
@@ -83,7 +83,6 @@ def command(
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step."""
     from sealift.cli.watching import watch
-    from sealift.errors import UsageError
     from sealift.install.steps import Observer, install
     from sealift.store import Store
     from sealift.store.creation import require_place
@@ -108,8 +107,7 @@ def command(
         ctx.fail("give the FILE to install, or --watch DIR")
     if once:
         ctx.fail("--once goes with --watch")
-    if accept_expired is not None and not (accept_expired.strip() and accept_expired.isprintable()):
-        raise UsageError("--accept-expired needs a reason of one line of text; it goes into the history")
+    require_reason("--accept-expired", accept_expired)
     if if_newer and _is_installed(bundle, store, as_json):
         return
     size = os.stat(bundle).st_size

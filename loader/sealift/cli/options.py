@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from sealift.store.layout import DEFAULT_STORE, DEFAULT_TRUST
 
@@ -53,6 +54,35 @@ def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str
     except (Error, OSError):
         return []
     return [name for name in sorted(names) if name.startswith(incomplete)]
+
+
+def complete_generations(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the numbers of generations, newest first, each with what it holds."""
+    from sealift.errors import Error
+    from sealift.store import Store, generations
+
+    layout = Store(ctx.params.get("store_path") or None).layout
+    found = []
+    try:
+        for number in reversed(generations.numbers(layout)):
+            if str(number).startswith(incomplete):
+                models = generations.read(layout, number).models.values()
+                found.append(CompletionItem(str(number), help=", ".join(map(str, models))))
+    except (Error, OSError):
+        return found
+    return found
+
+
+def require_reason(option: str, reason: str | None) -> None:
+    """Check a reason that goes into the history.
+
+    Raises:
+        UsageError: it is empty, or more than one line of text.
+    """
+    from sealift.errors import UsageError
+
+    if reason is not None and not (reason.strip() and reason.isprintable()):
+        raise UsageError(f"{option} needs a reason of one line of text; it goes into the history")
 
 
 model_argument = click.argument("name", shell_complete=complete_models)

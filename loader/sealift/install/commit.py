@@ -6,6 +6,7 @@ its trust, or the new one with its own; the next run finds what is there and goe
 full disk say, takes everything back.
 """
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sealift import plain_file
 from sealift.bundle.manifest import Manifest
 from sealift.errors import NoSpaceError
 from sealift.install.plan import Plan
@@ -139,8 +141,8 @@ class Commit:
         if not destination.parent.exists():
             undo.callback(durable.remove_tree, destination.parent)
         durable.make_directory(destination.parent)
-        if destination.exists():
-            # Damaged: the old directory leaves in one rename.
+        if os.path.lexists(destination):
+            # Damaged: what stands there leaves in one rename.
             damaged = self.scratch / f"damaged-{destination.parent.name}-{destination.name}"
             durable.move(destination, damaged)
             undo.callback(durable.move, damaged, destination)
@@ -151,10 +153,20 @@ class Commit:
         durable.make_directory(self.layout.manifests)
         for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
             path = self.layout.manifest(digest)
-            if not path.exists() or path.read_bytes() != data:
-                if not path.exists():
-                    undo.callback(durable.remove_tree, path)
-                durable.write_file(path, data)
+            if _holds(path, data):
+                continue
+            if not os.path.lexists(path):
+                undo.callback(durable.remove_tree, path)
+            elif not path.is_file() or path.is_symlink():
+                durable.move(path, self.scratch / f"damaged-{path.name}")
+            durable.write_file(path, data)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return plain_file.read(path, len(data)) == data
+    except OSError:
+        return False
 
 
 def versions(models: Mapping[str, ModelVersion]) -> dict[str, str]:

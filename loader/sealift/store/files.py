@@ -12,13 +12,16 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sealift import plain_file
 from sealift.bundle.manifest import Blob, Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
+from sealift.limits import LIMITS
 from sealift.store.layout import StoreLayout
 from sealift_keys.names import ModelVersion
 
 _CHUNK_BYTES = 1024 * 1024
-_REPAIR = "install its bundle again to repair it"
+# What every message about damage ends with.
+REPAIR = "install its bundle again to repair it"
 
 
 def read_manifest(layout: StoreLayout, model: ModelVersion, signed: Blob) -> Manifest:
@@ -59,17 +62,33 @@ def check_files(layout: StoreLayout, manifest: Manifest) -> None:
     Raises:
         CorruptError: as `read_files`.
     """
+    for file in manifest.files:
+        check_file(layout, manifest, file)
+    for stranger in strangers(layout, manifest):
+        raise CorruptError(f"the directory of {manifest.model} holds a file that was not signed: {stranger!r}")
+
+
+def check_file(layout: StoreLayout, manifest: Manifest, file: ModelFile) -> None:
+    """Check one file of the model, a chunk at a time.
+
+    Raises:
+        CorruptError: as `read_files`.
+    """
     with _directory(layout.model(manifest.model), manifest) as descriptor:
-        for file in manifest.files:
-            hasher = hashlib.sha256()
-            for chunk in _chunks(descriptor, file, manifest):
-                hasher.update(chunk)
-            _require_digest(hasher.hexdigest(), file, manifest)
-        strangers = set(os.listdir(descriptor)) - {file.name for file in manifest.files}
-        if strangers:
-            raise CorruptError(
-                f"the directory of {manifest.model} holds a file that was not signed: {min(strangers)!r}"
-            )
+        hasher = hashlib.sha256()
+        for chunk in _chunks(descriptor, file, manifest):
+            hasher.update(chunk)
+        _require_digest(hasher.hexdigest(), file, manifest)
+
+
+def strangers(layout: StoreLayout, manifest: Manifest) -> list[str]:
+    """Return the names in the model's directory that the manifest does not list.
+
+    Raises:
+        CorruptError: there is no such directory.
+    """
+    with _directory(layout.model(manifest.model), manifest) as descriptor:
+        return sorted(set(os.listdir(descriptor)) - {file.name for file in manifest.files})
 
 
 @contextmanager
@@ -82,7 +101,7 @@ def _directory(path: Path, manifest: Manifest) -> Iterator[int]:
         finally:
             os.close(parent)
     except OSError as error:
-        raise CorruptError(f"the directory of {manifest.model} cannot be opened: {error.strerror}; {_REPAIR}") from None
+        raise CorruptError(f"the directory of {manifest.model} cannot be opened: {error.strerror}; {REPAIR}") from None
     try:
         yield descriptor
     finally:
@@ -94,30 +113,49 @@ def _chunks(directory: int, file: ModelFile, manifest: Manifest) -> Iterator[byt
     try:
         descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
-        raise CorruptError(f"{what} cannot be opened: {error.strerror}; {_REPAIR}") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as opened:
+        raise CorruptError(f"{what} cannot be opened: {error.strerror}; {REPAIR}") from None
+    try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size != file.plain.size:
-            raise CorruptError(f"{what} has {status.st_size:,} bytes; {file.plain.size:,} were signed; {_REPAIR}")
+        if not stat.S_ISREG(status.st_mode):
+            raise CorruptError(f"{what} is not a plain file; {REPAIR}")
+        if status.st_size != file.plain.size:
+            raise CorruptError(f"{what} has {status.st_size:,} bytes; {file.plain.size:,} were signed; {REPAIR}")
         left = file.plain.size
-        while left and (chunk := opened.read(min(left, _CHUNK_BYTES))):
+        while left and (chunk := os.read(descriptor, min(left, _CHUNK_BYTES))):
             left -= len(chunk)
             yield chunk
+    finally:
+        os.close(descriptor)
 
 
 def _require_digest(found: str, file: ModelFile, manifest: Manifest) -> None:
     if "sha256:" + found != file.plain.digest:
         raise CorruptError(
             f"{file.name!r} of {manifest.model} was changed in the store: expected {file.plain.digest}, "
-            f"got sha256:{found}; {_REPAIR}"
+            f"got sha256:{found}; {REPAIR}"
         )
+
+
+def check_document(path: Path) -> None:
+    """Check a manifest or config against the digest that is its name.
+
+    Raises:
+        CorruptError: it is not a plain file, or has other content.
+    """
+    what = f"'{path.parent.name}/{path.name}'"
+    try:
+        data = plain_file.read(path, LIMITS.oci_manifest_size_bytes)
+    except OSError as error:
+        raise CorruptError(f"{what} cannot be read: {error.strerror}; {REPAIR}") from None
+    if hashlib.sha256(data).hexdigest() != path.stem:
+        raise CorruptError(f"{what} was changed in the store; {REPAIR}")
 
 
 def _read_document(layout: StoreLayout, blob: Blob, what: str) -> bytes:
     try:
-        data = layout.manifest(blob.digest).read_bytes()
+        data = plain_file.read(layout.manifest(blob.digest), blob.size)
     except OSError as error:
-        raise CorruptError(f"{what} is missing from the store ({error.strerror}); {_REPAIR}") from None
+        raise CorruptError(f"{what} is missing from the store ({error.strerror}); {REPAIR}") from None
     if len(data) != blob.size or "sha256:" + hashlib.sha256(data).hexdigest() != blob.digest:
-        raise CorruptError(f"{what} was changed in the store; {_REPAIR}")
+        raise CorruptError(f"{what} was changed in the store; {REPAIR}")
     return data

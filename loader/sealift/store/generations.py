@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift import strict_json
+from sealift import plain_file, strict_json
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
+from sealift.limits import LIMITS
 from sealift.store.layout import GENERATION_FILE, StoreLayout
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 SCHEMA = "sealift.generation/1"
+_REMEDY = "restore the store from a backup"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _LINK = re.compile(r"\.\./\.\./models/([^/]+)/([^/]+)")
 
@@ -70,21 +72,25 @@ def read(layout: StoreLayout, number: int) -> Generation:
 
     Raises:
         NotInstalledError: it does not exist.
-        CorruptError: it holds something else than links to models.
+        CorruptError: it holds something else than links to models, or other links than it says.
     """
     directory = layout.generation(number)
-    if not directory.is_dir():
-        raise NotInstalledError(f"the store has no generation {number}; it has {numbers(layout) or 'none'}")
-    models = {}
-    for entry in sorted(directory.iterdir()):
-        if entry.name != GENERATION_FILE:
-            models[entry.name] = _linked_model(entry)
+    if directory.is_symlink():
+        raise CorruptError(f"{str(directory)!r} is a link; expected a directory; {_REMEDY}")
     try:
-        note = strict_json.parse((directory / GENERATION_FILE).read_bytes(), GENERATION_FILE)
-        trust = int(note.get("trust", 0))
-        return Generation(number, int(note["release"]), trust, str(note["created"]), models)
+        entries = sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotInstalledError(_absence(number, numbers(layout))) from None
+    models = {entry.name: _linked_model(entry) for entry in entries if entry.name != GENERATION_FILE}
+    try:
+        note = strict_json.parse(plain_file.read(directory / GENERATION_FILE, LIMITS.json_size_bytes), GENERATION_FILE)
+        generation = Generation(number, int(note["release"]), int(note.get("trust", 0)), str(note["created"]), models)
+        noted = note["number"], note["models"]
     except (OSError, Error, KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}") from None
+        raise CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}; {_REMEDY}") from None
+    if noted != (number, _versions(generation)):
+        raise CorruptError(f"generation {number} has other links than its {GENERATION_FILE!r} says; {_REMEDY}")
+    return generation
 
 
 def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
@@ -98,7 +104,7 @@ def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
         "release": generation.release,
         "trust": generation.trust,
         "created": generation.created,
-        "models": {name: str(model.version) for name, model in generation.models.items()},
+        "models": _versions(generation),
     }
     durable.write_new(scratch / GENERATION_FILE, [json.dumps(note, sort_keys=True).encode("utf-8")])
     durable.sync_directory(scratch)
@@ -111,11 +117,22 @@ def activate(layout: StoreLayout, number: int) -> None:
     durable.point(layout.current, f"generations/{number}")
 
 
+def _versions(generation: Generation) -> dict[str, str]:
+    return {name: str(model.version) for name, model in generation.models.items()}
+
+
+def _absence(number: int, exist: list[int]) -> str:
+    # Numbers count up from 1, and the newest generation is never pruned.
+    if number < max(exist, default=0):
+        return f"generation {number} was pruned; the store still has {', '.join(map(str, exist))}"
+    return f"the store has no generation {number}; it has {exist or 'none'}"
+
+
 def _linked_model(link: Path) -> ModelVersion:
     try:
         match = _LINK.fullmatch(os.readlink(link))
         if match is None or match[1] != link.name:
-            raise CorruptError(f"{str(link)!r} points outside the store's models; restore the store from a backup")
+            raise CorruptError(f"{str(link)!r} points outside the store's models; {_REMEDY}")
         return ModelVersion.parse(match[1], match[2])
     except (OSError, UsageError) as error:
-        raise CorruptError(f"{str(link)!r} is not the link that Sealift made: {error}") from None
+        raise CorruptError(f"{str(link)!r} is not the link that Sealift made: {error}; {_REMEDY}") from None

@@ -13,12 +13,22 @@ from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
 
-def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> Generation:
+def rollback(
+    store: Store,
+    name: str | None,
+    to: int | None,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    dry_run: bool = False,
+) -> Generation:
     """Switch back.
 
     Args:
         name: roll back only this model, in a new generation; None means all models.
         to: the generation to return to; None means the newest earlier one that differs.
+        reason: why, for the history.
+        dry_run: check all that would be activated, and change nothing.
 
     Raises:
         NotInstalledError: there is no such generation, or no earlier one.
@@ -32,7 +42,7 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
         # The earlier generation names an earlier trust state: what was trusted last must be linked first.
         store.trust_state().settle()
         active = store.active()
-        target = _target(store, active, name, to)
+        target = choose(store, active, name, to)
         source = target.number
         if name is not None:
             # One model of the earlier generation, the rest as they are.
@@ -42,6 +52,8 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
                 active, number=number, created=now.strftime("%Y-%m-%dT%H:%M:%SZ"), models=dict(sorted(models.items()))
             )
         _require_loadable(store, target, active, source)
+        if dry_run:
+            return target
         if name is not None:
             durable.remove_tree(store.layout.staging)
             generations.write(store.layout, store.layout.staging / "generation", target)
@@ -55,11 +67,18 @@ def rollback(store: Store, name: str | None, to: int | None, now: datetime) -> G
             before=active.number,
             release=target.release,
             models={model_name: str(model.version) for model_name, model in sorted(target.models.items())},
+            **({"reason": reason} if reason is not None else {}),
         )
         return target
 
 
-def _target(store: Store, active: Generation, name: str | None, to: int | None) -> Generation:
+def choose(store: Store, active: Generation, name: str | None, to: int | None) -> Generation:
+    """Return the generation that a rollback goes back to, or takes one model from; see `rollback`.
+
+    Raises:
+        NotInstalledError: there is none.
+        CorruptError: one that has to be looked at is damaged.
+    """
     if to is not None:
         target = generations.read(store.layout, to)
         if name is not None and name not in target.models:

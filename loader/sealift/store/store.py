@@ -1,6 +1,7 @@
 """A store as readers see it: what is installed, what is active, and verified models.
 
-Reading never locks and never writes: an install switches generations under running readers.
+Reading never waits and never writes: an install switches generations under running readers. A loaded
+model only marks its directory as in use.
 """
 
 import os
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
-from sealift.store import files, generations, history
+from sealift.store import files, generations, history, in_use
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
 from sealift.store.version_range import VersionRange
@@ -135,6 +136,8 @@ class Store:
     def load(self, name: str, version: str | None = None, *, threads: int | None = None) -> "Model":
         """Load a model: the bytes that are checked against signed targets are the bytes that run.
 
+        Its directory counts as in use, and is not pruned, until the model is collected.
+
         Args:
             name: the model's name.
             version: as for `find`.
@@ -146,8 +149,11 @@ class Store:
         """
         from sealift.model import Model
 
-        installed = self.find(name, version)
-        return Model.from_files(self.read(installed), digest=installed.manifest.digest, threads=threads)
+        installed, contents, held = in_use.read_held(lambda: self.find(name, version), self.read)
+        model = Model.from_files(contents, digest=installed.manifest.digest, threads=threads)
+        if held is not None:
+            held.keep_for(model)
+        return model
 
     def _active_number(self) -> int:
         number = generations.active_number(self.layout)
@@ -170,10 +176,11 @@ class Store:
 
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""
-        directory = self.layout.models / name
-        if not directory.is_dir():
+        try:
+            entries = os.listdir(self.layout.models / name)
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(ModelVersion.parse(name, entry.name) for entry in directory.iterdir() if is_version(entry.name))
+        return sorted(ModelVersion.parse(name, entry) for entry in entries if is_version(entry))
 
     def all_versions(self) -> list[ModelVersion]:
         """Return every model version whose directory exists; what is no model's is left alone."""

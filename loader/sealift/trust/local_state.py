@@ -9,7 +9,9 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root
 
+from sealift import plain_file
 from sealift.errors import CorruptError, Error
+from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust import metadata, threshold
 from sealift.trust.chain import follow_roots
@@ -55,8 +57,12 @@ def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
     """Return the local roots that follow from the pinned one; the recorded version is among them."""
 
     def next_root(version: int) -> bytes | None:
-        path = history / f"{version}.root.json"
-        return path.read_bytes() if path.exists() else None
+        try:
+            return plain_file.read(history / f"{version}.root.json", LIMITS.root_size_bytes)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CorruptError(f"root {version} cannot be read: {error.strerror}: {_REMEDY}") from None
 
     old: Root = _read(history / f"{recorded}.root.json", "root").signed
     try:
@@ -71,6 +77,6 @@ def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
 
 def _read(path: Path, role: str) -> Metadata[Any]:
     try:
-        return metadata.parse(path.read_bytes(), role, f"the trust state's {role}")
+        return metadata.parse(plain_file.read(path, LIMITS.targets_size_bytes), role, f"the trust state's {role}")
     except (Error, OSError) as error:
         raise CorruptError(f"the trust state's {role} is missing or damaged ({error}): {_REMEDY}") from None

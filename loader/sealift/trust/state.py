@@ -14,7 +14,9 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
+from sealift import plain_file
 from sealift.errors import CorruptError
+from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust.floor import Floor
 from sealift_keys import durable
@@ -68,21 +70,33 @@ class TrustState:
         if self.current is None:
             return None
         try:
-            return (self.current / ROOT_HISTORY / f"{version}.root.json").read_bytes()
+            return plain_file.read(self.current / ROOT_HISTORY / f"{version}.root.json", LIMITS.root_size_bytes)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _damaged(f"root {version} cannot be read: {error.strerror}") from None
 
     def copy_to(self, scratch: Path) -> None:
-        """Copy the metadata into an empty directory in which python-tuf may write."""
+        """Copy the metadata into an empty directory in which python-tuf may write.
+
+        Raises:
+            CorruptError: the roots are missing, or something else than a file is in a file's place.
+        """
         if self.current is None:
             return
         (scratch / ROOT_HISTORY).mkdir()
-        for source in sorted((self.current / ROOT_HISTORY).iterdir()):
-            (scratch / ROOT_HISTORY / source.name).write_bytes(source.read_bytes())
-        for role in floors.ROLES:
-            source = self.current / f"{role}.json"
-            if source.exists():
-                (scratch / source.name).write_bytes(source.read_bytes())
+        try:
+            names = [f"{ROOT_HISTORY}/{name}" for name in sorted(os.listdir(self.current / ROOT_HISTORY))]
+            for name in [*names, *(f"{role}.json" for role in floors.ROLES)]:
+                # A role that is missing is for `local_state` to judge.
+                if os.path.lexists(self.current / name):
+                    data = plain_file.read(self.current / name, LIMITS.targets_size_bytes)
+                    (scratch / name).write_bytes(data)
+        except OSError as error:
+            path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+            if path is not None and Path(path).is_relative_to(self.current):
+                raise _damaged(f"{path!r} cannot be read: {error.strerror}") from None
+            raise
 
     def write(self, scratch: Path, floor: Floor, undo: ExitStack) -> None:
         """Write what python-tuf left in `scratch` as the next state; it counts once a generation or the link names it.
@@ -139,9 +153,13 @@ class TrustState:
         if self.current is None:
             raise CorruptError("the store holds no trust state; install a bundle first")
         try:
-            return (self.current / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            raise CorruptError(f"the trust state has no {name!r}; restore the store from a backup") from None
+            return plain_file.read(self.current / name, LIMITS.targets_size_bytes)
+        except OSError as error:
+            raise _damaged(f"it has no readable {name!r}: {error.strerror}") from None
+
+
+def _damaged(what: str) -> CorruptError:
+    return CorruptError(f"the trust state is damaged, {what}; restore the store from a backup")
 
 
 def _linked_number(link: Path) -> int:

@@ -1,0 +1,65 @@
+"""`sealift prune`: make room by removing what nothing needs any more."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealift.cli.options import json_option, store_options
+from sealift.cli.progress import human
+from sealift_keys.console import print_json, table
+
+if TYPE_CHECKING:
+    from sealift.store.prune import PruneReport
+
+
+@click.command("prune")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="How many of the newest generations stay.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would go, in bytes; change nothing.")
+@store_options
+@json_option
+def command(keep: int, dry_run: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
+    """Remove old generations, and model versions that no kept generation, nor any process, uses."""
+    from sealift.store import Store
+    from sealift.store.prune import prune
+
+    report = prune(Store(store_path, trust=trust_path), keep, datetime.now(UTC), dry_run=dry_run)
+    if as_json:
+        print_json(_document(report, dry_run))
+    else:
+        _print(report, dry_run)
+
+
+def _document(report: "PruneReport", dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "bytes": report.size,
+        "removed": [
+            {"kind": removal.kind, "name": removal.name, "path": str(removal.path), "bytes": removal.size}
+            for removal in report.removed
+        ],
+        "kept_generations": list(report.kept),
+        "in_use": [{"model": held.model.reference, "processes": list(held.processes)} for held in report.in_use],
+        "processes_not_looked_at": report.unseen,
+    }
+
+
+def _print(report: "PruneReport", dry_run: bool) -> None:
+    if report.removed:
+        rows = [[removal.kind, removal.name, f"{removal.size:,}"] for removal in report.removed]
+        click.echo(table(rows, ["would go" if dry_run else "removed", "name", "bytes"]))
+    for held in report.in_use:
+        by = f" by process {', '.join(map(str, held.processes))}" if held.processes else ""
+        click.echo(f"kept {held.model}: it is in use{by}")
+    if report.unseen:
+        click.echo(f"note: {report.unseen} processes of other users could not be looked at; run as root to see them")
+    kept = ", ".join(map(str, report.kept))
+    verb = "would free" if dry_run else "freed"
+    click.echo(f"{verb} {report.size:,} bytes ({human(report.size)}); generations kept: {kept}")

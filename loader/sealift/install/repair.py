@@ -1,0 +1,119 @@
+"""Restore damaged model versions from a bundle that carries them. Activates nothing and accepts nothing new.
+
+The bundle's metadata is checked as an install checks it, but what counts is what the store already trusts: a
+version is restored only as the manifest that the store's own targets sign. So expiry does not matter, as it does
+not for loading, and a newer bundle serves as well. Trust, generations and `current` stay as they are; so
+the golden examples, replayed when the version was installed, are not replayed again.
+"""
+
+import os
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+
+from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.manifest import Manifest
+from sealift.errors import NoSpaceError
+from sealift.install.staging import Staging
+from sealift.store import Store, history
+from sealift.store.lock import locked
+from sealift.store.room import free_bytes
+from sealift.store.safety import require_safe
+from sealift.trust import pin
+from sealift.verify import Verified, verify_head, verify_payload
+from sealift_keys import durable
+from sealift_keys.names import ModelVersion
+
+# What file systems round up.
+_SLACK_BYTES = 1024 * 1024
+
+
+def repair(
+    bundle: str,
+    store: Store,
+    damaged: Collection[ModelVersion],
+    *,
+    now: datetime,
+    tmpdir: Path | None = None,
+    bytes_read: Callable[[int], object] = lambda _count: None,
+) -> list[ModelVersion]:
+    """Write every model version of `damaged` anew that `bundle` carries; return those.
+
+    Args:
+        damaged: from `CheckReport.damaged_models`; others are left alone.
+        tmpdir: where compressed files wait for their digest; None means inside the store.
+
+    Raises:
+        sealift.Error: the bundle is refused, or the store may not be written; the store is as it was before.
+        CorruptError: the trust state is damaged; no bundle can repair that.
+        OSError: the operating system refused.
+    """
+    pinned = pin.read(store.trust_directory)
+    with ExitStack() as stack:
+        file = stack.enter_context(open_regular(bundle))
+        stack.enter_context(locked(store.layout.lock))
+        require_safe(store.layout)
+        archive = Archive(file, bytes_read)
+        staging = store.layout.staging / str(os.getpid())
+        # Whatever is there belongs to nobody, for we hold the lock.
+        durable.remove_tree(store.layout.staging)
+        stack.callback(durable.remove_tree, store.layout.staging)
+        durable.make_directory(staging / "trust")
+        scratch = staging if tmpdir is None else Path(mkdtemp(prefix="sealift-", dir=tmpdir))
+        if tmpdir is not None:
+            stack.callback(durable.remove_tree, scratch)
+        state = store.trust_state()
+        state.copy_to(staging / "trust")
+        verified = verify_head(archive, pinned, staging / "trust", state.read_floor(), now=now, ignore_expiry=True)
+        manifests = _restorable(store, verified, damaged)
+        if not manifests:
+            return []
+        _require_space(store, manifests)
+        files = Staging(staging / "models", scratch, manifests)
+        verify_payload(archive, verified, files.take)
+        files.sync()
+        for manifest in manifests:
+            _place(store, manifest, files.path(manifest.model), staging)
+        models = [manifest.model for manifest in manifests]
+        history.append(
+            store.layout.history,
+            "repair",
+            now,
+            release=verified.release.number,
+            repaired=[model.reference for model in models],
+        )
+        return models
+
+
+def _restorable(store: Store, verified: Verified, damaged: Collection[ModelVersion]) -> list[Manifest]:
+    trusted = store.release().models
+    return [
+        manifest
+        for manifest in verified.contents.manifests
+        if manifest.model in damaged and manifest.model in trusted and trusted[manifest.model].digest == manifest.digest
+    ]
+
+
+def _require_space(store: Store, manifests: list[Manifest]) -> None:
+    compressed = [file.blob.size for manifest in manifests for file in manifest.files if file.compressed]
+    need = sum(manifest.size for manifest in manifests) + max(compressed, default=0) + _SLACK_BYTES
+    free = free_bytes(store.layout.root)
+    if need > free:
+        raise NoSpaceError(
+            f"the repair needs {need:,} bytes on the file system of {str(store.layout.root)!r}; {free:,} are free; "
+            "make room and run the same command again"
+        )
+
+
+def _place(store: Store, manifest: Manifest, staged: Path, staging: Path) -> None:
+    """Put the documents and the directory in place; the damaged directory leaves by one rename first."""
+    durable.make_directory(store.layout.manifests)
+    for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
+        durable.write_file(store.layout.manifest(digest), data)
+    destination = store.layout.model(manifest.model)
+    durable.make_directory(destination.parent)
+    if os.path.lexists(destination):
+        durable.move(destination, staging / f"damaged-{destination.parent.name}-{destination.name}")
+    durable.move(staged, destination)

@@ -1,0 +1,148 @@
+"""A model that somebody holds is not pruned: a shared lock on its directory for the life of the `Model`.
+
+The lock is on a read-only descriptor of the directory, so a reader needs no right to write, and never
+waits. Whoever removes a directory first asks for the exclusive lock, renames, and lets go. A reader that
+meets that moment looks again. Forked workers inherit the descriptor, and with it the lock.
+"""
+
+import fcntl
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from sealift.errors import Error
+
+# A directory leaves, or is replaced, within two renames and their syncs.
+_LOOKS = 10
+_PAUSE_S = 0.05
+
+
+class _Found(Protocol):
+    @property
+    def path(self) -> Path:
+        """The directory that is read."""
+
+
+FoundT = TypeVar("FoundT", bound=_Found)
+ContentT = TypeVar("ContentT")
+
+
+class Hold:
+    """A model directory that is marked as in use until this is closed or collected."""
+
+    def __init__(self, directory: Path) -> None:
+        self._descriptor: int | None = None
+        self._descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._identity = _identity(os.fstat(self._descriptor))
+
+    def lock(self, operation: int) -> bool:
+        """Lock without waiting; False where another process's lock forbids it.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        try:
+            fcntl.flock(cast("int", self._descriptor), operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def is_at(self, directory: Path) -> bool:
+        """Tell whether `directory` still is the one that is held."""
+        try:
+            return _identity(directory.lstat()) == self._identity
+        except OSError:
+            return False
+
+    def keep_for(self, owner: object) -> None:
+        """Let go when `owner` is collected; at the end of the process the kernel does it."""
+        weakref.finalize(owner, self.close).atexit = False
+
+    def close(self) -> None:
+        """Let go; a second call does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            # A process that became a daemon may have closed it, and the number be another file's by now.
+            with suppress(OSError):
+                if _identity(os.fstat(descriptor)) == self._identity:
+                    os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def hold(directory: Path) -> Hold | None:
+    """Mark `directory` as in use; None where it is about to leave, or is not there."""
+    try:
+        held = Hold(directory)
+    except OSError:
+        return None
+    try:
+        locked = held.lock(fcntl.LOCK_SH)
+    except OSError:
+        # Without locks nothing can be marked; `exclusively` then leaves every model alone.
+        return held
+    if locked and held.is_at(directory):
+        return held
+    held.close()
+    return None
+
+
+def read_held(find: Callable[[], FoundT], read: Callable[[FoundT], ContentT]) -> tuple[FoundT, ContentT, Hold | None]:
+    """Find a model and read it while it is held.
+
+    An install or a prune may move things between two steps of a reader, so an error counts only once a
+    second look meets it again.
+
+    Returns:
+        What was found, what was read, and the hold; without a hold where ten looks found none.
+
+    Raises:
+        sealift.Error: what `find` and `read` raise.
+    """
+    said = ""
+    for look in range(1, _LOOKS + 1):
+        last = look == _LOOKS
+        try:
+            found = find()
+            held = hold(found.path)
+            if held is None and not last:
+                time.sleep(_PAUSE_S)
+                continue
+            content = read(found)
+            if last or (held is not None and held.is_at(found.path)):
+                return found, content, held
+        except Error as error:
+            if last or str(error) == said:
+                raise
+            said = str(error)
+    raise AssertionError("the last look returns or raises")
+
+
+@contextmanager
+def exclusively(directory: Path) -> Iterator[bool]:
+    """Tell whether nobody holds `directory`; until the block ends nobody can begin to.
+
+    Where the file system has no locks nobody can know, and the answer is no.
+    """
+    try:
+        held = Hold(directory)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            free = held.lock(fcntl.LOCK_EX)
+        except OSError:
+            free = False
+        yield free
+    finally:
+        held.close()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
