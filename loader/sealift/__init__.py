@@ -17,13 +17,19 @@ from sealift.errors import __all__ as _errors
 if TYPE_CHECKING:
     from sealift.loading import load
     from sealift.model import Model
+    from sealift.model.observing import Prediction
     from sealift.store import Store
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "sealift.loading", "Store": "sealift.store", "Model": "sealift.model"}
+_LAZY = {
+    "load": "sealift.loading",
+    "Store": "sealift.store",
+    "Model": "sealift.model",
+    "Prediction": "sealift.model.observing",
+}
 
-__all__ = [*_errors, "Model", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+__all__ = [*_errors, "Model", "Prediction", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
 def __getattr__(name: str) -> Any:

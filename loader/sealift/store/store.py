@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
+from sealift.logs import Stopwatch, logger
 from sealift.store import files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
@@ -23,6 +24,9 @@ from sealift_keys.names import ModelVersion, is_model_name, is_version
 
 if TYPE_CHECKING:
     from sealift.model import Model
+    from sealift.model.observing import Observer
+
+_LOG = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -132,13 +136,21 @@ class Store:
         """
         return files.read_files(self.layout, installed.manifest, names)
 
-    def load(self, name: str, version: str | None = None, *, threads: int | None = None) -> "Model":
+    def load(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        threads: int | None = None,
+        observer: "Observer | None" = None,
+    ) -> "Model":
         """Load a model: the bytes that are checked against signed targets are the bytes that run.
 
         Args:
             name: the model's name.
             version: as for `find`.
             threads: number of threads of one prediction; None leaves it to ONNX Runtime.
+            observer: called with a `sealift.Prediction` after every prediction; see `Model.observed`.
 
         Raises:
             sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
@@ -146,8 +158,18 @@ class Store:
         """
         from sealift.model import Model
 
-        installed = self.find(name, version)
-        return Model.from_files(self.read(installed), digest=installed.manifest.digest, threads=threads)
+        watch = Stopwatch()
+        moment = self.moment()
+        watch.lap("trust")
+        installed = self.find(name, version, moment=moment)
+        watch.lap("manifest")
+        content = self.read(installed)
+        watch.lap("files")
+        model = Model.from_files(content, digest=installed.manifest.digest, threads=threads)
+        watch.lap("session")
+        _LOG.info("loaded %s %s in %.1f ms", installed.model, model.digest, watch.total_ms)
+        _LOG.debug("loading %s took, in milliseconds: %s", installed.model, watch.steps_ms)
+        return model if observer is None else model.observed(observer)
 
     def _active_number(self) -> int:
         number = generations.active_number(self.layout)
