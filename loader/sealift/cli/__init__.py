@@ -16,6 +16,7 @@ _COMMANDS = (
     "rollback",
     "path",
     "predict",
+    "bench",
 )
 
 

@@ -16,7 +16,7 @@ from sealift.rows.batch import Batch, Rows, batched
 _BATCH_VALUES = 1_000_000
 
 Record = Sequence[Any]
-Readers = list[tuple[int, Callable[[str, str], Any]]]
+Readers = list[tuple[int, Callable[[str], Any]]]
 
 
 def csv_batches(lines: Iterable[str], source: str, description: ModelDescription, size: int) -> Iterator[Batch]:
@@ -64,7 +64,7 @@ def _rows(records: Iterable[list[str]], names: list[str], readers: Readers, sour
         if len(record) != len(names):
             raise InputError(f"{source!r} row {number} has {len(record)} fields; expected {len(names)}")
         try:
-            yield [read(record[index], names[index]) for index, read in readers]
+            yield [read(record[index]) for index, read in readers]
         except InputError as error:
             raise InputError(f"{source!r} row {number}: {error}") from None
 
@@ -78,9 +78,9 @@ def _readers(
         index = names.index(wanted) if wanted in names else 0 if len(names) == 1 else -1
         if index < 0:
             raise InputError(f"{source!r} has the columns {names!r:.200}; expected one named {wanted!r}")
-        return [(index, lambda field, _name: field)], lambda rows: [row[0] for row in rows]
+        return [(index, lambda field: field)], lambda rows: [row[0] for row in rows]
     if description.interface == "matrix":
-        readers = [(index, _number(None)) for index in range(len(names))]
+        readers = [(index, _number(None, name)) for index, name in enumerate(names)]
         return readers, lambda rows: np.array(rows, dtype=np.float64)
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -89,16 +89,15 @@ def _readers(
     if len(columns) < len(description.columns):
         missing = next(column.name for column in description.columns if column.name not in names)
         raise InputError(f"{source!r}: column {missing!r} is missing; it has {names!r:.200}")
-    found: Readers = [(names.index(one.name), _text if one.kind == "str" else _number(one)) for one in columns]
+    found: Readers = [
+        (names.index(one.name), fields.text if one.kind == "str" else _number(one, one.name)) for one in columns
+    ]
     return found, lambda rows: _columns(columns, rows)
 
 
-def _text(field: str, _name: str) -> str | None:
-    return fields.text(field)
-
-
-def _number(column: Column | None) -> Callable[[str, str], float]:
-    return lambda field, name: fields.number(field, column, f"column {name!r}")
+def _number(column: Column | None, name: str) -> Callable[[str], float]:
+    what = f"column {name!r}"
+    return lambda field: fields.number(field, column, what)
 
 
 def _columns(columns: list[Column], rows: list[Record]) -> Rows:

@@ -28,15 +28,15 @@ def number(field: str, column: Column | None, what: str) -> float:
     Raises:
         InputError: it is no number, or an integer that float64 cannot hold where the model takes integers.
     """
-    if field in MISSING:
-        return math.nan
-    if field in _BOOLEANS:
-        return _BOOLEANS[field]
     try:
         value = float(field)
     except ValueError:
+        if field in MISSING:
+            return math.nan
+        if field in _BOOLEANS:
+            return _BOOLEANS[field]
         raise InputError(f"{what} is {field[:80]!r}; expected a number") from None
-    if abs(value) >= _EXACT and column is not None and column.kind == "int" and not _is_exact(field, value):
+    if not -_EXACT < value < _EXACT and column is not None and column.kind == "int" and not _is_exact(field, value):
         raise InputError(f"{what} is {field[:80]!r}, an integer that is not exact as float64; give .parquet instead")
     return value
 
