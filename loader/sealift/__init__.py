@@ -32,10 +32,12 @@ _LAZY = {
 __all__ = [*_errors, "Model", "Prediction", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'sealift' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+if not TYPE_CHECKING:
+    # A type checker would take every misspelled name for one that this finds.
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'sealift' has no attribute {name!r}")
+        return getattr(import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

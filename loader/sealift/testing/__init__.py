@@ -23,7 +23,9 @@ _LAZY = {
 __all__ = ["ToyModel", "ToyStore", "toy_store"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'sealift.testing' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+if not TYPE_CHECKING:
+    # A type checker would take every misspelled name for one that this finds.
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'sealift.testing' has no attribute {name!r}")
+        return getattr(import_module(_LAZY[name]), name)
