@@ -1,6 +1,7 @@
 """Rows of a Parquet file, through PyArrow or polars, whichever is there; the base install has neither."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,16 @@ from sealift.rows.batch import Batch, Rows
 _BUFFER_BYTES = 1024 * 1024
 
 
-def parquet_batches(path: Path, description: ModelDescription, size: int) -> Iterator[Batch]:
+def parquet_batches(
+    path: Path, description: ModelDescription, size: int, read: Callable[[int], object]
+) -> Iterator[Batch]:
     """Yield batches of `size` rows, reading only the columns that the model takes.
+
+    Args:
+        path: the file.
+        description: says which columns the model takes.
+        size: rows of a batch.
+        read: called with the bytes that a batch stands for, by its share of the rows.
 
     Raises:
         LocalError: neither PyArrow nor polars is installed, or the file cannot be opened.
@@ -26,25 +35,28 @@ def parquet_batches(path: Path, description: ModelDescription, size: int) -> Ite
     if description.interface == "tensors":
         raise InputError(f"{str(path)!r} is Parquet; this model takes named tensors: give a .json object of arrays")
     # Its own readers say "file not found" in many words.
-    with path.open("rb"):
-        pass
+    with path.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
     if find_spec("pyarrow") is not None:
         tables = _with_pyarrow(path, description, size)
     elif find_spec("polars") is not None:
         tables = _with_polars(path, description, size)
     else:
         raise LocalError("reading Parquet needs the Python package 'pyarrow' or 'polars'; install one, or give .csv")
-    return _batches(tables, description)
+    return _batches(tables, description, lambda done, rows: read(size_bytes * done // rows))
 
 
-def _batches(tables: Iterator[Any], description: ModelDescription) -> Iterator[Batch]:
+def _batches(
+    tables: Iterator[tuple[int, Any]], description: ModelDescription, tell: Callable[[int, int], object]
+) -> Iterator[Batch]:
     first = 0
-    for found in tables:
+    for rows, found in tables:
         table = as_table(found)
         if table is not None and table.rows:
             columns = {name: table.get(name) for name in table.names}
             yield Batch(first, table.rows, _rows(columns, description))
             first += table.rows
+            tell(table.rows, rows)
 
 
 def _rows(columns: dict[str, Any], description: ModelDescription) -> Rows:
@@ -68,19 +80,21 @@ def _chosen(names: Sequence[str], path: Path, description: ModelDescription) -> 
     return wanted
 
 
-def _with_pyarrow(path: Path, description: ModelDescription, size: int) -> Iterator[Any]:
+def _with_pyarrow(path: Path, description: ModelDescription, size: int) -> Iterator[tuple[int, Any]]:
+    """Each record batch, with the number of rows of the file."""
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 
     try:
         with ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False) as file:
             chosen = _chosen(file.schema_arrow.names, path, description)
-            yield from file.iter_batches(size, columns=chosen)
+            for batch in file.iter_batches(size, columns=chosen):
+                yield file.metadata.num_rows, batch
     except ArrowException as error:
         raise _unreadable(path, error) from error
 
 
-def _with_polars(path: Path, description: ModelDescription, size: int) -> Iterator[Any]:
+def _with_polars(path: Path, description: ModelDescription, size: int) -> Iterator[tuple[int, Any]]:
     import polars as pl
     from polars.exceptions import PolarsError
 
@@ -90,7 +104,7 @@ def _with_polars(path: Path, description: ModelDescription, size: int) -> Iterat
         rows = int(scan.select(pl.len()).collect().item())
         for start in range(0, rows, size):
             # A slice reads the row groups that it touches, and is part of the stable interface.
-            yield scan.slice(start, size).collect()
+            yield rows, scan.slice(start, size).collect()
     except PolarsError as error:
         raise _unreadable(path, error) from error
 

@@ -108,7 +108,7 @@ class Source:
 
                 if name == STDIN:
                     raise UsageError("Parquet cannot be read from a pipe, its index is at its end; give a file")
-                yield parquet_batches(self.path, description, size)
+                yield parquet_batches(self.path, description, size, read)
                 return
             with self._open() as file:
                 if kind == "json":
