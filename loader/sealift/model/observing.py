@@ -47,6 +47,7 @@ class ObservedModel(Model):
     def __init__(self, model: Model, observer: Observer) -> None:
         self._model = model
         self._observer = observer
+        self._identity = (model.name, model.version, model.digest)
         self._logger = logger(__name__)
 
     def __getattr__(self, name: str) -> Any:
@@ -94,7 +95,7 @@ class ObservedModel(Model):
 
     def _tell(self, method: str, rows: int | None, seconds: float, error: str | None) -> None:
         try:
-            self._observer(Prediction(self.name, self.version, self.digest, method, rows, seconds, error))
+            self._observer(Prediction(*self._identity, method, rows, seconds, error))
         except Exception:
             # The application's own code may raise anything; a metric must not cost an answer.
             self._logger.exception("the observer of model %r failed; this is logged once", self.name)
