@@ -15,10 +15,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from channel_simulator import toy_files
+from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 
 import sealift
 from sealift.model import Model
+from sealift.model.halving import count_rows, first_refused, first_rows
+from sealift.testing import ToyModel
 from sealift_bundler import convert
 
 ROWS = np.random.default_rng(5).normal(size=(12, 4)).astype(np.float32)
@@ -96,6 +99,35 @@ def test_an_error_names_the_batch_and_the_row_and_keeps_earlier_answers(tabular)
     assert len(next(stream)) == 6
     with pytest.raises(sealift.InputError, match=r"batch 2: column 'y' row 4 is 'many'"):
         next(stream)
+
+
+def test_a_row_that_only_onnx_runtime_refuses_is_found():
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "place"], ["value"])],
+        "lookup",
+        [helper.make_tensor_value_info("place", TensorProto.INT64, ["rows"])],
+        [helper.make_tensor_value_info("value", TensorProto.FLOAT, ["rows"])],
+        [helper.make_tensor("table", TensorProto.FLOAT, [3], [1.0, 2.0, 3.0])],
+    )
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+    model = Model.from_files(ToyModel(onnx=data, examples={"place": np.array([0, 1])}).files("lookup"))
+    good, bad = {"place": np.array([0, 1, 2])}, {"place": np.array([0, 1, 2, 0, 7, 1, 9])}
+    seen = []
+    stream = model.observed(seen.append).predict_batches([good, bad], "run")
+    assert next(stream)["value"].tolist() == [1.0, 2.0, 3.0]
+    with pytest.raises(sealift.InputError, match=r"batch 1, row 4: model 'lookup' cannot take these values"):
+        next(stream)
+    # Looking for the row is no prediction.
+    assert [(one.rows, one.error) for one in seen] == [(3, None), (None, "InputError")]
+
+
+def test_the_first_rows_of_each_kind_of_table():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    for rows in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame), frame.to_dict("list"), frame.to_numpy()):
+        part = first_rows(rows, 2)
+        assert (count_rows(rows), count_rows(part)) == (3, 2)
+    assert first_rows(["a", "b"], 1) == ["a"]
+    assert [first_refused(9, lambda count, wrong=wrong: count > wrong) for wrong in range(9)] == list(range(9))
 
 
 @pytest.mark.parametrize("one", [ROWS, pd.DataFrame({"x": [1.0]}), pa.table({"x": [1.0]}), {"x": [1.0]}, "x", 7])

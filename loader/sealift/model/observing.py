@@ -1,11 +1,12 @@
 """Tell an application how long each prediction took: another class of model, so that the plain one pays nothing."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sealift.logs import logger
+from sealift.model.batches import predict_batches
 from sealift.model.model import Model
 
 
@@ -82,6 +83,10 @@ class ObservedModel(Model):
         """Answer as `Model.run`."""
         found: dict[str, Any] = self._observe("run", self._model.run, feeds)
         return found
+
+    def predict_batches(self, batches: Iterable[Any], method: str = "predict") -> Iterator[Any]:
+        """Answer as `Model.predict_batches`; each batch is one prediction."""
+        return predict_batches(self._model, batches, method, getattr(self, method, None))
 
     def _observe(self, method: str, call: Callable[..., Any], *arguments: Any) -> Any:
         started = time.perf_counter()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sealift.errors import InputError
+from sealift.model.halving import first_refused
 from sealift.rows.batch import Batch
 
 if TYPE_CHECKING:
@@ -39,17 +40,9 @@ def _answers(model: "Model", batch: Batch, methods: Sequence[str]) -> Answers:
 
 
 def _first_wrong(model: "Model", batch: Batch, methods: Sequence[str]) -> int | None:
-    """Return the first row of a refused batch that is refused; found by halving, for ONNX Runtime names no row."""
     if batch.count is None:
         return None
-    good, bad = 0, batch.count
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        if _refusal(model, batch.part(0, middle), methods) is None:
-            good = middle
-        else:
-            bad = middle
-    return good
+    return first_refused(batch.count, lambda count: _refusal(model, batch.part(0, count), methods) is not None)
 
 
 def _refusal(model: "Model", batch: Batch, methods: Sequence[str]) -> InputError | None:
