@@ -84,8 +84,13 @@ def _class_signature(value: Any) -> str:
 
 def _default(field: "dataclasses.Field[Any]") -> str:
     if field.default_factory is not dataclasses.MISSING:
-        return f" = {field.default_factory()!r}"
-    return "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
+        return f" = {_written(field.default_factory())}"
+    return "" if field.default is dataclasses.MISSING else f" = {_written(field.default)}"
+
+
+def _written(value: Any) -> str:
+    """As the formatter writes it, which also looks into Markdown."""
+    return repr(value).replace("'", '"')
 
 
 def _signature(name: str, function: Any) -> str:
@@ -109,7 +114,7 @@ def _signature(name: str, function: Any) -> str:
 
 def _parameter(one: inspect.Parameter) -> str:
     kind = "" if one.annotation is one.empty else f": {_type(one.annotation)}"
-    default = "" if one.default is one.empty else f" = {one.default!r}"
+    default = "" if one.default is one.empty else f" = {_written(one.default)}"
     return f"{one.name}{kind}{default}"
 
 
