@@ -202,11 +202,14 @@ def test_the_base_install_is_enough():
     assert (done.stdout, done.stderr) == ("['no']\n", "")
 
 
-def test_an_application_with_fixtures(tmp_path):
+@pytest.mark.parametrize(
+    "ask", ["pytest_plugins = ['sealift.testing.fixtures']", "from sealift.testing.fixtures import sealift_store"]
+)
+def test_an_application_with_fixtures(tmp_path, ask):
     (tmp_path / "conftest.py").write_text(
         "import pytest\n"
         "from sealift.testing import ToyModel\n"
-        "pytest_plugins = ['sealift.testing.fixtures']\n"
+        f"{ask}\n"
         "@pytest.fixture(scope='session')\n"
         "def sealift_models():\n"
         "    return {'issue-triage': ToyModel(classes=('bug', 'feature'), answers={'Crash': 'bug'}, default='feature')}\n"

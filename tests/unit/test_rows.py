@@ -1,5 +1,6 @@
 """Rows of files: every format gives what the model takes, and every refusal says where."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sealift.model.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, batched
 from sealift.rows.source import Source
+from sealift.testing import ToyModel
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,19 @@ def test_fields_are_read_as_pandas_reads_them():
     with pytest.raises(InputError, match="'9007199254740993', an integer that is not exact"):
         fields.number("9007199254740993", whole, "n")
     assert [fields.text(text) for text in ("", "NULL", "no")] == [None, None, "no"]
+
+
+def test_a_document_may_hold_columns_or_tensors(tmp_path):
+    columns = ModelDescription.parse(ToyModel(columns={"a": "str", "b": "float"}).files("t")["model.json"])
+    path = write(tmp_path / "a.json", '{"a": ["x", null, "z"], "b": [1, 2.5, null]}')
+    first, second = read(path, columns, 2)
+    assert (first.first, first.count, second.first, second.count) == (0, 2, 2, 1)
+    assert (second.rows["a"].tolist(), second.rows["b"].tolist()) == (["z"], [None])
+    with pytest.raises(InputError, match="columns of the lengths"):
+        read(write(path, '{"a": ["x"], "b": []}'), columns)
+    tensors = replace(columns, interface="tensors")
+    (batch,) = read(write(path, '{"numbers": [[1], [2]], "texts": [["x"], ["y"]]}'), tensors, 1)
+    assert (batch.count, batch.rows["numbers"].dtype, batch.rows["texts"].shape) == (None, np.float64, (2, 1))
+    for name in ("a.csv", "a.jsonl"):
+        with pytest.raises(InputError, match=r"takes named tensors: give a \.json"):
+            read(write(tmp_path / name, "x"), tensors)
