@@ -198,8 +198,11 @@ def test_an_error_names_the_row_and_the_answers_before_it_are_written(
     assert any(word in err for word in words), err
     assert err.count("\n") == 1
     assert [row[0] for row in csv.reader(io.StringIO(output.read_text()))] == ["predict", *expected[:9]]
-    status, out, _ = predict("table", "--input", rows, "--json", "--batch-rows", size)
+    status, out, _ = predict("table", "--input", rows, "--format", "json", "--batch-rows", size)
     assert (status, out) == (41, "")
+    status, out, _ = predict("table", "--input", rows, "--json", "--batch-rows", size)
+    document = json.loads(out)
+    assert (status, list(document), document["error"]["code"]) == (41, ["error"], "input")
 
 
 def test_an_error_that_only_onnx_runtime_sees_is_found_by_halving():

@@ -48,7 +48,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     help="Rows read and answered at a time; memory does not grow with more rows than that.",
 )
 @store_options
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="As --format json; a refusal is a document, too.")
 def command(
     name: str,
     source: Path,
@@ -66,7 +66,7 @@ def command(
 
     CSV, JSON lines, text and Parquet may be of any size; a .json document is read whole, up to 256 MiB. Rows are
     counted from 0. When a row is wrong, the answers of all rows before it are written, and the exit status is 41;
-    --format json then writes nothing, because half a document is none.
+    --format json then writes no answers, because half a document is none.
     """
     from sealift.cli.progress import rows_bar
     from sealift.rows.answering import answer_batches
