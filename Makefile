@@ -64,6 +64,7 @@ fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
 	@$(BIN)/python docs/generate_commands.py
+	@$(BIN)/python docs/generate_api.py
 
 coverage-page: $(READY) ## Convert every scikit-learn estimator and write what came of it (minutes)
 	@$(RUN) python docs/generate_coverage.py

@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ from sealift.errors import Error
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
 from sealift.model.graph import read_header, require_inside
+from sealift.rows.source import Source
+from sealift.testing import ToyModel
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
 from sealift.trust.explain import explain
@@ -185,6 +188,24 @@ def frontend_json(data: bytes) -> None:
     frontend.parse(data)
 
 
+def rows_of_every_format(data: bytes) -> None:
+    """Read rows as a matrix model and as a text model take them, in small batches."""
+    for description, kinds in ((rows_model("matrix"), ("csv", "json", "jsonl")), (rows_model("text"), ("csv", "txt"))):
+        for kind in kinds:
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(data)
+                file.flush()
+                # What was read before the refusal does not matter here.
+                with contextlib.suppress(Error), Source(Path(file.name), kind).batches(description, 3) as batches:
+                    assert all(batch.count for batch in batches)
+
+
+@cache
+def rows_model(interface: str) -> ModelDescription:
+    described = ModelDescription.parse(ToyModel().files("toy")["model.json"])
+    return replace(described, interface=interface)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -204,6 +225,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         golden_of_model,
         frontend_json,
         graph,
+        rows_of_every_format,
     )
 }
 
@@ -243,4 +265,10 @@ def seeds(name: str) -> list[bytes]:
         "golden_of_model": [toy["golden.json"]],
         "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND],
         "graph": [toy["model.onnx"], EXTERNAL],
+        "rows_of_every_format": [
+            b'text\n"a\nb"\n\xef\xbb\xbfc\r\n',
+            b"[[1,2],[3,4.5]]",
+            b"[1,2]\n\n[3,null]\n",
+            b"x,y\n1,\n",
+        ],
     }[name]

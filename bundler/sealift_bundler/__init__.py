@@ -22,7 +22,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'sealift_bundler' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+if not TYPE_CHECKING:
+    # A type checker would take every misspelled name for one that this finds.
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'sealift_bundler' has no attribute {name!r}")
+        return getattr(import_module(_LAZY[name]), name)

@@ -31,11 +31,12 @@ class Added:
     tolerance: "Tolerance"
 
 
-def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = None) -> Added:
+def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = None, benchmark: bool = False) -> Added:
     """Convert the recipe's model with proof, write its blobs and stage it for the next release.
 
     Args:
         model_signer: a P-256 key that signs the model's files as `model.sig`, for third parties.
+        benchmark: record how fast the model answers here; its bytes are then others every time.
 
     Raises:
         RecipeError: `[convert]` holds an option that no converter takes.
@@ -66,6 +67,10 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         version=str(recipe.model.version),
         tolerance=_tolerance(recipe),
     )
+    if benchmark:
+        from sealift_bundler.recording import with_benchmark
+
+        conversion = with_benchmark(conversion)
     files: dict[str, bytes | Path] = {**conversion.files, **recipe.documents}
     if model_signer is not None:
         files[FILE_NAME] = sign_model(recipe.model.name, files, model_signer)

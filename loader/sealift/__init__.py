@@ -17,19 +17,27 @@ from sealift.errors import __all__ as _errors
 if TYPE_CHECKING:
     from sealift.loading import load
     from sealift.model import Model
+    from sealift.model.observing import Prediction
     from sealift.store import Store
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "sealift.loading", "Store": "sealift.store", "Model": "sealift.model"}
+_LAZY = {
+    "load": "sealift.loading",
+    "Store": "sealift.store",
+    "Model": "sealift.model",
+    "Prediction": "sealift.model.observing",
+}
 
-__all__ = [*_errors, "Model", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+__all__ = [*_errors, "Model", "Prediction", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'sealift' has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+if not TYPE_CHECKING:
+    # A type checker would take every misspelled name for one that this finds.
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module 'sealift' has no attribute {name!r}")
+        return getattr(import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -77,6 +77,11 @@ class Limits:
     # A line has a few hundred bytes, with 20,000 models a megabyte; this holds decades.
     history_size_bytes: int = 1 * GIB
 
+    # One row of a CSV, JSON lines or text file: a long document. An unclosed quote must not swallow a whole file.
+    row_size_bytes: int = 64 * MIB
+    # A JSON document of rows is parsed whole, and takes some ten times its size in memory.
+    rows_json_size_bytes: int = 256 * MIB
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.

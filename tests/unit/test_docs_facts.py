@@ -37,7 +37,8 @@ def test_every_error_under_troubleshooting_is_one_that_the_code_raises(page: Pat
             assert fragment.strip(" ;,:()") in known, f"{page.name}: {heading}"
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
-    check = [sys.executable, str(ROOT / "docs" / "generate_commands.py"), "--check"]
+@pytest.mark.parametrize("generator", ["generate_api.py", "generate_commands.py"])
+def test_a_generated_page_is_up_to_date(generator: str) -> None:
+    check = [sys.executable, str(ROOT / "docs" / generator), "--check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,20 +1,13 @@
-"""model.json, golden.json and the rows of files: strict, and every refusal says where."""
+"""model.json and golden.json: strict, and every refusal says where."""
 
 import json
 
 import numpy as np
 import pytest
 
-from sealift.errors import (
-    InputError,
-    LocalError,
-    MalformedError,
-    SelfTestError,
-    UnsupportedVersionError,
-)
+from sealift.errors import MalformedError, SelfTestError, UnsupportedVersionError
 from sealift.model import Model, golden
 from sealift.model.description import ModelDescription, check_file_set
-from sealift.model.rows import read_rows
 from sealift.model.selftest import replay
 from sealift.model.selftest_process import run_in_child
 
@@ -160,42 +153,3 @@ def crashing(directory):
     script.write_text("#!/bin/sh\nkill -SEGV $$\n")
     script.chmod(0o755)
     return script
-
-
-def write(path, text):
-    path.write_text(text, "utf-8")
-    return path
-
-
-def test_rows_are_read_from_every_format(tmp_path, files):
-    description = ModelDescription.parse(files["model.json"])
-    expected = [[1.0, 2.0], [3.0, 4.5]]
-    for name, text in {
-        "a.csv": "x,y\n1,2\n3,4.5\n",
-        "a.json": "[[1,2],[3,4.5]]",
-        "a.jsonl": "[1,2]\n[3,4.5]\n",
-    }.items():
-        assert np.asarray(read_rows(write(tmp_path / name, text), description), float).tolist() == expected
-    assert read_rows(write(tmp_path / "a.txt", "one\ntwo\n"), description) == ["one", "two"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.csv", "x,y\n1\n", "row 0 has 1 fields; expected 2"),
-        ("a.csv", "x,y\n1,two\n", "'two'; expected a number"),
-        ("a.csv", "", "is empty"),
-        ("a.json", "{", "is not JSON"),
-        ("a.json", "3", "holds no array"),
-        ("a.jsonl", "[1,2]\n[1,\n", "line 2 is not JSON"),
-        ("a.xlsx", "", "suffix '.xlsx'"),
-    ],
-)
-def test_files_that_hold_no_rows_are_refused(tmp_path, files, name, text, message):
-    with pytest.raises((InputError, MalformedError), match=message):
-        read_rows(write(tmp_path / name, text), ModelDescription.parse(files["model.json"]))
-
-
-def test_a_file_that_is_not_there_is_a_local_error(tmp_path, files):
-    with pytest.raises(LocalError, match="No such file"):
-        read_rows(tmp_path / "none.csv", ModelDescription.parse(files["model.json"]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sealift_bundler.adding import add
-from sealift_bundler.cli.options import channel_option, json_option
+from sealift_bundler.cli.options import benchmark_option, channel_option, json_option
 from sealift_bundler.recipe import Recipe
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import passphrase_file_option
@@ -23,10 +23,17 @@ from sealift_keys.signers import open_signers
     metavar="FILE",
     help="P-256 key that signs the model's files as model.sig (OpenSSF Model Signing), for third parties.",
 )
+@benchmark_option
 @passphrase_file_option
 @json_option
 def command(
-    *, recipe: Path, directory: Path, model_key: str | None, passphrase_files: tuple[Path, ...], as_json: bool
+    *,
+    recipe: Path,
+    directory: Path,
+    model_key: str | None,
+    benchmark: bool,
+    passphrase_files: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
 
@@ -37,7 +44,7 @@ def command(
         click.echo(f"converting and proving {loaded.model} …", err=True)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
-    added = add(loaded, channel, model_signer=signers[0] if signers else None)
+    added = add(loaded, channel, model_signer=signers[0] if signers else None, benchmark=benchmark)
     following = f"sealift-bundler release --channel {directory} --key FILE"
     if as_json:
         print_json(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from sealift_bundler.cli.options import benchmark_option
 from sealift_keys import console
 from sealift_keys.errors import UsageError
 
@@ -22,6 +23,7 @@ from sealift_keys.errors import UsageError
 @click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Absolute tolerance.")
 @click.option("--rtol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Relative tolerance.")
 @click.option("--report", type=click.Path(path_type=Path, readable=False), help="Write a page about the proof (HTML).")
+@benchmark_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     model: Path,
@@ -32,6 +34,7 @@ def command(
     atol: float,
     rtol: float,
     report: Path | None,
+    benchmark: bool,
     as_json: bool,
 ) -> None:
     """Convert MODEL to ONNX and prove that its answers did not change.
@@ -53,6 +56,10 @@ def command(
 
     name = name or output.absolute().name
     conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol))
+    if benchmark:
+        from sealift_bundler.recording import with_benchmark
+
+        conversion = with_benchmark(conversion)
     output.mkdir(parents=True, exist_ok=True)
     for file, data in conversion.files.items():
         (output / file).write_bytes(data)

@@ -21,6 +21,11 @@ channel_option: Callable[[Any], Any] = click.option(
     help="The channel directory, made by: sealift-keys init.",
 )
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+benchmark_option: Callable[[Any], Any] = click.option(
+    "--benchmark",
+    is_flag=True,
+    help="Record in model.json how fast the model answers here; its bytes then differ from run to run.",
+)
 
 
 def report(channel: Channel, made: Made, *, as_json: bool) -> None:

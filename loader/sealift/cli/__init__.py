@@ -21,6 +21,7 @@ _COMMANDS = (
     "prune",
     "path",
     "predict",
+    "bench",
 )
 
 

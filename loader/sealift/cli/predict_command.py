@@ -1,12 +1,18 @@
-"""`sealift predict`: ask a model from the shell."""
+"""`sealift predict`: ask a model from the shell, with rows of any number."""
 
-import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, model_argument, store_options
+from sealift.cli.answer_writer import FORMATS, AnswerWriter
+from sealift.cli.options import model_argument, store_options
+
+_INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
 
 
 @click.command("predict")
@@ -15,44 +21,100 @@ from sealift.cli.options import json_option, model_argument, store_options
     "--input",
     "source",
     required=True,
-    type=click.Path(path_type=Path, readable=False),
-    help="Rows: .csv, .json, .jsonl or .txt.",
+    type=click.Path(path_type=Path, readable=False, allow_dash=True),
+    help="Rows: .csv, .json, .jsonl, .parquet or .txt; - is standard input.",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(_INPUT_FORMATS),
+    default=None,
+    help="What the rows are in [default: by suffix; without one: txt for text, json for tensors, else csv].",
 )
 @click.option("--version", "version", default=None, help="A version or range; default: the active one.")
 @click.option("--proba", is_flag=True, help="Print probabilities beside the labels.")
+@click.option(
+    "--output",
+    "output",
+    default=None,
+    type=click.Path(path_type=Path, readable=False, dir_okay=False),
+    help="Write the answers to this file, replacing it [default: standard output].",
+)
+@click.option("--format", "kind", type=click.Choice(FORMATS), default="tsv", show_default=True, help="Of the answers.")
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    default=4096,
+    show_default=True,
+    help="Rows read and answered at a time; memory does not grow with more rows than that.",
+)
 @store_options
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="As --format json; a refusal is a document, too.")
 def command(
-    name: str, source: Path, version: str | None, proba: bool, store_path: Path, trust_path: Path, as_json: bool
+    name: str,
+    source: Path,
+    input_format: str | None,
+    version: str | None,
+    proba: bool,
+    output: Path | None,
+    kind: str,
+    batch_rows: int,
+    store_path: Path,
+    trust_path: Path,
+    as_json: bool,
 ) -> None:
-    """Answer the rows of a file: one line per row, or one JSON document."""
-    from sealift.model.rows import read_rows
+    """Answer the rows of a file, one line per row, while they are read.
+
+    CSV, JSON lines, text and Parquet may be of any size; a .json document is read whole, up to 256 MiB. Rows are
+    counted from 0. When a row is wrong, the answers of all rows before it are written, and the exit status is 41;
+    --format json then writes no answers, because half a document is none.
+    """
+    from sealift.cli.progress import rows_bar
+    from sealift.rows.answering import answer_batches
+    from sealift.rows.source import Source
     from sealift.store import Store
 
+    rows = Source(source, input_format)
+    size = rows.size
     model = Store(store_path, trust=trust_path).load(name, version)
-    rows = read_rows(source, model.description)
-    answers = _answers(model, rows, proba)
-    if as_json:
-        # No indentation: answers may be many.
-        click.echo(json.dumps({"model": model.name, "version": model.version, "digest": model.digest, **answers}))
-        return
-    names = list(answers)
-    if len(names) > 1:
-        click.echo("\t".join(names))
-    for row in zip(*answers.values(), strict=True):
-        click.echo("\t".join(_cell(value) for value in row))
+    methods = _methods(model, proba)
+    rows.format_for(model.description)
+    shown = output is not None or not sys.stdout.isatty()
+    with (
+        rows_bar(size, shown=shown) as progress,
+        rows.batches(model.description, batch_rows, read=progress) as batches,
+        _writing(output, source) as write,
+    ):
+        writer = AnswerWriter(write, model, "json" if as_json else kind)
+        for answers in answer_batches(model, batches, methods):
+            writer.take(answers)
+        writer.end()
 
 
-def _answers(model: Any, rows: Any, proba: bool) -> dict[str, list[Any]]:
+def _methods(model: Any, proba: bool) -> list[str]:
+    from sealift.model.batches import require_method
+
     methods = model.description.methods
-    if not methods:
-        return {output: array.tolist() for output, array in model.run(rows).items()}
-    first = "predict" if "predict" in methods else methods[0]
-    answers = {first: getattr(model, first)(rows).tolist()}
+    first = ["predict" if "predict" in methods else methods[0]] if methods else []
     if proba:
-        answers["predict_proba"] = model.predict_proba(rows).tolist()
-    return answers
+        require_method(model, "predict_proba")
+        first.append("predict_proba")
+    return first
 
 
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+@contextmanager
+def _writing(output: Path | None, source: Path) -> Iterator[Callable[[str], object]]:
+    """Give a function that writes text, and lets every batch go out as soon as it is answered."""
+    from sealift.errors import UsageError
+
+    if output is None:
+        yield _print
+        return
+    if output.exists() and source.exists() and os.path.samefile(output, source):
+        raise UsageError(f"--output {str(output)!r} is the input; writing would destroy the rows: give another file")
+    with output.open("w", encoding="utf-8", newline="") as file:
+        yield file.write
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import click
 
+_MEGABYTE = 1_000_000
+
 
 @contextmanager
 def bytes_bar(total: int, label: str) -> Iterator[Callable[[int], object]]:
@@ -25,3 +27,32 @@ def human(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+@contextmanager
+def rows_bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], object]]:
+    """Yield a function to call with the number of bytes read; `total` is None where nobody knows the end.
+
+    Args:
+        total: length in bytes of what is read.
+        shown: False where answers go to the same terminal, and a bar would be drawn through them.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _count: None
+    elif total:
+        with bytes_bar(total, "predicting") as update:
+            yield update
+    else:
+        done = 0
+
+        def count(read: int) -> None:
+            nonlocal done
+            before, done = done, done + read
+            # A line for every megabyte is often enough.
+            if before // _MEGABYTE != done // _MEGABYTE:
+                click.echo(f"\r\x1b[Kpredicting: {human(done)} read", err=True, nl=False)
+
+        try:
+            yield count
+        finally:
+            click.echo(err=True)

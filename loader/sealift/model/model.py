@@ -1,8 +1,8 @@
 """A loaded model: what applications call."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from sealift.model.description import (
 )
 from sealift.model.inputs import Feeder
 from sealift.model.session import make_session
+
+if TYPE_CHECKING:
+    from sealift.model.observing import Observer
 
 _CARD_FILE = "CARD.md"
 
@@ -111,6 +114,58 @@ class Model:
             UsageError: the original model had no `transform`.
         """
         return self._call("transform", rows)
+
+    def predict_batches(self, batches: Iterable[Any], method: str = "predict") -> Iterator[Any]:
+        """Answer a stream of batches lazily; memory holds one batch and its answers.
+
+        Args:
+            batches: an iterable of what `method` takes: DataFrames, lists of dicts, 2-D arrays, Arrow record
+                batches. It is read as the answers are taken, never ahead.
+            method: `predict`, `predict_proba`, `decision_function`, `transform`, or `run`.
+
+        Returns:
+            An iterator with one answer for each batch, in order.
+
+        Raises:
+            InputError: a batch does not fit the model; the message names the batch and the row inside it, both
+                counted from 0. Answers given before stay valid.
+            UsageError: the original had no such method, or `batches` is a single table.
+        """
+        from sealift.model.batches import predict_batches
+
+        return predict_batches(self, batches, method)
+
+    async def apredict(self, rows: Any, method: str = "predict") -> Any:
+        """Answer without blocking the event loop: the graph runs in a thread, free of Python's lock.
+
+        At most as many calls run at once as the loop's default executor has threads, `min(32, cores + 4)`; the
+        others wait. Cancelling gives up the wait, not the graph: its thread ends by itself, and the answer is dropped.
+
+        Args:
+            rows: what `method` takes; leave it unchanged until the answer is here.
+            method: `predict`, `predict_proba`, `decision_function`, `transform`, or `run`.
+
+        Returns:
+            What the method returns.
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original had no such method.
+        """
+        from sealift.model.asynchronous import apredict
+
+        return await apredict(self, rows, method)
+
+    def observed(self, observer: "Observer") -> "Model":
+        """Return this model as one that calls `observer` after every prediction; this one stays as it is.
+
+        Args:
+            observer: called with a `sealift.Prediction`, in the thread that asked. What it raises is logged
+                once, and does not reach the caller.
+        """
+        from sealift.model.observing import ObservedModel
+
+        return ObservedModel(self, observer)
 
     def answers(self, methods: Iterable[str], rows: Any) -> dict[str, Any]:
         """Answer several methods at once, reading the rows and running the graph one time.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
+from sealift.logs import Stopwatch, logger
 from sealift.store import files, generations, history, in_use
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
@@ -24,6 +25,9 @@ from sealift_keys.names import ModelVersion, is_model_name, is_version
 
 if TYPE_CHECKING:
     from sealift.model import Model
+    from sealift.model.observing import Observer
+
+_LOG = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,14 @@ class Store:
         """
         return files.read_files(self.layout, installed.manifest, names)
 
-    def load(self, name: str, version: str | None = None, *, threads: int | None = None) -> "Model":
+    def load(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        threads: int | None = None,
+        observer: "Observer | None" = None,
+    ) -> "Model":
         """Load a model: the bytes that are checked against signed targets are the bytes that run.
 
         Its directory counts as in use, and is not pruned, until the model is collected.
@@ -142,6 +153,7 @@ class Store:
             name: the model's name.
             version: as for `find`.
             threads: number of threads of one prediction; None leaves it to ONNX Runtime.
+            observer: called with a `sealift.Prediction` after every prediction; see `Model.observed`.
 
         Raises:
             sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
@@ -149,11 +161,24 @@ class Store:
         """
         from sealift.model import Model
 
-        installed, contents, held = in_use.read_held(lambda: self.find(name, version), self.read)
+        watch = Stopwatch()
+
+        def find() -> Installed:
+            moment = self.moment()
+            watch.lap("trust")
+            found = self.find(name, version, moment=moment)
+            watch.lap("manifest")
+            return found
+
+        installed, contents, held = in_use.read_held(find, self.read)
+        watch.lap("files")
         model = Model.from_files(contents, digest=installed.manifest.digest, threads=threads)
+        watch.lap("session")
         if held is not None:
             held.keep_for(model)
-        return model
+        _LOG.info("loaded %s %s in %.1f ms", installed.model, model.digest, watch.total_ms)
+        _LOG.debug("loading %s took, in milliseconds: %s", installed.model, watch.steps_ms)
+        return model if observer is None else model.observed(observer)
 
     def _active_number(self) -> int:
         number = generations.active_number(self.layout)

@@ -1,0 +1,1 @@
+"""Rows out of files, in batches: what `sealift predict` reads, whatever the file holds."""

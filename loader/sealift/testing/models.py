@@ -1,0 +1,229 @@
+"""What an application's test says of a toy model, and the files of a model directory that follow from it."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import UsageError
+from sealift.model.description import (
+    COLUMN_KINDS,
+    FILE_NAME,
+    GOLDEN_FILE,
+    GRAPH_FILE,
+    METHOD_OF_ROLE,
+    MISSING_TEXT,
+    SCHEMA,
+)
+from sealift.model.golden import DTYPE_OF
+from sealift.model.golden import SCHEMA as GOLDEN_SCHEMA
+from sealift.testing.graph import IR_VERSION, ONNXRUNTIME, OPSETS, Value, lookup_graph
+
+# The class that is answered gets this probability; the others share the rest.
+_SURE = 0.9
+_FILLER: Mapping[str, Value] = {"str": "text", "float": 0.5, "int": 1, "bool": True}
+
+
+@dataclass(frozen=True)
+class ToyModel:
+    """A model whose answers a test decides: it looks up one column.
+
+    It is a real ONNX graph with real golden examples, and loads, refuses rows and answers as any other model does.
+
+    Attributes:
+        version: SemVer.
+        columns: the columns that it takes, with their kind: `str`, `float`, `int` or `bool`.
+        classes: the labels, all texts or all integers, in the order of `predict_proba`; None for a regression model.
+        answers: values of the first column (or of `key`), and what `predict` answers for each: a class, or a number.
+            Numbers are compared as float32.
+        default: the answer for every other value; None means the first class, or 0.0.
+        key: the column that is looked up; None means the first.
+        onnx: a graph of your own, instead of all but `version`: the model then has `run`, with the graph's tensors.
+        examples: for `onnx`: named tensors to record as golden examples; they are answered by that graph itself.
+    """
+
+    version: str = "1.0.0"
+    columns: Mapping[str, str] = field(default_factory=lambda: {"text": "str"})
+    classes: Sequence[str] | Sequence[int] | None = ("no", "yes")
+    answers: Mapping[Any, Any] = field(default_factory=dict)
+    default: Any = None
+    key: str | None = None
+    onnx: bytes | None = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+    def files(self, name: str) -> dict[str, bytes]:
+        """Return the files of the model directory under `name`.
+
+        Raises:
+            UsageError: the parts do not fit each other; the message says which.
+        """
+        if self.onnx is not None:
+            from sealift.testing.own_graph import own_graph_files
+
+            return own_graph_files(name, self.version, self.onnx, self.examples)
+        self._check(name)
+        inputs = self._inputs()
+        key = self.key or next(iter(self.columns))
+        tensor = next(one for one in inputs if key in one["columns"])
+        known, tables = list(self.answers), self._tables()
+        graph = lookup_graph(
+            [(one["name"], one["dtype"], len(one["columns"])) for one in inputs],
+            (tensor["name"], tensor["columns"].index(key)),
+            known,
+            [(output, table) for output, (_role, table) in tables.items()],
+        )
+        rows = [*known, self._unknown(key)]
+        request = {
+            column: _column([*rows] if column == key else [_FILLER[kind]] * len(rows), kind)
+            for column, kind in self.columns.items()
+        }
+        response = {METHOD_OF_ROLE[role]: table for role, table in tables.values()}
+        return {
+            GRAPH_FILE: graph,
+            FILE_NAME: self._description(name, inputs, tables),
+            GOLDEN_FILE: golden_json(request, response),
+        }
+
+    def _check(self, name: str) -> None:
+        key = self.key or next(iter(self.columns), None)
+        if key is None or key not in self.columns:
+            raise UsageError(f"toy model {name!r} has the columns {list(self.columns)}; expected {key!r} among them")
+        odd = next((kind for kind in self.columns.values() if kind not in COLUMN_KINDS), None)
+        if odd is not None:
+            raise UsageError(f"toy model {name!r} has a column of kind {odd!r}; expected one of {sorted(COLUMN_KINDS)}")
+        if self.classes is not None and (not self.classes or not (_all(self.classes, str) or _all(self.classes, int))):
+            raise UsageError(f"toy model {name!r} has classes {self.classes!r}; expected texts, or integers")
+        for answer in [*self.answers.values(), self._default()]:
+            if answer not in self.classes if self.classes is not None else not isinstance(answer, int | float):
+                expected = f"one of {list(self.classes)}" if self.classes is not None else "a number"
+                raise UsageError(f"toy model {name!r} answers {answer!r}; expected {expected}")
+        wanted = str if self.columns[key] == "str" else (int, float)
+        for value in self.answers:
+            if not isinstance(value, wanted) or (isinstance(value, float) and not math.isfinite(value)):
+                raise UsageError(
+                    f"toy model {name!r} looks up {value!r} in column {key!r} of kind {self.columns[key]!r}"
+                )
+        if self.columns[key] != "str" and len(set(np.array(list(self.answers), np.float32).tolist())) < len(
+            self.answers
+        ):
+            raise UsageError(f"toy model {name!r} looks up numbers in column {key!r} that are equal as float32")
+
+    def _default(self) -> Any:
+        if self.default is not None:
+            return self.default
+        return 0.0 if self.classes is None else self.classes[0]
+
+    def _unknown(self, key: str) -> Value:
+        """A value that the model does not know, for the golden example of its default."""
+        kind = self.columns[key]
+        if kind == "str":
+            return next(text for text in ("other", *map("other {}".format, range(10**6))) if text not in self.answers)
+        if kind == "bool":
+            return next((value for value in (True, False) if value not in self.answers), True)
+        return next(float(number) for number in range(10**6) if number not in self.answers)
+
+    def _inputs(self) -> list[dict[str, Any]]:
+        texts = [column for column, kind in self.columns.items() if kind == "str"]
+        numbers = [column for column in self.columns if column not in texts]
+        return [
+            {"name": name, "dtype": dtype, "columns": columns}
+            for name, dtype, columns in (("texts", "string", texts), ("numbers", "float64", numbers))
+            if columns
+        ]
+
+    def _tables(self) -> dict[str, tuple[str, NDArray[Any]]]:
+        """Each output's role, and its answers in the order of the known values; the default comes last."""
+        chosen = [*self.answers.values(), self._default()]
+        if self.classes is None:
+            return {"value": ("values", np.array(chosen, dtype=np.float64))}
+        places = [list(self.classes).index(answer) for answer in chosen]
+        labels = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else np.int64)[places]
+        count = len(self.classes)
+        table = np.full((len(chosen), count), 1.0 if count == 1 else (1 - _SURE) / (count - 1), dtype=np.float32)
+        if count > 1:
+            table[np.arange(len(chosen)), places] = _SURE
+        return {"label": ("label", labels), "probabilities": ("probabilities", table)}
+
+    def _description(self, name: str, inputs: list[dict[str, Any]], tables: Mapping[str, tuple[str, Any]]) -> bytes:
+        def column(column: str) -> dict[str, Any]:
+            kind = self.columns[column]
+            return {"name": column, "kind": kind, "missing": MISSING_TEXT if kind == "str" else "nan"}
+
+        document: dict[str, Any] = {
+            "inputs": [
+                {**one, "shape": ["rows", len(one["columns"])], "columns": [column(own) for own in one["columns"]]}
+                for one in inputs
+            ],
+            "outputs": [
+                {
+                    "name": output,
+                    "dtype": "string" if table.dtype.kind == "O" else table.dtype.name,
+                    "shape": ["rows", *table.shape[1:]],
+                    "role": role,
+                    "returns": table.dtype.name,
+                }
+                for output, (role, table) in tables.items()
+            ],
+        }
+        if self.classes is not None:
+            dtype = "object" if isinstance(self.classes[0], str) else "int64"
+            document["classes"] = {"dtype": dtype, "values": list(self.classes)}
+        task = "regression" if self.classes is None else "classification"
+        return model_json(name, self.version, task, "columns", document)
+
+
+def _all(values: Sequence[Any], kind: type) -> bool:
+    return all(type(value) is kind for value in values)
+
+
+def _column(values: list[Any], kind: str) -> NDArray[Any]:
+    return np.array(values, dtype={"str": "object", "bool": "bool"}.get(kind, "float64"))
+
+
+def model_json(name: str, version: str, task: str, interface: str, document: Mapping[str, Any]) -> bytes:
+    """Write `model.json`; `document` holds the inputs, outputs and classes."""
+    return to_json(
+        {
+            "schema": SCHEMA,
+            "name": name,
+            "version": version,
+            "task": task,
+            "interface": interface,
+            "requires": {"onnxruntime": ONNXRUNTIME, "ir_version": IR_VERSION, "opsets": OPSETS},
+            "tolerance": {"atol": 1e-6, "rtol": 1e-6},
+            "source": {"framework": "sealift.testing"},
+            "conversion": {"rung": "toy"},
+            "parity": {},
+            **document,
+        }
+    )
+
+
+def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> bytes:
+    """Write one example of all rows as `golden.json`."""
+    kinds = {dtype: datatype for datatype, dtype in DTYPE_OF.items()} | {"float16": "FP32"}
+
+    def tensors(arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "datatype": kinds[array.dtype.name],
+                "shape": list(array.shape),
+                "data": [None if value != value else value for value in array.ravel().tolist()],  # noqa: PLR0124 - NaN
+            }
+            for name, array in arrays.items()
+        ]
+
+    example = {"request": {"inputs": tensors(inputs)}, "response": {"outputs": tensors(outputs)}}
+    return to_json({"schema": GOLDEN_SCHEMA, "examples": [example]})
+
+
+def to_json(document: Any) -> bytes:
+    """Write JSON with sorted keys and no spaces, so that equal content is equal bytes."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+        "utf-8"
+    )

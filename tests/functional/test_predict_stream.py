@@ -1,0 +1,398 @@
+"""`sealift predict` on rows of every format and any number, as a user pipes them."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from channel_simulator import ChannelSimulator, renamed
+from instance import Instance
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from sealift.cli import cli
+from sealift.store import Store
+from sealift_bundler import convert
+from sealift_keys.console import run
+
+SEALIFT = [str(Path(sys.executable).parent / "sealift")]
+
+
+def table_model():
+    from sklearn.compose import ColumnTransformer
+
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(
+        {"size": rng.normal(10, 3, 80).round(2), "color": rng.choice(["red", "blue, light", 'the "new"'], 80)}
+    )
+    steps = ColumnTransformer(
+        [("n", StandardScaler(), ["size"]), ("c", OneHotEncoder(handle_unknown="ignore"), ["color"])]
+    )
+    labels = np.where((frame["size"] > 10) ^ (frame["color"] == "red"), "yes\tor so", "no")
+    return frame, make_pipeline(steps, LogisticRegression()).fit(frame, labels)
+
+
+def text_model():
+    texts = ["a fine day", "you fool", "what a fine fool", "day and night", "fool of a night", "fine fine"] * 6
+    return texts, make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, ["fool" in text for text in texts])
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """An instance with a table model, a matrix model and a text model."""
+    base = tmp_path_factory.mktemp("predict")
+    channel, instance = ChannelSimulator(base / "channel"), Instance(base / "instance")
+    frame, estimator = table_model()
+    texts, judge = text_model()
+    channel.add("table", files=convert(estimator, frame, name="table", version="1.0.0").files)
+    channel.add("text", files=convert(judge, texts, name="text", version="1.0.0").files)
+    channel.add("matrix")
+    channel.release()
+    instance.pin(channel.root_bytes)
+    instance.install(channel.pack(base))
+    return instance
+
+
+@pytest.fixture
+def predict(installed, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SEALIFT_STORE", str(installed.store_path))
+    monkeypatch.setenv("SEALIFT_TRUST", str(installed.trust_path))
+
+    def call(name, *arguments):
+        capsys.readouterr()
+        status = run(cli, "sealift", ["predict", name, *map(str, arguments)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def frame():
+    return table_model()[0][:30]
+
+
+@pytest.fixture
+def expected(installed, frame):
+    return Store(installed.store_path, trust=installed.trust_path).load("table").predict(frame).tolist()
+
+
+def written(frame, path):
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path, row_group_size=11)
+    else:
+        frame.to_json(path, orient="records", lines=path.suffix == ".jsonl")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("size", [1, 7, 30, 4096])
+def test_every_format_and_batch_size_gives_the_same_answers(predict, frame, expected, tmp_path, suffix, size):
+    rows = written(frame, tmp_path / f"rows{suffix}")
+    status, out, err = predict("table", "--input", rows, "--format", "jsonl", "--batch-rows", size)
+    assert (status, err) == (0, "")
+    assert [json.loads(line)["predict"] for line in out.splitlines()] == expected
+
+
+def test_parquet_through_polars_where_there_is_no_pyarrow(predict, frame, expected, tmp_path, monkeypatch):
+    rows = written(frame, tmp_path / "rows.parquet")
+    import sealift.rows.parquet_rows as module
+
+    monkeypatch.setattr(module, "find_spec", lambda name: name == "polars" or None)
+    status, out, _ = predict("table", "--input", rows, "--format", "jsonl", "--batch-rows", 7)
+    assert status == 0
+    assert [json.loads(line)["predict"] for line in out.splitlines()] == expected
+    monkeypatch.setattr(module, "find_spec", lambda _name: None)
+    status, out, err = predict("table", "--input", rows)
+    assert (status, out) == (3, "")
+    assert err == (
+        "sealift: reading Parquet needs the Python package 'pyarrow' or 'polars'; install one, or give .csv [local]\n"
+    )
+
+
+def test_parquet_of_a_matrix_and_of_texts(predict, tmp_path):
+    frame = pd.DataFrame(np.float32([[2, 2, 0, 0], [-2, -2, 0, 0]]), columns=list("abcd"))
+    frame.to_parquet(tmp_path / "m.parquet")
+    assert predict("matrix", "--input", tmp_path / "m.parquet")[:2] == (0, "1\n0\n")
+    pd.DataFrame({"text": ["you fool", "fine day"]}).to_parquet(tmp_path / "t.parquet")
+    assert predict("text", "--input", tmp_path / "t.parquet")[:2] == (0, "true\nfalse\n")
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    status, _, err = predict("matrix", "--input", tmp_path / "bad.parquet")
+    assert status == 41
+    assert "cannot be read as Parquet" in err
+
+
+def test_each_form_of_answers(predict, frame, expected, tmp_path):
+    rows = written(frame[:3], tmp_path / "rows.csv")
+    _, tsv, _ = predict("table", "--input", rows)
+    assert tsv.splitlines() == [label.replace("\t", "\\t") for label in expected[:3]]
+    _, tsv, _ = predict("table", "--input", rows, "--proba", "--batch-rows", 2)
+    lines = tsv.splitlines()
+    assert (lines[0], len(lines)) == ("predict\tpredict_proba", 4)
+    assert sum(json.loads(lines[1].split("\t")[1])) == pytest.approx(1)
+    _, text, _ = predict("table", "--input", rows, "--proba", "--format", "csv", "--batch-rows", 2)
+    table = list(csv.reader(io.StringIO(text)))
+    assert table[0] == ["predict", "predict_proba_no", "predict_proba_yes\tor so"]
+    assert [row[0] for row in table[1:]] == expected[:3]
+    assert [sum(map(float, row[1:])) for row in table[1:]] == pytest.approx([1, 1, 1])
+    _, text, _ = predict("table", "--input", rows, "--proba", "--format", "json")
+    document = json.loads(text)
+    assert (document["model"], document["predict"]) == ("table", expected[:3])
+    assert document["digest"].startswith("sha256:")
+    assert predict("table", "--input", rows, "--proba", "--json")[1] == text
+
+
+def test_quoted_fields_with_line_ends_bom_and_crlf(predict, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(
+        '\ufeffid,text\r\n1,"you\r\nfool, ""you"""\r\n2,"fine\u2028day"\r\n\r\n3,fool\x85night\r\n'.encode()
+    )
+    for size in (1, 2, 100):
+        status, out, _ = predict("text", "--input", rows, "--batch-rows", size)
+        assert (status, out) == (0, "true\nfalse\ntrue\n")
+    # U+2028 and U+0085 are characters of a text, and no ends of lines.
+    (tmp_path / "rows.txt").write_bytes("\ufefffine\u2028day\r\n\r\nyou\x85fool".encode())
+    # The empty line is a text as well; without a word, this model says true.
+    assert predict("text", "--input", tmp_path / "rows.txt")[:2] == (0, "false\ntrue\ntrue\n")
+    (tmp_path / "rows.jsonl").write_bytes('\ufeff"fine\u2028day"\r\n\r\n"you fool"\r\n'.encode())
+    assert predict("text", "--input", tmp_path / "rows.jsonl")[:2] == (0, "false\ntrue\n")
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("name", "bad", "words"),
+    [
+        ("rows.csv", "many,red\n", ["row 9: column 'size' is 'many'"]),
+        ("rows.csv", "1,red,more\n", ["row 9 has 3 fields; expected 2"]),
+        ("rows.csv", ",red\n", ["row 9: column 'size' is missing"]),
+        ("rows.csv", '1,"re\n', ["row 9 is not CSV"]),
+        ("rows.jsonl", '{"size": 1}\n', ["row 9: row lacks 'color'", "row 9: column 'color' is missing"]),
+        ("rows.jsonl", '{"size": "x", "color": "red"}\n', ["row 9: column 'size' is 'x'"]),
+        ("rows.jsonl", '{"size": 1,\n', ["row 9, line 10 is not JSON"]),
+        ("rows.jsonl", '{"size": NaN, "color": "red"}\n', ["row 9, line 10 holds NaN"]),
+        ("rows.jsonl", "[1, 2]\n", ["row 9, line 10 holds a list; expected a dict"]),
+    ],
+)
+def test_an_error_names_the_row_and_the_answers_before_it_are_written(
+    predict, frame, expected, tmp_path, size, name, bad, words
+):
+    rows = written(frame[:9], tmp_path / name)
+    good = '1,"red"\n' if name.endswith("csv") else '{"size": 1, "color": "red"}\n'
+    rows.write_text(rows.read_text() + bad + good)
+    output = tmp_path / "answers"
+    status, out, err = predict("table", "--input", rows, "--format", "csv", "--output", output, "--batch-rows", size)
+    assert (status, out) == (41, "")
+    assert any(word in err for word in words), err
+    assert err.count("\n") == 1
+    assert [row[0] for row in csv.reader(io.StringIO(output.read_text()))] == ["predict", *expected[:9]]
+    status, out, _ = predict("table", "--input", rows, "--format", "json", "--batch-rows", size)
+    assert (status, out) == (41, "")
+    status, out, _ = predict("table", "--input", rows, "--json", "--batch-rows", size)
+    document = json.loads(out)
+    assert (status, list(document), document["error"]["code"]) == (41, ["error"], "input")
+
+
+def test_an_error_that_only_onnx_runtime_sees_is_found_by_halving():
+    from sealift.errors import InputError
+    from sealift.rows.answering import answer_batches
+    from sealift.rows.batch import Batch
+
+    class Fake:
+        def answers(self, methods, rows):
+            if 13 in rows:
+                raise InputError("model 'fake' cannot take these values")
+            return {"predict": np.array(rows)}
+
+    stream = answer_batches(Fake(), [Batch(0, 8, list(range(8))), Batch(8, 8, list(range(8, 16)))], ["predict"])
+    assert next(stream)["predict"].tolist() == list(range(8))
+    assert next(stream)["predict"].tolist() == [8, 9, 10, 11, 12]
+    with pytest.raises(InputError, match="row 13: model 'fake' cannot take"):
+        next(stream)
+
+
+def test_rows_from_a_pipe(installed, frame, expected, tmp_path):
+    def ask(text, *arguments):
+        return subprocess.run(
+            [*SEALIFT, "predict", *arguments, "--input", "-"],
+            input=text,
+            env=installed.environment,
+            capture_output=True,
+            check=False,
+        )
+
+    done = ask(frame.to_csv(index=False).encode(), "table", "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["predict"] for line in done.stdout.splitlines()] == expected
+    done = ask(frame.to_json(orient="records", lines=True).encode(), "table", "--input-format", "jsonl")
+    assert done.stdout.decode().splitlines() == [label.replace("\t", "\\t") for label in expected]
+    assert ask(b"you fool\nfine", "text").stdout == b"true\nfalse\n"
+    refused = ask(b"PAR1", "table", "--input-format", "parquet")
+    assert refused.returncode == 2
+    assert b"cannot be read from a pipe" in refused.stderr
+
+
+def test_an_answer_comes_before_the_next_row_is_there(installed):
+    command = [*SEALIFT, "predict", "text", "--input", "-", "--batch-rows", "1"]
+    with subprocess.Popen(
+        command, env=installed.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        for text, answer in (("you fool\n", "true\n"), ("fine\n", "false\n")):
+            child.stdin.write(text)
+            child.stdin.flush()
+            assert child.stdout.readline() == answer
+        child.stdin.close()
+        assert child.wait(30) == 0
+
+
+def test_a_reader_that_leaves_is_no_error(installed, tmp_path):
+    rows = tmp_path / "rows.txt"
+    rows.write_text("you fool\n" * 200_000)
+    command = f"{SEALIFT[0]} predict text --input {rows}; echo status $? >&2"
+    done = subprocess.run(
+        ["bash", "-c", f"({command}) | head -n 2"],
+        env=installed.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("true\ntrue\n", "status 0\n")
+
+
+# Not `ru_maxrss`, which a child takes over from its parent.
+PEAK = (
+    "import re, sys\n"
+    "from sealift.cli import cli\n"
+    "from sealift_keys.console import run\n"
+    "status = run(cli, 'sealift', sys.argv[1:])\n"
+    "print(status, re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1], file=sys.stderr)\n"
+)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
+def test_memory_does_not_grow_with_the_rows(installed, tmp_path, name):
+    def peak_kib(count):
+        rows = tmp_path / name
+        frame = pd.DataFrame({"size": [10.5] * 1000, "color": ["red"] * 1000})
+        if name.endswith("parquet"):
+            pd.concat([frame] * (count // 1000)).to_parquet(rows, row_group_size=5000)
+        else:
+            text = frame.to_csv(index=False) if name.endswith("csv") else frame.to_json(orient="records", lines=True)
+            head, body = text.split("\n", 1) if name.endswith("csv") else ("", text)
+            rows.write_text(head + "\n" + body * (count // 1000))
+        command = [sys.executable, "-c", PEAK, "predict", "table", "--input", str(rows), "--output", os.devnull]
+        done = subprocess.run(command, env=installed.environment, capture_output=True, text=True, check=True)
+        status, peak = done.stderr.split()
+        assert status == "0"
+        return int(peak)
+
+    small, large = peak_kib(10_000), peak_kib(150_000)
+    # Whole, 150,000 rows of two objects take some 40 MB; allocators keep a few of a batch.
+    assert large - small < 12_000, (small, large)
+
+
+def test_a_bar_on_a_terminal_and_none_in_the_answers(installed, tmp_path):
+    rows = tmp_path / "rows.txt"
+    rows.write_text("you fool\n" * 20_000)
+    master, slave = pty.openpty()
+    seen = b""
+
+    def watch():
+        nonlocal seen
+        # A terminal whose other side is closed ends with an error.
+        with contextlib.suppress(OSError):
+            while part := os.read(master, 4096):
+                seen += part
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    command = [*SEALIFT, "predict", "text", "--input", str(rows)]
+    with subprocess.Popen(
+        command, env={**installed.environment, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=slave
+    ) as child:
+        os.close(slave)
+        out = child.stdout.read()
+        assert child.wait(30) == 0
+    watcher.join(30)
+    os.close(master)
+    assert out == b"true\n" * 20_000
+    assert b"predicting" in seen
+    assert b"100%" in seen
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--input", "{rows}", "--output", "{rows}"], 2, "is the input; writing would destroy the rows"),
+        (["--input", "{rows}", "--output", "{tmp}/none/x"], 3, "No such file"),
+        (["--input", "{tmp}/none.csv"], 3, "cannot read rows from"),
+        (["--input", "{tmp}"], 3, "Is a directory"),
+        (["--input", "{rows}.xlsx"], 3, "No such file"),
+        (["--input", "{rows}", "--format", "xml"], 2, "'xml' is not one of"),
+        (["--input", "{rows}", "--batch-rows", "0"], 2, "not in the range"),
+    ],
+)
+def test_bad_arguments_leave_everything_as_it_is(predict, frame, tmp_path, arguments, status, words):
+    rows = written(frame, tmp_path / "rows.csv")
+    before = rows.read_bytes()
+    got, out, err = predict("table", *[one.format(rows=rows, tmp=tmp_path) for one in arguments])
+    assert (got, out) == (status, ""), err
+    assert words in err
+    assert rows.read_bytes() == before
+
+
+def test_a_refused_header_does_not_empty_the_output(predict, tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "answers").write_text("yesterday's")
+    status, _, err = predict("table", "--input", tmp_path / "rows.csv", "--output", tmp_path / "answers")
+    assert status == 41
+    assert "column 'size' is missing" in err
+    assert (tmp_path / "answers").read_text() == "yesterday's"
+
+
+def test_probabilities_of_a_model_without_them(installed, channel, instance, predict, tmp_path, monkeypatch):
+    from sklearn.linear_model import LinearRegression
+
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    files = convert(LinearRegression().fit(rows, rows[:, 0]), rows, name="line", version="1.0.0").files
+    channel.add("line", files=renamed(files, "line", "1.0.0"))
+    channel.release()
+    instance.pin(channel.root_bytes)
+    instance.install(channel.pack(tmp_path))
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    arguments = ["--store", instance.store_path, "--trust", instance.trust_path, "--input", tmp_path / "rows.csv"]
+    status, out, err = predict("line", *arguments, "--proba")
+    assert (status, out) == (2, "")
+    assert "model 'line' has no predict_proba" in err
+    assert float(predict("line", *arguments)[1]) == pytest.approx(1)
+
+
+def test_the_limits_of_a_row_and_of_a_document(predict, tmp_path, monkeypatch):
+    from sealift import limits
+    from sealift.rows import csv_rows, json_rows, jsonl_rows, lines
+
+    small = limits.Limits(row_size_bytes=1000, rows_json_size_bytes=2000)
+    for module in (csv_rows, json_rows, jsonl_rows, lines):
+        monkeypatch.setattr(module, "LIMITS", small)
+    for name, text, status, words in (
+        ("a.txt", "fine\n" + "x" * 2000, 41, "line 2 is longer than 1,000 bytes"),
+        ("a.csv", 'text\nfine\n"open' + "\nmore" * 1000, 41, "row 1 is not CSV"),
+        ("a.json", json.dumps(["fine"] * 1000), 12, "read whole: give .jsonl"),
+    ):
+        (tmp_path / name).write_text(text)
+        got, out, err = predict("text", "--input", tmp_path / name)
+        assert (got, out) == (status, "" if status == 12 else "false\n"), err
+        assert words in err
+    csv.field_size_limit(131_072)

@@ -1,0 +1,145 @@
+"""Rows of files: every format gives what the model takes, and every refusal says where."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from channel_simulator import toy_files
+
+from sealift.errors import InputError, LocalError, MalformedError
+from sealift.model.description import Column, ModelDescription
+from sealift.rows import fields
+from sealift.rows.batch import Batch, batched
+from sealift.rows.source import Source
+from sealift.testing import ToyModel
+
+
+@pytest.fixture(scope="module")
+def description():
+    return ModelDescription.parse(toy_files()["model.json"])
+
+
+def read(path, description, size=4096):
+    with Source(path).batches(description, size) as batches:
+        return list(batches)
+
+
+def write(path, text):
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("size", [1, 2, 4096])
+def test_rows_are_read_from_every_format(tmp_path, description, size):
+    expected = [[1.0, 2.0], [3.0, 4.5]]
+    for name, text in {
+        "a.csv": "x,y\n1,2\n3,4.5\n",
+        "a.json": "[[1,2],[3,4.5]]",
+        "a.jsonl": "[1,2]\n[3,4.5]\n",
+    }.items():
+        batches = read(write(tmp_path / name, text), description, size)
+        assert [batch.first for batch in batches] == list(range(0, 2, min(size, 2)))
+        assert np.concatenate([np.asarray(batch.rows, float) for batch in batches]).tolist() == expected
+    (batch,) = read(write(tmp_path / "a.txt", "one\ntwo\n"), description)
+    assert batch == Batch(0, 2, ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "x,y\n1\n", "row 0 has 1 fields; expected 2"),
+        ("a.csv", "x,y\n1,two\n", "row 0: column 'y' is 'two'; expected a number"),
+        ("a.csv", "", "is empty"),
+        ("a.csv", '"x,y\n1,2\n', "line of column names is not CSV"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "3", "holds no array"),
+        ("a.jsonl", "[1,2]\n[1,\n", "row 1, line 2 is not JSON"),
+        ("a.jsonl", "[1,2]\n[1]\n", "row 1, line 2 has 1 values; expected 2"),
+        ("a.jsonl", '[1,2]\n{"x": 1}\n', "row 1, line 2 holds a dict; expected a list"),
+        ("a.jsonl", "[" * 5000 + "\n", "row 0, line 1 nests deeper"),
+        ("a.xlsx", "", "suffix '.xlsx'"),
+    ],
+)
+def test_files_that_hold_no_rows_are_refused(tmp_path, description, name, text, message):
+    with pytest.raises((InputError, MalformedError), match=message):
+        read(write(tmp_path / name, text), description)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"fine\n\xff\n", "line 2 is not UTF-8 at byte 0"),
+        ("fine".encode("utf-16"), "is UTF-16; expected UTF-8"),
+    ],
+)
+def test_other_encodings_are_refused(tmp_path, description, data, message):
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.txt", description)
+
+
+def test_a_file_that_is_not_there_is_a_local_error(tmp_path, description):
+    with pytest.raises(LocalError, match="No such file"):
+        read(tmp_path / "none.csv", description)
+    with pytest.raises(LocalError, match="Is a directory"):
+        read(write(tmp_path / "a.csv", "").parent, description)
+
+
+def test_without_a_suffix_the_model_decides(description):
+    assert Source(Path("-")).format_for(description) == "csv"
+    assert Source(Path("rows.CSV")).format_for(description) == "csv"
+    assert Source(Path("rows.dat"), "jsonl").format_for(description) == "jsonl"
+
+
+def test_rows_before_an_error_come_first():
+    def rows():
+        yield from range(5)
+        raise InputError("row 5 is wrong")
+
+    stream = batched(rows(), 3, list)
+    assert next(stream) == Batch(0, 3, [0, 1, 2])
+    assert next(stream) == Batch(3, 2, [3, 4])
+    with pytest.raises(InputError, match="row 5"):
+        next(stream)
+
+
+def test_a_wide_row_makes_a_small_batch(tmp_path, description, monkeypatch):
+    from sealift.rows import csv_rows
+
+    monkeypatch.setattr(csv_rows, "_BATCH_VALUES", 7)
+    batches = read(write(tmp_path / "a.csv", "x,y\n" + "1,2\n" * 8), description)
+    assert [batch.count for batch in batches] == [3, 3, 2]
+
+
+def test_parts_of_each_kind_of_rows():
+    assert Batch(4, 3, [1, 2, 3]).part(1, 3) == Batch(5, 2, [2, 3])
+    part = Batch(4, 3, {"x": np.arange(3)}).part(1, 3)
+    assert (part.first, part.rows["x"].tolist()) == (5, [1, 2])
+
+
+def test_fields_are_read_as_pandas_reads_them():
+    whole, real = Column("n", "int", None), Column("x", "float", "nan")
+    assert np.isnan(fields.number("NA", real, "x"))
+    assert [fields.number(text, real, "x") for text in ("1", " 2.5", "true", "FALSE", "1e3")] == [1, 2.5, 1, 0, 1000]
+    assert fields.number("9007199254740993", real, "x") == 2.0**53
+    assert fields.number("9007199254740994", whole, "n") == 2.0**53 + 2
+    with pytest.raises(InputError, match="'9007199254740993', an integer that is not exact"):
+        fields.number("9007199254740993", whole, "n")
+    assert [fields.text(text) for text in ("", "NULL", "no")] == [None, None, "no"]
+
+
+def test_a_document_may_hold_columns_or_tensors(tmp_path):
+    columns = ModelDescription.parse(ToyModel(columns={"a": "str", "b": "float"}).files("t")["model.json"])
+    path = write(tmp_path / "a.json", '{"a": ["x", null, "z"], "b": [1, 2.5, null]}')
+    first, second = read(path, columns, 2)
+    assert (first.first, first.count, second.first, second.count) == (0, 2, 2, 1)
+    assert (second.rows["a"].tolist(), second.rows["b"].tolist()) == (["z"], [None])
+    with pytest.raises(InputError, match="columns of the lengths"):
+        read(write(path, '{"a": ["x"], "b": []}'), columns)
+    tensors = replace(columns, interface="tensors")
+    (batch,) = read(write(path, '{"numbers": [[1], [2]], "texts": [["x"], ["y"]]}'), tensors, 1)
+    assert (batch.count, batch.rows["numbers"].dtype, batch.rows["texts"].shape) == (None, np.float64, (2, 1))
+    for name in ("a.csv", "a.jsonl"):
+        with pytest.raises(InputError, match=r"takes named tensors: give a \.json"):
+            read(write(tmp_path / name, "x"), tensors)
