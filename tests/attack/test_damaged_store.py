@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from channel_simulator import renamed, toy_files
+from self_test_stub import Passes
 
 from sealift.cli import cli
 from sealift.errors import CorruptError, Error, LockedError, NotInstalledError
@@ -38,14 +39,10 @@ COMMANDS = (
 )
 
 
-class _Replayed:
-    rows = 1
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Golden examples are replayed in tests of their own."""
-    monkeypatch.setattr("sealift.model.selftest.run_in_child", lambda *_args, **_kwargs: _Replayed())
+    monkeypatch.setattr("sealift.install.steps.SelfTestProcess", Passes)
 
 
 @pytest.fixture

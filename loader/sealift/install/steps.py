@@ -234,23 +234,22 @@ class _Run:
 
     def _complete(self) -> None:
         """Finish or forget what an install that was cut off in step 8 left: trust link, history, generation."""
-        number = generations.active_number(self._layout)
-        if number is None:
+        active = generations.active(self._layout)
+        if active is None:
             return
         self._store.trust_state().settle()
         noted = {entry.get("generation") for entry in history.read(self._layout.history)}
-        if number not in noted:
-            generation = generations.read(self._layout, number)
+        if active.number not in noted:
             history.append(
                 self._layout.history,
                 "install",
                 self._now,
-                generation=number,
-                release=generation.release,
-                models=versions(generation.models),
+                generation=active.number,
+                release=active.release,
+                models=versions(active.models),
                 note="completed after an interruption",
             )
         for unused in generations.numbers(self._layout):
             # Newer than whatever was active: written, and never switched to.
-            if unused > max([number, *(entry for entry in noted if isinstance(entry, int))]):
+            if unused > max([active.number, *(entry for entry in noted if isinstance(entry, int))]):
                 durable.remove_tree(self._layout.generation(unused))

@@ -16,8 +16,7 @@ def survey(store: Store, verified: Verified) -> tuple[Plan, Generation | None]:
         MixError: the bundle was stripped of a model.
         CorruptError: the store's trust state, `current` or active generation is damaged.
     """
-    number = generations.active_number(store.layout)
-    active = None if number is None else generations.read(store.layout, number)
+    active = generations.active(store.layout)
     stored = store.all_versions()
     carried = {manifest.model: manifest for manifest in verified.contents.manifests}
     intact = [model for model in stored if _is_intact(store, model, carried.get(model), verified)]

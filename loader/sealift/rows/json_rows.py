@@ -32,9 +32,9 @@ def json_batches(
             f"{source!r} has more than {LIMITS.rows_json_size_bytes:,} bytes; a JSON document is read whole: "
             "give .jsonl, one row a line, which may be of any size"
         )
-    size = LIMITS.rows_json_size_bytes
+    most = LIMITS.rows_json_size_bytes
     # The user's own rows may be many: as many as fit.
-    document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=size, max_containers=size)
+    document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
     return _batches(document, source, description, size)
 
 

@@ -93,6 +93,23 @@ def read(layout: StoreLayout, number: int) -> Generation:
     return generation
 
 
+def active(layout: StoreLayout) -> Generation | None:
+    """Return the active generation, or None before the first install.
+
+    Raises:
+        CorruptError: `current` is not a link to a generation, or that generation is gone or damaged.
+    """
+    number = active_number(layout)
+    while number is not None:
+        try:
+            return read(layout, number)
+        except NotInstalledError as error:
+            before, number = number, active_number(layout)
+            if number == before:
+                raise CorruptError(f"{str(layout.current)!r} leads nowhere: {error}; {_REMEDY}") from None
+    return None
+
+
 def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
     """Build `generation` in `scratch` and move it to its place; it is not active yet."""
     durable.make_directory(scratch)

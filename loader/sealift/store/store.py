@@ -62,9 +62,9 @@ class Store:
         Raises:
             CorruptError: models were installed, and the state is gone.
         """
-        number = generations.active_number(self.layout)
-        if number is not None:
-            return self._trust_of(generations.read(self.layout, number))
+        generation = generations.active(self.layout)
+        if generation is not None:
+            return self._trust_of(generation)
         # The history is what an install writes last: before its first line, a beginning was cut off at most.
         return TrustState(self.layout.trust, at_least=0, used=bool(history.read(self.layout.history)))
 
@@ -84,17 +84,16 @@ class Store:
         Raises:
             sealift.Error: as `active` and `release`.
         """
-        number = self._active_number()
         while True:
+            generation = self.active()
             try:
-                generation = generations.read(self.layout, number)
                 release = self._release(self._trust_of(generation))
             except Error:
-                if self._active_number() == number:
+                if not self._has_switched(generation):
                     raise
-            # A switch in between may have brought the newer release, or taken the older generation: look again.
-            before, number = number, self._active_number()
-            if number == before:
+                continue
+            # A switch in between may have brought the newer release to the older generation: look again.
+            if not self._has_switched(generation):
                 return generation, release
 
     def active(self) -> Generation:
@@ -104,7 +103,10 @@ class Store:
             NotInstalledError: nothing is active yet.
             CorruptError: the link or the generation is damaged.
         """
-        return generations.read(self.layout, self._active_number())
+        generation = generations.active(self.layout)
+        if generation is None:
+            raise self._empty()
+        return generation
 
     def find(
         self, name: str, version: str | None = None, *, moment: tuple[Generation, Release] | None = None
@@ -180,11 +182,8 @@ class Store:
         _LOG.debug("loading %s took, in milliseconds: %s", installed.model, watch.steps_ms)
         return model if observer is None else model.observed(observer)
 
-    def _active_number(self) -> int:
-        number = generations.active_number(self.layout)
-        if number is None:
-            raise self._empty()
-        return number
+    def _has_switched(self, generation: Generation) -> bool:
+        return generations.active_number(self.layout) != generation.number
 
     def _empty(self) -> NotInstalledError:
         return NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
