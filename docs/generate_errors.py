@@ -76,9 +76,8 @@ def render() -> str:
     parts = [HEAD]
     for codes, (title, meaning) in RANGES.items():
         numbers = f"{codes[0]}" if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
-        parts.append(
-            f"## {numbers}: {title}\n\n{meaning}\n\n| exit | code | class | meaning | what to do |\n|---|---|---|---|---|"
-        )
+        parts.append(f"## {numbers}: {title}\n\n{meaning}\n")
+        parts.append("| exit | code | class | meaning | what to do |\n|---|---|---|---|---|")
         for cls in error_classes():
             if cls.exit_code in codes:
                 says, remedy = (
