@@ -90,6 +90,7 @@ def start(
     environment: Mapping[str, str],
     files: Mapping[str, Path] | None = None,
     network: bool = False,
+    temporary: bool = False,
     stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
     """Start a command as a container does; the process is the command itself.
@@ -97,16 +98,20 @@ def start(
     Args:
         user: `uid:gid`, in numbers.
         files: what the image holds beside the programs: path in the container to file of this machine.
+        temporary: whether there is a `/tmp`, in memory.
     """
     if os.geteuid() != 0:
         pytest.fail("only root can make a container's root, so this test cannot say anything; run it as root")
-    script = [*_root(files or {}), *_volumes(volumes), f"mount -o remount,ro {_PLACE}"]
+    script = [*_root(files or {}), *_volumes(volumes)]
+    if temporary:
+        script += [f"mkdir {_PLACE}/tmp", f"mount -t tmpfs -o mode=1777 tmpfs {_PLACE}/tmp"]  # noqa: S108
+    script.append(f"mount -o remount,ro {_PLACE}")
     uid, _, gid = user.partition(":")
     drop = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
     given = [f"{name}={value}" for name, value in environment.items()]
     words = ["chroot", _PLACE, "/usr/bin/setpriv", *drop, "--inh-caps=-all", "/usr/bin/env", "-i", *given, *command]
     script.append(f"exec {shlex.join(words)}")
-    # `--` of its own network namespace: not even a loopback that is up.
+    # A network namespace of its own, in which not even the loopback is up.
     namespaces = ["unshare", "--mount", *([] if network else ["--net"])]
     return subprocess.Popen(
         [*namespaces, "sh", "-ceu", "\n".join(script)],

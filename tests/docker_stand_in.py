@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--network", choices=["none"], required=True)
     parser.add_argument("--cap-drop", choices=["ALL"], required=True)
     parser.add_argument("--security-opt", choices=["no-new-privileges"], required=True)
+    parser.add_argument("--tmpfs", choices=["/tmp"])  # noqa: S108
     parser.add_argument("--mount", type=volume, action="append", default=[])
     parser.add_argument("--env", action="append", default=[])
     parser.add_argument("--entrypoint")
@@ -46,6 +47,7 @@ def main() -> int:
         user=image.user,
         environment={**image.environment, **dict(item.partition("=")[::2] for item in given.env)},
         files={target: source for target, source in copied.items() if source.is_file()},
+        temporary=given.tmpfs is not None,
         stdin=sys.stdin.fileno(),
     )
     output, errors = process.communicate()

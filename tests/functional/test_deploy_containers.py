@@ -158,6 +158,12 @@ def volume_directories(rendered, tmp_path, bundle):
             found[name] = tmp_path / name
             found[name].mkdir()
             found[name].chmod(0o777)
+        elif name == "store":
+            # With `fsGroup`, the root of a claim's volume is given to the group.
+            found[name] = tmp_path / name
+            found[name].mkdir(exist_ok=True)
+            os.chown(found[name], 0, pod(rendered)["securityContext"]["fsGroup"])
+            found[name].chmod(0o2775)
         else:
             assert volume["persistentVolumeClaim"]["readOnly"]
             found[name] = bundle.parent
@@ -270,6 +276,21 @@ def test_a_store_that_was_changed_on_its_volume_keeps_the_application_from_start
     model.write_bytes(data)
     said = initialize(rendered, directories)
     assert [(name, status) for name, status, _ in said] == [("place", 0), ("install", 0), ("check", 33)], said
+
+
+def test_a_claim_remembers_what_it_has_seen(channel, bundle, tmp_path):
+    hardened = {**chart.default_values()["podSecurityContext"], "fsGroup": 10001}
+    claim = {"storeVolume": {"persistentVolumeClaim": {"claimName": "models"}}, "podSecurityContext": hardened}
+    channel.add("toy", "1.1.0")
+    channel.release()
+    newer = channel.pack(bundle.parent / "gitlab-models-3.tar")
+    newer.chmod(0o644)
+    directories = None
+    for file, expected in ((bundle, [0, 0, 0]), (newer, [0, 0, 0]), (newer, [0, 0, 0]), (bundle, [0, 25])):
+        rendered = chart.render({**values(channel, file), **claim}, "demo")
+        directories = directories or volume_directories(rendered, tmp_path, bundle)
+        said = initialize(rendered, directories)
+        assert [status for _, status, _ in said] == expected, said
 
 
 def test_the_root_reaches_the_pod_byte_for_byte(channel, bundle):

@@ -10,11 +10,11 @@ import sys
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import chart
 
+ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "helm"
 LOCK = ROOT / "requirements" / "helm.lock"
 GIVEN = {"root": '{"text": "<&> \u00e9 \\n"}', "bundle": "gitlab-models-2.tar", "model": "issue-triage"}
