@@ -22,6 +22,7 @@ from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
+from sealift.model.external_data import external_tensors
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
 from sealift.trust.explain import explain
@@ -117,6 +118,29 @@ def frontend_json(data: bytes) -> None:
     frontend.parse(data)
 
 
+def graph(data: bytes) -> None:
+    external_tensors(data, {"model.onnx.data": 4096, "model.onnx.data.1": 64})
+
+
+@cache
+def good_graph() -> bytes:
+    """A graph with external tensors in every place that the walk looks at."""
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, location: str) -> TensorProto:
+        made = TensorProto(name=name, data_type=1, dims=[2, 2], data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", location), ("offset", "16"), ("length", "16")):
+            made.external_data.add(key=key, value=value)
+        return made
+
+    inner = helper.make_graph([], "inner", [], [], [tensor("i", "model.onnx.data")])
+    nodes = [helper.make_node("If", ["c"], ["y"], then_branch=inner, value=tensor("t", "model.onnx.data"))]
+    function = helper.make_function("own", "F", [], ["x"], nodes, [helper.make_opsetid("", 18)])
+    initializers = [tensor("a", "model.onnx.data"), tensor("b", "model.onnx.data.1")]
+    made = helper.make_model(helper.make_graph(nodes, "g", [], [], initializers), functions=[function])
+    return bytes(made.SerializeToString())
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -132,6 +156,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         model_json,
         golden_json,
         frontend_json,
+        graph,
     )
 }
 
@@ -160,5 +185,6 @@ def seeds(name: str) -> list[bytes]:
         "floor": [Floor(1, 2, 3, 4, NOW).to_bytes()],
         "model_json": [toy["model.json"]],
         "golden_json": [toy["golden.json"]],
+        "graph": [good_graph()],
         "frontend_json": [b'{"schema":"sealift.frontend/1"}'],
     }[name]

@@ -19,7 +19,8 @@ from sealift.model.description import (
     TensorOutput,
 )
 from sealift.model.inputs import Feeder
-from sealift.model.session import make_session
+from sealift.model.sealed import Content
+from sealift.model.session import make_session, memory
 
 _CARD_FILE = "CARD.md"
 
@@ -47,14 +48,12 @@ class Model:
         self._classes = _class_array(description)
 
     @classmethod
-    def from_files(
-        cls, files: Mapping[str, bytes | memoryview], *, digest: str = "", threads: int | None = None
-    ) -> "Model":
+    def from_files(cls, files: Mapping[str, Content], *, digest: str = "", threads: int | None = None) -> "Model":
         """Make a model from the bytes of its directory, which the caller has verified.
 
         Args:
             files: File names and their bytes: `model.onnx`, `model.json`, shards of weights, and
-                documents. The bytes of shards must stay alive and unchanged until this returns.
+                documents. Nobody may change the bytes of shards as long as the model lives: they are not copied.
             digest: The digest of the manifest that the bytes were checked against, "sha256:…".
             threads: How many threads one call may use; None leaves it to ONNX Runtime.
 
@@ -66,11 +65,11 @@ class Model:
         for name in (FILE_NAME, GRAPH_FILE):
             if name not in files:
                 raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
-        description = ModelDescription.parse(bytes(files[FILE_NAME]))
+        description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
         counters = _counters(description, files)
         session = make_session(description, files, threads)
         feeder = None if description.interface == "tensors" else Feeder(description, counters)
-        card = bytes(files.get(_CARD_FILE, b"")).decode("utf-8", errors="replace")
+        card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
         return cls(description, session, feeder, card, digest)
 
     def predict(self, rows: Any) -> NDArray[Any]:
@@ -222,14 +221,12 @@ def _one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error))[:300]
 
 
-def _counters(
-    description: ModelDescription, files: Mapping[str, bytes | memoryview]
-) -> tuple[frontend.TermCounter, ...]:
+def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
     if not description.uses_frontend:
         return ()
     if FRONTEND_FILE not in files:
         raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
-    counters = frontend.parse(bytes(files[FRONTEND_FILE]))
+    counters = frontend.parse(bytes(memory(files[FRONTEND_FILE])))
     for tensor in description.inputs:
         if tensor.frontend is None:
             continue

@@ -1,22 +1,41 @@
-"""Make an ONNX Runtime session from verified bytes."""
+"""Make an ONNX Runtime session from verified bytes, without a copy of large weights where ONNX Runtime can.
+
+The graph's external data is checked first (`external_data`). Then, by what this ONNX Runtime offers:
+
+1. It uses the shards' memory as it is (1.31 and newer): nothing is copied, a gigabyte takes milliseconds.
+2. Each tensor is given as a value, once for the optimizers and once for the kernels. ONNX Runtime copies it for a
+   moment, and works on ours.
+3. Types that NumPy does not have, on a runtime without the first way: ONNX Runtime copies whole files.
+"""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from mmap import mmap
+from typing import TYPE_CHECKING, Any
 
 from sealift.errors import IncompatibleError, MalformedError
 from sealift.model.compatibility import numbers
-from sealift.model.description import GRAPH_FILE, ModelDescription
+from sealift.model.description import GRAPH_FILE, WEIGHTS, ModelDescription
+from sealift.model.external_data import ExternalTensor, external_tensors
+from sealift.model.sealed import SealedFile
 
-_WEIGHTS = f"{GRAPH_FILE}.data"
+if TYPE_CHECKING:
+    from sealift.model.sealed import Content
+
+_USE_BUFFERS = "session.use_external_initializer_file_buffers_directly"
+_USE_BUFFERS_SINCE = (1, 31)
 
 
-def make_session(description: ModelDescription, files: Mapping[str, bytes | memoryview], threads: int | None) -> Any:
+def make_session(description: ModelDescription, files: Mapping[str, "Content"], threads: int | None) -> Any:
     """Make the session and check that it takes and gives what `model.json` says.
+
+    The session keeps the memory of the shards alive; nobody may change it.
 
     Raises:
         IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it.
-        MalformedError: the graph's inputs or outputs are not those of `model.json`.
+        MalformedError: the graph's inputs or outputs are not those of `model.json`, or its external data is not
+            in the model's shards.
+        LimitError: its external data is beyond the limits.
     """
     from sealift.model.runtime import onnxruntime
 
@@ -30,25 +49,21 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
     options.log_severity_level = 4
     if threads is not None:
         options.intra_op_num_threads = threads
-    shards = sorted(name for name in files if name.startswith(_WEIGHTS))
-    if shards:
-        if not hasattr(options, "add_external_initializers_from_files_in_memory"):
-            raise IncompatibleError(
-                f"model {description.name!r} has separate weights, which onnxruntime {onnxruntime.__version__} "
-                f"cannot take from memory; install a newer onnxruntime"
-            )
-        buffers = [files[name] for name in shards]
-        options.add_external_initializers_from_files_in_memory(shards, buffers, [len(buffer) for buffer in buffers])
+    shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
+    graph = files[GRAPH_FILE]
+    tensors = external_tensors(_searchable(graph), {name: len(view) for name, view in shards.items()})
+    kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
-        session = onnxruntime.InferenceSession(
-            bytes(files[GRAPH_FILE]), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(_openable(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # ONNX Runtime has a dozen exception classes without a common one below RuntimeError.
         reason = re.sub(r"\s+", " ", str(error))[:300]
         raise IncompatibleError(
             f"onnxruntime {onnxruntime.__version__} refuses model {description.name!r}: {reason}"
         ) from error
+    # It would open the graph's path once more, which by then may be that of another file.
+    session.disable_fallback()
+    session.sealift_weights = kept
     _compare("input", [node.name for node in session.get_inputs()], [tensor.name for tensor in description.inputs])
     outputs = {node.name for node in session.get_outputs()}
     for output in description.outputs:
@@ -60,3 +75,56 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
 def _compare(what: str, graph: list[str], described: list[str]) -> None:
     if sorted(graph) != sorted(described):
         raise MalformedError(f"{GRAPH_FILE} has the {what}s {sorted(graph)}; model.json says {sorted(described)}")
+
+
+def memory(content: "Content") -> memoryview:
+    """Return the bytes of a file as they lie in memory."""
+    return memoryview(content.map() if isinstance(content, SealedFile) else content)
+
+
+def _searchable(graph: "Content") -> bytes | mmap:
+    if isinstance(graph, SealedFile):
+        return graph.map()
+    return bytes(graph)
+
+
+def _openable(graph: "Content") -> str | bytes:
+    """What InferenceSession opens: by path it keeps no second copy of a large graph."""
+    return graph.path if isinstance(graph, SealedFile) else bytes(graph)
+
+
+def _give_weights(
+    onnxruntime: Any, options: Any, tensors: Sequence[ExternalTensor], shards: Mapping[str, memoryview], model: str
+) -> list[Any]:
+    """Hand over the weights in the best way that there is; return what must live as long as the session."""
+    if numbers(onnxruntime.__version__) >= _USE_BUFFERS_SINCE:
+        options.add_session_config_entry(_USE_BUFFERS, "1")
+    elif _has_numpy_types(tensors):
+        values = [_value(onnxruntime, tensor, shards[tensor.location]) for tensor in tensors]
+        names = [tensor.name for tensor in tensors]
+        options.add_external_initializers(names, values)
+        for name, value in zip(names, values, strict=True):
+            options.add_initializer(name, value)
+        return [values, shards]
+    elif not hasattr(options, "add_external_initializers_from_files_in_memory"):
+        raise IncompatibleError(
+            f"model {model!r} has weights of a type that onnxruntime {onnxruntime.__version__} cannot take from "
+            f"memory; install onnxruntime {'.'.join(map(str, _USE_BUFFERS_SINCE))} or newer"
+        )
+    buffers = list(shards.values())
+    options.add_external_initializers_from_files_in_memory(list(shards), buffers, [len(buffer) for buffer in buffers])
+    return buffers
+
+
+def _has_numpy_types(tensors: Sequence[ExternalTensor]) -> bool:
+    return all(tensor.dtype for tensor in tensors)
+
+
+def _value(onnxruntime: Any, tensor: ExternalTensor, shard: memoryview) -> Any:
+    import numpy as np
+
+    array = np.frombuffer(shard[tensor.offset : tensor.offset + tensor.length], np.uint8)
+    dtype = np.dtype(tensor.dtype)
+    if tensor.offset % dtype.itemsize:
+        array = array.copy()
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array.view(dtype).reshape(tensor.shape))

@@ -131,7 +131,8 @@ class Store:
         from sealift.model import Model
 
         installed = self.find(name, version)
-        return Model.from_files(self.read(installed), digest=installed.manifest.digest, threads=threads)
+        contents = files.seal_files(self.layout, installed.manifest)
+        return Model.from_files(contents, digest=installed.manifest.digest, threads=threads)
 
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""
