@@ -15,15 +15,16 @@ from sealift.errors import *  # noqa: F403 - the error classes are the public in
 from sealift.errors import __all__ as _errors
 
 if TYPE_CHECKING:
+    from sealift.following import Switch
     from sealift.loading import load
     from sealift.model import Model
     from sealift.store import Store
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "sealift.loading", "Store": "sealift.store", "Model": "sealift.model"}
+_LAZY = {"load": "sealift.loading", "Store": "sealift.store", "Model": "sealift.model", "Switch": "sealift.following"}
 
-__all__ = [*_errors, "Model", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+__all__ = [*_errors, "Model", "Store", "Switch", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
 def __getattr__(name: str) -> Any:

@@ -101,6 +101,8 @@ def test_weights_overwritten_under_a_running_model(installed):
             file.write(os.urandom(path.stat().st_size))
     expected = everything(Model.from_files(weights_model()))
     assert np.array_equal(everything(model), expected)
+    assert np.array_equal(everything(installed.store.load("big")), expected)
+    del model
     with pytest.raises(CorruptError, match="was changed in the store"):
         installed.store.load("big")
 

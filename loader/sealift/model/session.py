@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
-from sealift.errors import IncompatibleError, MalformedError
+from sealift.errors import IncompatibleError, MalformedError, UsageError
 from sealift.model.compatibility import numbers
 from sealift.model.description import GRAPH_FILE, WEIGHTS, ModelDescription
 from sealift.model.external_data import ExternalTensor, external_tensors
@@ -22,17 +22,28 @@ from sealift.model.sealed import SealedFile
 if TYPE_CHECKING:
     from sealift.model.sealed import Content
 
+_CPU = ("CPUExecutionProvider",)
 _USE_BUFFERS = "session.use_external_initializer_file_buffers_directly"
 _USE_BUFFERS_SINCE = (1, 31)
 
 
-def make_session(description: ModelDescription, files: Mapping[str, "Content"], threads: int | None) -> Any:
+def make_session(
+    description: ModelDescription,
+    files: Mapping[str, "Content"],
+    threads: int | None,
+    providers: Sequence[str] | None = None,
+) -> Any:
     """Make the session and check that it takes and gives what `model.json` says.
 
     The session keeps the memory of the shards alive; nobody may change it.
 
+    Args:
+        threads: of one prediction; None leaves it to ONNX Runtime.
+        providers: execution providers in order of preference; None means the CPU's.
+
     Raises:
-        IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it.
+        UsageError: no such execution provider, or a number of threads below 1.
+        IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it, or a provider does not start.
         MalformedError: the graph's inputs or outputs are not those of `model.json`, or its external data is not
             in the model's shards.
         LimitError: its external data is beyond the limits.
@@ -44,6 +55,13 @@ def make_session(description: ModelDescription, files: Mapping[str, "Content"], 
         raise IncompatibleError(
             f"model {description.name!r} needs onnxruntime {lowest} or newer; this is {onnxruntime.__version__}"
         )
+    wanted = list(providers or _CPU)
+    known = onnxruntime.get_available_providers()
+    for provider in wanted:
+        if provider not in known:
+            raise UsageError(f"no execution provider {provider!r} in this onnxruntime; it has {', '.join(known)}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; expected 1 or more, or None")
     options = onnxruntime.SessionOptions()
     # Everything below "fatal" would go to the application's stderr; errors come as exceptions.
     options.log_severity_level = 4
@@ -54,7 +72,7 @@ def make_session(description: ModelDescription, files: Mapping[str, "Content"], 
     tensors = external_tensors(_searchable(graph), {name: len(view) for name, view in shards.items()})
     kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
-        session = onnxruntime.InferenceSession(_openable(graph), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)
     except Exception as error:
         # ONNX Runtime has a dozen exception classes without a common one below RuntimeError.
         reason = re.sub(r"\s+", " ", str(error))[:300]
@@ -64,6 +82,11 @@ def make_session(description: ModelDescription, files: Mapping[str, "Content"], 
     # It would open the graph's path once more, which by then may be that of another file.
     session.disable_fallback()
     session.sealift_weights = kept
+    if not set(wanted) <= set(session.get_providers()):
+        raise IncompatibleError(
+            f"execution providers {wanted} were asked for; onnxruntime started {session.get_providers()}: "
+            "the others need libraries or a device that are not here"
+        )
     _compare("input", [node.name for node in session.get_inputs()], [tensor.name for tensor in description.inputs])
     outputs = {node.name for node in session.get_outputs()}
     for output in description.outputs:

@@ -9,7 +9,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -69,6 +68,8 @@ def seal_files(layout: StoreLayout, manifest: Manifest) -> dict[str, bytes | Sea
         if len(large) == 1:
             contents[large[0].name] = _seal(descriptor, large[0], manifest)
         elif large:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(len(large), len(os.sched_getaffinity(0)))) as pool:
                 sealed = pool.map(lambda file: _seal(descriptor, file, manifest), large)
                 contents.update(zip((file.name for file in large), sealed, strict=True))

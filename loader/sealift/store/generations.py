@@ -60,8 +60,11 @@ def active_number(layout: StoreLayout) -> int | None:
     return int(number)
 
 
-def read(layout: StoreLayout, number: int) -> Generation:
+def read(layout: StoreLayout, number: int, only: str | None = None) -> Generation:
     """Read one generation from its links.
+
+    Args:
+        only: the name of the one model to look for, in a store of thousands; None means all.
 
     Raises:
         NotInstalledError: it does not exist.
@@ -71,8 +74,8 @@ def read(layout: StoreLayout, number: int) -> Generation:
     if not directory.is_dir():
         raise NotInstalledError(f"the store has no generation {number}; it has {numbers(layout) or 'none'}")
     models = {}
-    for entry in sorted(directory.iterdir()):
-        if entry.name != GENERATION_FILE:
+    for entry in sorted(directory.iterdir()) if only is None else [directory / only]:
+        if entry.name != GENERATION_FILE and (only is None or entry.is_symlink()):
             models[entry.name] = _linked_model(entry)
     try:
         note = strict_json.parse((directory / GENERATION_FILE).read_bytes(), GENERATION_FILE)

@@ -4,25 +4,32 @@ Reading never locks and never writes: an install switches generations under runn
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from sealift.bundle.manifest import Manifest
-from sealift.errors import NotInstalledError, WithdrawnError
+from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.store import files, generations
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
+from sealift.store.loading_step import loading_step
+from sealift.store.shared import SHARED, Key
 from sealift.store.version_range import VersionRange
 from sealift.trust import pin
-from sealift.trust.chain import verify_targets
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import Release
+from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
 from sealift_keys.names import ModelVersion, is_model_name, is_version
 
 if TYPE_CHECKING:
     from sealift.model import Model
+
+
+# Two installs in the time of one load are rare; each costs one more try.
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -72,11 +79,13 @@ class Store:
         state = self.trust_state()
         if state.current is None:
             raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
-        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
-        return release_of(root, targets)
+        return verified_release(pinned, state.read_root, state.read_targets())
 
-    def active(self) -> Generation:
+    def active(self, only: str | None = None) -> Generation:
         """Return the active generation.
+
+        Args:
+            only: the name of the one model to look for; None means all.
 
         Raises:
             NotInstalledError: nothing is active yet.
@@ -85,7 +94,7 @@ class Store:
         number = generations.active_number(self.layout)
         if number is None:
             raise NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
-        return generations.read(self.layout, number)
+        return generations.read(self.layout, number, only)
 
     def find(self, name: str, version: str | None = None, *, release: Release | None = None) -> Installed:
         """Find a model that may be loaded, and its manifest; its files are not read yet.
@@ -116,23 +125,69 @@ class Store:
         """
         return files.read_files(self.layout, installed.manifest, names)
 
-    def load(self, name: str, version: str | None = None, *, threads: int | None = None) -> "Model":
+    def load(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> "Model":
         """Load a model: the bytes that are checked against signed targets are the bytes that run.
+
+        Trust and manifest are verified every time. While a model of the same manifest and options is in use in
+        this process, its session is shared; otherwise every file is read and verified.
 
         Args:
             name: the model's name.
             version: as for `find`.
             threads: number of threads of one prediction; None leaves it to ONNX Runtime.
+            providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
 
         Raises:
             sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
-                40 not runnable here.
+                40 not runnable here; the message names the step: trust, manifest, files or session.
         """
-        from sealift.model import Model
+        for _ in range(_TRIES):
+            moment = self._moment(name)
+            try:
+                return self._load(name, version, threads, tuple(providers or ()))
+            except Error:
+                # An install or a rollback may have switched between two of our steps.
+                if self._moment(name) == moment:
+                    raise
+        return self._load(name, version, threads, tuple(providers or ()))
 
-        installed = self.find(name, version)
-        contents = files.seal_files(self.layout, installed.manifest)
-        return Model.from_files(contents, digest=installed.manifest.digest, threads=threads)
+    def _load(self, name: str, version: str | None, threads: int | None, providers: tuple[str, ...]) -> "Model":
+        with loading_step("trust", name):
+            release = self.release()
+        with loading_step("manifest", name):
+            installed = self.find(name, version, release=release)
+
+        def make() -> "Model":
+            with loading_step("files", name):
+                contents = files.seal_files(self.layout, installed.manifest)
+            with loading_step("session", name):
+                from sealift.model import Model
+
+                return Model.from_files(
+                    contents, digest=installed.manifest.digest, threads=threads, providers=providers or None
+                )
+
+        return SHARED.get(Key(str(self.layout.root), installed.manifest.digest, threads, providers), make)
+
+    def _moment(self, name: str) -> tuple[object, ...]:
+        """What an install, a rollback or a repair changes: the two links, and the folder of the model's versions."""
+        found: list[object] = []
+        for link in (self.layout.trust / "current", self.layout.current):
+            try:
+                found.append(os.readlink(link))
+            except OSError:
+                found.append(None)
+        if is_model_name(name):
+            with suppress(OSError):
+                found.append((self.layout.models / name).stat().st_mtime_ns)
+        return tuple(found)
 
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""
@@ -151,8 +206,7 @@ class Store:
     def _choose(self, name: str, version: str | None, release: Release) -> ModelVersion:
         if not is_model_name(name):
             raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*")
-        generation = self.active()
-        active = generation.models.get(name)
+        active = self.active(name).models.get(name)
         wanted = VersionRange.parse(version) if version is not None else None
         fits = active is not None and (wanted is None or wanted.contains(active.version))
         if fits and active in release.models:
@@ -165,16 +219,16 @@ class Store:
             return allowed[-1]
         if fitting and (wanted is not None or active is not None):
             return fitting[-1]
-        return self._missing(name, version, generation, release)
+        return self._missing(name, version, release)
 
-    def _missing(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
+    def _missing(self, name: str, version: str | None, release: Release) -> ModelVersion:
         installed = [str(model.version) for model in self.installed_versions(name)]
         if version is not None and installed:
             raise NotInstalledError(f"{name!r} has no version {version!r} here; installed: {', '.join(installed)}")
         for withdrawal in reversed(release.withdrawn):
             if withdrawal.model.name == name:
                 raise self._withdrawn(withdrawal.model, release)
-        known = ", ".join(sorted(generation.models)) or "none"
+        known = ", ".join(sorted(self.active().models)) or "none"
         raise NotInstalledError(f"no model {name!r} is active in {str(self.layout.root)!r}; active: {known}")
 
     @staticmethod
