@@ -1,8 +1,9 @@
 """A model that follows its store: a newly activated generation serves from the next call on, without a restart.
 
-Every call asks the store which generation is active: one readlink, about a microsecond. Only when that changed is
-there work, and a thread of its own does it, because loading large weights takes longer than an answer may. Until the
-new model is ready, and if it cannot be loaded, the old one answers. One call is answered by one version.
+A call asks the store which generation is active, at most fifty times a second: one readlink, some microseconds;
+between that, a look at the clock. Only when the link changed is there work, and a thread of its own does it, because
+loading large weights takes longer than an answer may. Until the new model is ready, and if it cannot be loaded, the
+old one answers. One call is answered by one version.
 """
 
 import os
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 else:
     _Interface = object
 
+_LOOK_EVERY_S = 0.02
 # After a failure: a repair or more memory may come without a new generation.
 _RETRY_S = 10.0
 
@@ -67,6 +69,8 @@ class FollowedModel(_Interface):
         self._on_switch = on_switch
         self._switching = threading.Lock()
         self._closed = False
+        self._look_at = 0.0
+        self._failed = ""
         self._retry_at = 0.0
         # Before loading: a switch in between is then noticed at the first call.
         self._seen = os.readlink(self._link) if os.path.islink(self._link) else ""
@@ -75,13 +79,10 @@ class FollowedModel(_Interface):
     @property
     def now(self) -> "Model":
         """The model that is active now, which does not change any more."""
-        try:
-            active = os.readlink(self._link)
-        except OSError:
-            # A store that is gone, or unmounted for a while, is no reason to stop answering.
-            return self._model
-        if active != self._seen and not self._closed and time.monotonic() >= self._retry_at:
-            self._begin(active)
+        clock = time.monotonic()
+        if clock >= self._look_at:
+            self._look_at = clock + _LOOK_EVERY_S
+            self._look(clock)
         return self._model
 
     def close(self) -> None:
@@ -106,7 +107,14 @@ class FollowedModel(_Interface):
                 raise AttributeError(name)
             return getattr(self.now, name)
 
-    def _begin(self, active: str) -> None:
+    def _look(self, clock: float) -> None:
+        try:
+            active = os.readlink(self._link)
+        except OSError:
+            # A store that is gone, or unmounted for a while, is no reason to stop answering.
+            return
+        if active == self._seen or self._closed or (active == self._failed and clock < self._retry_at):
+            return
         if self._switching.acquire(blocking=False):
             try:
                 threading.Thread(target=self._switch, args=(active,), name="sealift-switch").start()
@@ -122,6 +130,7 @@ class FollowedModel(_Interface):
             self._seen = active
         except Error as raised:
             error = raised
+            self._failed = active
             self._retry_at = time.monotonic() + _RETRY_S
         finally:
             if new is not None:

@@ -9,7 +9,7 @@ import pytest
 
 import sealift
 from sealift.errors import CorruptError, IncompatibleError, LocalError, SignatureError, UsageError
-from sealift.store import files
+from sealift.store import Store, files
 from sealift.trust import chain
 
 ROWS = np.ones((3, 4), np.float32)
@@ -118,6 +118,34 @@ def test_a_root_that_appears_later_is_followed(store, channel, instance):
         store.release()
 
 
+def test_a_load_that_meets_a_switch_begins_again(store, monkeypatch):
+    original, met = Store.release, []
+
+    def release(self):
+        if len(met) < 3:
+            met.append(1)
+            os.utime(self.layout.models / "toy", ns=(len(met), len(met)))  # as a repair or an install leaves it
+            raise CorruptError("the trust state has no 'targets.json'")
+        return original(self)
+
+    monkeypatch.setattr(Store, "release", release)
+    assert store.load("toy").version == "1.0.0"
+    assert len(met) == 3
+
+
+def test_a_failure_without_a_switch_is_final(store, monkeypatch):
+    met = []
+
+    def release(_):
+        met.append(1)
+        raise CorruptError("the trust state has no 'targets.json'")
+
+    monkeypatch.setattr(Store, "release", release)
+    with pytest.raises(CorruptError, match="step 'trust'"):
+        store.load("toy")
+    assert len(met) == 1
+
+
 def test_a_closed_model_says_so_and_leaves_the_others_alone(store):
     with store.load("toy") as model:
         other = store.load("toy")
@@ -130,7 +158,7 @@ def test_a_closed_model_says_so_and_leaves_the_others_alone(store):
 
 
 def test_an_unknown_execution_provider(store):
-    with pytest.raises(UsageError, match="no execution provider 'WarpDrive' in this onnxruntime; it has .*CPU"):
+    with pytest.raises(UsageError, match=r"no execution provider 'WarpDrive' in this onnxruntime; it has .*CPU"):
         store.load("toy", providers=["WarpDrive"])
     with pytest.raises(UsageError, match="threads is 0; expected 1 or more"):
         store.load("toy", threads=0)
@@ -149,7 +177,7 @@ def test_an_unreadable_root_is_an_error_of_this_machine(store, instance, monkeyp
         raise PermissionError(13, "Permission denied", "root.json")
 
     monkeypatch.setattr("sealift.trust.pin.read", refuse)
-    with pytest.raises(LocalError, match="step 'trust': Permission denied .*must be readable by this user"):
+    with pytest.raises(LocalError, match=r"step 'trust': Permission denied .*must be readable by this user"):
         store.load("toy")
 
 
@@ -160,7 +188,7 @@ def _in_child(work):
     if pid == 0:
         try:
             said = str(work())
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - told to the parent
             said = f"{type(error).__name__}: {error}"
         os.write(writing, said.encode())
         os._exit(0)
