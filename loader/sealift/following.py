@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sealift.errors import Error, UsageError
+from sealift.errors import Error
 
 if TYPE_CHECKING:
     from sealift.model import Model
@@ -142,13 +142,3 @@ class FollowedModel(_Interface):
         if self._on_switch is not None and (new is None or new.digest != old.digest):
             told = (new.version, new.digest) if new is not None else ("", "")
             self._on_switch(Switch(old.name, old.version, old.digest, *told, error))
-
-
-def require_follow(follow: bool, on_switch: object) -> None:
-    """Check that a callback has something to wait for.
-
-    Raises:
-        UsageError: `on_switch` without `follow`.
-    """
-    if on_switch is not None and not follow:
-        raise UsageError("on_switch is told of switches; expected follow=True beside it")

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sealift.following import FollowedModel, Switch, require_follow
+from sealift.errors import UsageError
 from sealift.store import Store
 
 if TYPE_CHECKING:
+    from sealift.following import Switch
     from sealift.model import Model
 
 
@@ -19,7 +20,7 @@ def load(
     threads: int | None = None,
     providers: Sequence[str] | None = None,
     follow: bool = False,
-    on_switch: Callable[[Switch], object] | None = None,
+    on_switch: Callable[["Switch"], object] | None = None,
 ) -> "Model":
     """Load a verified model from the instance's store.
 
@@ -36,10 +37,15 @@ def load(
     Raises:
         sealift.Error: see `sealift.Store.load`.
     """
-    require_follow(follow, on_switch)
+    if on_switch is not None and not follow:
+        raise UsageError("on_switch is told of switches; expected follow=True beside it")
     opened = Store(store)
 
     def load_now() -> "Model":
         return opened.load(name, version, threads=threads, providers=providers)
 
-    return FollowedModel(opened.layout, load_now, on_switch) if follow else load_now()
+    if not follow:
+        return load_now()
+    from sealift.following import FollowedModel
+
+    return FollowedModel(opened.layout, load_now, on_switch)

@@ -1,21 +1,19 @@
 """Verified bytes in memory that nobody can change any more: sealed memory files.
 
 A mapping of a file in the store is no verification: whoever can write the file changes what is mapped, also where it
-is mapped privately. So large files are copied once, while they are hashed, into a memory file of this process, and
-the kernel is told to refuse every later write to it, ours included. See memfd_create(2) and F_ADD_SEALS in fcntl(2).
+is mapped privately. So large files are copied once into a memory file of this process; the kernel is told to refuse
+every later write to it, ours included; and then the copy is hashed. In this order no other process of the same user
+can come in between. See memfd_create(2), and F_ADD_SEALS in fcntl(2).
 """
 
 import fcntl
 import hashlib
 import mmap
 import os
-from io import FileIO
 from typing import Self
 
 # Below this the pages of a memory file cost more than they are worth.
 SEALED_FROM_BYTES = 1024 * 1024
-# Small enough to be hashed and copied while it is in the processor's cache.
-_CHUNK_BYTES = 256 * 1024
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 # Linux 6.3; hardened machines refuse memory files without it (vm.memfd_noexec), and older kernels refuse it.
 _MFD_NOEXEC_SEAL = 8
@@ -34,11 +32,8 @@ class SealedFile:
         return mmap.mmap(self._descriptor, self._size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
 
     @classmethod
-    def copy(cls, source: FileIO, size: int, name: str) -> tuple[Self, str]:
-        """Copy and hash up to `size` bytes of `source`, and seal the copy.
-
-        Returns:
-            The sealed file, and the SHA-256 of its bytes in hexadecimal; the caller compares it.
+    def copy(cls, source: int, size: int, name: str) -> Self:
+        """Copy `size` bytes of the open file `source` and seal the copy. It is hashed afterwards: see `sha256`.
 
         Raises:
             OSError: no memory, or this machine has no memory files.
@@ -46,21 +41,25 @@ class SealedFile:
         """
         descriptor = _create(name)
         try:
-            hasher = hashlib.sha256()
-            buffer = memoryview(bytearray(_CHUNK_BYTES))
-            left = size
-            while left:
-                count = source.readinto(buffer[: min(left, _CHUNK_BYTES)])
+            place = 0
+            while place < size:
+                # In the kernel, from page cache to memory file; other threads go on meanwhile.
+                count = os.sendfile(descriptor, source, place, size - place)
                 if not count:
                     raise EOFError
-                hasher.update(buffer[:count])
-                _write(descriptor, buffer[:count])
-                left -= count
+                place += count
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
-            return cls(descriptor, size), hasher.hexdigest()
         except BaseException:
             os.close(descriptor)
             raise
+        return cls(descriptor, size)
+
+    def sha256(self) -> str:
+        """Return the digest of the sealed bytes, in hexadecimal."""
+        with mmap.mmap(
+            self._descriptor, self._size, flags=mmap.MAP_PRIVATE | mmap.MAP_POPULATE, prot=mmap.PROT_READ
+        ) as data:
+            return hashlib.sha256(data).hexdigest()
 
     @property
     def path(self) -> str:
@@ -80,11 +79,6 @@ def _create(name: str) -> int:
         return os.memfd_create(f"sealift:{name}", flags | _MFD_NOEXEC_SEAL)
     except OSError:
         return os.memfd_create(f"sealift:{name}", flags)
-
-
-def _write(descriptor: int, data: memoryview) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 # What a file of a model may come as.

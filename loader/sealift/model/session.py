@@ -10,16 +10,15 @@ The graph's external data is checked first (`external_data`). Then, by what this
 
 import re
 from collections.abc import Mapping, Sequence
-from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 from sealift.errors import IncompatibleError, MalformedError, UsageError
 from sealift.model.compatibility import numbers
 from sealift.model.description import GRAPH_FILE, WEIGHTS, ModelDescription
-from sealift.model.external_data import ExternalTensor, external_tensors
 from sealift.model.sealed import SealedFile
 
 if TYPE_CHECKING:
+    from sealift.model.external_data import ExternalTensor
     from sealift.model.sealed import Content
 
 _CPU = ("CPUExecutionProvider",)
@@ -69,7 +68,7 @@ def make_session(
         options.intra_op_num_threads = threads
     shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
     graph = files[GRAPH_FILE]
-    tensors = external_tensors(_searchable(graph), {name: len(view) for name, view in shards.items()})
+    tensors = _external_tensors(graph, {name: len(view) for name, view in shards.items()})
     kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
         session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)
@@ -105,10 +104,14 @@ def memory(content: "Content") -> memoryview:
     return memoryview(content.map() if isinstance(content, SealedFile) else content)
 
 
-def _searchable(graph: "Content") -> bytes | mmap:
-    if isinstance(graph, SealedFile):
-        return graph.map()
-    return bytes(graph)
+def _external_tensors(graph: "Content", shards: Mapping[str, int]) -> Sequence["ExternalTensor"]:
+    data = graph.map() if isinstance(graph, SealedFile) else bytes(graph)
+    # Most graphs are small and hold all their numbers; they need not even the code that reads them.
+    if data.find(b"location") < 0:
+        return ()
+    from sealift.model.external_data import external_tensors
+
+    return external_tensors(data, shards)
 
 
 def _openable(graph: "Content") -> str | bytes:
@@ -117,7 +120,7 @@ def _openable(graph: "Content") -> str | bytes:
 
 
 def _give_weights(
-    onnxruntime: Any, options: Any, tensors: Sequence[ExternalTensor], shards: Mapping[str, memoryview], model: str
+    onnxruntime: Any, options: Any, tensors: Sequence["ExternalTensor"], shards: Mapping[str, memoryview], model: str
 ) -> list[Any]:
     """Hand over the weights in the best way that there is; return what must live as long as the session."""
     if numbers(onnxruntime.__version__) >= _USE_BUFFERS_SINCE:
@@ -139,11 +142,11 @@ def _give_weights(
     return buffers
 
 
-def _has_numpy_types(tensors: Sequence[ExternalTensor]) -> bool:
+def _has_numpy_types(tensors: Sequence["ExternalTensor"]) -> bool:
     return all(tensor.dtype for tensor in tensors)
 
 
-def _value(onnxruntime: Any, tensor: ExternalTensor, shard: memoryview) -> Any:
+def _value(onnxruntime: Any, tensor: "ExternalTensor", shard: memoryview) -> Any:
     import numpy as np
 
     array = np.frombuffer(shard[tensor.offset : tensor.offset + tensor.length], np.uint8)

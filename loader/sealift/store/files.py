@@ -92,12 +92,12 @@ def _read_whole(directory: int, file: ModelFile, manifest: Manifest) -> bytes:
 def _seal(directory: int, file: ModelFile, manifest: Manifest) -> SealedFile:
     with _opened(directory, file, manifest) as opened:
         try:
-            sealed, digest = SealedFile.copy(opened, file.plain.size, file.name)
+            sealed = SealedFile.copy(opened.fileno(), file.plain.size, file.name)
         except EOFError:
             raise CorruptError(
                 f"{file.name!r} of {manifest.model} was cut short while it was read; {_REPAIR}"
             ) from None
-    _require_digest(digest, file, manifest)
+    _require_digest(sealed.sha256(), file, manifest)
     return sealed
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root
 
-from sealift.trust.verdict import signature_refusal
 from sealift_keys.fingerprint import material
 
 
@@ -30,4 +29,7 @@ def require(signer: Root, role: str, metadata: Metadata[Any]) -> None:
         SignatureError, ThresholdError, UntrustedKeyError: they have not; the message says which are missing.
     """
     if not is_met(signer, role, metadata):
+        # Words for people: only a refusal needs them.
+        from sealift.trust.verdict import signature_refusal
+
         raise signature_refusal(role, signer, metadata, metadata.signed_bytes)
