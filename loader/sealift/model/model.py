@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
-from sealift.model import frontend
+from sealift.model import frontend, lifetime
 from sealift.model.description import (
     FILE_NAME,
     FRONTEND_FILE,
@@ -19,7 +20,8 @@ from sealift.model.description import (
     TensorOutput,
 )
 from sealift.model.inputs import Feeder
-from sealift.model.session import make_session
+from sealift.model.sealed import Content
+from sealift.model.session import make_session, memory
 
 if TYPE_CHECKING:
     from sealift.model.observing import Observer
@@ -43,6 +45,8 @@ class Model:
         self._feeder = feeder
         self._card = card
         self._digest = digest
+        # Whom `share` was asked of stays alive, so that a third load finds it.
+        self._origin: Model | None = None
         self._outputs_of: dict[str, list[TensorOutput]] = {}
         for output in description.outputs:
             if output.role in METHOD_OF_ROLE:
@@ -51,17 +55,24 @@ class Model:
 
     @classmethod
     def from_files(
-        cls, files: Mapping[str, bytes | memoryview], *, digest: str = "", threads: int | None = None
+        cls,
+        files: Mapping[str, Content],
+        *,
+        digest: str = "",
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
     ) -> "Model":
         """Make a model from the bytes of its directory, which the caller has verified.
 
         Args:
             files: File names and their bytes: `model.onnx`, `model.json`, shards of weights, and
-                documents. The bytes of shards must stay alive and unchanged until this returns.
+                documents. Nobody may change the bytes of shards as long as the model lives: they are not copied.
             digest: The digest of the manifest that the bytes were checked against, "sha256:…".
             threads: How many threads one call may use; None leaves it to ONNX Runtime.
+            providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
 
         Raises:
+            UsageError: no such execution provider.
             MalformedError: a file is missing or not as its schema demands.
             UnsupportedVersionError: `model.json` is of a newer schema.
             IncompatibleError: this ONNX Runtime cannot run the graph.
@@ -69,12 +80,38 @@ class Model:
         for name in (FILE_NAME, GRAPH_FILE):
             if name not in files:
                 raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
-        description = ModelDescription.parse(bytes(files[FILE_NAME]))
+        description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
         counters = _counters(description, files)
-        session = make_session(description, files, threads)
+        session = make_session(description, files, threads, providers)
         feeder = None if description.interface == "tensors" else Feeder(description, counters)
-        card = bytes(files.get(_CARD_FILE, b"")).decode("utf-8", errors="replace")
-        return cls(description, session, feeder, card, digest)
+        card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
+        model = cls(description, session, feeder, card, digest)
+        if threads != 1:
+            lifetime.watch(model)
+        return model
+
+    def share(self) -> "Model":
+        """Return another model on the same session; closing one leaves the other as it is."""
+        other = copy(self)
+        other.__dict__["_origin"] = self
+        if lifetime.is_watched(self):
+            lifetime.watch(other)
+        return other
+
+    def disable(self, message: str) -> None:
+        """Let every later call raise UsageError with `message`."""
+        self._session = lifetime.Unusable(message)
+        self._origin = None
+
+    def close(self) -> None:
+        """Give the session back; its memory is free once nobody shares it. Calls that run meanwhile finish."""
+        self.disable(f"model {self.name!r} was closed; load it again")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def predict(self, rows: Any) -> NDArray[Any]:
         """Labels or values in the original dtype, shape [rows] or [rows, outputs].
@@ -266,6 +303,8 @@ class Model:
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             result: list[NDArray[Any]] = self._session.run(names, feeds)
+        except UsageError:
+            raise
         except Exception as error:
             # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets
             # values it cannot take, for example a category that the encoder never saw.
@@ -277,14 +316,12 @@ def _one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error))[:300]
 
 
-def _counters(
-    description: ModelDescription, files: Mapping[str, bytes | memoryview]
-) -> tuple[frontend.TermCounter, ...]:
+def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
     if not description.uses_frontend:
         return ()
     if FRONTEND_FILE not in files:
         raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
-    counters = frontend.parse(bytes(files[FRONTEND_FILE]))
+    counters = frontend.parse(bytes(memory(files[FRONTEND_FILE])))
     for tensor in description.inputs:
         if tensor.frontend is None:
             continue
