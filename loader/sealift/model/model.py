@@ -1,7 +1,7 @@
 """A loaded model: what applications call."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
 from sealift.model import frontend
+from sealift.model.answers import Method
 from sealift.model.description import (
     FILE_NAME,
     FRONTEND_FILE,
@@ -40,11 +41,12 @@ class Model:
         self._feeder = feeder
         self._card = card
         self._digest = digest
-        self._outputs_of: dict[str, list[TensorOutput]] = {}
-        for output in description.outputs:
-            if output.role in METHOD_OF_ROLE:
-                self._outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
         self._classes = _class_array(description)
+        outputs_of: dict[str, list[TensorOutput]] = {}
+        for output in description.outputs:
+            if output.role in METHOD_OF_ROLE and feeder is not None:
+                outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
+        self._methods = {method: Method(outputs, self._classes) for method, outputs in outputs_of.items()}
 
     @classmethod
     def from_files(
@@ -122,23 +124,16 @@ class Model:
             InputError: the rows do not fit the model.
             UsageError: the original model had none of that name.
         """
-        wanted: dict[str, Sequence[TensorOutput]] = {}
-        for method in methods:
-            outputs = self._outputs_of.get(method)
-            if outputs is None or self._feeder is None:
-                has = ", ".join([*self._outputs_of, "run"])
-                raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
-            wanted[method] = outputs
-        if self._feeder is None or not wanted:
+        wanted = {method: self._method(method) for method in methods}
+        if not wanted:
             return {}
-        every = [output for outputs in wanted.values() for output in outputs]
-        chunks = [self._run([output.name for output in every], feeds) for feeds in self._feeder.feeds(rows)]
-        found = {}
-        for output, parts in zip(every, zip(*chunks, strict=True), strict=True):
-            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            found[output.name] = values if values.dtype == output.returns else values.astype(output.returns)
-        each = {method: [found[output.name] for output in outputs] for method, outputs in wanted.items()}
-        return {method: arrays[0] if len(arrays) == 1 else arrays for method, arrays in each.items()}
+        names = [name for method in wanted.values() for name in method.names]
+        parts = self._parts(names, rows)
+        found, end = {}, 0
+        for name, method in wanted.items():
+            start, end = end, end + len(method.names)
+            found[name] = method.answer([part[start:end] for part in parts])
+        return found
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Run the graph itself: named tensors in, named tensors out, nothing converted but NumPy's dtype kind.
@@ -197,7 +192,7 @@ class Model:
         return self._card
 
     def __repr__(self) -> str:
-        methods = ", ".join(self._outputs_of) or "run"
+        methods = ", ".join(self._methods) or "run"
         return f"<sealift.Model {self.name} {self.version} ({methods})>"
 
     def _call(self, method: str, rows: Any) -> NDArray[Any]:
@@ -206,7 +201,21 @@ class Model:
 
     def _each(self, method: str, rows: Any) -> Any:
         """The answers of a method: an array, or a list of them where the method has several outputs."""
-        return self.answers([method], rows)[method]
+        known = self._methods.get(method) or self._method(method)
+        return known.answer(self._parts(known.names, rows))
+
+    def _method(self, method: str) -> Method:
+        known = self._methods.get(method)
+        if known is None:
+            has = ", ".join([*self._methods, "run"])
+            raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
+        return known
+
+    def _parts(self, names: list[str], rows: Any) -> list[list[NDArray[Any]]]:
+        """The values of the named outputs, for each chunk of rows; nothing where there are no rows."""
+        if self._feeder is None:
+            raise UsageError(f"model {self.name!r} takes named tensors: call run")
+        return [self._run(names, feeds) for feeds in self._feeder.feeds(rows)]
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
