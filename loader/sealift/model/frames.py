@@ -25,7 +25,7 @@ def read_row(frame: Any, texts: Collection[str], numbers: Collection[str]) -> di
     """
     names = frame.columns.tolist()
     place_of = {name: place for place, name in enumerate(names)}
-    if len(place_of) != len(names) or not (place_of.keys() >= numbers and place_of.keys() >= texts):
+    if len(place_of) != len(names) or any(name not in place_of for name in (*numbers, *texts)):
         return None
     cells = frame.iat
     found = {}

@@ -16,7 +16,7 @@ from sealift.model.description import Column, ModelDescription, TensorInput
 from sealift.model.frames import read_row
 from sealift.model.frontend import TermCounter
 from sealift.model.matrix import MatrixReader
-from sealift.model.tables import Table, as_table, is_frame
+from sealift.model.tables import Table, as_table, is_frame, values_of
 from sealift.model.texts import texts
 from sealift.model.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
 
@@ -165,14 +165,14 @@ def _one_dimension(rows: Any) -> NDArray[Any]:
         raise InputError("rows are one string; expected a list of strings, one a row")
     if as_table(rows) is not None:
         raise InputError("rows are a table; expected a list of strings, for example frame['text']")
-    try:
-        if hasattr(rows, "to_numpy"):
-            rows = rows.to_numpy()
-        elif not isinstance(rows, np.ndarray):
+    if hasattr(rows, "to_numpy"):
+        rows = values_of(rows, "text")
+    elif not isinstance(rows, np.ndarray):
+        try:
             return objects(rows if isinstance(rows, list | tuple) else list(rows))
-    except Exception as error:
-        # Another library's column, or the caller's own, whose conversion raises whatever it likes.
-        raise InputError(f"rows are {_describe(rows)}; expected a list of strings") from error
+        except Exception as error:
+            # The caller's own iterator, which raises whatever it likes.
+            raise InputError(f"rows are {_describe(rows)}; expected a list of strings") from error
     if np.ma.is_masked(rows):
         raise InputError("rows are a masked array with masked values; fill them first")
     if rows.ndim != 1:

@@ -21,6 +21,7 @@ from sealift.model.description import (
 )
 from sealift.model.inputs import Feeder
 from sealift.model.session import make_session
+from sealift.model.tensors import checked_tensors
 
 _CARD_FILE = "CARD.md"
 
@@ -141,13 +142,7 @@ class Model:
         Raises:
             InputError: a tensor is missing, unknown, or of another dtype or shape than the graph takes.
         """
-        tensors = {tensor.name: tensor for tensor in self._description.inputs}
-        unknown = sorted(set(feeds) - set(tensors))
-        missing = [name for name in tensors if name not in feeds]
-        if unknown or missing:
-            problem = f"tensor {missing[0]!r} is missing" if missing else f"tensor {unknown[0]!r} is unknown"
-            raise InputError(f"{problem}; the graph takes {sorted(tensors)}")
-        arrays = {name: _tensor(tensors[name], value) for name, value in feeds.items()}
+        arrays = checked_tensors(self._description.inputs, feeds)
         names = [output.name for output in self._description.outputs]
         return dict(zip(names, self._run(names, arrays), strict=True))
 
@@ -254,24 +249,6 @@ def _class_array(description: ModelDescription) -> NDArray[Any] | None:
     if description.classes is None:
         return None
     return np.array(description.classes.values, dtype=description.classes.dtype)
-
-
-def _tensor(tensor: TensorInput, value: Any) -> NDArray[Any]:
-    array = np.asarray(value)
-    wanted = "object" if tensor.dtype == "string" else tensor.dtype
-    if array.dtype != wanted:
-        if tensor.dtype == "string" and array.dtype.kind in "UT":
-            array = array.astype(object)
-        elif not np.can_cast(array.dtype, wanted, casting="same_kind"):
-            raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
-        else:
-            array = array.astype(wanted)
-    fits = len(array.shape) == len(tensor.shape) and all(
-        isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
-    return np.ascontiguousarray(array)
 
 
 __all__ = ["IncompatibleError", "Model"]

@@ -31,7 +31,7 @@ class Table:
 
 
 def is_frame(data: Any) -> bool:
-    """Know a pandas DataFrame, whose columns are attributes too: one named like a method of Arrow makes no Arrow table."""
+    """Know a pandas DataFrame; first of all, because its columns are attributes too, and may be named like Arrow's."""
     return hasattr(data, "iloc") and hasattr(data, "columns")
 
 
@@ -49,32 +49,41 @@ def as_table(data: Any) -> Table | None:
         return _from_mapping(data)
     if is_frame(data):
         names = list(data.columns)
-        return Table(names, len(data), lambda name: _values(data[name], name), typed=True)
+        return Table(names, len(data), lambda name: values_of(_only(data[name], name), f"column {name!r}"), typed=True)
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
         names = list(data.column_names)
-        return Table(names, data.num_rows, lambda name: _values(_only(data, names, name), name))
+        return Table(names, data.num_rows, lambda name: values_of(_named(data, names, name), f"column {name!r}"))
     if hasattr(data, "columns") and hasattr(data, "shape") and hasattr(data, "__getitem__"):  # polars
-        return Table(list(data.columns), data.shape[0], lambda name: _values(data[name], name))
+        return Table(list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"))
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
         return _from_records(data)
     return None
 
 
-def _only(data: Any, names: Sequence[str], name: str) -> Any:
+def _named(data: Any, names: Sequence[str], name: str) -> Any:
     """An Arrow table's column; Arrow itself answers a name that it has twice with a KeyError."""
     if names.count(name) > 1:
         raise _twice(name)
     return data.column(name)
 
 
+def _only(column: Any, name: str) -> Any:
+    """What pandas gives for a name: a frame of several columns where it has the name more than once."""
+    if column.ndim != 1:
+        raise _twice(name)
+    return column
+
+
 def _twice(name: str) -> InputError:
     return InputError(f"column {name!r} appears more than once; expected unique names")
 
 
-def _values(column: Any, name: str) -> NDArray[Any]:
-    """The column's values, missing ones as the table has them."""
-    if getattr(column, "ndim", 1) != 1:
-        raise _twice(name)
+def values_of(column: Any, what: str) -> NDArray[Any]:
+    """The column's values, missing ones as its library has them; of any number of dimensions.
+
+    Raises:
+        InputError: the column cannot be read as an array.
+    """
     kind: Any = getattr(column, "type", None)
     try:
         if hasattr(kind, "index_type"):
@@ -89,7 +98,7 @@ def _values(column: Any, name: str) -> NDArray[Any]:
     except Exception as error:
         # Another library's column, or the caller's, whose conversion raises whatever it likes.
         raise InputError(
-            f"column {name!r} is a {type(column).__name__} that cannot be read as an array; "
+            f"{what} is a {type(column).__name__} that cannot be read as an array; "
             "expected numbers or strings, one a row"
         ) from error
 
@@ -97,7 +106,7 @@ def _values(column: Any, name: str) -> NDArray[Any]:
 def _from_mapping(data: Mapping[str, Any]) -> Table:
     columns: dict[str, NDArray[Any]] = {}
     for name, column in data.items():
-        values = _values(column, name) if _has_rows(column) else None
+        values = values_of(column, f"column {name!r}") if _has_rows(column) else None
         if values is None or values.ndim == 0:
             raise InputError(f"column {name!r} is a single value; expected a list or an array, one value a row")
         columns[name] = values
