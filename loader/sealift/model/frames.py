@@ -14,6 +14,8 @@ _TOLD = frozenset([np.float64, np.int64, np.bool_])
 def read_row(frame: Any, texts: Collection[str], numbers: Collection[str]) -> dict[str, NDArray[Any]] | None:
     """Read the named columns of a pandas DataFrame of one row, as `to_numpy` of each would give them.
 
+    A NumPy number in a column of objects comes as that number, which is also what it stands for.
+
     Args:
         frame: one row.
         texts: the columns in which text is expected.

@@ -53,7 +53,8 @@ def as_table(data: Any) -> Table | None:
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
         names = list(data.column_names)
         return Table(names, data.num_rows, lambda name: values_of(_named(data, names, name), f"column {name!r}"))
-    if hasattr(data, "columns") and hasattr(data, "shape") and hasattr(data, "__getitem__"):  # polars
+    # polars; `shape` first, which its LazyFrame lacks: that answers `columns` with a warning
+    if hasattr(data, "shape") and hasattr(data, "columns") and hasattr(data, "__getitem__"):
         return Table(list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"))
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
         return _from_records(data)
