@@ -556,7 +556,9 @@ def test_any_lists(rows, matrix):
     )
 )
 def test_any_frame(rows, frame):
-    frame.verdict(pd.DataFrame(rows))
+    # scikit-learn itself cannot read NA among objects as a number; it is answered as the NaN that it stands for.
+    same = [{**row, **{name: np.nan for name in ("a", "n") if row[name] is pd.NA}} for row in rows]
+    frame.verdict(pd.DataFrame(rows), pd.DataFrame(same))
 
 
 @HYPOTHESIS

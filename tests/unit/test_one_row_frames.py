@@ -31,7 +31,8 @@ def test_it_gives_what_each_column_gives(cells, odd):
     columns = {}
     for place, (cell, dtype) in enumerate(cells):
         try:
-            columns[f"c{place}"] = pd.Series([cell], dtype=dtype)
+            with np.errstate(all="ignore"):
+                columns[f"c{place}"] = pd.Series([cell], dtype=dtype)
         except (TypeError, ValueError, OverflowError):
             columns[f"c{place}"] = pd.Series([cell], dtype=object)
     frame = pd.DataFrame({**columns, **({"unused": [pd.Timestamp("2026")]} if odd else {})})
