@@ -101,6 +101,11 @@ class Model:
             lifetime.watch(other)
         return other
 
+    @property
+    def session(self) -> Any:
+        """The ONNX Runtime session itself, for what Sealift has no words for; closed with the model."""
+        return self._session
+
     def disable(self, message: str) -> None:
         """Let every later call raise UsageError with `message`."""
         self._session = lifetime.Unusable(message)
