@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -207,6 +209,35 @@ def test_a_forked_worker_is_told_to_load_again(store):
         )
     assert _in_child(lambda: store.load("toy", threads=2).predict(ROWS).shape) == "(3,)"
     assert len(model.predict(ROWS)) == 3
+
+
+FORKED = """
+import gc, os, sys
+from pathlib import Path
+import numpy as np
+from sealift.store import Store
+model = Store(sys.argv[1], trust=sys.argv[2]).load("toy", threads=4)
+model.predict(np.ones((3, 4), np.float32))
+# Threads that spin are freed easily; those that sleep are not.
+mine = str(os.getpid())
+def asleep():
+    others = [task for task in Path("/proc/self/task").iterdir() if task.name != mine]
+    return len(others) >= 3 and all("futex" in (task / "wchan").read_text() for task in others)
+while not asleep():
+    pass
+if os.fork() == 0:
+    del model
+    gc.collect()
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 7
+print("ended")
+"""
+
+
+def test_a_forked_worker_ends_although_its_session_cannot_be_freed(store):
+    command = [sys.executable, "-c", FORKED, str(store.layout.root), str(store.trust_directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout, done.stderr) == ("ended\n", "")
 
 
 def test_a_session_of_one_thread_survives_a_fork(store):

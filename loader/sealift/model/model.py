@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
 from sealift.model import frontend, lifetime
+from sealift.model.answers import Method
 from sealift.model.description import (
     FILE_NAME,
     FRONTEND_FILE,
@@ -22,6 +23,7 @@ from sealift.model.description import (
 from sealift.model.inputs import Feeder
 from sealift.model.sealed import Content
 from sealift.model.session import make_session, memory
+from sealift.model.tensors import checked_tensors
 
 if TYPE_CHECKING:
     from sealift.model.observing import Observer
@@ -47,11 +49,12 @@ class Model:
         self._digest = digest
         # Whom `share` was asked of stays alive, so that a third load finds it.
         self._origin: Model | None = None
-        self._outputs_of: dict[str, list[TensorOutput]] = {}
-        for output in description.outputs:
-            if output.role in METHOD_OF_ROLE:
-                self._outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
         self._classes = _class_array(description)
+        outputs_of: dict[str, list[TensorOutput]] = {}
+        for output in description.outputs:
+            if output.role in METHOD_OF_ROLE and feeder is not None:
+                outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
+        self._methods = {method: Method(outputs, self._classes) for method, outputs in outputs_of.items()}
 
     @classmethod
     def from_files(
@@ -97,6 +100,11 @@ class Model:
         if lifetime.is_watched(self):
             lifetime.watch(other)
         return other
+
+    @property
+    def session(self) -> Any:
+        """The ONNX Runtime session itself, for what Sealift has no words for; closed with the model."""
+        return self._session
 
     def disable(self, message: str) -> None:
         """Let every later call raise UsageError with `message`."""
@@ -214,23 +222,16 @@ class Model:
             InputError: the rows do not fit the model.
             UsageError: the original model had none of that name.
         """
-        wanted: dict[str, Sequence[TensorOutput]] = {}
-        for method in methods:
-            outputs = self._outputs_of.get(method)
-            if outputs is None or self._feeder is None:
-                has = ", ".join([*self._outputs_of, "run"])
-                raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
-            wanted[method] = outputs
-        if self._feeder is None or not wanted:
+        wanted = {method: self._method(method) for method in methods}
+        if not wanted:
             return {}
-        every = [output for outputs in wanted.values() for output in outputs]
-        chunks = [self._run([output.name for output in every], feeds) for feeds in self._feeder.feeds(rows)]
-        found = {}
-        for output, parts in zip(every, zip(*chunks, strict=True), strict=True):
-            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            found[output.name] = values if values.dtype == output.returns else values.astype(output.returns)
-        each = {method: [found[output.name] for output in outputs] for method, outputs in wanted.items()}
-        return {method: arrays[0] if len(arrays) == 1 else arrays for method, arrays in each.items()}
+        names = [name for method in wanted.values() for name in method.names]
+        parts = self._parts(names, rows)
+        found, end = {}, 0
+        for name, method in wanted.items():
+            start, end = end, end + len(method.names)
+            found[name] = method.answer([part[start:end] for part in parts])
+        return found
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Run the graph itself: named tensors in, named tensors out, nothing converted but NumPy's dtype kind.
@@ -238,13 +239,7 @@ class Model:
         Raises:
             InputError: a tensor is missing, unknown, or of another dtype or shape than the graph takes.
         """
-        tensors = {tensor.name: tensor for tensor in self._description.inputs}
-        unknown = sorted(set(feeds) - set(tensors))
-        missing = [name for name in tensors if name not in feeds]
-        if unknown or missing:
-            problem = f"tensor {missing[0]!r} is missing" if missing else f"tensor {unknown[0]!r} is unknown"
-            raise InputError(f"{problem}; the graph takes {sorted(tensors)}")
-        arrays = {name: _tensor(tensors[name], value) for name, value in feeds.items()}
+        arrays = checked_tensors(self._description.inputs, feeds)
         names = [output.name for output in self._description.outputs]
         return dict(zip(names, self._run(names, arrays), strict=True))
 
@@ -289,7 +284,7 @@ class Model:
         return self._card
 
     def __repr__(self) -> str:
-        methods = ", ".join(self._outputs_of) or "run"
+        methods = ", ".join(self._methods) or "run"
         return f"<sealift.Model {self.name} {self.version} ({methods})>"
 
     def _call(self, method: str, rows: Any) -> NDArray[Any]:
@@ -298,7 +293,21 @@ class Model:
 
     def _each(self, method: str, rows: Any) -> Any:
         """The answers of a method: an array, or a list of them where the method has several outputs."""
-        return self.answers([method], rows)[method]
+        known = self._methods.get(method) or self._method(method)
+        return known.answer(self._parts(known.names, rows))
+
+    def _method(self, method: str) -> Method:
+        known = self._methods.get(method)
+        if known is None:
+            has = ", ".join([*self._methods, "run"])
+            raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
+        return known
+
+    def _parts(self, names: list[str], rows: Any) -> list[list[NDArray[Any]]]:
+        """The values of the named outputs, for each chunk of rows; nothing where there are no rows."""
+        if self._feeder is None:
+            raise UsageError(f"model {self.name!r} takes named tensors: call run")
+        return [self._run(names, feeds) for feeds in self._feeder.feeds(rows)]
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
@@ -337,24 +346,6 @@ def _class_array(description: ModelDescription) -> NDArray[Any] | None:
     if description.classes is None:
         return None
     return np.array(description.classes.values, dtype=description.classes.dtype)
-
-
-def _tensor(tensor: TensorInput, value: Any) -> NDArray[Any]:
-    array = np.asarray(value)
-    wanted = "object" if tensor.dtype == "string" else tensor.dtype
-    if array.dtype != wanted:
-        if tensor.dtype == "string" and array.dtype.kind in "UT":
-            array = array.astype(object)
-        elif not np.can_cast(array.dtype, wanted, casting="same_kind"):
-            raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
-        else:
-            array = array.astype(wanted)
-    fits = len(array.shape) == len(tensor.shape) and all(
-        isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
-    return np.ascontiguousarray(array)
 
 
 __all__ = ["IncompatibleError", "Model"]
