@@ -21,14 +21,15 @@ from tempfile import mkdtemp
 from sealift.bundle.archive import Archive, open_regular
 from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
 from sealift.install import preflight
-from sealift.install.commit import Commit, versions
+from sealift.install.commit import Commit
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
 from sealift.install.survey import survey
 from sealift.install.tryout import try_out
 from sealift.limits import LIMITS
 from sealift.model.selftest_process import SelfTestProcess
-from sealift.store import Store, generations, history
+from sealift.store import Store
+from sealift.store.completion import complete
 from sealift.store.lock import locked
 from sealift.store.safety import require_safe
 from sealift.trust import pin
@@ -170,7 +171,7 @@ class _Run:
             return
         stack.callback(self._clean)
         self._clean()
-        self._complete()
+        complete(store, now)
         if tmpdir is not None:
             self._scratch = self._outside(tmpdir)
 
@@ -236,25 +237,3 @@ class _Run:
     def _clean(self) -> None:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""
         durable.remove_tree(self._layout.staging)
-
-    def _complete(self) -> None:
-        """Finish or forget what an install that was cut off in step 8 left: trust link, history, generation."""
-        active = generations.active(self._layout)
-        if active is None:
-            return
-        self._store.trust_state().settle()
-        noted = {entry.get("generation") for entry in history.read(self._layout.history)}
-        if active.number not in noted:
-            history.append(
-                self._layout.history,
-                "install",
-                self._now,
-                generation=active.number,
-                release=active.release,
-                models=versions(active.models),
-                note="completed after an interruption",
-            )
-        for unused in generations.numbers(self._layout):
-            # Newer than whatever was active: written, and never switched to.
-            if unused > max([active.number, *(entry for entry in noted if isinstance(entry, int))]):
-                durable.remove_tree(self._layout.generation(unused))
