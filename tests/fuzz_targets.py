@@ -5,6 +5,7 @@ lets atheris search by coverage.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import sys
@@ -19,6 +20,7 @@ from channel_simulator import ChannelSimulator, toy_files
 from hostile import raw_header
 
 from sealift import inspect, strict_json
+from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, bind_config, parse_manifest
@@ -63,6 +65,7 @@ FRONTEND = json.dumps(
 # A tensor whose values are in `model.onnx.data`, in a graph of nothing else.
 EXTERNAL = b"\x08\x08:\x1f*\x1dj\x1b\n\x08location\x12\x0fmodel.onnx.dataB\x04\n\0\x10\x12"
 KINDS = ("columns", "tensors")
+SHA = "sha256:" + "0" * 64
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -90,6 +93,14 @@ def _descriptions() -> tuple[ModelDescription, ...]:
 
 def tar_header(data: bytes) -> None:
     parse_header(data[:512], "here")
+
+
+def part_header(data: bytes) -> None:
+    """A header as it is, and its text under a checksum that is right."""
+    with contextlib.suppress(Error):
+        parts.parse_header(data[: parts.HEADER_BYTES], "x")
+    start = data[: parts.HEADER_BYTES - 64].ljust(parts.HEADER_BYTES - 64, b"\0")
+    parts.parse_header(start + hashlib.sha256(start).hexdigest().encode(), "x")
 
 
 def json_document(data: bytes) -> None:
@@ -210,6 +221,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         tar_header,
+        part_header,
         json_document,
         bundle,
         patched_bundle,
@@ -250,6 +262,7 @@ def seeds(name: str) -> list[bytes]:
     frame = zstd.compress(b"hello" * 100)
     return {
         "tar_header": [data[:512]],
+        "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
         "json_document": [files["targets.json"]],
         "bundle": [data],
         "patched_bundle": [b"\0\2\0\1x"],

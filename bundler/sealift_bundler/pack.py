@@ -6,7 +6,7 @@ owner and mode are fixed, and blobs were compressed when they were added.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import BinaryIO
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
+from sealift.bundle.parts import open_bundle
 from sealift.bundle.reader import payload_order
-from sealift.bundle.tarformat import END, Member
+from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import DigestError, Error, UsageError
 from sealift.trust.client import TrustClient
 from sealift.trust.fetcher import BundleFetcher
@@ -25,6 +26,7 @@ from sealift.trust.release import Release, release_of
 from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError
 from sealift_bundler.manifest_md import manifest_md
+from sealift_bundler.parts import PartWriter
 from sealift_keys import durable
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
@@ -38,6 +40,8 @@ class Packed:
     """A bundle that was written and verified.
 
     Attributes:
+        path: the tar, which does not exist where it was written in parts.
+        parts: the files of the parts, none for a tar in one file.
         size: bytes of the tar.
         digest: `sha256:<hex>` of the tar, for people who compare copies.
     """
@@ -48,6 +52,7 @@ class Packed:
     models: tuple[Manifest, ...]
     size: int
     digest: str
+    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,18 @@ def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
     return Prepared(channel.blobs_dir, metadata, release, manifests)
 
 
-def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] = lambda _: None) -> Packed:
+def pack(
+    prepared: Prepared,
+    output: Path,
+    *,
+    part_size_bytes: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Packed:
     """Write the bundle, then verify what was written with the loader's own code.
 
     Args:
         output: the file to write (replaced if it exists), or a folder for `<channel>-<N>.tar`.
+        part_size_bytes: write parts of at most this size in place of one file.
         progress: called with the number of bytes written or verified since the last call.
 
     Raises:
@@ -99,6 +111,8 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
     path = prepared.path_in(output)
     if not path.absolute().parent.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    if part_size_bytes is not None:
+        return _pack_parts(prepared, path, part_size_bytes, progress)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with scratch.open("xb") as out:
@@ -107,11 +121,22 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
                 progress(len(chunk))
             out.flush()
             os.fsync(out.fileno())
-        digest, size = _verify(scratch, prepared.metadata, progress)
+        digest, size = _verify([scratch], prepared.metadata, progress)
         durable.move(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
     return Packed(path, release.channel, release.number, prepared.manifests, size, digest)
+
+
+def _pack_parts(prepared: Prepared, path: Path, part_size_bytes: int, progress: Callable[[int], object]) -> Packed:
+    with PartWriter(path, bundle_size(prepared), part_size_bytes) as writer:
+        for chunk in bundle_bytes(prepared):
+            writer.write(chunk)
+            progress(len(chunk))
+        digest, size = _verify(writer.finish(), prepared.metadata, progress)
+        parts = writer.publish()
+    release = prepared.release
+    return Packed(path, release.channel, release.number, prepared.manifests, size, digest, parts)
 
 
 def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
@@ -185,7 +210,21 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def bundle_bytes(prepared: Prepared) -> Iterator[bytes]:
-    """Yield the bytes of the tar, in the order that `sealift.bundle.reader` documents."""
+    """Yield the bytes of the tar."""
+    for member, content in bundle_members(prepared):
+        yield member.header()
+        yield from content
+        yield bytes(member.padding)
+    yield END
+
+
+def bundle_size(prepared: Prepared) -> int:
+    """Return the length in bytes of the tar, without reading a file of a model."""
+    return len(END) + sum(BLOCK + member.size + member.padding for member, _ in bundle_members(prepared))
+
+
+def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]]]:
+    """Yield every member and its content, unread, in the order that `sealift.bundle.reader` documents."""
     blobs, metadata, release, manifests = prepared.blobs, prepared.metadata, prepared.release, prepared.manifests
     mtime = int(release.released.timestamp())
     roots = sorted((name for name in metadata if name.endswith(".root.json")), key=lambda name: int(name.split(".")[0]))
@@ -194,26 +233,19 @@ def bundle_bytes(prepared: Prepared) -> Iterator[bytes]:
     digests = {name: layout.sha256(data) for name, data in head.items()}
     index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), digests)
     for name, data in [(layout.OCI_LAYOUT, layout.OCI_LAYOUT_BYTES), (layout.INDEX, index), *head.items()]:
-        yield from _member(Member(name, len(data), mtime), [data])
+        yield Member(name, len(data), mtime), [data]
     small = [Blob(m.digest, len(m.raw)) for m in manifests], list({m.config for m in manifests})
     for group in small:
         for blob in sorted(group, key=lambda blob: blob.digest):
-            yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
+            yield Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member)
     for blob in payload_order(manifests):
-        yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
-    yield END
+        yield Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member)
 
 
-def _member(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
-    yield member.header()
-    yield from content
-    yield bytes(member.padding)
-
-
-def _verify(path: Path, metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
+def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
     """Verify what was written with the loader's code, as an instance that pinned the first root."""
     hasher = hashlib.sha256()
-    with TemporaryDirectory() as scratch, path.open("rb") as file:
+    with TemporaryDirectory() as scratch, open_bundle([str(path) for path in paths]) as file:
         archive = Archive(file, progress)
         try:
             verified = verify_head(archive, metadata["1.root.json"], Path(scratch), None, now=datetime.now(UTC))

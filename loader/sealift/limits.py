@@ -71,6 +71,8 @@ class Limits:
     drop_folder_files: int = 1000
     drop_name_bytes: int = 220
     reason_size_bytes: int = 256 * KIB
+    # Parts of one bundle are open at the same time, and a process may open 1,024 files as a rule.
+    parts_per_bundle: int = 256
     # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.
     walked_members: int = 200_000
 

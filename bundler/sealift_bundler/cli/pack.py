@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sealift.errors import UsageError
-from sealift_bundler.cli.options import channel_option, json_option
+from sealift_bundler.cli.options import channel_option, echo_parts, json_option, part_size_option
 from sealift_keys.console import print_json
 from sealift_keys.names import ModelVersion
 
@@ -20,8 +20,9 @@ from sealift_keys.names import ModelVersion
     help="File to write, or a folder for <channel>-<N>.tar.",
 )
 @click.option("--include", multiple=True, metavar="NAME:VERSION", help="Carry this older version too.")
+@part_size_option
 @json_option
-def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bool) -> None:
+def command(directory: Path, output: Path, include: tuple[str, ...], part_size: int | None, as_json: bool) -> None:
     """Write the current release as one deterministic tar, then verify it as an instance would."""
     from sealift.cli.progress import bytes_bar, human
     from sealift_bundler.pack import digest_of, pack, prepare
@@ -36,13 +37,14 @@ def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bo
     before = digest_of(prepared.path_in(output))
     # Once to write, once to verify.
     with bytes_bar(2 * prepared.payload_size, "packing") as progress:
-        packed = pack(prepared, output, progress=progress)
-    if before not in (None, packed.digest):
+        packed = pack(prepared, output, part_size_bytes=part_size, progress=progress)
+    if not packed.parts and before not in (None, packed.digest):
         click.echo(f"note: {packed.path} was there with other bytes ({before}); it is replaced", err=True)
     if as_json:
         print_json(
             {
                 "path": str(packed.path),
+                "parts": [str(path) for path in packed.parts],
                 "channel": packed.channel,
                 "release": packed.release,
                 "size": packed.size,
@@ -57,4 +59,7 @@ def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bo
         click.echo(f"packed {manifest.model} ({human(manifest.size)})")
     click.echo(f"{packed.path}: {human(packed.size)}, verified as an instance would")
     click.echo(f"{packed.digest}")
-    click.echo(f"next: carry it in, then: sealift install {packed.path.name}")
+    if packed.parts:
+        echo_parts(packed.parts)
+    else:
+        click.echo(f"next: carry it in, then: sealift install {packed.path.name}")

@@ -1,6 +1,5 @@
 """`sealift inspect`: what a bundle says of itself, before anybody trusts it."""
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,18 +12,19 @@ from sealift_keys.console import print_json, table
 @click.command("inspect")
 @bundle_argument
 @json_option
-def command(bundle: str, as_json: bool) -> None:
+def command(bundle: tuple[str, ...], as_json: bool) -> None:
     """Show a bundle's models, sizes and signers by reading only its head. Checks damage, not trust."""
-    from sealift.bundle.archive import Archive, open_regular
+    from sealift.bundle.archive import Archive
+    from sealift.bundle.parts import open_bundle, size_of
     from sealift.bundle.reader import read_contents, read_head
     from sealift.inspect import claims
 
-    with open_regular(bundle) as file:
+    with open_bundle(bundle, complete=False) as file:
         archive = Archive(file)
         head = read_head(archive)
         claimed = claims(head)
         contents = read_contents(archive, head, claimed.release.models)
-        size = Path(bundle).stat().st_size
+        size = size_of(bundle)
     document = {
         "trusted": False,
         "channel": claimed.release.channel,

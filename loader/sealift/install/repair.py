@@ -13,8 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Manifest
+from sealift.bundle.parts import open_bundle
 from sealift.errors import NoSpaceError
 from sealift.install.staging import Staging
 from sealift.store import Store, history
@@ -42,6 +43,7 @@ def repair(
     """Write every model version of `damaged` anew that `bundle` carries; return those.
 
     Args:
+        bundle: path of the tar, or of a directory that holds its parts.
         damaged: from `CheckReport.damaged_models`; others are left alone.
         tmpdir: where compressed files wait for their digest; None means inside the store.
 
@@ -52,7 +54,7 @@ def repair(
     """
     pinned = pin.read(store.trust_directory)
     with ExitStack() as stack:
-        file = stack.enter_context(open_regular(bundle))
+        file = stack.enter_context(open_bundle(bundle))
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
         archive = Archive(file, bytes_read)

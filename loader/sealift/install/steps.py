@@ -11,14 +11,15 @@ running the same command again finishes what was cut off.
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.archive import Archive
+from sealift.bundle.parts import open_bundle
 from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
 from sealift.install import preflight
 from sealift.install.commit import Commit, versions
@@ -68,7 +69,7 @@ class Observer:
 
 
 def install(
-    bundle: str,
+    bundle: str | Sequence[str],
     store: Store,
     *,
     dry_run: bool = False,
@@ -81,7 +82,7 @@ def install(
     """Install `bundle` into `store`.
 
     Args:
-        bundle: path of the tar.
+        bundle: path of the tar, or of its parts, or of a directory that holds them.
         dry_run: stop after step 4; nothing that counts is written.
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
@@ -95,7 +96,7 @@ def install(
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory)
     with _full_disk_is_ours(store), ExitStack() as stack:
-        file = stack.enter_context(open_regular(bundle))
+        file = stack.enter_context(open_bundle(bundle))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
