@@ -20,10 +20,11 @@ from channel_simulator import ChannelSimulator, toy_files
 from hostile import raw_header
 
 from sealift import inspect, strict_json
+from sealift.bundle import base
 from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
-from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob, bind_config, parse_manifest
+from sealift.bundle.compression import expand, prefix_of
+from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
@@ -66,6 +67,7 @@ FRONTEND = json.dumps(
 EXTERNAL = b"\x08\x08:\x1f*\x1dj\x1b\n\x08location\x12\x0fmodel.onnx.dataB\x04\n\0\x10\x12"
 KINDS = ("columns", "tensors")
 SHA = "sha256:" + "0" * 64
+OLD = bytes(range(256)) * 4
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -103,6 +105,27 @@ def part_header(data: bytes) -> None:
     parts.parse_header(start + hashlib.sha256(start).hexdigest().encode(), "x")
 
 
+def base_document(data: bytes) -> None:
+    base.require_fit(base.parse_base(data), [good_manifest()])
+
+
+@cache
+def good_manifest() -> Manifest:
+    _, _, raw, raw_config = good()
+    return bind_config(parse_manifest(raw, MODEL, "sha256:" + "0" * 64), raw_config)
+
+
+def patch(data: bytes) -> None:
+    """Apply a patch; the first two bytes say how long the file should be."""
+    length = int.from_bytes(data[:2], "big") * 64
+    taken = 0
+    try:
+        for chunk in expand([data[2:]], Blob(SHA, length), "x", old=prefix_of([OLD], len(OLD))):
+            taken += len(chunk)
+    finally:
+        assert taken <= length
+
+
 def json_document(data: bytes) -> None:
     strict_json.parse(data, "x")
 
@@ -113,7 +136,7 @@ def bundle(data: bytes) -> None:
     head = read_head(archive)
     claims = inspect.claims(head)
     contents = read_contents(archive, head, claims.release.models)
-    read_payload(archive, contents, lambda _blob, chunks: list(chunks))
+    read_payload(archive, contents, lambda _blob, chunks: list(chunks), lambda _patch, chunks: list(chunks))
 
 
 def patched_bundle(data: bytes) -> None:
@@ -222,6 +245,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for target in (
         tar_header,
         part_header,
+        base_document,
+        patch,
         json_document,
         bundle,
         patched_bundle,
@@ -255,6 +280,18 @@ def run(name: str, data: bytes) -> None:
         TARGETS[name](data)
 
 
+def _base() -> base.Base:
+    blobs = {file.name: file.blob.digest for file in good_manifest().files}
+    return base.Base(
+        3, SHA, frozenset([blobs["model.json"]]), (base.Patch(blobs["model.onnx"], Blob(SHA, 9), Blob(SHA, 99)),)
+    )
+
+
+def _patch_frame() -> bytes:
+    compressor = zstd.ZstdCompressor(zstd_dict=zstd.ZstdDict(OLD, is_raw=True).as_prefix)
+    return compressor.compress(OLD[:700] + b"new") + compressor.flush()
+
+
 def seeds(name: str) -> list[bytes]:
     """Return good inputs for a target, from which a fuzzer departs."""
     data, files, raw, raw_config = good()
@@ -263,6 +300,8 @@ def seeds(name: str) -> list[bytes]:
     return {
         "tar_header": [data[:512]],
         "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
+        "base_document": [_base().to_bytes()],
+        "patch": [b"\0\x10" + frame, b"\0\x10" + _patch_frame()],
         "json_document": [files["targets.json"]],
         "bundle": [data],
         "patched_bundle": [b"\0\2\0\1x"],

@@ -6,8 +6,8 @@ owner and mode are fixed, and blobs were compressed when they were added.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
+from sealift.bundle.base import Base
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.parts import open_bundle
 from sealift.bundle.reader import payload_order
@@ -57,21 +58,35 @@ class Packed:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A channel that was found fit to pack, and what its bundle will hold."""
+    """A channel that was found fit to pack, and what its bundle will hold.
+
+    Attributes:
+        base: what a differential bundle leaves out; None for a whole one.
+        patches: member name to the file that holds the patch.
+    """
 
     blobs: Path
     metadata: dict[str, bytes]
     release: Release
     manifests: tuple[Manifest, ...]
+    base: Base | None = None
+    patches: Mapping[str, Path] = field(default_factory=dict)
 
     def path_in(self, output: Path) -> Path:
         """Return the file to write: `output`, or `<channel>-<N>.tar` in it when it is a folder."""
-        return output / f"{self.release.channel}-{self.release.number}.tar" if output.is_dir() else output
+        since = "" if self.base is None else f"-since-{self.base.release}"
+        return output / f"{self.release.channel}-{self.release.number}{since}.tar" if output.is_dir() else output
 
     @property
     def payload_size(self) -> int:
-        """Bytes of all file blobs."""
-        return sum(blob.size for blob in payload_order(self.manifests))
+        """Bytes of all file blobs and patches that travel."""
+        patches = () if self.base is None else self.base.patches
+        return sum(blob.size for blob in self.payload()) + sum(patch.content.size for patch in patches)
+
+    def payload(self) -> tuple[Blob, ...]:
+        """Return the file blobs that travel whole, in order."""
+        left_out = set() if self.base is None else self.base.left_out()
+        return tuple(blob for blob in payload_order(self.manifests) if blob.digest not in left_out)
 
 
 def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
@@ -188,10 +203,15 @@ def read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
 
 
 def _read_blob(blobs: Path, blob: Blob, what: str) -> bytes:
-    return b"".join(_blob_chunks(blobs, blob, what))
+    return b"".join(blob_chunks(blobs, blob, what))
 
 
-def _blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
+def blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
+    """Yield a blob of a channel, whose length is checked and whose digest is not.
+
+    Raises:
+        GateError: it is missing, or has another length.
+    """
     try:
         with (blobs / blob.digest.removeprefix("sha256:")).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -202,6 +222,11 @@ def _blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
             yield from _chunks(file)
     except FileNotFoundError:
         raise GateError(f"the channel lacks {what} ({blob.digest}); add the model again") from None
+
+
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _chunks(file)
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -230,6 +255,8 @@ def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]
     roots = sorted((name for name in metadata if name.endswith(".root.json")), key=lambda name: int(name.split(".")[0]))
     head = {f"tuf/{name}": metadata[name] for name in [*roots, *(f"{role}.json" for role in layout.TUF_ROLES)]}
     head[layout.MANIFEST_MD] = manifest_md(release, manifests).encode("utf-8")
+    if prepared.base is not None:
+        head[layout.BASE] = prepared.base.to_bytes()
     digests = {name: layout.sha256(data) for name, data in head.items()}
     index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), digests)
     for name, data in [(layout.OCI_LAYOUT, layout.OCI_LAYOUT_BYTES), (layout.INDEX, index), *head.items()]:
@@ -237,9 +264,11 @@ def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]
     small = [Blob(m.digest, len(m.raw)) for m in manifests], list({m.config for m in manifests})
     for group in small:
         for blob in sorted(group, key=lambda blob: blob.digest):
-            yield Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member)
-    for blob in payload_order(manifests):
-        yield Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member)
+            yield Member(blob.member, blob.size, mtime), blob_chunks(blobs, blob, blob.member)
+    for blob in prepared.payload():
+        yield Member(blob.member, blob.size, mtime), blob_chunks(blobs, blob, blob.member)
+    for patch in () if prepared.base is None else prepared.base.patches:
+        yield Member(patch.member, patch.content.size, mtime), _file_chunks(prepared.patches[patch.member])
 
 
 def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:

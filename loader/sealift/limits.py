@@ -61,6 +61,9 @@ class Limits:
     # A zstd frame says how much of what it expanded to must stay in memory: 2^27 bytes is what zstd itself
     # gives to a frame of unknown origin, and four times the window of what we write.
     zstd_window_log: int = 27
+    # A patch needs the whole old file and the whole new one in memory: together 512 MiB, and as much as two shards
+    # of weights. Larger files travel whole.
+    patched_file_size_bytes: int = 256 * MIB
     path_chars: int = 255
     # store.json of a backup: 200 bytes a file, and 40 for each model of each generation.
     backup_document_size_bytes: int = 64 * MIB

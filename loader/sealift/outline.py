@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sealift.bundle.archive import Archive
+from sealift.bundle.base import Base
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
 from sealift.bundle.parts import open_bundle, size_of
@@ -23,6 +24,7 @@ class Outline:
 
     Attributes:
         size: bytes of the bundle.
+        base: what a differential bundle leaves out; None for a whole one.
         documents: content of the files that were asked for, by model version; a model without it is left out.
     """
 
@@ -30,6 +32,7 @@ class Outline:
     manifests: tuple[Manifest, ...]
     size: int
     documents: Mapping[ModelVersion, bytes]
+    base: Base | None
 
     def newest(self) -> dict[str, Manifest]:
         """Return the newest version carried of every model, by name."""
@@ -59,13 +62,14 @@ def read_outline(
         wanted: dict[Blob, list[tuple[Manifest, ModelFile]]] = defaultdict(list)
         for manifest in contents.manifests:
             for one in manifest.files:
-                if one.name == document and (models is None or manifest.model in models):
+                travels = contents.base is None or one.blob.digest not in contents.base.left_out()
+                if one.name == document and travels and (models is None or manifest.model in models):
                     wanted[one.blob].append((manifest, one))
         documents = {}
         for blob, data in read_ahead(archive, contents, wanted):
             for manifest, one in wanted[blob]:
                 documents[manifest.model] = _plain(data, manifest, one)
-    return Outline(claimed, contents.manifests, size_of(bundle), documents)
+    return Outline(claimed, contents.manifests, size_of(bundle), documents, contents.base)
 
 
 def _plain(data: bytes, manifest: Manifest, file: ModelFile) -> bytes:

@@ -98,6 +98,7 @@ def _document(
         "signers": outline.claims.signers,
         "size": outline.size,
         "base": base,
+        "builds_on": None if outline.base is None else {"release": outline.base.release, "digest": outline.base.digest},
         "models": models,
         "not_carried": sorted(model.reference for model in known if model.name not in names),
         "withdrawn": [{"model": w.model.reference, "reason": w.reason, "at": w.at} for w in release.withdrawn],
@@ -111,6 +112,9 @@ def _print(document: dict[str, Any]) -> None:
     for role, names in document["signers"].items():
         signed = f"signed by {', '.join(names) or 'nobody'}; expires {document['expires'][role]}"
         click.echo(plain(f"{role:<10} {signed}"))
+    if document["builds_on"] is not None:
+        needed = document["builds_on"]["release"]
+        click.echo(f"builds on  release {needed}: only instances that have its files can install this bundle")
     base = document["base"]
     if base is not None:
         place = f"generation {base['generation']} of the store" if "generation" in base else repr(base["bundle"])
@@ -130,10 +134,14 @@ def _print(document: dict[str, Any]) -> None:
         click.echo(f"not carried: {reference}")
     for withdrawal in document["withdrawn"]:
         click.echo(plain(f"withdrawn {withdrawal['model']}: {withdrawal['reason']!r}"))
-    for model in document["models"]:
+    _print_cards(document["models"])
+    click.echo()
+    click.echo("This is what the bundle says of itself. `sealift verify` tells whether it is true.")
+
+
+def _print_cards(models: list[dict[str, Any]]) -> None:
+    for model in models:
         if "card" in model:
             click.echo(f"\n--- card of {model['name']} {model['version']}{'' if model['card'] else ': none'}")
             for line in model["card"].rstrip().split("\n"):
                 click.echo(plain(line.replace("\t", "    ")))
-    click.echo()
-    click.echo("This is what the bundle says of itself. `sealift verify` tells whether it is true.")

@@ -41,6 +41,7 @@ def command(
     from sealift.bundle.archive import Archive
     from sealift.bundle.parts import open_bundle, size_of
     from sealift.errors import Error
+    from sealift.install.base_files import BaseFiles
     from sealift.install.plan import make_plan
     from sealift.store import Store
     from sealift.trust import pin
@@ -64,6 +65,7 @@ def command(
                 verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
                 # Refuses a bundle that was stripped of a model's newest version, as installing would.
                 make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+                BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
                 verify_payload(archive, verified)
     except Error as error:
         if not as_json:

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Manifest
 from sealift.bundle.parts import open_bundle
-from sealift.errors import NoSpaceError
+from sealift.errors import NoSpaceError, UsageError
 from sealift.install.staging import Staging
 from sealift.store import Store, history
 from sealift.store.lock import locked
@@ -69,6 +69,10 @@ def repair(
         state = store.trust_state()
         state.copy_to(staging / "trust")
         verified = verify_head(archive, pinned, staging / "trust", state.read_floor(), now=now, ignore_expiry=True)
+        if verified.contents.base is not None:
+            raise UsageError(
+                f"this bundle builds on release {verified.contents.base.release} and cannot repair; give a whole bundle"
+            )
         manifests = _restorable(store, verified, damaged)
         if not manifests:
             return []

@@ -22,6 +22,7 @@ from sealift.bundle.archive import Archive
 from sealift.bundle.parts import open_bundle
 from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
 from sealift.install import preflight
+from sealift.install.base_files import BaseFiles
 from sealift.install.commit import Commit, versions
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
@@ -185,7 +186,9 @@ class _Run:
         self._observer.step(4, "planning")
         plan, active = survey(self._store, verified)
         process = self._start_self_test(self_test_timeout_s) if plan.new else None
-        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new)
+        base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
+        base.require()
+        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new, base)
         self._problems += preflight.room(plan.new, self._layout.root, self._scratch)
         if process is not None:
             self._problems += preflight.compatibility(descriptions, process)
@@ -202,7 +205,8 @@ class _Run:
             )
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
-        verify_payload(archive, verified, staging.take)
+        base.copy_into(staging)
+        verify_payload(archive, verified, staging.take, base.patcher(staging))
         staging.sync()
         examples = try_out(plan, descriptions, staging, process, self._observer.step)
         self._observer.step(8, "activating")
