@@ -30,7 +30,8 @@ from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
-from sealift.model.graph import read_header, require_inside
+from sealift.model.external_data import external_tensors
+from sealift.model.graph import read_header
 from sealift.rows.source import Source
 from sealift.testing import ToyModel
 from sealift.trust import pin
@@ -167,12 +168,6 @@ def compression(data: bytes) -> None:
         assert taken <= length
 
 
-def graph(data: bytes) -> None:
-    read_header(data)
-    # A field of metadata that holds the key, so that the whole graph is walked.
-    require_inside(data + b"\x72\x08location", ["model.onnx.data"])
-
-
 def golden_of_model(data: bytes) -> None:
     """Golden examples against each kind of model."""
     for description in _descriptions():
@@ -238,6 +233,30 @@ def rows_of_every_format(data: bytes) -> None:
 def rows_model(interface: str) -> ModelDescription:
     described = ModelDescription.parse(ToyModel().files("toy")["model.json"])
     return replace(described, interface=interface)
+
+
+def graph(data: bytes) -> None:
+    read_header(data)
+    external_tensors(data, {"model.onnx.data": 4096, "model.onnx.data.1": 64})
+
+
+@cache
+def good_graph() -> bytes:
+    """A graph with external tensors in every place that the walk looks at."""
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, location: str) -> TensorProto:
+        made = TensorProto(name=name, data_type=1, dims=[2, 2], data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", location), ("offset", "16"), ("length", "16")):
+            made.external_data.add(key=key, value=value)
+        return made
+
+    inner = helper.make_graph([], "inner", [], [], [tensor("i", "model.onnx.data")])
+    nodes = [helper.make_node("If", ["c"], ["y"], then_branch=inner, value=tensor("t", "model.onnx.data"))]
+    function = helper.make_function("own", "F", [], ["x"], nodes, [helper.make_opsetid("", 18)])
+    initializers = [tensor("a", "model.onnx.data"), tensor("b", "model.onnx.data.1")]
+    made = helper.make_model(helper.make_graph(nodes, "g", [], [], initializers), functions=[function])
+    return bytes(made.SerializeToString())
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -316,11 +335,11 @@ def seeds(name: str) -> list[bytes]:
         "golden_json": [toy["golden.json"]],
         "golden_of_model": [toy["golden.json"]],
         "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND],
-        "graph": [toy["model.onnx"], EXTERNAL],
         "rows_of_every_format": [
             b'text\n"a\nb"\n\xef\xbb\xbfc\r\n',
             b"[[1,2],[3,4.5]]",
             b"[1,2]\n\n[3,null]\n",
             b"x,y\n1,\n",
         ],
+        "graph": [toy["model.onnx"], EXTERNAL, good_graph()],
     }[name]

@@ -87,6 +87,14 @@ class Limits:
     # A JSON document of rows is parsed whole, and takes some ten times its size in memory.
     rows_json_size_bytes: int = 256 * MIB
 
+    # A graph's tensors in other files: the largest language models have some thousand, each with a short name.
+    external_tensors: int = 100_000
+    tensor_name_bytes: int = 4096
+    # ONNX Runtime's kernels know eight dimensions or fewer.
+    tensor_dimensions: int = 16
+    # Model, graph, node, attribute, graph …: loops in loops in loops; this protects the stack.
+    graph_depth: int = 64
+
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.

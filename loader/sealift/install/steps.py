@@ -163,7 +163,12 @@ class _Run:
         self._staging = self._layout.staging / str(os.getpid())
         self._scratch = self._staging / "scratch"
         if problems:
-            self._staging = self._scratch = self._outside(tmpdir)
+            try:
+                self._staging = self._scratch = self._outside(tmpdir)
+            except OSError:
+                # Nowhere to look at the rest from, as in a container: then what is known already is the report.
+                preflight.require_none(problems)
+                raise
             return
         stack.callback(self._clean)
         self._clean()
