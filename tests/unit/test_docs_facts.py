@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_ERROR_HEADING = re.compile(r"^### `(.*)`(?: or `(.*)`)?$", re.MULTILINE)
+_ERROR_HEADING = re.compile(r"^### `([^`]*)`(?: or `([^`]*)`)?$", re.MULTILINE)
 
 
 def messages() -> list[str]:

@@ -11,16 +11,18 @@ running the same command again finishes what was cut off.
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.archive import Archive
+from sealift.bundle.parts import open_bundle
 from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
 from sealift.install import preflight
+from sealift.install.base_files import BaseFiles
 from sealift.install.commit import Commit
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
@@ -69,7 +71,7 @@ class Observer:
 
 
 def install(
-    bundle: str,
+    bundle: str | Sequence[str],
     store: Store,
     *,
     dry_run: bool = False,
@@ -82,7 +84,7 @@ def install(
     """Install `bundle` into `store`.
 
     Args:
-        bundle: path of the tar.
+        bundle: path of the tar, or of its parts, or of a directory that holds them.
         dry_run: stop after step 4; nothing that counts is written.
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
@@ -96,7 +98,7 @@ def install(
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory)
     with _full_disk_is_ours(store), ExitStack() as stack:
-        file = stack.enter_context(open_regular(bundle))
+        file = stack.enter_context(open_bundle(bundle))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
@@ -190,7 +192,9 @@ class _Run:
         self._observer.step(4, "planning")
         plan, active = survey(self._store, verified)
         process = self._start_self_test(self_test_timeout_s) if plan.new else None
-        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new)
+        base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
+        base.require()
+        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new, base)
         self._problems += preflight.room(plan.new, self._layout.root, self._scratch)
         if process is not None:
             self._problems += preflight.compatibility(descriptions, process)
@@ -207,7 +211,8 @@ class _Run:
             )
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
-        verify_payload(archive, verified, staging.take)
+        base.copy_into(staging)
+        verify_payload(archive, verified, staging.take, base.patcher(staging))
         staging.sync()
         examples = try_out(plan, descriptions, staging, process, self._observer.step)
         self._observer.step(8, "activating")

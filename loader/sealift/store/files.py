@@ -120,10 +120,23 @@ def check_file(layout: StoreLayout, manifest: Manifest, file: ModelFile) -> None
     Raises:
         CorruptError: as `read_files`.
     """
+    for _ in verified_chunks(layout, manifest, file):
+        pass
+
+
+def verified_chunks(layout: StoreLayout, manifest: Manifest, file: ModelFile) -> Iterator[bytes]:
+    """Yield one file of the model; after the last chunk, compare it with its digest.
+
+    The caller must not use what it got before the iteration ended without an error.
+
+    Raises:
+        CorruptError: as `read_files`.
+    """
     with _directory(layout.model(manifest.model), manifest) as descriptor:
         hasher = hashlib.sha256()
         for chunk in _chunks(descriptor, file, manifest):
             hasher.update(chunk)
+            yield chunk
         _require_digest(hasher.hexdigest(), file, manifest)
 
 
