@@ -25,6 +25,7 @@ from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.verify import Verified, verify_head, verify_payload
 from sealift_keys import durable
+from sealift_keys.interrupts import postponed
 from sealift_keys.names import ModelVersion
 
 # What file systems round up.
@@ -80,16 +81,17 @@ def repair(
         files = Staging(staging / "models", scratch, manifests)
         verify_payload(archive, verified, files.take)
         files.sync()
-        for manifest in manifests:
-            _place(store, manifest, files.path(manifest.model), staging)
         models = [manifest.model for manifest in manifests]
-        history.append(
-            store.layout.history,
-            "repair",
-            now,
-            release=verified.release.number,
-            repaired=[model.reference for model in models],
-        )
+        with postponed():
+            for manifest in manifests:
+                _place(store, manifest, files.path(manifest.model), staging)
+            history.append(
+                store.layout.history,
+                "repair",
+                now,
+                release=verified.release.number,
+                repaired=[model.reference for model in models],
+            )
         return models
 
 
