@@ -24,3 +24,5 @@ lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extr
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
 printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
+# The pip that a kit brings along, so that a bare system needs nothing but Python: for `sealift-bundler kit`.
+printf 'pip\n' | lock requirements/kit.lock -

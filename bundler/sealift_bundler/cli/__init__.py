@@ -10,10 +10,12 @@ MODULES = {
     "release": "sealift_bundler.cli.release",
     "pack": "sealift_bundler.cli.pack",
     "withdraw": "sealift_bundler.cli.withdraw",
+    "kit": "sealift_bundler.cli.kit",
 }
 
 EPILOG = """\b
 In this order: convert (try a model), add (recipe to channel), release (sign), pack (one tar).
+Beside them: kit (Sealift itself, for machines without internet).
 
 \b
 Tab completion, for bash (zsh and fish alike):
