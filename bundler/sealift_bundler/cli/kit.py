@@ -98,9 +98,8 @@ def command(
             }
         )
         return
-    click.echo(
-        f"{kit.written.path}: {human(kit.written.size)}, {len(kit.wheels)} wheels, each with the SHA-256 that the lock file lists"
-    )
+    held = f"{human(kit.written.size)}, {len(kit.wheels)} wheels"
+    click.echo(f"{kit.written.path}: {held}, each with a SHA-256 of the lock file")
     click.echo(f"Sealift {kit.version} for {platform}, Python {', '.join(kit.pythons)}")
     click.echo(kit.written.digest)
     if kit.fingerprint is not None:
