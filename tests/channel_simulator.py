@@ -105,7 +105,8 @@ class ChannelSimulator:
         metadata = {path.name: path.read_bytes() for path in channel.tuf_dir.glob("*.json")}
         models = choose_models(claimed, include)
         manifests = tuple(read_manifest(channel.blobs_dir, model, claimed.models[model]) for model in models)
-        output.write_bytes(b"".join(bundle_bytes(Prepared(channel.blobs_dir, metadata, claimed, manifests))))
+        with output.open("wb") as file:
+            file.writelines(bundle_bytes(Prepared(channel.blobs_dir, metadata, claimed, manifests)))
         return output
 
     def change(self, role: str, change: Callable[[Any], object], signers: list[CryptoSigner] | None = None) -> None:

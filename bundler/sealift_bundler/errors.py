@@ -8,6 +8,7 @@ class ConversionError(Error):
 
     exit_code = 50
     code = "conversion"
+    remedy = "Change the step that the message names, or export the model to ONNX yourself."
 
 
 class ParityError(Error):
@@ -15,6 +16,7 @@ class ParityError(Error):
 
     exit_code = 51
     code = "parity"
+    remedy = "Change the model as the message says. A model whose answers changed is never packed."
 
 
 class RecipeError(Error):
@@ -22,6 +24,7 @@ class RecipeError(Error):
 
     exit_code = 52
     code = "recipe"
+    remedy = "Correct the key or path of the recipe that the message names."
 
 
 class GateError(Error):
@@ -29,6 +32,7 @@ class GateError(Error):
 
     exit_code = 54
     code = "gate"
+    remedy = "Get the missing signatures or mend what the message names, then pack again."
 
 
 class SourceError(Error):
@@ -36,3 +40,7 @@ class SourceError(Error):
 
     exit_code = 56
     code = "source"
+    remedy = (
+        "Install what the message names in the version that made the model, or give samples with the columns it "
+        "was trained on."
+    )

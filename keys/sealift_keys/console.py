@@ -41,7 +41,12 @@ def print_json_line(document: object) -> None:
 
 def error_document(error: Error) -> dict[str, object]:
     """Return what a script is told of an error; `problems` lists them where it stands for several."""
-    document: dict[str, object] = {"code": error.code, "exit_code": error.exit_code, "message": str(error)}
+    document: dict[str, object] = {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "message": str(error),
+        "remedy": error.remedy,
+    }
     problems = getattr(error, "problems", ())
     return {**document, "problems": [error_document(problem) for problem in problems]} if problems else document
 

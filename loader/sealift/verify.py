@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sealift.bundle.archive import Archive
+from sealift.bundle.base import Patch
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
 from sealift.errors import MixError
@@ -84,17 +85,22 @@ def verify_head(
 
 
 def verify_payload(
-    archive: Archive, verified: Verified, sink: Callable[[Blob, Iterator[bytes]], object] | None = None
+    archive: Archive,
+    verified: Verified,
+    sink: Callable[[Blob, Iterator[bytes]], object] | None = None,
+    patch_sink: Callable[[Patch, Iterator[bytes]], object] | None = None,
 ) -> None:
     """Verify every file blob, handing each to `sink`, and check that the bundle ends there.
+
+    A patch is compared with its unsigned digest alone, and handed to `patch_sink`, which verifies what it makes.
 
     Raises:
         DigestError, MalformedError, UnsafeMemberError.
     """
-    read_payload(archive, verified.contents, sink or _drain)
+    read_payload(archive, verified.contents, sink or _drain, patch_sink or _drain)
 
 
-def _drain(_: Blob, chunks: Iterator[bytes]) -> None:
+def _drain(_: Blob | Patch, chunks: Iterator[bytes]) -> None:
     for _chunk in chunks:
         pass
 

@@ -9,6 +9,7 @@ MODULES = {
     "add": "sealift_bundler.cli.add",
     "release": "sealift_bundler.cli.release",
     "pack": "sealift_bundler.cli.pack",
+    "split": "sealift_bundler.cli.split",
     "withdraw": "sealift_bundler.cli.withdraw",
     "kit": "sealift_bundler.cli.kit",
 }

@@ -1,6 +1,5 @@
 """`sealift check`: is everything in the store still what was signed? And put it right, given a bundle."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     metavar="BUNDLE",
     type=click.Path(readable=False),
     default=None,
-    help="Restore damaged models from this bundle, then check again. Activates nothing.",
+    help="Restore damaged models from this bundle, or the directory of its parts, then check again. Activates nothing.",
 )
 @tmpdir_option
 @json_option
@@ -64,9 +63,10 @@ def _check(store: "Store") -> "CheckReport":
 
 
 def _repair(bundle: str, store: "Store", report: "CheckReport", tmpdir: Path | None) -> "list[ModelVersion]":
+    from sealift.bundle.parts import size_of
     from sealift.install.repair import repair
 
-    with bytes_bar(os.stat(bundle).st_size, "repairing") as progress:
+    with bytes_bar(size_of(bundle), "repairing") as progress:
         return repair(bundle, store, report.damaged_models(), now=datetime.now(UTC), tmpdir=tmpdir, bytes_read=progress)
 
 

@@ -1,6 +1,5 @@
 """`sealift install`: the one command that changes a store."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sealift_keys.console import print_json
 
 
 @click.command("install")
-@click.argument("bundle", metavar="FILE", type=click.Path(readable=False), required=False)
+@click.argument("bundle", metavar="[FILE...]", type=click.Path(readable=False), nargs=-1)
 @store_options
 @tmpdir_option
 @click.option("--dry-run", is_flag=True, help="Verify the head and show the plan; change nothing.")
@@ -44,7 +43,7 @@ from sealift_keys.console import print_json
     metavar="DIR",
     type=click.Path(path_type=Path, readable=False),
     default=None,
-    help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/.",
+    help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/. Ignores parts.",
 )
 @click.option("--once", is_flag=True, help="With --watch: deal with what is there, then exit.")
 @click.option(
@@ -67,7 +66,7 @@ from sealift_keys.console import print_json
 @click.pass_context
 def command(
     ctx: click.Context,
-    bundle: str | None,
+    bundle: tuple[str, ...],
     store_path: Path,
     trust_path: Path,
     tmpdir: Path | None,
@@ -81,7 +80,11 @@ def command(
     interval: float,
     as_json: bool,
 ) -> None:
-    """Verify a bundle completely, try its models on this machine, then activate them in one step."""
+    """Verify a bundle completely, try its models on this machine, then activate them in one step.
+
+    FILE is a bundle, or all parts of one in any order, or directories that hold them.
+    """
+    from sealift.bundle.parts import size_of
     from sealift.cli.watching import watch
     from sealift.install.steps import Observer, install
     from sealift.store import Store
@@ -90,7 +93,7 @@ def command(
     require_place(store_path)
     store = Store(store_path, trust=trust_path)
     if folder is not None:
-        if bundle is not None or dry_run or if_newer or accept_expired is not None:
+        if bundle or dry_run or if_newer or accept_expired is not None:
             ctx.fail("--watch takes no FILE, --dry-run, --if-newer or --accept-expired: nobody decides there")
         watch(
             folder,
@@ -103,15 +106,14 @@ def command(
             as_json=as_json,
         )
         return
-    if bundle is None:
+    if not bundle:
         ctx.fail("give the FILE to install, or --watch DIR")
     if once:
         ctx.fail("--once goes with --watch")
     require_reason("--accept-expired", accept_expired)
     if if_newer and _is_installed(bundle, store, as_json):
         return
-    size = os.stat(bundle).st_size
-    with bytes_bar(size, "installing") as progress:
+    with bytes_bar(size_of(bundle), "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)
         report = install(
             bundle,
@@ -128,7 +130,7 @@ def command(
         _print(report, dry_run)
 
 
-def _is_installed(bundle: str, store: Any, as_json: bool) -> bool:
+def _is_installed(bundle: tuple[str, ...], store: Any, as_json: bool) -> bool:
     from sealift.install.newer import installed_release
 
     number = installed_release(bundle, store)

@@ -36,7 +36,7 @@ tmpdir_option = click.option(
     default=None,
     help="Directory for temporary files [default: inside the store].",
 )
-bundle_argument = click.argument("bundle", metavar="FILE", type=click.Path(readable=False))
+bundle_argument = click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1, required=True)
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,9 +3,11 @@
 Compares bytes and verifies nothing: whatever differs goes to a real install, which does.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.archive import Archive
+from sealift.bundle.parts import open_bundle
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
 from sealift.store import Store
@@ -14,7 +16,7 @@ from sealift.trust.floor import ROLES
 _NAMES = tuple(f"{role}.json" for role in ROLES)
 
 
-def installed_release(bundle: str, store: Store) -> int | None:
+def installed_release(bundle: str | Sequence[str], store: Store) -> int | None:
     """Return the number of the release that `bundle` makes if it was installed here completely, otherwise None.
 
     A rollback since then changes nothing about that; whether files of the store were damaged is not looked at.
@@ -23,7 +25,7 @@ def installed_release(bundle: str, store: Store) -> int | None:
         MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError: the head cannot be read.
         NoTrustError, CorruptError: the store cannot say what was accepted.
     """
-    with open_regular(bundle) as file:
+    with open_bundle(bundle) as file:
         head = read_head(Archive(file))
     try:
         number = store.release().number

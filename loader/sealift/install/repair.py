@@ -13,9 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sealift.bundle.archive import Archive, open_regular
+from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Manifest
-from sealift.errors import NoSpaceError
+from sealift.bundle.parts import open_bundle
+from sealift.errors import NoSpaceError, UsageError
 from sealift.install.staging import Staging
 from sealift.store import Store, history
 from sealift.store.lock import locked
@@ -24,6 +25,7 @@ from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.verify import Verified, verify_head, verify_payload
 from sealift_keys import durable
+from sealift_keys.interrupts import postponed
 from sealift_keys.names import ModelVersion
 
 # What file systems round up.
@@ -42,6 +44,7 @@ def repair(
     """Write every model version of `damaged` anew that `bundle` carries; return those.
 
     Args:
+        bundle: path of the tar, or of a directory that holds its parts.
         damaged: from `CheckReport.damaged_models`; others are left alone.
         tmpdir: where compressed files wait for their digest; None means inside the store.
 
@@ -52,7 +55,7 @@ def repair(
     """
     pinned = pin.read(store.trust_directory)
     with ExitStack() as stack:
-        file = stack.enter_context(open_regular(bundle))
+        file = stack.enter_context(open_bundle(bundle))
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
         archive = Archive(file, bytes_read)
@@ -67,6 +70,10 @@ def repair(
         state = store.trust_state()
         state.copy_to(staging / "trust")
         verified = verify_head(archive, pinned, staging / "trust", state.read_floor(), now=now, ignore_expiry=True)
+        if verified.contents.base is not None:
+            raise UsageError(
+                f"this bundle builds on release {verified.contents.base.release} and cannot repair; give a whole bundle"
+            )
         manifests = _restorable(store, verified, damaged)
         if not manifests:
             return []
@@ -74,16 +81,17 @@ def repair(
         files = Staging(staging / "models", scratch, manifests)
         verify_payload(archive, verified, files.take)
         files.sync()
-        for manifest in manifests:
-            _place(store, manifest, files.path(manifest.model), staging)
         models = [manifest.model for manifest in manifests]
-        history.append(
-            store.layout.history,
-            "repair",
-            now,
-            release=verified.release.number,
-            repaired=[model.reference for model in models],
-        )
+        with postponed():
+            for manifest in manifests:
+                _place(store, manifest, files.path(manifest.model), staging)
+            history.append(
+                store.layout.history,
+                "repair",
+                now,
+                release=verified.release.number,
+                repaired=[model.reference for model in models],
+            )
         return models
 
 
