@@ -5,19 +5,17 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import chart
 import pytest
 import yaml
 from channel_simulator import ChannelSimulator
 from containers import instructions, stages
-from page_shell import Shell, commands, missing
+from page_shell import Shell, commands, missing, unindented
 from sudo_stand_in import USERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "how-to"
-_LISTED = re.compile(r"^( +)```console\n.*?^\1```$", re.DOTALL | re.MULTILINE)
 _REFUSAL = re.compile(r"(sealift:.*|…)\[[a-z-]+\]")
 
 
@@ -80,11 +78,6 @@ class Page:
                     assert [line for line in output if line] == [], f"says more than the page\n{said}"
         finally:
             shell.close()
-
-
-def unindented(page: str) -> str:
-    """The page with the blocks of its lists at the margin, where `commands` looks for them."""
-    return _LISTED.sub(lambda block: dedent(block[0]), page)
 
 
 @pytest.fixture

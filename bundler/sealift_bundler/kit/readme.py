@@ -34,7 +34,7 @@ compare with the one that was published elsewhere: a web page, a letter, a telep
     python3 -I install.py --bin /usr/local/bin --man /usr/local/share/man
 
 `python3 -I install.py --help` lists the options. `docs/how-to/start-on-a-bare-system.html` is the whole way to a first
-prediction. `docs/how-to/upgrade-sealift.html` is for later kits.
+prediction, and how to upgrade by a later kit.
 {root}
 ## What is in it
 
