@@ -56,7 +56,6 @@ def make_kit(
     root: bytes | None = None,
     wheels: Path | None = None,
     stage: Callable[[str], object] = lambda _: None,
-    progress: Callable[[int], object] = lambda _: None,
 ) -> Kit:
     """Write the kit for the Pythons of one platform.
 
@@ -66,7 +65,6 @@ def make_kit(
         root: the channel's first root, or None.
         wheels: a folder that has the wheels already; None means that pip downloads them.
         stage: called with one line of text when something slow begins.
-        progress: called with the number of bytes written since the last call.
 
     Raises:
         UsageError: a path does not exist.
@@ -107,7 +105,7 @@ def make_kit(
         ).encode("utf-8")
         files["SHA256SUMS"] = digests(files)
         stage("writing the kit")
-        written = write_kit(path, folder, files, int(moment.timestamp()), progress)
+        written = write_kit(path, folder, files, int(moment.timestamp()))
     return Kit(
         written,
         version,

@@ -89,13 +89,14 @@ def _environment(commands: list[tuple[str, click.Command]]) -> list[str]:
 
 def _exit_status() -> list[str]:
     lines = [".SH EXIT STATUS", "20 to 29 always means: do not use this file.", ".TP", "0", "Done."]
+    lines += [".TP", "1", "A bug: please report it."]
     for error in sorted(_tree(Error), key=lambda error: error.exit_code):
         lines += [".TP", str(error.exit_code), sentence(f"`{error.code}`: {error.__doc__}")]
     return [*lines, ".TP", "130", "Interrupted from the keyboard."]
 
 
 def _tree(error: type[Error]) -> Iterator[type[Error]]:
-    if error.__module__.startswith("sealift"):
-        yield error
     for child in error.__subclasses__():
-        yield from _tree(child)
+        if child.__module__.startswith("sealift"):
+            yield child
+            yield from _tree(child)

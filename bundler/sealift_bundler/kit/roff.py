@@ -11,10 +11,7 @@ _WIDTH = 77
 
 def escape(text: str) -> str:
     """Write one line of text for roff, in ASCII."""
-    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("^", "\\(ha")
-    escaped = escaped.replace("~", "\\(ti").replace('"', "\\(dq")
-    escaped = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in escaped)
-    return _no_request(escaped)
+    return _no_request(_escape(text))
 
 
 def bold(text: str) -> str:
@@ -30,9 +27,15 @@ def italic(text: str) -> str:
 def sentence(text: str) -> str:
     """Write running text, in lines of at most 79 characters; what is `in backquotes` becomes bold."""
     parts = _CODE.split(" ".join(text.split()))
-    whole = "".join(bold(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+    whole = "".join(bold(part) if place % 2 else _escape(part) for place, part in enumerate(parts))
     lines = textwrap.wrap(whole, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return "\n".join(_no_request(line) for line in lines)
+
+
+def _escape(text: str) -> str:
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\(ga").replace("^", "\\(ha")
+    escaped = escaped.replace("~", "\\(ti").replace('"', "\\(dq")
+    return "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in escaped)
 
 
 def _no_request(line: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +33,11 @@ def digests(files: Mapping[str, bytes | Wheel]) -> bytes:
     return "".join(lines).encode("ascii")
 
 
-def write_kit(
-    path: Path, folder: str, files: Mapping[str, bytes | Wheel], mtime: int, progress: Callable[[int], object]
-) -> Written:
+def write_kit(path: Path, folder: str, files: Mapping[str, bytes | Wheel], mtime: int) -> Written:
     """Write `files` below `folder` as a tar, sorted, all of one time; an existing file is replaced in one step.
 
     Args:
         mtime: seconds since 1970.
-        progress: called with the number of bytes written since the last call.
 
     Raises:
         GateError: a wheel changed meanwhile; nothing is left behind.
@@ -53,7 +50,6 @@ def write_kit(
                 out.write(chunk)
                 hasher.update(chunk)
                 size += len(chunk)
-                progress(len(chunk))
             out.flush()
             os.fsync(out.fileno())
         durable.move(scratch, path)
