@@ -28,7 +28,7 @@ class RecipeError(Error):
 
 
 class GateError(Error):
-    """A release is not fit to leave: signatures are missing, or a check before packing failed."""
+    """A release or a kit is not fit to leave: signatures or files are missing, or a check before packing failed."""
 
     exit_code = 54
     code = "gate"

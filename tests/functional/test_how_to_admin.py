@@ -5,19 +5,17 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import chart
 import pytest
 import yaml
 from channel_simulator import ChannelSimulator
 from containers import instructions, stages
-from page_shell import Shell, commands, missing
+from page_shell import Shell, commands, missing, unindented
 from sudo_stand_in import USERS
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "how-to"
-_LISTED = re.compile(r"^( +)```console\n.*?^\1```$", re.DOTALL | re.MULTILINE)
 _REFUSAL = re.compile(r"(sealift:.*|…)\[[a-z-]+\]")
 
 
@@ -82,11 +80,6 @@ class Page:
             shell.close()
 
 
-def unindented(page: str) -> str:
-    """The page with the blocks of its lists at the margin, where `commands` looks for them."""
-    return _LISTED.sub(lambda block: dedent(block[0]), page)
-
-
 @pytest.fixture
 def page(tmp_path: Path, carried: Path) -> Page:
     return Page(tmp_path, carried)
@@ -119,12 +112,12 @@ def test_use_with_omnibus_gitlab(page: Page) -> None:
 
 
 def test_what_is_not_run_is_only_what_needs_more_than_this_machine() -> None:
-    """Blocks that no test types: building images, other people's clusters, settings of a shell."""
+    """Blocks that no test types: building images, other people's clusters, settings of a shell; kits have a page."""
     for name in ("install-a-release", "upgrade-a-release", "roll-back-a-release", "use-in-a-container"):
         blocks = re.findall(r"```shell\n(.*?)```", (PAGES / f"{name}.md").read_text("utf-8"), re.DOTALL)
         for line in (line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()):
             assert not line or re.match(
-                r"(docker (build|run --detach)|pip |python3 -m venv|/opt/sealift-new/bin/pip|export )", line
+                r"(docker (build|run --detach)|pip |sealift-bundler kit |python3 -I install\.py |export )", line
             )
 
 
