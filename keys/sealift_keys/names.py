@@ -7,6 +7,7 @@ Everything here is pure; nothing touches a file.
 import re
 from dataclasses import dataclass
 from functools import total_ordering
+from typing import NamedTuple
 
 from sealift_keys.errors import UsageError
 
@@ -78,8 +79,7 @@ class Version:
         return self.text
 
 
-@dataclass(frozen=True, order=True)
-class ModelVersion:
+class ModelVersion(NamedTuple):
     """One version of one model: what a TUF target, a manifest and a store directory stand for."""
 
     name: str
