@@ -6,6 +6,7 @@ refused, so that there is one reading of it. Where a graph keeps its weights is 
 """
 
 from collections.abc import Iterator
+from mmap import mmap
 from typing import NamedTuple
 
 from sealift.errors import MalformedError
@@ -31,7 +32,7 @@ class GraphHeader(NamedTuple):
     metadata: frozenset[str]
 
 
-def read_header(data: bytes | memoryview) -> GraphHeader:
+def read_header(data: bytes | mmap | memoryview) -> GraphHeader:
     """Read the outermost message of a `model.onnx`.
 
     Raises:
