@@ -1,4 +1,4 @@
-"""What `model.json` says, as frozen dataclasses; schema `sealift.model/1`.
+"""What `model.json` says, as named tuples; schema `sealift.model/1`.
 
 Parsing is strict: an unknown schema is an UnsupportedVersionError, everything else that is wrong a
 MalformedError that names the place. Writing is the bundler's work.
