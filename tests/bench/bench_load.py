@@ -42,7 +42,7 @@ if who == "sealift":
     from sealift.store import Store
     import sealift.model.model, sealift.model.runtime, sealift.model.external_data
     store = Store(Path(place) / "store", trust=Path(place) / "etc")
-elif who == "onnxruntime":
+elif who in ("onnxruntime", "python-tuf"):
     import onnxruntime
 else:
     import joblib
@@ -50,7 +50,13 @@ imported, before = time.perf_counter(), memory("VmHWM")
 if who == "sealift":
     model = store.load(name)
     run = model._session.run
-elif who == "onnxruntime":
+elif who in ("onnxruntime", "python-tuf"):
+    if who == "python-tuf":
+        # The least that anybody pays who checks one signature with the library that we check it with.
+        from tuf.api.metadata import Metadata
+        root = Metadata.from_file(str(Path(place) / "etc/root.json"))
+        targets = Metadata.from_file(str(Path(place) / "store/trust/1/targets.json"))
+        root.signed.verify_delegate("targets", targets.signed_bytes, targets.signatures)
     folder = Path(place) / "bare" / name
     file = folder / "single.onnx" if (folder / "single.onnx").exists() else folder / "model.onnx"
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
@@ -59,7 +65,7 @@ loaded = time.perf_counter()
 if case == "cold":
     if who == "sealift":
         model.predict(np.zeros((1, 4), np.float32))
-    elif who == "onnxruntime":
+    elif who in ("onnxruntime", "python-tuf"):
         run(None, {session.get_inputs()[0].name: np.zeros((1, 4), np.float32)})
     else:
         joblib.load(Path(place) / "model.joblib").predict(np.zeros((1, 4), np.float32))
@@ -163,9 +169,11 @@ def cold(work: Path) -> bool:
     store(work, {"toy": renamed(toy_files(), "toy", "1.0.0")})
     rows = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
     joblib.dump(LogisticRegression().fit(rows, rows[:, 0] > 0), work / "model.joblib")
-    found = medians("cold", {who: (who, work, "toy") for who in ("sealift", "onnxruntime", "scikit-learn")})
-    ours, bare, original = (found[who]["process"] * 1000 for who in ("sealift", "onnxruntime", "scikit-learn"))
-    kept = judge("cold process, 1 KB pipeline, first answer: onnxruntime", ours, bare, 2.30, "ms", aim=1.30)
+    kinds = ("sealift", "onnxruntime", "python-tuf", "scikit-learn")
+    found = medians("cold", {who: (who, work, "toy") for who in kinds})
+    ours, bare, checked, original = (found[who]["process"] * 1000 for who in kinds)
+    kept = judge("cold process, 1 KB pipeline, first answer: onnxruntime", ours, bare, 1.80, "ms", aim=1.30)
+    _tell("   onnxruntime and one signature by python-tuf, no promise", ours, checked, "ms")
     return judge("cold process, 1 KB pipeline, first answer: scikit-learn", ours, original, 0.35, "ms") and kept
 
 
