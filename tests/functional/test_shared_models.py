@@ -1,8 +1,10 @@
 """What `Store.load` shares between loads, threads and processes, and what it never skips."""
 
+import faulthandler
 import gc
 import os
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -70,6 +72,30 @@ def test_many_threads_make_one_session(store, file_reads):
         thread.join()
     assert len(models) == 12
     assert len(file_reads) == 1
+
+
+def test_a_signal_handler_may_load_in_the_middle_of_a_load(store, monkeypatch):
+    original, loaded = files.seal_files, []
+
+    def seal_files(*args):
+        if not loaded:
+            loaded.append(None)
+            signal.raise_signal(signal.SIGUSR1)
+        return original(*args)
+
+    def reload(_number, _frame):
+        loaded.append(store.load("toy"))
+
+    monkeypatch.setattr(files, "seal_files", seal_files)
+    before = signal.signal(signal.SIGUSR1, reload)
+    faulthandler.dump_traceback_later(60, exit=True)
+    try:
+        model = store.load("toy")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGUSR1, before)
+    assert len(model.predict(ROWS)) == len(loaded[1].predict(ROWS)) == 3
+    assert store.load("toy").session is model.session
 
 
 def test_a_failed_load_does_not_stick(store, instance):
