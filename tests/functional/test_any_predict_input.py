@@ -210,6 +210,11 @@ def test_no_table_at_all(table, toy):
         toy.predict(table)
 
 
+def test_a_row_of_a_frame_is_no_frame(toy):
+    with pytest.raises(InputError, match="rows are a Series"):
+        toy.predict(pd.Series([1.0], index=["columns"]))
+
+
 def test_named_numbers_that_do_not_fit_the_tensor_are_refused():
     examples = {"n": np.array([[1]], np.int32), "x": np.array([[[1.0]]], np.float32)}
     graph = helper.make_graph(

@@ -5,7 +5,7 @@ scikit-learn ignores them; a missing column, an extra dimension or a wrong type 
 names the column, the dtype and the row.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,7 +98,7 @@ class Feeder:
 
     def _row(self, rows: Any) -> Table | None:
         """See a pandas frame of one ordinary row as a table."""
-        if not is_frame(rows) or not isinstance(rows, Sized) or len(rows) != 1:
+        if not is_frame(rows) or len(rows) != 1:
             return None
         columns = read_row(rows, self._texts.keys(), self._numbers)
         return None if columns is None else Table(columns.keys(), 1, columns.__getitem__, typed=True)

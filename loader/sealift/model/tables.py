@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
 def is_frame(data: Any) -> bool:
     """Know a pandas DataFrame; first of all, because its columns are attributes too, and may be named like Arrow's."""
-    return hasattr(data, "iloc") and hasattr(data, "columns")
+    return hasattr(data, "iloc") and hasattr(data, "columns") and getattr(data, "ndim", 0) == 2
 
 
 def as_table(data: Any) -> Table | None:
