@@ -9,6 +9,7 @@ _COMMANDS = (
     "verify",
     "inspect",
     "install",
+    "push",
     "status",
     "list",
     "show",

@@ -5,26 +5,27 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option
+from sealift.cli.options import access_options, bundle_argument, json_option
 from sealift.cli.progress import human
 from sealift_keys.console import print_json, table
 
 
 @click.command("inspect")
 @bundle_argument
+@access_options
 @json_option
-def command(bundle: str, as_json: bool) -> None:
+def command(bundle: str, ca_file: Path | None, plain_http: bool, as_json: bool) -> None:
     """Show a bundle's models, sizes and signers by reading only its head. Checks damage, not trust."""
-    from sealift.bundle.archive import Archive, open_regular
+    from sealift.bundle.opening import open_bundle, size_of
     from sealift.bundle.reader import read_contents, read_head
     from sealift.inspect import claims
+    from sealift.registry.access import Access
 
-    with open_regular(bundle) as file:
-        archive = Archive(file)
-        head = read_head(archive)
+    size = size_of(bundle)
+    with open_bundle(bundle, access=Access(ca_file, plain_http)) as source:
+        head = read_head(source)
         claimed = claims(head)
-        contents = read_contents(archive, head, claimed.release.models)
-        size = Path(bundle).stat().st_size
+        contents = read_contents(source, head, claimed.release.models)
     document = {
         "trusted": False,
         "channel": claimed.release.channel,
@@ -33,7 +34,7 @@ def command(bundle: str, as_json: bool) -> None:
         "root_fingerprint": claimed.root_fingerprint,
         "expires": claimed.expires,
         "signers": claimed.signers,
-        "size": size,
+        "size": contents.size if size is None else size,
         "models": [
             {
                 "name": m.model.name,

@@ -1,6 +1,5 @@
 """`sealift verify`: would this bundle be accepted here? Changes nothing."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options
+from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json, table
 
 if TYPE_CHECKING:
+    from sealift.registry.access import Access
     from sealift.trust.explain import Link
     from sealift.verify import Verified
 
@@ -27,17 +27,26 @@ if TYPE_CHECKING:
     help="Directory for a few kilobytes of metadata [default: the system's].",
 )
 @click.option("--explain", "explained", is_flag=True, help="Print the whole chain of trust, link by link.")
+@access_options
 @json_option
 def command(
-    bundle: str, store_path: Path, trust_path: Path, tmpdir: Path | None, explained: bool, as_json: bool
+    bundle: str,
+    store_path: Path,
+    trust_path: Path,
+    tmpdir: Path | None,
+    explained: bool,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
 ) -> None:
     """Check every signature and every byte of a bundle against what is trusted and installed here.
 
     Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
     """
-    from sealift.bundle.archive import Archive, open_regular
+    from sealift.bundle.opening import open_bundle, size_of
     from sealift.errors import Error
     from sealift.install.plan import make_plan
+    from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.trust import pin
     from sealift.trust.explain import agree
@@ -47,17 +56,20 @@ def command(
     state = store.trust_state()
     pinned = pin.read(trust_path)
     now = datetime.now(UTC)
-    chain = _chain(bundle, pinned, state.read_floor(), now) if explained else []
+    access = Access(ca_file, plain_http)
+    chain = _chain(bundle, access, pinned, state.read_floor(), now) if explained else []
     try:
-        with open_regular(bundle) as file, TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch:
-            size = os.fstat(file.fileno()).st_size
-            with bytes_bar(size, "verifying") as progress:
-                archive = Archive(file, progress)
-                state.copy_to(Path(scratch))
-                verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
-                # Refuses a bundle that was stripped of a model's newest version, as installing would.
-                make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
-                verify_payload(archive, verified)
+        size = size_of(bundle)
+        with (
+            TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch,
+            bytes_bar(size, "verifying") as progress,
+            open_bundle(bundle, progress, access) as source,
+        ):
+            state.copy_to(Path(scratch))
+            verified = verify_head(source, pinned, Path(scratch), state.read_floor(), now=now)
+            # Refuses a bundle that was stripped of a model's newest version, as installing would.
+            make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+            verify_payload(source, verified)
     except Error as error:
         if not as_json:
             _echo(agree(chain, str(error)))
@@ -65,6 +77,7 @@ def command(
     chain = agree(chain, None)
     if not as_json:
         _echo(chain)
+    size = verified.contents.size if size is None else size
     document = _document(verified, size)
     if as_json:
         print_json({**document, "chain": [link.to_dict() for link in chain]} if explained else document)
@@ -83,14 +96,14 @@ def _echo(chain: "list[Link]") -> None:
         click.echo(str(link))
 
 
-def _chain(bundle: str, pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
+def _chain(bundle: str, access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
     """Read the head alone, so that a refusal still comes with its chain."""
-    from sealift.bundle.archive import Archive, open_regular
+    from sealift.bundle.opening import open_bundle
     from sealift.bundle.reader import read_head
     from sealift.trust.explain import explain
 
-    with open_regular(bundle) as file:
-        head = read_head(Archive(file))
+    with open_bundle(bundle, access=access) as source:
+        head = read_head(source)
     return explain(head.metadata, pinned, floor, max(now, floor.time) if floor else now)
 
 

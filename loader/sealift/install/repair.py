@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
-from sealift.bundle.archive import Archive, open_regular
 from sealift.bundle.manifest import Manifest
+from sealift.bundle.opening import open_bundle
 from sealift.errors import NoSpaceError
 from sealift.install.staging import Staging
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store, history
 from sealift.store.lock import locked
 from sealift.store.room import free_bytes
@@ -38,12 +39,14 @@ def repair(
     now: datetime,
     tmpdir: Path | None = None,
     bytes_read: Callable[[int], object] = lambda _count: None,
+    access: Access = DEFAULT_ACCESS,
 ) -> list[ModelVersion]:
     """Write every model version of `damaged` anew that `bundle` carries; return those.
 
     Args:
         damaged: from `CheckReport.damaged_models`; others are left alone.
         tmpdir: where compressed files wait for their digest; None means inside the store.
+        access: how a registry may be reached.
 
     Raises:
         sealift.Error: the bundle is refused, or the store may not be written; the store is as it was before.
@@ -52,10 +55,9 @@ def repair(
     """
     pinned = pin.read(store.trust_directory)
     with ExitStack() as stack:
-        file = stack.enter_context(open_regular(bundle))
+        archive = stack.enter_context(open_bundle(bundle, bytes_read, access))
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
-        archive = Archive(file, bytes_read)
         staging = store.layout.staging / str(os.getpid())
         # Whatever is there belongs to nobody, for we hold the lock.
         durable.remove_tree(store.layout.staging)
@@ -72,7 +74,7 @@ def repair(
             return []
         _require_space(store, manifests)
         files = Staging(staging / "models", scratch, manifests)
-        verify_payload(archive, verified, files.take)
+        verify_payload(archive, verified, files.take, files.wanted)
         files.sync()
         for manifest in manifests:
             _place(store, manifest, files.path(manifest.model), staging)
