@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sealift import strict_json
-from sealift.errors import LocalError, MalformedError
+from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.credentials import Login
 from sealift.registry.transport import Origin, Response
@@ -104,7 +104,7 @@ class Authentication:
 def _token_of(data: bytes, server: Origin) -> str:
     try:
         document: Any = strict_json.parse(data, "the token", max_size_bytes=LIMITS.http_document_bytes)
-    except MalformedError:
+    except (MalformedError, LimitError):
         document = None
     token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():

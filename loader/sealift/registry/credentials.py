@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sealift import strict_json
-from sealift.errors import LocalError, MalformedError
+from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 
 _HELPER = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     try:
         document = strict_json.parse(data, str(path), max_size_bytes=LIMITS.http_document_bytes)
-    except MalformedError as error:
+    except (MalformedError, LimitError) as error:
         raise LocalError(f"the Docker configuration cannot be read: {error}") from None
     return document if isinstance(document, dict) else {}
 

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from sealift.bundle import layout
 from sealift.bundle.manifest import Blob
@@ -16,7 +16,7 @@ from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import find_login
 from sealift.registry.download import Download
 from sealift.registry.session import Session, failure, gone, retrying, said, waits
-from sealift.registry.transport import BrokenError, Origin, Response, Transport
+from sealift.registry.transport import BrokenError, Origin, Response, Transport, join
 
 _UPLOADED = re.compile(r"(?:bytes=)?0-([0-9]{1,15})", re.ASCII)
 _OCTETS = "application/octet-stream"
@@ -125,7 +125,10 @@ class Repository:
                 time.sleep(wait)
             if self.has_blob(blob.digest):
                 return  # the answer was lost, not the blob
+            before = offset
             location, offset = self._where(location)
+            if offset > before:
+                tries = waits()  # some of it arrived, so breaks count anew
 
     def _begin(self) -> str:
         response = self._session.request("POST", f"{self._base}/blobs/uploads/", accept=(202,))
@@ -170,7 +173,7 @@ class Repository:
         location = response.header("Location") or default
         if not location:
             raise LocalError(f"{response.origin} begins an upload and does not say where; there is no Location")
-        return urljoin(response.url, location)
+        return join(response.url, location)
 
 
 @contextmanager

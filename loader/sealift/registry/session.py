@@ -4,12 +4,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
-from urllib.parse import urljoin
 
 from sealift import strict_json
 from sealift.errors import Error, LocalError
 from sealift.limits import LIMITS
-from sealift.registry.transport import BrokenError, Origin, Response, Transport
+from sealift.registry.transport import BrokenError, Origin, Response, Transport, join
 
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -124,7 +123,7 @@ class Session:
             redirects += 1
             if redirects > LIMITS.http_redirects:
                 raise LocalError(f"{start} redirects more than {LIMITS.http_redirects} times; check the address")
-            url = urljoin(url, response.header("Location") or "")
+            url = join(url, response.header("Location") or "")
             _LOG.debug("%s redirects to %s", origin, Origin.of(url))
 
 

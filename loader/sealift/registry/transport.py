@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
@@ -271,6 +271,18 @@ class Transport:
             return False
         except OSError:
             return True  # the request itself will say what is wrong
+
+
+def join(base: str, location: str) -> str:
+    """Return the address that a `Location` header leads to.
+
+    Raises:
+        LocalError: it is none.
+    """
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        raise LocalError(f"{Origin.of(base)} leads to {location[:200]!r}, which is no address") from None
 
 
 def is_loopback(host: str) -> bool:
