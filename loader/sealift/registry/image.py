@@ -32,7 +32,7 @@ _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What belongs to the machine that made the store, and not to the store.
-_LEFT_OUT = {"lock", "staging", "history.jsonl"}
+_LEFT_OUT = {"lock", "staging"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def push_image(
     with TemporaryDirectory(dir=tmpdir, prefix="sealift-image-") as name:
         directory = Path(name)
         release = _verify(bundle, trust, directory / "trust").release
-        # The clock of the release and not ours, so that the same bundle gives the same image.
+        # The clock of the release and not ours, so that the same user makes the same image of a bundle.
         install(bundle, Store(directory / "store", trust=trust), now=release.released)
         layer = directory / "layer.tar"
         _write_layer(directory / "store", layer, int(release.released.timestamp()))
