@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins oldest lint format types bench fuzz docs coverage-page lock tools clean
+.PHONY: help demo test plugins oldest chart lint format types bench fuzz docs coverage-page lock tools clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -36,6 +36,9 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py
+
+chart: $(READY) ## Lint and render the example chart with the real Helm, in an environment of its own (90 MB)
+	@$(RUN) python tests/helm/run.py
 
 lint: $(READY) ## Check style, formatting and the direction of imports
 	@echo "==> ruff check"

@@ -36,14 +36,20 @@ HEAD = """\
 # Errors and exit codes
 
 Every refusal is a subclass of `sealift.Error`. `error.code` is a stable word for scripts and log
-searches; `error.exit_code` is the exit status when one of the commands ends with that error. The
-message is one line on stderr that ends with the code in brackets:
+searches; `error.exit_code` is the exit status when one of the commands ends with that error;
+`error.remedy` is what to do, for every error of the class. The message, which knows the case at hand and goes
+first, is one line on stderr that ends with the code in brackets:
 
     sealift: tuf/targets.json: signed by 1 of the 2 keys it needs [threshold]
 
 Classes, codes and exit codes do not change their meaning between versions. New ones are added
-inside the ranges below, so handle a range rather than a list. Exit status 0 means done, 130 means
-interrupted with Ctrl-C.
+inside the ranges below, so handle a range rather than a list. Exit status 0 means done; 130, 143 and
+129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that went away.
+
+With `--json` a command that is refused prints one document on stdout. Where several things stand in the way,
+`problems` lists each in the same form:
+
+    {"error": {"code": "threshold", "exit_code": 22, "message": "…", "remedy": "…"}}
 """
 
 
@@ -70,11 +76,14 @@ def render() -> str:
     parts = [HEAD]
     for codes, (title, meaning) in RANGES.items():
         numbers = f"{codes[0]}" if len(codes) == 1 else f"{codes[0]}-{codes[-1]}"
-        parts.append(f"## {numbers}: {title}\n\n{meaning}\n\n| exit | code | class | meaning |\n|---|---|---|---|")
+        parts.append(f"## {numbers}: {title}\n\n{meaning}\n")
+        parts.append("| exit | code | class | meaning | what to do |\n|---|---|---|---|---|")
         for cls in error_classes():
             if cls.exit_code in codes:
-                says = " ".join(cleandoc(cls.__doc__ or "").split()).replace("|", "\\|")
-                parts.append(f"| {cls.exit_code} | `{cls.code}` | `{import_path(cls)}` | {says} |")
+                says, remedy = (
+                    " ".join(cleandoc(text).split()).replace("|", "\\|") for text in (cls.__doc__ or "", cls.remedy)
+                )
+                parts.append(f"| {cls.exit_code} | `{cls.code}` | `{import_path(cls)}` | {says} | {remedy} |")
         parts.append("")
     return "\n".join(parts)
 

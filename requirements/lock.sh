@@ -24,3 +24,7 @@ lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extr
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
 printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
+# The pip that a kit brings along, so that a bare system needs nothing but Python: for `sealift-bundler kit`.
+printf 'pip\n' | lock requirements/kit.lock -
+# The real Helm, as a library, and the schemas of Kubernetes: for `make chart` alone.
+printf 'helm-python-sdk==0.2.2\nkubernetes-validate==1.37.0\n' | lock requirements/helm.lock -

@@ -5,6 +5,7 @@ lets atheris search by coverage.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import sys
@@ -19,15 +20,18 @@ from channel_simulator import ChannelSimulator, toy_files
 from hostile import raw_header
 
 from sealift import inspect, strict_json
+from sealift.bundle import base
+from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
-from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob, bind_config, parse_manifest
+from sealift.bundle.compression import expand, prefix_of
+from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
 from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
-from sealift.model.graph import read_header, require_inside
+from sealift.model.external_data import external_tensors
+from sealift.model.graph import read_header
 from sealift.rows.source import Source
 from sealift.testing import ToyModel
 from sealift.trust import pin
@@ -63,6 +67,8 @@ FRONTEND = json.dumps(
 # A tensor whose values are in `model.onnx.data`, in a graph of nothing else.
 EXTERNAL = b"\x08\x08:\x1f*\x1dj\x1b\n\x08location\x12\x0fmodel.onnx.dataB\x04\n\0\x10\x12"
 KINDS = ("columns", "tensors")
+SHA = "sha256:" + "0" * 64
+OLD = bytes(range(256)) * 4
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -92,6 +98,35 @@ def tar_header(data: bytes) -> None:
     parse_header(data[:512], "here")
 
 
+def part_header(data: bytes) -> None:
+    """A header as it is, and its text under a checksum that is right."""
+    with contextlib.suppress(Error):
+        parts.parse_header(data[: parts.HEADER_BYTES], "x")
+    start = data[: parts.HEADER_BYTES - 64].ljust(parts.HEADER_BYTES - 64, b"\0")
+    parts.parse_header(start + hashlib.sha256(start).hexdigest().encode(), "x")
+
+
+def base_document(data: bytes) -> None:
+    base.require_fit(base.parse_base(data), [good_manifest()])
+
+
+@cache
+def good_manifest() -> Manifest:
+    _, _, raw, raw_config = good()
+    return bind_config(parse_manifest(raw, MODEL, "sha256:" + "0" * 64), raw_config)
+
+
+def patch(data: bytes) -> None:
+    """Apply a patch; the first two bytes say how long the file should be."""
+    length = int.from_bytes(data[:2], "big") * 64
+    taken = 0
+    try:
+        for chunk in expand([data[2:]], Blob(SHA, length), "x", old=prefix_of([OLD], len(OLD))):
+            taken += len(chunk)
+    finally:
+        assert taken <= length
+
+
 def json_document(data: bytes) -> None:
     strict_json.parse(data, "x")
 
@@ -102,7 +137,7 @@ def bundle(data: bytes) -> None:
     head = read_head(archive)
     claims = inspect.claims(head)
     contents = read_contents(archive, head, claims.release.models)
-    read_payload(archive, contents, lambda _blob, chunks: list(chunks))
+    read_payload(archive, contents, lambda _blob, chunks: list(chunks), lambda _patch, chunks: list(chunks))
 
 
 def patched_bundle(data: bytes) -> None:
@@ -131,12 +166,6 @@ def compression(data: bytes) -> None:
             taken += len(chunk)
     finally:
         assert taken <= length
-
-
-def graph(data: bytes) -> None:
-    read_header(data)
-    # A field of metadata that holds the key, so that the whole graph is walked.
-    require_inside(data + b"\x72\x08location", ["model.onnx.data"])
 
 
 def golden_of_model(data: bytes) -> None:
@@ -206,10 +235,37 @@ def rows_model(interface: str) -> ModelDescription:
     return replace(described, interface=interface)
 
 
+def graph(data: bytes) -> None:
+    read_header(data)
+    external_tensors(data, {"model.onnx.data": 4096, "model.onnx.data.1": 64})
+
+
+@cache
+def good_graph() -> bytes:
+    """A graph with external tensors in every place that the walk looks at."""
+    from onnx import TensorProto, helper
+
+    def tensor(name: str, location: str) -> TensorProto:
+        made = TensorProto(name=name, data_type=1, dims=[2, 2], data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", location), ("offset", "16"), ("length", "16")):
+            made.external_data.add(key=key, value=value)
+        return made
+
+    inner = helper.make_graph([], "inner", [], [], [tensor("i", "model.onnx.data")])
+    nodes = [helper.make_node("If", ["c"], ["y"], then_branch=inner, value=tensor("t", "model.onnx.data"))]
+    function = helper.make_function("own", "F", [], ["x"], nodes, [helper.make_opsetid("", 18)])
+    initializers = [tensor("a", "model.onnx.data"), tensor("b", "model.onnx.data.1")]
+    made = helper.make_model(helper.make_graph(nodes, "g", [], [], initializers), functions=[function])
+    return bytes(made.SerializeToString())
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         tar_header,
+        part_header,
+        base_document,
+        patch,
         json_document,
         bundle,
         patched_bundle,
@@ -243,6 +299,18 @@ def run(name: str, data: bytes) -> None:
         TARGETS[name](data)
 
 
+def _base() -> base.Base:
+    blobs = {file.name: file.blob.digest for file in good_manifest().files}
+    return base.Base(
+        3, SHA, frozenset([blobs["model.json"]]), (base.Patch(blobs["model.onnx"], Blob(SHA, 9), Blob(SHA, 99)),)
+    )
+
+
+def _patch_frame() -> bytes:
+    compressor = zstd.ZstdCompressor(zstd_dict=zstd.ZstdDict(OLD, is_raw=True).as_prefix)
+    return compressor.compress(OLD[:700] + b"new") + compressor.flush()
+
+
 def seeds(name: str) -> list[bytes]:
     """Return good inputs for a target, from which a fuzzer departs."""
     data, files, raw, raw_config = good()
@@ -250,6 +318,9 @@ def seeds(name: str) -> list[bytes]:
     frame = zstd.compress(b"hello" * 100)
     return {
         "tar_header": [data[:512]],
+        "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
+        "base_document": [_base().to_bytes()],
+        "patch": [b"\0\x10" + frame, b"\0\x10" + _patch_frame()],
         "json_document": [files["targets.json"]],
         "bundle": [data],
         "patched_bundle": [b"\0\2\0\1x"],
@@ -264,11 +335,11 @@ def seeds(name: str) -> list[bytes]:
         "golden_json": [toy["golden.json"]],
         "golden_of_model": [toy["golden.json"]],
         "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND],
-        "graph": [toy["model.onnx"], EXTERNAL],
         "rows_of_every_format": [
             b'text\n"a\nb"\n\xef\xbb\xbfc\r\n',
             b"[[1,2],[3,4.5]]",
             b"[1,2]\n\n[3,null]\n",
             b"x,y\n1,\n",
         ],
+        "graph": [toy["model.onnx"], EXTERNAL, good_graph()],
     }[name]

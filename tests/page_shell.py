@@ -5,11 +5,18 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 _BLOCK = re.compile(r"^```(bash|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LISTED = re.compile(r"^( +)```console\n.*?^\1```$", re.DOTALL | re.MULTILINE)
 _DONE = "== command ended =="
+
+
+def unindented(page: str) -> str:
+    """The page with the blocks of its lists at the margin, where `commands` looks for them."""
+    return _LISTED.sub(lambda block: dedent(block[0]), page)
 
 
 @dataclass
@@ -39,9 +46,10 @@ def commands(page: str) -> list[Typed]:
 class Shell:
     """One bash for the whole page, so that `cd` and `export` last, as in a terminal."""
 
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+    def __init__(self, directory: Path, environment: dict[str, str], within: tuple[str, ...] = ()) -> None:
+        # `within`: the command that enters another place first, such as chroot.
         self.process = subprocess.Popen(
-            ["bash", "--noprofile", "--norc"],
+            [*within, "bash", "--noprofile", "--norc"],
             cwd=directory,
             env=environment,
             stdin=subprocess.PIPE,

@@ -8,6 +8,7 @@ class ConversionError(Error):
 
     exit_code = 50
     code = "conversion"
+    remedy = "Change the step that the message names, or export the model to ONNX yourself."
 
 
 class ParityError(Error):
@@ -15,6 +16,7 @@ class ParityError(Error):
 
     exit_code = 51
     code = "parity"
+    remedy = "Change the model as the message says. A model whose answers changed is never packed."
 
 
 class RecipeError(Error):
@@ -22,13 +24,15 @@ class RecipeError(Error):
 
     exit_code = 52
     code = "recipe"
+    remedy = "Correct the key or path of the recipe that the message names."
 
 
 class GateError(Error):
-    """A release is not fit to leave: signatures are missing, or a check before packing failed."""
+    """A release or a kit is not fit to leave: signatures or files are missing, or a check before packing failed."""
 
     exit_code = 54
     code = "gate"
+    remedy = "Get the missing signatures or mend what the message names, then pack again."
 
 
 class SourceError(Error):
@@ -36,3 +40,7 @@ class SourceError(Error):
 
     exit_code = 56
     code = "source"
+    remedy = (
+        "Install what the message names in the version that made the model, or give samples with the columns it "
+        "was trained on."
+    )

@@ -6,8 +6,8 @@ owner and mode are fixed, and blobs were compressed when they were added.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +15,11 @@ from typing import BinaryIO
 
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
+from sealift.bundle.base import Base
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
+from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import payload_order
-from sealift.bundle.tarformat import END, Member
+from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import DigestError, Error, UsageError
 from sealift.trust.client import TrustClient
 from sealift.trust.fetcher import BundleFetcher
@@ -25,6 +27,7 @@ from sealift.trust.release import Release, release_of
 from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError
 from sealift_bundler.manifest_md import manifest_md
+from sealift_bundler.parts import PartWriter
 from sealift_keys import durable
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
@@ -38,6 +41,8 @@ class Packed:
     """A bundle that was written and verified.
 
     Attributes:
+        path: the tar, which does not exist where it was written in parts.
+        parts: the files of the parts, none for a tar in one file.
         size: bytes of the tar.
         digest: `sha256:<hex>` of the tar, for people who compare copies.
     """
@@ -48,25 +53,40 @@ class Packed:
     models: tuple[Manifest, ...]
     size: int
     digest: str
+    parts: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A channel that was found fit to pack, and what its bundle will hold."""
+    """A channel that was found fit to pack, and what its bundle will hold.
+
+    Attributes:
+        base: what a differential bundle leaves out; None for a whole one.
+        patches: member name to the file that holds the patch.
+    """
 
     blobs: Path
     metadata: dict[str, bytes]
     release: Release
     manifests: tuple[Manifest, ...]
+    base: Base | None = None
+    patches: Mapping[str, Path] = field(default_factory=dict)
 
     def path_in(self, output: Path) -> Path:
         """Return the file to write: `output`, or `<channel>-<N>.tar` in it when it is a folder."""
-        return output / f"{self.release.channel}-{self.release.number}.tar" if output.is_dir() else output
+        since = "" if self.base is None else f"-since-{self.base.release}"
+        return output / f"{self.release.channel}-{self.release.number}{since}.tar" if output.is_dir() else output
 
     @property
     def payload_size(self) -> int:
-        """Bytes of all file blobs."""
-        return sum(blob.size for blob in payload_order(self.manifests))
+        """Bytes of all file blobs and patches that travel."""
+        patches = () if self.base is None else self.base.patches
+        return sum(blob.size for blob in self.payload()) + sum(patch.content.size for patch in patches)
+
+    def payload(self) -> tuple[Blob, ...]:
+        """Return the file blobs that travel whole, in order."""
+        left_out = set() if self.base is None else self.base.left_out()
+        return tuple(blob for blob in payload_order(self.manifests) if blob.digest not in left_out)
 
 
 def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
@@ -85,11 +105,18 @@ def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
     return Prepared(channel.blobs_dir, metadata, release, manifests)
 
 
-def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] = lambda _: None) -> Packed:
+def pack(
+    prepared: Prepared,
+    output: Path,
+    *,
+    part_size_bytes: int | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Packed:
     """Write the bundle, then verify what was written with the loader's own code.
 
     Args:
         output: the file to write (replaced if it exists), or a folder for `<channel>-<N>.tar`.
+        part_size_bytes: write parts of at most this size in place of one file.
         progress: called with the number of bytes written or verified since the last call.
 
     Raises:
@@ -99,6 +126,8 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
     path = prepared.path_in(output)
     if not path.absolute().parent.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    if part_size_bytes is not None:
+        return _pack_parts(prepared, path, part_size_bytes, progress)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with scratch.open("xb") as out:
@@ -107,11 +136,22 @@ def pack(prepared: Prepared, output: Path, *, progress: Callable[[int], object] 
                 progress(len(chunk))
             out.flush()
             os.fsync(out.fileno())
-        digest, size = _verify(scratch, prepared.metadata, progress)
+        digest, size = _verify([scratch], prepared.metadata, progress)
         durable.move(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
     return Packed(path, release.channel, release.number, prepared.manifests, size, digest)
+
+
+def _pack_parts(prepared: Prepared, path: Path, part_size_bytes: int, progress: Callable[[int], object]) -> Packed:
+    with PartWriter(path, bundle_size(prepared), part_size_bytes) as writer:
+        for chunk in bundle_bytes(prepared):
+            writer.write(chunk)
+            progress(len(chunk))
+        digest, size = _verify(writer.finish(), prepared.metadata, progress)
+        parts = writer.publish()
+    release = prepared.release
+    return Packed(path, release.channel, release.number, prepared.manifests, size, digest, parts)
 
 
 def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
@@ -163,10 +203,15 @@ def read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
 
 
 def _read_blob(blobs: Path, blob: Blob, what: str) -> bytes:
-    return b"".join(_blob_chunks(blobs, blob, what))
+    return b"".join(blob_chunks(blobs, blob, what))
 
 
-def _blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
+def blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
+    """Yield a blob of a channel, whose length is checked and whose digest is not.
+
+    Raises:
+        GateError: it is missing, or has another length.
+    """
     try:
         with (blobs / blob.digest.removeprefix("sha256:")).open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -179,41 +224,57 @@ def _blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
         raise GateError(f"the channel lacks {what} ({blob.digest}); add the model again") from None
 
 
+def _file_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _chunks(file)
+
+
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk
 
 
 def bundle_bytes(prepared: Prepared) -> Iterator[bytes]:
-    """Yield the bytes of the tar, in the order that `sealift.bundle.reader` documents."""
+    """Yield the bytes of the tar."""
+    for member, content in bundle_members(prepared):
+        yield member.header()
+        yield from content
+        yield bytes(member.padding)
+    yield END
+
+
+def bundle_size(prepared: Prepared) -> int:
+    """Return the length in bytes of the tar, without reading a file of a model."""
+    return len(END) + sum(BLOCK + member.size + member.padding for member, _ in bundle_members(prepared))
+
+
+def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]]]:
+    """Yield every member and its content, unread, in the order that `sealift.bundle.reader` documents."""
     blobs, metadata, release, manifests = prepared.blobs, prepared.metadata, prepared.release, prepared.manifests
     mtime = int(release.released.timestamp())
     roots = sorted((name for name in metadata if name.endswith(".root.json")), key=lambda name: int(name.split(".")[0]))
     head = {f"tuf/{name}": metadata[name] for name in [*roots, *(f"{role}.json" for role in layout.TUF_ROLES)]}
     head[layout.MANIFEST_MD] = manifest_md(release, manifests).encode("utf-8")
+    if prepared.base is not None:
+        head[layout.BASE] = prepared.base.to_bytes()
     digests = {name: layout.sha256(data) for name, data in head.items()}
     index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), digests)
     for name, data in [(layout.OCI_LAYOUT, layout.OCI_LAYOUT_BYTES), (layout.INDEX, index), *head.items()]:
-        yield from _member(Member(name, len(data), mtime), [data])
+        yield Member(name, len(data), mtime), [data]
     small = [Blob(m.digest, len(m.raw)) for m in manifests], list({m.config for m in manifests})
     for group in small:
         for blob in sorted(group, key=lambda blob: blob.digest):
-            yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
-    for blob in payload_order(manifests):
-        yield from _member(Member(blob.member, blob.size, mtime), _blob_chunks(blobs, blob, blob.member))
-    yield END
+            yield Member(blob.member, blob.size, mtime), blob_chunks(blobs, blob, blob.member)
+    for blob in prepared.payload():
+        yield Member(blob.member, blob.size, mtime), blob_chunks(blobs, blob, blob.member)
+    for patch in () if prepared.base is None else prepared.base.patches:
+        yield Member(patch.member, patch.content.size, mtime), _file_chunks(prepared.patches[patch.member])
 
 
-def _member(member: Member, content: Iterable[bytes]) -> Iterator[bytes]:
-    yield member.header()
-    yield from content
-    yield bytes(member.padding)
-
-
-def _verify(path: Path, metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
+def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
     """Verify what was written with the loader's code, as an instance that pinned the first root."""
     hasher = hashlib.sha256()
-    with TemporaryDirectory() as scratch, path.open("rb") as file:
+    with TemporaryDirectory() as scratch, open_stream([str(path) for path in paths]) as file:
         archive = Archive(file, progress)
         try:
             verified = verify_head(archive, metadata["1.root.json"], Path(scratch), None, now=datetime.now(UTC))

@@ -17,7 +17,7 @@ import click
 from click.utils import PacifyFlushWrapper
 
 from sealift_keys.errors import Error, LocalError, UsageError
-from sealift_keys.interrupts import Interrupted, raise_on_signals
+from sealift_keys.interrupts import Interrupted, raise_if_heard, raise_on_signals
 
 # What this run has put on stdout already; a reader of JSON expects one document.
 _printed: set[str] = set()
@@ -41,7 +41,12 @@ def print_json_line(document: object) -> None:
 
 def error_document(error: Error) -> dict[str, object]:
     """Return what a script is told of an error; `problems` lists them where it stands for several."""
-    document: dict[str, object] = {"code": error.code, "exit_code": error.exit_code, "message": str(error)}
+    document: dict[str, object] = {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "message": str(error),
+        "remedy": error.remedy,
+    }
     problems = getattr(error, "problems", ())
     return {**document, "problems": [error_document(problem) for problem in problems]} if problems else document
 
@@ -109,6 +114,10 @@ def _missing_package(error: ModuleNotFoundError) -> str:
 
 
 def _refuse(name: str, error: Error, *, as_json: bool) -> int:
+    try:
+        raise_if_heard()
+    except Interrupted as stop:
+        return _say(name, _INTERRUPTED, stop.exit_status)
     if as_json and "json" not in _printed:
         print_json({"error": error_document(error)})
     return _say(name, f"{error} [{error.code}]", error.exit_code)

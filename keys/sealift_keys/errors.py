@@ -3,7 +3,7 @@
 It lives in the lowest wing so that all three can share it; applications see it as `sealift.Error`.
 Ranges of exit codes, shared by the three commands: 0 ok, 1 bug, 2 usage, 3 local OS error, 10-19
 malformed, 20-29 refused by trust, 30-39 store, 40-49 load, 50-59 build. Only the command line turns
-`exit_code` into an exit status.
+`exit_code` into an exit status. `remedy` is what a person does about it, for the reference page and for scripts.
 """
 
 from typing import ClassVar
@@ -14,6 +14,7 @@ class Error(Exception):
 
     exit_code: ClassVar[int] = 1
     code: ClassVar[str] = "error"
+    remedy: ClassVar[str] = "This is a bug in Sealift: report it with the traceback and the command."
 
 
 class UsageError(Error):
@@ -21,6 +22,7 @@ class UsageError(Error):
 
     exit_code = 2
     code = "usage"
+    remedy = "Correct the command line; `--help` shows what the command takes."
 
 
 class LocalError(Error):
@@ -28,6 +30,7 @@ class LocalError(Error):
 
     exit_code = 3
     code = "local"
+    remedy = "Mend what the message names (path, owner, mode, disk), then run the same command again."
 
 
 class KeyFileError(Error):
@@ -35,6 +38,7 @@ class KeyFileError(Error):
 
     exit_code = 53
     code = "key-file"
+    remedy = "Use the right key file and passphrase; a private key needs mode 0600. If the key is lost, replace it."
 
 
 class ChannelError(Error):
@@ -42,6 +46,7 @@ class ChannelError(Error):
 
     exit_code = 55
     code = "channel"
+    remedy = "Do the step that the message names on the channel, or fetch a complete copy of it."
 
 
 class ExpiringError(Error):
@@ -49,6 +54,7 @@ class ExpiringError(Error):
 
     exit_code = 57
     code = "expiring"
+    remedy = "Plan the renewal with the holders of the keys."
 
 
 class ExpiringSoonError(Error):
@@ -56,6 +62,7 @@ class ExpiringSoonError(Error):
 
     exit_code = 58
     code = "expiring-soon"
+    remedy = "Renew the metadata now: `sealift-keys renew` for the root, a release for everything else."
 
 
 class LapsingError(Error):
@@ -63,3 +70,4 @@ class LapsingError(Error):
 
     exit_code = 59
     code = "lapsing"
+    remedy = "Renew the metadata today, and carry a new bundle to every instance."

@@ -28,29 +28,41 @@ def raise_on_signals() -> None:
             signal.signal(number, _raise)
 
 
+def raise_if_heard() -> None:
+    """Raise a signal's `Interrupted` again, where an error of the cleaning up has taken its place on the way.
+
+    A process that was asked to end stays asked.
+    """
+    if _State.heard is not None:
+        raise Interrupted(_State.heard)
+
+
 @contextmanager
 def postponed() -> Iterator[None]:
     """Let the block finish before a signal is heard: for a few renames that belong together."""
     # Not a signal mask: that is a thread's own, and another thread would let the signal through.
-    _Postponed.depth += 1
+    _State.depth += 1
     try:
         yield
     finally:
-        _Postponed.depth -= 1
-    if _Postponed.depth == 0 and (number := _Postponed.number) is not None:
-        _Postponed.number = None
-        raise Interrupted(number)
+        _State.depth -= 1
+        if _State.depth == 0 and _State.waiting is not None:
+            _State.heard, _State.waiting = _State.waiting, None
+    if _State.depth == 0:
+        raise_if_heard()
 
 
-class _Postponed:
+class _State:
     """What the handler, which runs between any two lines of the main thread, has to know."""
 
     depth = 0
-    number: int | None = None
+    waiting: int | None = None
+    heard: int | None = None
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
-    if _Postponed.depth:
-        _Postponed.number = number
-    else:
-        raise Interrupted(number)
+    if _State.depth:
+        _State.waiting = number
+        return
+    _State.heard = number
+    raise Interrupted(number)

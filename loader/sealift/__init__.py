@@ -15,6 +15,7 @@ from sealift.errors import *  # noqa: F403 - the error classes are the public in
 from sealift.errors import __all__ as _errors
 
 if TYPE_CHECKING:
+    from sealift.following import Switch
     from sealift.loading import load
     from sealift.model import Model
     from sealift.model.observing import Prediction
@@ -27,9 +28,10 @@ _LAZY = {
     "Store": "sealift.store",
     "Model": "sealift.model",
     "Prediction": "sealift.model.observing",
+    "Switch": "sealift.following",
 }
 
-__all__ = [*_errors, "Model", "Prediction", "Store", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+__all__ = [*_errors, "Model", "Prediction", "Store", "Switch", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
 if not TYPE_CHECKING:

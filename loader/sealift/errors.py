@@ -24,6 +24,10 @@ class MalformedError(Error):
 
     exit_code = 10
     code = "malformed"
+    remedy = (
+        "Copy the file again and compare its SHA-256 with the one that `sealift-bundler pack` printed. If they are "
+        "equal, tell its sender."
+    )
 
 
 class UnsupportedVersionError(Error):
@@ -31,6 +35,7 @@ class UnsupportedVersionError(Error):
 
     exit_code = 11
     code = "unsupported-version"
+    remedy = "Upgrade Sealift on this instance, or ask for a bundle of a format that the message names."
 
 
 class LimitError(Error):
@@ -38,6 +43,9 @@ class LimitError(Error):
 
     exit_code = 12
     code = "limit"
+    remedy = (
+        "Ask the sender for a smaller bundle or model. A file that nobody meant to be so large is damaged or hostile."
+    )
 
 
 class UnsafeMemberError(Error):
@@ -45,6 +53,9 @@ class UnsafeMemberError(Error):
 
     exit_code = 13
     code = "unsafe-member"
+    remedy = (
+        "Do not use the file. `sealift-bundler pack` never writes such a member: ask the sender where it comes from."
+    )
 
 
 # --- 20-29: refused by trust: do not use this file ----------------------------------------------
@@ -55,6 +66,10 @@ class RootError(Error):
 
     exit_code = 20
     code = "root"
+    remedy = (
+        "Do not use the file. Compare the fingerprint of `sealift trust show` with the published one, and ask the "
+        "channel's owners."
+    )
 
 
 class SignatureError(Error):
@@ -62,6 +77,7 @@ class SignatureError(Error):
 
     exit_code = 21
     code = "signature"
+    remedy = "Do not use the file. Copy it again from its source; if it is refused again, tell the channel's owners."
 
 
 class ThresholdError(Error):
@@ -69,6 +85,10 @@ class ThresholdError(Error):
 
     exit_code = 22
     code = "threshold"
+    remedy = (
+        "Do not use the file. Ask for a bundle that all approvers have signed; `sealift verify --explain` shows "
+        "who is missing."
+    )
 
 
 class UntrustedKeyError(Error):
@@ -76,6 +96,10 @@ class UntrustedKeyError(Error):
 
     exit_code = 23
     code = "untrusted-key"
+    remedy = (
+        "Do not use the file. Ask for a bundle signed with the channel's present keys, and tell its owners who "
+        "signed this one."
+    )
 
 
 class ExpiredError(Error):
@@ -83,6 +107,10 @@ class ExpiredError(Error):
 
     exit_code = 24
     code = "expired"
+    remedy = (
+        "Correct the clock if it is wrong, otherwise fetch a newer bundle. `--accept-expired REASON` installs at "
+        "your own risk."
+    )
 
 
 class RollbackError(Error):
@@ -90,6 +118,9 @@ class RollbackError(Error):
 
     exit_code = 25
     code = "rollback"
+    remedy = (
+        "Do not use the file. Fetch the newest bundle; to use an earlier version of a model, run `sealift rollback`."
+    )
 
 
 class DigestError(Error):
@@ -97,6 +128,7 @@ class DigestError(Error):
 
     exit_code = 26
     code = "digest"
+    remedy = "Do not use the file. Copy it again; if it is refused again, tell its sender."
 
 
 class WithdrawnError(Error):
@@ -104,6 +136,7 @@ class WithdrawnError(Error):
 
     exit_code = 27
     code = "withdrawn"
+    remedy = "Use another version of the model. A newer bundle may bring one."
 
 
 class MixError(Error):
@@ -111,6 +144,7 @@ class MixError(Error):
 
     exit_code = 28
     code = "mix"
+    remedy = "Do not use the file. Ask the sender for a complete bundle as `sealift-bundler pack` writes it."
 
 
 # --- 30-39: the store ---------------------------------------------------------------------------
@@ -121,6 +155,10 @@ class NoTrustError(Error):
 
     exit_code = 30
     code = "no-trust"
+    remedy = (
+        "Pin the channel's root with `sealift trust init ROOT.json`, or name its directory with `--trust` or "
+        "SEALIFT_TRUST."
+    )
 
 
 class NotInstalledError(Error):
@@ -128,6 +166,7 @@ class NotInstalledError(Error):
 
     exit_code = 31
     code = "not-installed"
+    remedy = "Install a bundle that holds it; `sealift list` and `sealift history` show what is here."
 
 
 class LockedError(Error):
@@ -135,6 +174,7 @@ class LockedError(Error):
 
     exit_code = 32
     code = "locked"
+    remedy = "Wait until the other process has finished, then run the same command again."
 
 
 class CorruptError(Error):
@@ -142,6 +182,10 @@ class CorruptError(Error):
 
     exit_code = 33
     code = "corrupt"
+    remedy = (
+        "Find out what changed the store, then run `sealift check` and `sealift check --repair BUNDLE`, or restore "
+        "a backup."
+    )
 
 
 class NoSpaceError(Error):
@@ -149,6 +193,7 @@ class NoSpaceError(Error):
 
     exit_code = 34
     code = "no-space"
+    remedy = "Make room, for example with `sealift prune`, and run the same command again."
 
 
 class AlreadyPinnedError(Error):
@@ -156,6 +201,7 @@ class AlreadyPinnedError(Error):
 
     exit_code = 35
     code = "already-pinned"
+    remedy = "Keep the pinned root. To follow another channel, remove the file yourself and use a new store."
 
 
 class UnsafeStoreError(Error):
@@ -163,6 +209,10 @@ class UnsafeStoreError(Error):
 
     exit_code = 36
     code = "unsafe-store"
+    remedy = (
+        "Run the command as the store's owner, and give every path that the message names the owner and mode it "
+        "asks for."
+    )
 
 
 class PreflightError(Error):
@@ -170,6 +220,7 @@ class PreflightError(Error):
 
     exit_code = 37
     code = "preflight"
+    remedy = "Mend every problem in the list, each has its own code, and run the same command again."
 
     def __init__(self, problems: Sequence[Error]) -> None:
         listed = "; ".join(f"({place}) {problem} [{problem.code}]" for place, problem in enumerate(problems, start=1))
@@ -182,6 +233,7 @@ class StaleError(Error):
 
     exit_code = 38
     code = "stale"
+    remedy = "Carry the newest bundle to this instance. If there is none, ask the channel's owners for a release."
 
 
 class BehindError(Error):
@@ -189,6 +241,7 @@ class BehindError(Error):
 
     exit_code = 39
     code = "behind"
+    remedy = "Install the expected bundle on this node."
 
 
 # --- 40-49: loading and predicting --------------------------------------------------------------
@@ -199,6 +252,7 @@ class IncompatibleError(Error):
 
     exit_code = 40
     code = "incompatible"
+    remedy = "Install the ONNX Runtime that the message asks for, or ask for a model that runs on this machine."
 
 
 class InputError(Error):
@@ -206,6 +260,7 @@ class InputError(Error):
 
     exit_code = 41
     code = "input"
+    remedy = "Change the values as the message says; `sealift show NAME` lists what the model takes."
 
 
 class SelfTestError(Error):
@@ -213,6 +268,9 @@ class SelfTestError(Error):
 
     exit_code = 42
     code = "self-test"
+    remedy = (
+        "Nothing was activated. Send the message to the release engineer, with the output of `sealift doctor --json`."
+    )
 
 
 __all__ = [

@@ -61,6 +61,9 @@ class Limits:
     # A zstd frame says how much of what it expanded to must stay in memory: 2^27 bytes is what zstd itself
     # gives to a frame of unknown origin, and four times the window of what we write.
     zstd_window_log: int = 27
+    # A patch needs the whole old file and the whole new one in memory: together 512 MiB, and as much as two shards
+    # of weights. Larger files travel whole.
+    patched_file_size_bytes: int = 256 * MIB
     path_chars: int = 255
     # store.json of a backup: 200 bytes a file, and 40 for each model of each generation.
     backup_document_size_bytes: int = 64 * MIB
@@ -71,6 +74,8 @@ class Limits:
     drop_folder_files: int = 1000
     drop_name_bytes: int = 220
     reason_size_bytes: int = 256 * KIB
+    # Parts of one bundle are open at the same time, and a process may open 1,024 files as a rule.
+    parts_per_bundle: int = 256
     # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.
     walked_members: int = 200_000
 
@@ -81,6 +86,14 @@ class Limits:
     row_size_bytes: int = 64 * MIB
     # A JSON document of rows is parsed whole, and takes some ten times its size in memory.
     rows_json_size_bytes: int = 256 * MIB
+
+    # A graph's tensors in other files: the largest language models have some thousand, each with a short name.
+    external_tensors: int = 100_000
+    tensor_name_bytes: int = 4096
+    # ONNX Runtime's kernels know eight dimensions or fewer.
+    tensor_dimensions: int = 16
+    # Model, graph, node, attribute, graph …: loops in loops in loops; this protects the stack.
+    graph_depth: int = 64
 
     # Replaying 256 examples takes seconds on the slowest model we know.
     self_test_timeout_s: float = 300.0

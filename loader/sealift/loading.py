@@ -1,11 +1,14 @@
 """`sealift.load`: the one call that most applications need."""
 
 import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sealift.errors import UsageError
 from sealift.store import Store
 
 if TYPE_CHECKING:
+    from sealift.following import Switch
     from sealift.model import Model
     from sealift.model.observing import Observer
 
@@ -17,6 +20,9 @@ def load(
     store: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     observer: "Observer | None" = None,
+    providers: Sequence[str] | None = None,
+    follow: bool = False,
+    on_switch: Callable[["Switch"], object] | None = None,
 ) -> "Model":
     """Load a verified model from the instance's store.
 
@@ -26,8 +32,23 @@ def load(
         store: the store's directory; None means `SEALIFT_STORE`, or `/var/opt/gitlab/sealift`.
         threads: number of threads of one prediction; None leaves it to ONNX Runtime.
         observer: called with a `sealift.Prediction` after every prediction; see `Model.observed`.
+        providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
+        follow: return a model that switches, between two calls, to what an admin installs or rolls back to.
+        on_switch: with `follow`, called with a `sealift.Switch` after every switch, and after every one that failed;
+            in the thread that loaded, so it must not take long.
 
     Raises:
         sealift.Error: see `sealift.Store.load`.
     """
-    return Store(store).load(name, version, threads=threads, observer=observer)
+    if on_switch is not None and not follow:
+        raise UsageError("on_switch is told of switches; expected follow=True beside it")
+    opened = Store(store)
+
+    def load_now() -> "Model":
+        return opened.load(name, version, threads=threads, providers=providers, observer=observer)
+
+    if not follow:
+        return load_now()
+    from sealift.following import FollowedModel
+
+    return FollowedModel(opened.layout, load_now, on_switch)

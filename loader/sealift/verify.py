@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sealift.bundle.base import Patch
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
 from sealift.bundle.source import Source
@@ -87,9 +88,12 @@ def verify_payload(
     archive: Source,
     verified: Verified,
     sink: Callable[[Blob, Iterator[bytes]], object] | None = None,
+    patch_sink: Callable[[Patch, Iterator[bytes]], object] | None = None,
     wanted: Collection[Blob] | None = None,
 ) -> None:
     """Verify every file blob, handing each to `sink`, and check that the bundle ends there.
+
+    A patch is compared with its unsigned digest alone, and handed to `patch_sink`, which verifies what it makes.
 
     Args:
         wanted: what is needed, where a source can leave out the rest; None means everything.
@@ -97,10 +101,10 @@ def verify_payload(
     Raises:
         DigestError, MalformedError, UnsafeMemberError.
     """
-    read_payload(archive, verified.contents, sink or _drain, wanted)
+    read_payload(archive, verified.contents, sink or _drain, patch_sink or _drain, wanted)
 
 
-def _drain(_: Blob, chunks: Iterator[bytes]) -> None:
+def _drain(_: Blob | Patch, chunks: Iterator[bytes]) -> None:
     for _chunk in chunks:
         pass
 

@@ -575,8 +575,7 @@ def test_members_without_end(kind, members, refuse, tmp_path, monkeypatch, capsy
         opened.append(Endless(start, member, small.open("rb")))
         return opened[-1]
 
-    monkeypatch.setattr("sealift.bundle.archive.open_regular", open_endless)
-    monkeypatch.setattr("sealift.bundle.opening.open_regular", open_endless)
+    monkeypatch.setattr("sealift.bundle.parts.open_regular", open_endless)
     tracemalloc.start()
     began = time.monotonic()
     try:

@@ -98,7 +98,7 @@ def test_another_blob_of_the_same_length(pushed, channel, registry, pull, refuse
 def test_a_blob_of_another_length(change, pushed, channel, registry, pull, refused):
     blob = weights(channel)
     registry.blobs[blob] = change(registry.blobs[blob])
-    with refused(DigestError, "was signed with"):
+    with refused(DigestError, "was listed with"):
         pull()
 
 
@@ -111,7 +111,7 @@ def test_another_manifest_under_a_signed_digest(pushed, channel, registry, pull,
 
 def test_a_manifest_of_another_length(pushed, channel, registry, pull, refused):
     registry.manifests[manifest_of(channel)] += b" "
-    with refused(DigestError, "was signed with"):
+    with refused(DigestError, "was listed with"):
         pull()
 
 

@@ -134,6 +134,7 @@ def test_a_signal_during_the_switch_waits_for_its_end(second, instance, tmp_path
         with pytest.raises(interrupts.Interrupted):
             instance.install(second)
     finally:
+        interrupts._State.heard = None
         for ending in interrupts.ENDING:
             signal.signal(ending, signal.default_int_handler if ending == signal.SIGINT else before)
     assert instance.store.load("toy").version == "1.1.0"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -70,6 +71,27 @@ def test_a_pinned_root_that_others_may_write(installed, doctor, instance):
     (instance.trust_path / "root.json").chmod(0o644)
     instance.trust_path.chmod(0o777)
     assert doctor()[0] == 36
+
+
+def test_a_pinned_root_where_omnibus_has_it(installed, doctor, instance, require_tool):
+    """`/etc/gitlab` belongs to root:root with mode 0775, and `gitlab-ctl reconfigure` makes it so again."""
+    instance.directory.chmod(0o775)
+    instance.store_path.chmod(0o755)
+    document = doctor()[1]
+    about_pin = [finding for finding in document["findings"] if finding["about"] == "pinned root"]
+    assert [finding["level"] for finding in about_pin] == ["ok"]
+    # The store is held to more: there the same directory counts.
+    assert doctor()[0] == 36
+    for spoil in (
+        lambda: instance.directory.chmod(0o777),
+        lambda: (instance.directory.chmod(0o775), os.chown(instance.directory, 0, 4242)),
+        lambda: (
+            os.chown(instance.directory, 0, 0),
+            subprocess.run([require_tool("setfacl"), "-m", "u:4242:rwx", instance.directory], check=True),
+        ),
+    ):
+        spoil()
+        assert any("pinned root" in line and "writable by group" in line for line in _seen(doctor()[1], "problem"))
 
 
 def test_a_pinned_root_of_the_store_owner(installed, doctor, instance):

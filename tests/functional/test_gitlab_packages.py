@@ -198,7 +198,7 @@ def test_a_store_as_an_image(bundle, channel, instance, tmp_path, require_tool):
     assert model.version == "1.0.0"
     environment = {"SEALIFT_STORE": str(mounted)}
     assert json.loads(run(instance, "check", "--json", **environment).stdout)["findings"] == []
-    assert json.loads(run(instance, "status", "--json", **environment).stdout)["release"] == 2
+    assert json.loads(run(instance, "status", "--json", **environment).stdout)["newest_bundle_installed"] == 2
     assert not Path(instance.store_path).exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 from channel_simulator import renamed, toy_files
 
 from sealift.cli import cli
-from sealift.errors import IncompatibleError, MalformedError, PreflightError
+from sealift.errors import IncompatibleError, MalformedError, PreflightError, UnsafeStoreError
 from sealift.store.lock import locked
 from sealift_bundler.documents import canonical
 from sealift_keys.console import run
@@ -73,6 +73,21 @@ def test_all_problems_in_one_report(requiring, channel, instance, refused, monke
     assert instance.snapshot() == before
     codes = [problem.code for problem in caught.value.problems]
     assert codes == ["locked", "unsafe-store", "no-space", "no-space", "incompatible", "incompatible"]
+
+
+def test_what_is_known_is_told_although_there_is_no_temporary_directory(requiring, channel, instance, monkeypatch):
+    bundle = requiring()
+    instance.pin(channel.root_bytes)
+    instance.store_path.mkdir(parents=True)
+    instance.store_path.chmod(0o777)
+    (instance.store_path / "lock").touch(mode=0o644)
+    before = instance.snapshot()
+    # As in a container whose root cannot be written.
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", list)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with pytest.raises(UnsafeStoreError, match="writable by group or others"):
+        instance.install(bundle)
+    assert instance.snapshot() == before
 
 
 def test_scripts_get_the_list(requiring, channel, instance, monkeypatch, capsys):

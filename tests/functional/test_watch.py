@@ -185,7 +185,7 @@ def test_a_bad_file_is_refused_with_its_reason_and_the_next_one_is_installed(sta
     event = process.until("refused")
     assert (event["file"], event["code"], event["exit_code"]) == ("letter.tar", "malformed", 10)
     found = reason(folder, "letter.tar")
-    assert set(found) == {"code", "exit_code", "file", "message", "sealift", "time"}
+    assert set(found) == {"code", "exit_code", "file", "message", "remedy", "sealift", "time"}
     assert (found["code"], found["exit_code"]) == ("malformed", 10)
     assert "not a Sealift bundle" in found["message"]
     put(bundle, folder)

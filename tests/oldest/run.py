@@ -15,8 +15,13 @@ from pathlib import Path
 
 from models import MODELS
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+import big_model
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "oldest"
+MEMORY_BYTES = 4 << 30
+WEIGHTS_BYTES = 48 << 20
 LOCK = ROOT / "requirements" / "oldest.lock"
 
 
@@ -38,8 +43,9 @@ def replay(python: Path, folder: Path) -> dict[str, object]:
     """Run the loader's self-test over a model directory with another interpreter."""
     paths = os.pathsep.join(str(ROOT / part) for part in ("loader", "keys"))
     child = subprocess.run(
-        [python, "-m", "sealift.model.selftest_child", folder],
+        [python, "-m", "sealift.model.selftest_child", str(os.getpid()), str(MEMORY_BYTES)],
         env={**os.environ, "PYTHONPATH": paths},
+        input=json.dumps({"replay": str(folder)}).encode() + b"\n",
         capture_output=True,
         check=False,
     )
@@ -66,8 +72,14 @@ def main() -> int:
         print(f"{name:30} {conversion.rung:17} {time.monotonic() - started:5.1f} s  {outcome}", flush=True)
         if "error" in result:
             failed.append(name)
+    with tempfile.TemporaryDirectory(prefix="sealift-oldest-") as work:
+        big_model.write(Path(work), "weights", "1.0.0", WEIGHTS_BYTES, WEIGHTS_BYTES // 3)
+        result = replay(python, Path(work))
+    print(f"{'weights in three shards':56} {result.get('error') or 'its golden rows agree'}", flush=True)
+    if "error" in result:
+        failed.append("weights")
     if failed:
-        print(f"{len(failed)} of {len(MODELS)} models answer differently on the lowest runtime", file=sys.stderr)
+        print(f"{len(failed)} of {len(MODELS) + 1} models answer differently on the lowest runtime", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import sealift
 import sealift_bundler
 import sealift_keys
+from sealift_keys.console import error_document
 
 ROOT = Path(__file__).parents[2]
 ERROR_MODULES = ("sealift_keys.errors", "sealift.errors", "sealift_bundler.errors")
@@ -52,6 +53,31 @@ def test_every_error_sets_its_own_code_inside_its_range() -> None:
         assert cls.exit_code in RANGES[cls.__module__], cls.__name__
 
 
+def test_every_error_says_what_to_do_about_it() -> None:
+    classes = error_classes()
+    for cls in classes:
+        assert "remedy" in vars(cls), f"{cls.__name__} inherits its remedy"
+        # One or two short sentences of one line, fit for a table and for a log.
+        assert cls.remedy.isprintable(), cls.__name__
+        assert 20 <= len(cls.remedy) <= 160, cls.__name__
+        assert cls.remedy.endswith("."), cls.__name__
+    assert [text for text, count in Counter(cls.remedy for cls in classes).items() if count > 1] == []
+
+
+def test_what_is_refused_by_trust_is_not_to_be_used_as_it_is() -> None:
+    for cls in error_classes():
+        # An expired release and a withdrawn version were good once; what to take instead is the remedy.
+        if cls.exit_code in range(20, 30) and cls.code not in {"expired", "withdrawn"}:
+            assert cls.remedy.startswith("Do not use the file. "), cls.__name__
+
+
+def test_scripts_get_the_remedy() -> None:
+    for cls in error_classes():
+        error = cls("what happened") if cls is not sealift.PreflightError else cls([sealift.LockedError("what")])
+        document = error_document(error)
+        assert (document["code"], document["exit_code"], document["remedy"]) == (cls.code, cls.exit_code, cls.remedy)
+
+
 def test_an_application_can_catch_every_error_of_loader_and_keys_from_sealift() -> None:
     wanted = {cls.__name__ for cls in error_classes() if not cls.__module__.startswith("sealift_bundler")}
     assert {name for name in wanted if getattr(sealift, name, None) is None or name not in sealift.__all__} == set()
@@ -64,3 +90,4 @@ def test_the_reference_page_is_what_the_classes_say() -> None:
     page = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
     for cls in error_classes():
         assert f"| {cls.exit_code} | `{cls.code}` |" in page
+        assert cls.remedy in page

@@ -39,8 +39,8 @@ def pins(lock: Path) -> dict[str, str]:
     return found
 
 
-def test_there_is_one_lock_for_users_one_for_developers_and_one_of_the_lowest_runtime() -> None:
-    assert [lock.name for lock in LOCKS] == ["base.lock", "dev.lock", "oldest.lock"]
+def test_there_is_one_lock_for_users_one_for_developers_one_for_kits_and_two_for_environments_of_their_own() -> None:
+    assert [lock.name for lock in LOCKS] == ["base.lock", "dev.lock", "helm.lock", "kit.lock", "oldest.lock"]
 
 
 @every_lock

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"sealift", "sealift_bundler", "sealift_keys"}
+KIT = "sealift_bundler/kit/"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,8 @@ def test_the_wheel_holds_the_three_packages_and_its_metadata(wheel: zipfile.ZipF
 
 def test_the_wheel_holds_source_and_type_markers_only(wheel: zipfile.ZipFile) -> None:
     files = [name for name in wheel.namelist() if ".dist-info/" not in name]
-    assert {name for name in files if not name.endswith(".py")} == {f"{package}/py.typed" for package in PACKAGES}
+    markers = {f"{package}/py.typed" for package in PACKAGES}
+    assert {name for name in files if not name.endswith(".py") and not name.startswith(KIT)} == markers
     assert not [name for name in files if {"test", "tests"} & set(name.split("/")) or "/test_" in name]
 
 
@@ -60,6 +62,14 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile) -> Non
         for path in wing.rglob("*.py")
     }
     assert modules == {name for name in wheel.namelist() if name.endswith(".py")}
+
+
+def test_the_wheel_holds_what_a_kit_is_made_from(wheel: zipfile.ZipFile) -> None:
+    carried = {name for name in wheel.namelist() if name.startswith(KIT) and not name.endswith(".py")}
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert carried == {KIT + name for name in {*pages, "requirements/base.lock", "requirements/kit.lock"}}
+    for name in carried:
+        assert wheel.read(name) == (ROOT / name.removeprefix(KIT)).read_bytes()
 
 
 def test_the_sdist_holds_the_source_and_nothing_of_the_workshop(dist: Path) -> None:
@@ -75,9 +85,11 @@ def test_the_sdist_holds_the_source_and_nothing_of_the_workshop(dist: Path) -> N
         "README.md",
         "bundler",
         "deploy",
+        "docs",
         "keys",
         "loader",
         "pyproject.toml",
+        "requirements",
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_ERROR_HEADING = re.compile(r"^### `(.*)`(?: or `(.*)`)?$", re.MULTILINE)
+_ERROR_HEADING = re.compile(r"^### `([^`]*)`(?: or `([^`]*)`)?$", re.MULTILINE)
 
 
 def messages() -> list[str]:
@@ -35,6 +35,33 @@ def test_every_error_under_troubleshooting_is_one_that_the_code_raises(page: Pat
         # Values of an f-string, and those that repr() puts in quotes, are `…` on the page.
         for fragment in re.split(r"'?…'?", heading):
             assert fragment.strip(" ;,:()") in known, f"{page.name}: {heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link into the page may name, as GitLab and GitHub make it from the headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_somewhere() -> None:
+    pages = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    assert len(pages) > 30
+    broken = []
+    for page in pages:
+        prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            found = "://" in link or (target.exists() and (not anchor or anchor in anchors(target)))
+            if not found:
+                broken.append(f"{page.name}: {link}")
+    assert broken == []
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").glob("*/*.md")]
+    assert [page for page in pages if f"({page})" not in index] == []
 
 
 @pytest.mark.parametrize("generator", ["generate_api.py", "generate_commands.py"])

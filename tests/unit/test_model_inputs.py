@@ -179,7 +179,71 @@ def test_a_matrix_that_does_not_fit_is_refused(rows, message):
         MATRIX.feeds(rows)
 
 
-def test_no_rows_are_rows_too():
-    (feeds,) = TABLE.feeds(FRAME.iloc[:0])
-    assert feeds["numbers"].shape == (0, 2)
-    assert feeds["strings"].shape == (0, 1)
+def test_no_rows_ask_the_graph_nothing():
+    assert list(TABLE.feeds(FRAME.iloc[:0])) == []
+    assert list(MATRIX.feeds(np.empty((0, 2)))) == []
+
+
+WHOLE = Feeder(
+    description("columns", TensorInput("numbers", "int32", ("rows", 1), (Column("count", "int", None),), None)), ()
+)
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 2.0**31, -(2.0**40), 1e300, np.uint64(2**63)])
+def test_a_number_beyond_an_integer_tensor_is_refused_and_not_wrapped(value):
+    with pytest.raises(InputError, match="column 'count' row 1 is beyond the range of int32"):
+        WHOLE.feeds({"count": np.array([0, value], dtype=np.asarray(value).dtype)})
+
+
+@pytest.mark.parametrize("value", [2**31 - 1, -(2**31), 7.0])
+def test_a_number_within_an_integer_tensor_is_taken(value):
+    (feeds,) = WHOLE.feeds({"count": np.array([value])})
+    assert feeds["numbers"].tolist() == [[value]]
+
+
+CATEGORIES = Feeder(
+    description(
+        "matrix",
+        TensorInput("numbers", "float32", ("rows", 1), (Column("x0", "float", None, categories=(1.0, 2.5)),), None),
+    ),
+    (),
+)
+
+
+def test_an_unknown_category_in_a_matrix_of_floats_is_refused():
+    (feeds,) = CATEGORIES.feeds(np.array([[1.0], [2.5]]))
+    assert feeds["numbers"].tolist() == [[1.0], [2.5]]
+    with pytest.raises(InputError, match="column 0 row 1 is not one of the categories"):
+        CATEGORIES.feeds(np.array([[1.0], [2.0]]))
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+@pytest.mark.parametrize("odd", [None, np.nan, np.inf, 3e38])
+def test_a_matrix_is_looked_at_whole(size, odd):
+    rows = np.ones((size, 2), dtype=np.float32)
+    if odd is not None:
+        rows[size // 2 :, 1] = odd  # so many of the largest numbers have no finite sum
+    if odd is None or odd == 3e38:
+        (feeds,) = MATRIX.feeds(rows)
+        assert feeds["numbers"] is rows
+    else:
+        with pytest.raises(InputError, match=f"column 1 row {size // 2} is"):
+            MATRIX.feeds(rows)
+
+
+def test_wide_counts_are_made_when_their_turn_comes():
+    made = []
+
+    class Counter:
+        width = 1 << 18
+
+        def build(self, dtype):
+            return lambda texts: made.append(len(texts)) or np.zeros((len(texts), 1), dtype=dtype)
+
+    column = (Column("text", "str", None),)
+    feeds = Feeder(
+        description("text", TensorInput("terms", "float32", ("rows", 1 << 18), column, 0)), (Counter(),)
+    ).feeds(["a", "b", "c"])
+    assert made == []
+    assert len(list(feeds)) == 2
+    assert made == [2, 1]

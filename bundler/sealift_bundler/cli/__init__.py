@@ -9,11 +9,14 @@ MODULES = {
     "add": "sealift_bundler.cli.add",
     "release": "sealift_bundler.cli.release",
     "pack": "sealift_bundler.cli.pack",
+    "split": "sealift_bundler.cli.split",
     "withdraw": "sealift_bundler.cli.withdraw",
+    "kit": "sealift_bundler.cli.kit",
 }
 
 EPILOG = """\b
 In this order: convert (try a model), add (recipe to channel), release (sign), pack (one tar).
+Beside them: kit (Sealift itself, for machines without internet).
 
 \b
 Tab completion, for bash (zsh and fish alike):

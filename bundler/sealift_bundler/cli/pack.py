@@ -1,13 +1,20 @@
 """`sealift-bundler pack`: one file to carry."""
 
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from sealift.errors import UsageError
-from sealift_bundler.cli.options import channel_option, json_option
+from sealift_bundler.cli.options import channel_option, echo_parts, json_option, part_size_option
 from sealift_keys.console import print_json
 from sealift_keys.names import ModelVersion
+
+if TYPE_CHECKING:
+    from sealift.bundle.base import Base
+    from sealift_bundler.pack import Prepared
 
 
 @click.command("pack")
@@ -20,11 +27,20 @@ from sealift_keys.names import ModelVersion
     help="File to write, or a folder for <channel>-<N>.tar.",
 )
 @click.option("--include", multiple=True, metavar="NAME:VERSION", help="Carry this older version too.")
+@click.option(
+    "--since",
+    "base",
+    metavar="BUNDLE|N",
+    default=None,
+    help="Leave out what this bundle, or release N, brought: for instances that have installed it.",
+)
+@part_size_option
 @json_option
-def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bool) -> None:
+def command(
+    directory: Path, output: Path, include: tuple[str, ...], base: str | None, part_size: int | None, as_json: bool
+) -> None:
     """Write the current release as one deterministic tar, then verify it as an instance would."""
-    from sealift.cli.progress import bytes_bar, human
-    from sealift_bundler.pack import digest_of, pack, prepare
+    from sealift_bundler.pack import prepare
 
     models = []
     for text in include:
@@ -32,21 +48,49 @@ def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bo
         if not colon:
             raise UsageError(f"--include {text!r} is not understood; expected NAME:VERSION")
         models.append(ModelVersion.parse(name, version))
-    prepared = prepare(directory, models)
+    with ExitStack() as stack:
+        prepared = prepare(directory, models)
+        full = prepared.payload_size
+        if base is not None:
+            prepared = _since(stack, directory, base, prepared, output)
+        _pack(prepared, output, part_size, full, as_json=as_json)
+
+
+def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", output: Path) -> "Prepared":
+    from sealift.cli.progress import bytes_bar
+    from sealift_bundler.differential import leave_out, since
+
+    # Beside the bundle, and not in a small /tmp: patches may be as large as models.
+    beside = output if output.is_dir() else output.absolute().parent
+    if not beside.is_dir():
+        raise UsageError(f"cannot write {str(output)!r}: folder {str(beside)!r} does not exist; make it first")
+    scratch = stack.enter_context(TemporaryDirectory(prefix=".sealift-", dir=beside))
+    found = since(directory, base, prepared.release)
+    with bytes_bar(prepared.payload_size, "comparing") as progress:
+        return leave_out(prepared, found, Path(scratch), progress=progress)
+
+
+def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, *, as_json: bool) -> None:
+    from sealift.cli.progress import bytes_bar, human
+    from sealift_bundler.pack import digest_of, pack
+
     before = digest_of(prepared.path_in(output))
     # Once to write, once to verify.
     with bytes_bar(2 * prepared.payload_size, "packing") as progress:
-        packed = pack(prepared, output, progress=progress)
-    if before not in (None, packed.digest):
+        packed = pack(prepared, output, part_size_bytes=part_size, progress=progress)
+    if not packed.parts and before not in (None, packed.digest):
         click.echo(f"note: {packed.path} was there with other bytes ({before}); it is replaced", err=True)
     if as_json:
         print_json(
             {
                 "path": str(packed.path),
+                "parts": [str(path) for path in packed.parts],
                 "channel": packed.channel,
                 "release": packed.release,
                 "size": packed.size,
                 "digest": packed.digest,
+                "payload_size": prepared.payload_size,
+                "base": None if prepared.base is None else _base_document(prepared.base, full),
                 "models": [
                     {"name": m.model.name, "version": str(m.model.version), "digest": m.digest} for m in packed.models
                 ],
@@ -56,5 +100,23 @@ def command(directory: Path, output: Path, include: tuple[str, ...], as_json: bo
     for manifest in packed.models:
         click.echo(f"packed {manifest.model} ({human(manifest.size)})")
     click.echo(f"{packed.path}: {human(packed.size)}, verified as an instance would")
+    if prepared.base is not None:
+        click.echo(
+            f"only for instances that have release {prepared.base.release}: files of {human(prepared.payload_size)} "
+            f"in place of {human(full)}, {len(prepared.base.patches)} as patches"
+        )
     click.echo(f"{packed.digest}")
-    click.echo(f"next: carry it in, then: sealift install {packed.path.name}")
+    if packed.parts:
+        echo_parts(packed.parts)
+    else:
+        click.echo(f"next: carry it in, then: sealift install {packed.path.name}")
+
+
+def _base_document(base: "Base", full: int) -> dict[str, object]:
+    return {
+        "release": base.release,
+        "digest": base.digest,
+        "absent": len(base.absent),
+        "patches": len(base.patches),
+        "full_payload_size": full,
+    }

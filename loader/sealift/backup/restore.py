@@ -27,6 +27,7 @@ from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.trust.state import ROOT_HISTORY, TrustState
 from sealift_keys import durable
+from sealift_keys.interrupts import postponed
 from sealift_keys.names import ModelVersion
 
 # Generations, the copy of manifests, and what file systems round up.
@@ -153,7 +154,8 @@ class _Restore:
                 durable.sync_directory(self._staged.model(model))
         number = _active_number(self._store) if replace else None
         switch = Switch(self._store, backup, self._staged, self._trust, reader.digest, replace, number, self._now)
-        active = switch.run(state, floor, models, intact)
+        with postponed():
+            active = switch.run(state, floor, models, intact)
         return RestoreReport(
             channel=restored.release.channel,
             release=restored.release.number,

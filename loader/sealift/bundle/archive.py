@@ -24,8 +24,11 @@ _OTHER_FORMATS = (
 )
 
 
-def open_regular(path: str) -> BinaryIO:
+def open_regular(path: str, *, buffering: int = CHUNK_BYTES) -> BinaryIO:
     """Open a bundle for reading, without waiting on a FIFO or reading a device.
+
+    Args:
+        buffering: bytes of the buffer, 0 for none.
 
     Raises:
         UsageError: the path is a directory or not a regular file.
@@ -37,10 +40,11 @@ def open_regular(path: str) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _require_regular(path, os.fstat(descriptor).st_mode)
-        return os.fdopen(descriptor, "rb", buffering=CHUNK_BYTES)
     except BaseException:
         os.close(descriptor)
         raise
+    # Not inside: a signal right after this would have the descriptor closed twice.
+    return os.fdopen(descriptor, "rb", buffering=buffering)
 
 
 def _require_regular(path: str, mode: int) -> None:

@@ -16,13 +16,25 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+Prefix = zstd.ZstdDict
 _CHUNK_BYTES = 1024 * 1024
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 _SINGLE_SEGMENT = 0x20
 _WINDOW_BASE_LOG = 10
+_PATCH_LOG = (LIMITS.patched_file_size_bytes - 1).bit_length()
 
 
-def expand(chunks: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
+def prefix_of(chunks: Iterable[bytes], size: int) -> Prefix:
+    """Take a file of `size` bytes, which patches start from, into memory; at its end there is one copy of it."""
+    content = bytearray(size)
+    view, place = memoryview(content), 0
+    for chunk in chunks:
+        view[place : place + len(chunk)] = chunk
+        place += len(chunk)
+    return zstd.ZstdDict(content, is_raw=True)
+
+
+def expand(chunks: Iterable[bytes], plain: Blob, what: str, *, old: Prefix | None = None) -> Iterator[bytes]:
     """Yield the file that a frame holds, in chunks of at most 1 MiB; after the last, check its digest.
 
     The caller must not use what it got before the iteration ended without an error.
@@ -31,6 +43,7 @@ def expand(chunks: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
         chunks: the bytes of the blob, in pieces of any size.
         plain: the signed digest and length of the file.
         what: how errors name it.
+        old: the file that the frame is a patch to; None where it is none.
 
     Raises:
         LimitError: the frame wants more memory than `LIMITS.zstd_window_log` allows.
@@ -39,28 +52,30 @@ def expand(chunks: Iterable[bytes], plain: Blob, what: str) -> Iterator[bytes]:
     hasher = hashlib.sha256()
     size = 0
     try:
-        for chunk in _one_frame(iter(chunks), what):
+        for chunk in _one_frame(iter(chunks), what, old):
             size += len(chunk)
             if size > plain.size:
                 raise DigestError(f"{what} expands beyond its signed length of {plain.size:,} bytes")
             hasher.update(chunk)
             yield chunk
     except (zstd.ZstdError, EOFError) as error:
-        raise DigestError(f"{what} is signed as a zstd frame, and is not one: {error}") from None
+        raise DigestError(f"{what} is {_expected(old)}, and is not one: {error}") from None
     if size != plain.size or "sha256:" + hasher.hexdigest() != plain.digest:
         raise DigestError(f"{what} does not expand to the {plain.size:,} bytes that were signed")
 
 
-def _one_frame(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
+def _one_frame(chunks: Iterator[bytes], what: str, old: Prefix | None) -> Iterator[bytes]:
     """Expand exactly one frame; more of them, empty or skippable ones say, could cost time without end."""
     start = b""
     while len(start) < len(_FRAME_MAGIC) + 2:
         start += _next(chunks)
     if not start.startswith(_FRAME_MAGIC):
-        raise DigestError(f"{what} is signed as a zstd frame, and begins with {start[:4].hex()}")
+        raise DigestError(f"{what} is {_expected(old)}, and begins with {start[:4].hex()}")
     _require_small_window(start, what)
     decompressor = zstd.ZstdDecompressor(
-        options={zstd.DecompressionParameter.window_log_max: LIMITS.zstd_window_log},
+        # A patch says how long its file is, and its window is that file; the bound on it is one on both.
+        options={zstd.DecompressionParameter.window_log_max: LIMITS.zstd_window_log if old is None else _PATCH_LOG},
+        zstd_dict=None if old is None else old.as_prefix,
     )
     data = start
     while True:
@@ -70,7 +85,11 @@ def _one_frame(chunks: Iterator[bytes], what: str) -> Iterator[bytes]:
             break
         data = _next(chunks) if decompressor.needs_input else b""
     if decompressor.unused_data or next((chunk for chunk in chunks if chunk), b""):
-        raise DigestError(f"{what} is signed as one zstd frame, and more follows it")
+        raise DigestError(f"{what} is {_expected(old)}, and more follows it")
+
+
+def _expected(old: Prefix | None) -> str:
+    return "signed as a zstd frame" if old is None else "to be made by a patch that is a zstd frame"
 
 
 def _next(chunks: Iterator[bytes]) -> bytes:

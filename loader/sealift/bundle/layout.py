@@ -12,10 +12,14 @@ from sealift.limits import LIMITS
 from sealift_keys.names import ModelVersion
 
 FORMAT = "1"
+# A bundle that leaves out what its base has; a reader of the first format must refuse it.
+DIFFERENTIAL_FORMAT = "2"
 
 OCI_LAYOUT = "oci-layout"
 INDEX = "index.json"
 MANIFEST_MD = "MANIFEST.md"
+BASE = "base.json"
+PATCHES = "patches/sha256/"
 OCI_LAYOUT_BYTES = b'{"imageLayoutVersion":"1.0.0"}'
 TUF_ROLES = ("timestamp", "snapshot", "targets")
 
@@ -79,8 +83,10 @@ def role_name(role: str) -> str:
 def index_document(models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str]) -> dict[str, object]:
     """Return what `index.json` says: one descriptor per (model version, digest, size), one digest per head member.
 
+    The members say which format it is: only a differential bundle has `base.json`.
     Nobody trusts it; it lets stock OCI tools find the models, and shows accidental damage by name.
     """
+    version = DIFFERENTIAL_FORMAT if BASE in members else FORMAT
     return {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
@@ -94,7 +100,7 @@ def index_document(models: Iterable[tuple[ModelVersion, str, int]], members: Map
             }
             for model, digest, size in sorted(models)
         ],
-        "annotations": {BUNDLE_FORMAT: FORMAT, **{MEMBER_DIGEST + name: members[name] for name in sorted(members)}},
+        "annotations": {BUNDLE_FORMAT: version, **{MEMBER_DIGEST + name: members[name] for name in sorted(members)}},
     }
 
 

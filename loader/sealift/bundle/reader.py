@@ -3,13 +3,14 @@
 Rules, in the order in which they are checked:
 
 1. `oci-layout`, `index.json`, the channel's roots from 1 on, timestamp, snapshot, targets and
-   `MANIFEST.md` come first, in this order, each within its limit.
+   `MANIFEST.md` come first, in this order, each within its limit; in a differential bundle, `base.json` follows.
 2. Every one of them has the digest that `index.json` gives. That finds damage; it proves nothing.
 3. The trust client accepts the metadata (not here; see `sealift.trust`).
 4. Every manifest that `index.json` names is a target of the release, with its signed digest and length;
    for every model, the newest version that the release lists is here or already installed.
 5. Manifests, then configs, then file blobs from small to large follow, each exactly once, nothing else. No file
    is a manifest or a config at the same time: it would be read with those, and never reach its model.
+   A differential bundle leaves out what `base.json` says, and its patches follow, from small to large.
 6. `index.json` is, byte for byte, the one that follows from all this.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from sealift import strict_json
 from sealift.bundle import layout
+from sealift.bundle.base import Base, Patch, parse_base, require_fit
 from sealift.bundle.manifest import Blob, Manifest, UnboundManifest, bind_config, parse_manifest
 from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
@@ -43,6 +45,7 @@ class Head:
         metadata: `1.root.json`, …, `timestamp.json`, `snapshot.json`, `targets.json` to their bytes.
         digests: member name to `sha256:<hex>` for every member but `oci-layout` and `index.json`.
         manifest_md: the text for people.
+        base: what a differential bundle leaves out; None for a whole one.
     """
 
     index: Mapping[str, Any]
@@ -50,19 +53,30 @@ class Head:
     metadata: Mapping[str, bytes]
     digests: Mapping[str, str]
     manifest_md: bytes
+    base: Base | None = None
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bundle brings: verified manifests, and the file blobs in the order in which they follow."""
+    """What a bundle brings: verified manifests, and the file blobs in the order in which they follow.
+
+    Attributes:
+        base: what a differential bundle leaves out of `payload`; None for a whole one.
+    """
 
     manifests: tuple[Manifest, ...]
     payload: tuple[Blob, ...]
+    base: Base | None = None
+
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """Patches, in the order in which they follow the file blobs."""
+        return () if self.base is None else self.base.patches
 
     @property
     def size(self) -> int:
-        """Bytes of all file blobs."""
-        return sum(blob.size for blob in self.payload)
+        """Bytes of all file blobs and patches."""
+        return sum(blob.size for blob in self.payload) + sum(patch.content.size for patch in self.patches)
 
 
 def read_head(archive: Source) -> Head:
@@ -93,10 +107,15 @@ def read_head(archive: Source) -> Head:
             member = archive.next(layout.role_name(role))
         members[member.name] = archive.read(member, _ROLE_LIMITS[role])
     members[layout.MANIFEST_MD] = archive.read(archive.next(layout.MANIFEST_MD), LIMITS.manifest_md_size_bytes)
+    base = None
+    if index["annotations"][layout.BUNDLE_FORMAT] == layout.DIFFERENTIAL_FORMAT:
+        members[layout.BASE] = archive.read(archive.next(layout.BASE), LIMITS.index_size_bytes)
     digests = {name: layout.sha256(data) for name, data in members.items()}
     _compare_with_index(index, digests)
+    if layout.BASE in members:
+        base = parse_base(members[layout.BASE])
     metadata = {name.removeprefix("tuf/"): data for name, data in members.items() if name.startswith("tuf/")}
-    return Head(index, index_bytes, metadata, digests, members[layout.MANIFEST_MD])
+    return Head(index, index_bytes, metadata, digests, members[layout.MANIFEST_MD], base)
 
 
 def read_contents(archive: Source, head: Head, targets: Mapping[ModelVersion, Blob]) -> Contents:
@@ -119,18 +138,25 @@ def read_contents(archive: Source, head: Head, targets: Mapping[ModelVersion, Bl
     expected = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), head.digests)
     if expected != head.index_bytes:
         raise MalformedError(f"{layout.INDEX!r} is damaged: it does not describe what the bundle holds; copy it again")
-    return Contents(manifests, payload_order(manifests))
+    if head.base is None:
+        return Contents(manifests, payload_order(manifests))
+    require_fit(head.base, manifests)
+    left_out = head.base.left_out()
+    travelling = tuple(blob for blob in payload_order(manifests) if blob.digest not in left_out)
+    return Contents(manifests, travelling, head.base)
 
 
 def read_payload(
     archive: Source,
     contents: Contents,
     sink: Callable[[Blob, Iterator[bytes]], object],
+    patch_sink: Callable[[Patch, Iterator[bytes]], object],
     wanted: Collection[Blob] | None = None,
 ) -> None:
-    """Stream every file blob once, in order, then check that the bundle ends.
+    """Stream every file blob and patch once, in order, then check that the bundle ends.
 
-    `sink` must take all chunks; a chunk is verified only once the iteration has ended without error.
+    `sink` must take all chunks; a chunk is verified only once the iteration has ended without error. What
+    `patch_sink` gets was signed by nobody: the digest of a patch finds damage, and only what it makes can be verified.
 
     Args:
         wanted: what the caller needs; from a source that gives members in any order, nothing else is fetched.
@@ -145,6 +171,10 @@ def read_payload(
             continue
         member = _enter(archive, blob, users[blob])
         sink(blob, archive.verified_chunks(member, blob.digest, users[blob]))
+    for patch in contents.patches:
+        what = f"the patch for {patch.blob}"
+        member = _enter_member(archive, patch.member, patch.content.size, what)
+        patch_sink(patch, archive.verified_chunks(member, patch.content.digest, what))
     archive.end()
 
 
@@ -212,10 +242,11 @@ def _parse_index(data: bytes) -> Mapping[str, Any]:
     if not isinstance(annotations, dict) or not isinstance(index.get("manifests"), list):
         raise MalformedError(f"{layout.INDEX!r} is not the index of a Sealift bundle")
     version = annotations.get(layout.BUNDLE_FORMAT)
-    if version != layout.FORMAT:
+    known = (layout.FORMAT, layout.DIFFERENTIAL_FORMAT)
+    if version not in known:
         raise UnsupportedVersionError(
-            f"the bundle has format version {str(version)[:20]!r}; this Sealift reads {layout.FORMAT!r}; "
-            "upgrade Sealift first"
+            f"the bundle has format version {str(version)[:20]!r}; "
+            f"this Sealift reads {' and '.join(map(repr, known))}; upgrade Sealift first"
         )
     checked: dict[str, Any] = index
     return checked
@@ -256,9 +287,13 @@ def _read_manifest(archive: Source, model: ModelVersion, blob: Blob) -> UnboundM
 
 
 def _enter(archive: Source, blob: Blob, what: str) -> Member:
-    member = archive.next(blob.member)
-    if member.size != blob.size:
-        raise DigestError(f"{member.name!r} has {member.size:,} bytes; {what} was signed with {blob.size:,}")
+    return _enter_member(archive, blob.member, blob.size, what)
+
+
+def _enter_member(archive: Source, name: str, size: int, what: str) -> Member:
+    member = archive.next(name)
+    if member.size != size:
+        raise DigestError(f"{member.name!r} has {member.size:,} bytes; {what} was listed with {size:,}")
     return member
 
 

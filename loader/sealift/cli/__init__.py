@@ -8,6 +8,7 @@ _COMMANDS = (
     "trust",
     "verify",
     "inspect",
+    "diff",
     "install",
     "push",
     "status",

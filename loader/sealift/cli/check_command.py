@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     metavar="BUNDLE",
     type=click.Path(readable=False),
     default=None,
-    help="Restore damaged models from this file or address, then check again. Activates nothing.",
+    help="Restore damaged models from this bundle, the directory of its parts, or the address of a release, "
+    "then check again. Activates nothing.",
 )
 @tmpdir_option
 @access_options

@@ -1,58 +1,120 @@
 """`sealift inspect`: what a bundle says of itself, before anybody trusts it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import access_options, bundle_argument, json_option
+from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import human
-from sealift_keys.console import print_json, table
+from sealift_keys.console import plain, print_json, table
+
+if TYPE_CHECKING:
+    from sealift.outline import Outline
+    from sealift.registry.access import Access
+    from sealift_keys.names import ModelVersion
 
 
 @click.command("inspect")
 @bundle_argument
+@click.option(
+    "--base",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    default=None,
+    help="Say what is new against this bundle [default: against the store, where one can be read].",
+)
+@click.option("--cards", is_flag=True, help="Print the card of every model.")
+@store_options
 @access_options
 @json_option
-def command(bundle: str, ca_file: Path | None, plain_http: bool, as_json: bool) -> None:
-    """Show a bundle's models, sizes and signers by reading only its head. Checks damage, not trust."""
-    from sealift.bundle.opening import open_bundle, size_of
-    from sealift.bundle.reader import read_contents, read_head
-    from sealift.inspect import claims
+def command(
+    bundle: tuple[str, ...],
+    base: str | None,
+    cards: bool,
+    store_path: Path,
+    trust_path: Path,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
+) -> None:
+    """Show a bundle's models, sizes, signers and news by reading only its head. Checks damage, not trust.
+
+    FILE is a bundle, or parts of one from the first on, or directories that hold them. ADDRESS is a release in a
+    registry.
+    """
+    from sealift.outline import CARD_FILE, read_outline
     from sealift.registry.access import Access
 
-    size = size_of(bundle)
-    with open_bundle(bundle, access=Access(ca_file, plain_http)) as source:
-        head = read_head(source)
-        claimed = claims(head)
-        contents = read_contents(source, head, claimed.release.models)
-    document = {
-        "trusted": False,
-        "channel": claimed.release.channel,
-        "release": claimed.release.number,
-        "released": f"{claimed.release.released:%Y-%m-%dT%H:%M:%SZ}",
-        "root_fingerprint": claimed.root_fingerprint,
-        "expires": claimed.expires,
-        "signers": claimed.signers,
-        "size": contents.size if size is None else size,
-        "models": [
-            {
-                "name": m.model.name,
-                "version": str(m.model.version),
-                "title": m.descriptor.get("title", ""),
-                "licenses": m.descriptor.get("licenses", []),
-                "size": m.size,
-                "digest": m.digest,
-                "files": [{"name": f.name, "size": f.plain.size, "compressed_size": f.blob.size} for f in m.files],
-            }
-            for m in contents.manifests
-        ],
-        "withdrawn": [{"model": w.model.reference, "reason": w.reason, "at": w.at} for w in claimed.release.withdrawn],
-    }
+    access = Access(ca_file, plain_http)
+    outline = read_outline(bundle, document=CARD_FILE if cards else None, access=access)
+    compared, known = _base_of_store(store_path, trust_path) if base is None else _base_of_bundle(base, access)
+    document = _document(outline, compared, known, cards=cards)
     if as_json:
         print_json(document)
     else:
         _print(document)
+
+
+def _base_of_bundle(path: str, access: "Access") -> "tuple[dict[str, Any], dict[ModelVersion, str]]":
+    from sealift.outline import read_outline
+
+    outline = read_outline(path, access=access)
+    known = {manifest.model: manifest.digest for manifest in outline.manifests}
+    return {"bundle": path, "release": outline.claims.release.number}, known
+
+
+def _base_of_store(store_path: Path, trust_path: Path) -> "tuple[dict[str, Any] | None, dict[ModelVersion, str]]":
+    """Compare with the active generation; a machine without a store, or with a damaged one, can look all the same."""
+    from sealift.errors import Error
+    from sealift.store import Store
+
+    try:
+        generation, release = Store(store_path, trust=trust_path).moment()
+    except (Error, OSError):
+        return None, {}
+    # A version that was withdrawn is listed no longer, and still active.
+    known = {m: release.models[m].digest if m in release.models else "" for m in generation.models.values()}
+    return {"generation": generation.number, "release": generation.release}, known
+
+
+def _document(
+    outline: "Outline", base: dict[str, Any] | None, known: "dict[ModelVersion, str]", *, cards: bool
+) -> dict[str, Any]:
+    from sealift.difference import kind_of
+
+    release = outline.claims.release
+    names = {manifest.model.name for manifest in outline.manifests}
+    models = []
+    for manifest in outline.manifests:
+        model: dict[str, Any] = {
+            "name": manifest.model.name,
+            "version": str(manifest.model.version),
+            "title": manifest.descriptor.get("title", ""),
+            "licenses": manifest.descriptor.get("licenses", []),
+            "size": manifest.size,
+            "digest": manifest.digest,
+            "files": [{"name": f.name, "size": f.plain.size, "compressed_size": f.blob.size} for f in manifest.files],
+            "news": None if base is None else kind_of(manifest.model, manifest.digest, known),
+        }
+        if cards:
+            model["card"] = outline.documents.get(manifest.model, b"").decode("utf-8", "replace")
+        models.append(model)
+    return {
+        "trusted": False,
+        "channel": release.channel,
+        "release": release.number,
+        "released": f"{release.released:%Y-%m-%dT%H:%M:%SZ}",
+        "root_fingerprint": outline.claims.root_fingerprint,
+        "expires": outline.claims.expires,
+        "signers": outline.claims.signers,
+        "size": outline.size,
+        "base": base,
+        "builds_on": None if outline.base is None else {"release": outline.base.release, "digest": outline.base.digest},
+        "models": models,
+        "not_carried": sorted(model.reference for model in known if model.name not in names),
+        "withdrawn": [{"model": w.model.reference, "reason": w.reason, "at": w.at} for w in release.withdrawn],
+    }
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -60,14 +122,38 @@ def _print(document: dict[str, Any]) -> None:
     click.echo(f"{what}, released {document['released']}, {human(document['size'])}")
     click.echo(f"root fingerprint  {document['root_fingerprint']}")
     for role, names in document["signers"].items():
-        click.echo(f"{role:<10} signed by {', '.join(names) or 'nobody'}; expires {document['expires'][role]}")
+        signed = f"signed by {', '.join(names) or 'nobody'}; expires {document['expires'][role]}"
+        click.echo(plain(f"{role:<10} {signed}"))
+    if document["builds_on"] is not None:
+        needed = document["builds_on"]["release"]
+        click.echo(f"builds on  release {needed}: only instances that have its files can install this bundle")
+    base = document["base"]
+    if base is not None:
+        place = f"generation {base['generation']} of the store" if "generation" in base else repr(base["bundle"])
+        click.echo(f"news       against {place}, release {base['release']}")
     click.echo()
+    headings = ["model", "version", "size", "files", "licenses", "title"]
     rows = [
         [m["name"], m["version"], human(m["size"]), len(m["files"]), ", ".join(m["licenses"]), m["title"]]
         for m in document["models"]
     ]
-    click.echo(table(rows, ["model", "version", "size", "files", "licenses", "title"]))
+    if base is not None:
+        headings.insert(2, "news")
+        for row, model in zip(rows, document["models"], strict=True):
+            row.insert(2, model["news"])
+    click.echo(table(rows, headings))
+    for reference in document["not_carried"]:
+        click.echo(f"not carried: {reference}")
     for withdrawal in document["withdrawn"]:
-        click.echo(f"withdrawn {withdrawal['model']}: {withdrawal['reason']!r}")
+        click.echo(plain(f"withdrawn {withdrawal['model']}: {withdrawal['reason']!r}"))
+    _print_cards(document["models"])
     click.echo()
     click.echo("This is what the bundle says of itself. `sealift verify` tells whether it is true.")
+
+
+def _print_cards(models: list[dict[str, Any]]) -> None:
+    for model in models:
+        if "card" in model:
+            click.echo(f"\n--- card of {model['name']} {model['version']}{'' if model['card'] else ': none'}")
+            for line in model["card"].rstrip().split("\n"):
+                click.echo(plain(line.replace("\t", "    ")))

@@ -13,7 +13,7 @@ from sealift_keys.console import print_json
 
 
 @click.command("install")
-@click.argument("bundle", metavar="FILE|ADDRESS", type=click.Path(readable=False), required=False)
+@click.argument("bundle", metavar="[FILE...|ADDRESS]", type=click.Path(readable=False), nargs=-1)
 @store_options
 @tmpdir_option
 @click.option("--dry-run", is_flag=True, help="Verify the head and show the plan; change nothing.")
@@ -43,7 +43,7 @@ from sealift_keys.console import print_json
     metavar="DIR",
     type=click.Path(path_type=Path, readable=False),
     default=None,
-    help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/.",
+    help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/. Ignores parts.",
 )
 @click.option("--once", is_flag=True, help="With --watch: deal with what is there, then exit.")
 @click.option(
@@ -67,7 +67,7 @@ from sealift_keys.console import print_json
 @click.pass_context
 def command(
     ctx: click.Context,
-    bundle: str | None,
+    bundle: tuple[str, ...],
     store_path: Path,
     trust_path: Path,
     tmpdir: Path | None,
@@ -83,7 +83,11 @@ def command(
     plain_http: bool,
     as_json: bool,
 ) -> None:
-    """Verify a bundle completely, try its models on this machine, then activate them in one step."""
+    """Verify a bundle completely, try its models on this machine, then activate them in one step.
+
+    FILE is a bundle, or all parts of one in any order, or directories that hold them. ADDRESS is a release in a
+    registry: oci://HOST[:PORT]/REPOSITORY[:TAG|@DIGEST] or gitlab://HOST/GROUP%2FPROJECT/PACKAGE[/RELEASE].
+    """
     from sealift.bundle.opening import size_of
     from sealift.cli.watching import watch
     from sealift.install.steps import Observer, install
@@ -94,7 +98,7 @@ def command(
     require_place(store_path)
     store = Store(store_path, trust=trust_path)
     if folder is not None:
-        if bundle is not None or dry_run or if_newer or accept_expired is not None:
+        if bundle or dry_run or if_newer or accept_expired is not None:
             ctx.fail("--watch takes no FILE, --dry-run, --if-newer or --accept-expired: nobody decides there")
         watch(
             folder,
@@ -107,7 +111,7 @@ def command(
             as_json=as_json,
         )
         return
-    if bundle is None:
+    if not bundle:
         ctx.fail("give the FILE or ADDRESS to install, or --watch DIR")
     if once:
         ctx.fail("--once goes with --watch")
@@ -133,7 +137,7 @@ def command(
         _print(report, dry_run)
 
 
-def _is_installed(bundle: str, store: Any, access: Any, as_json: bool) -> bool:
+def _is_installed(bundle: tuple[str, ...], store: Any, access: Any, as_json: bool) -> bool:
     from sealift.install.newer import installed_release
 
     number = installed_release(bundle, store, access)

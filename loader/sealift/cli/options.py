@@ -36,7 +36,9 @@ tmpdir_option = click.option(
     default=None,
     help="Directory for temporary files [default: inside the store].",
 )
-bundle_argument = click.argument("bundle", metavar="FILE|ADDRESS", type=click.Path(readable=False))
+bundle_argument = click.argument(
+    "bundle", metavar="FILE...|ADDRESS", type=click.Path(readable=False), nargs=-1, required=True
+)
 _ca_file_option = click.option(
     "--ca-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("push")
-@click.argument("bundle", metavar="FILE", type=click.Path(readable=False))
+@click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1, required=True)
 @click.argument("address", metavar="ADDRESS")
 @click.option(
     "--as-image",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @access_options
 @json_option
 def command(
-    bundle: str,
+    bundle: tuple[str, ...],
     address: str,
     as_image: bool,
     tmpdir: Path | None,
@@ -42,6 +42,8 @@ def command(
 ) -> None:
     """Copy a bundle to ADDRESS; only what is missing there travels.
 
+    FILE is a bundle, or all parts of one in any order, or directories that hold them.
+
     ADDRESS is oci://HOST[:PORT]/REPOSITORY[:TAG] or gitlab://HOST/GROUP%2FPROJECT[/PACKAGE]. The login comes from the
     Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN.
     """
@@ -50,7 +52,7 @@ def command(
     from sealift.registry.access import Access
     from sealift.registry.address import GitlabAddress, is_address, parse
 
-    if is_address(bundle) or not is_address(address):
+    if any(map(is_address, bundle)) or not is_address(address):
         raise UsageError(
             "`sealift push` takes a file, then an address; for example 'gitlab-models-2.tar oci://host/repo'"
         )
@@ -71,7 +73,7 @@ def command(
         _print(document)
 
 
-def _artifact(bundle: str, target: "OciAddress", access: Any, progress: Any) -> dict[str, Any]:
+def _artifact(bundle: tuple[str, ...], target: "OciAddress", access: Any, progress: Any) -> dict[str, Any]:
     from sealift.registry.push import push
 
     report = push(bundle, target, access, progress)
@@ -88,7 +90,7 @@ def _artifact(bundle: str, target: "OciAddress", access: Any, progress: Any) -> 
 
 
 def _image(
-    bundle: str, target: "OciAddress", access: Any, trust: Path, progress: Any, tmpdir: Path | None
+    bundle: tuple[str, ...], target: "OciAddress", access: Any, trust: Path, progress: Any, tmpdir: Path | None
 ) -> dict[str, Any]:
     from sealift.registry.image import push_image
 
@@ -105,7 +107,7 @@ def _image(
     }
 
 
-def _package(bundle: str, target: "GitlabAddress", access: Any, progress: Any) -> dict[str, Any]:
+def _package(bundle: tuple[str, ...], target: "GitlabAddress", access: Any, progress: Any) -> dict[str, Any]:
     from sealift.registry.push_package import push_package
 
     report = push_package(bundle, target, access, progress)

@@ -1,5 +1,6 @@
 """`sealift verify`: would this bundle be accepted here? Changes nothing."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,7 @@ import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar, human
-from sealift_keys.console import print_json, table
+from sealift_keys.console import plain, print_json, table
 
 if TYPE_CHECKING:
     from sealift.registry.access import Access
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @access_options
 @json_option
 def command(
-    bundle: str,
+    bundle: tuple[str, ...],
     store_path: Path,
     trust_path: Path,
     tmpdir: Path | None,
@@ -42,9 +43,13 @@ def command(
     """Check every signature and every byte of a bundle against what is trusted and installed here.
 
     Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
+
+    FILE is a bundle, or all parts of one in any order, or directories that hold them. One part of several is
+    compared with its own digest, which finds a bad stick and proves nothing.
     """
     from sealift.bundle.opening import open_bundle, size_of
     from sealift.errors import Error
+    from sealift.install.base_files import BaseFiles
     from sealift.install.plan import make_plan
     from sealift.registry.access import Access
     from sealift.store import Store
@@ -52,6 +57,9 @@ def command(
     from sealift.trust.explain import agree
     from sealift.verify import verify_head, verify_payload
 
+    if _is_one_of_several(bundle):
+        _check_part(bundle[0], as_json)
+        return
     store = Store(store_path, trust=trust_path)
     state = store.trust_state()
     pinned = pin.read(trust_path)
@@ -69,6 +77,7 @@ def command(
             verified = verify_head(source, pinned, Path(scratch), state.read_floor(), now=now)
             # Refuses a bundle that was stripped of a model's newest version, as installing would.
             make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+            BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
             verify_payload(source, verified)
     except Error as error:
         if not as_json:
@@ -96,7 +105,7 @@ def _echo(chain: "list[Link]") -> None:
         click.echo(str(link))
 
 
-def _chain(bundle: str, access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
+def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
     """Read the head alone, so that a refusal still comes with its chain."""
     from sealift.bundle.opening import open_bundle
     from sealift.bundle.reader import read_head
@@ -105,6 +114,27 @@ def _chain(bundle: str, access: "Access", pinned: bytes, floor: Any, now: dateti
     with open_bundle(bundle, access=access) as source:
         head = read_head(source)
     return explain(head.metadata, pinned, floor, max(now, floor.time) if floor else now)
+
+
+def _is_one_of_several(bundle: tuple[str, ...]) -> bool:
+    from sealift.bundle.parts import is_part, read_header
+    from sealift.registry.address import is_address
+
+    if len(bundle) > 1 or is_address(bundle[0]) or Path(bundle[0]).is_dir() or not is_part(bundle[0]):
+        return False
+    return read_header(bundle[0]).count > 1
+
+
+def _check_part(path: str, as_json: bool) -> None:
+    from sealift.bundle.parts import check_part, read_header
+
+    with bytes_bar(read_header(path).length, "verifying") as progress:
+        header = check_part(path, progress)
+    if as_json:
+        print_json({"verdict": "intact", "trusted": False, "part": asdict(header)})
+        return
+    click.echo(plain(f"intact: part {header.number} of {header.count} of {header.bundle}, {human(header.length)}"))
+    click.echo("This part is as it was written; verify all parts together to know whether to trust them.")
 
 
 def _document(verified: "Verified", size: int) -> dict[str, Any]:

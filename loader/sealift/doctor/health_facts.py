@@ -99,7 +99,8 @@ def _pin(directory: Path, store_owner: int | None, reasons: dict[str, str]) -> d
         reasons["pin"] = f"{str(path)!r} cannot be read: {error.strerror}"
         return {}
     owners = {status.st_uid, directory.stat().st_uid}
-    unsafe = unsafe_parents(path, owners)
+    # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.
+    unsafe = unsafe_parents(path, owners, groups={0})
     if others_write(status):
         unsafe.append(f"{str(path)!r} is writable by group or others")
     # A store of root's is written by root, who can replace anything.

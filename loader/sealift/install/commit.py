@@ -7,7 +7,6 @@ full disk say, takes everything back.
 """
 
 import os
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,13 +19,13 @@ from sealift.errors import NoSpaceError
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
 from sealift.store import generations, history
+from sealift.store.completion import versions
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift.verify import Verified
 from sealift_keys import durable
-from sealift_keys.names import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -167,11 +166,6 @@ def _holds(path: Path, data: bytes) -> bool:
         return plain_file.read(path, len(data)) == data
     except OSError:
         return False
-
-
-def versions(models: Mapping[str, ModelVersion]) -> dict[str, str]:
-    """Return name to version, for the history."""
-    return {name: str(model.version) for name, model in sorted(models.items())}
 
 
 def _raise(old: Floor | None, new: Floor) -> Floor:

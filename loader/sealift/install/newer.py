@@ -3,6 +3,7 @@
 Compares bytes and verifies nothing: whatever differs goes to a real install, which does.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sealift.bundle.opening import open_bundle
@@ -15,7 +16,7 @@ from sealift.trust.floor import ROLES
 _NAMES = tuple(f"{role}.json" for role in ROLES)
 
 
-def installed_release(bundle: str, store: Store, access: Access = DEFAULT_ACCESS) -> int | None:
+def installed_release(bundle: str | Sequence[str], store: Store, access: Access = DEFAULT_ACCESS) -> int | None:
     """Return the number of the release that `bundle` makes if it was installed here completely, otherwise None.
 
     A rollback since then changes nothing about that; whether files of the store were damaged is not looked at.

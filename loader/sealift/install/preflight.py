@@ -13,6 +13,7 @@ from sealift.bundle.manifest import Blob, Manifest, ModelFile
 from sealift.bundle.reader import Contents, read_ahead
 from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
+from sealift.install.base_files import BaseFiles
 from sealift.limits import LIMITS
 from sealift.model.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
 from sealift.model.selftest_process import SelfTestProcess
@@ -26,18 +27,23 @@ _SLACK_INODES = 64
 Descriptions = Mapping[ModelVersion, ModelDescription]
 
 
-def read_descriptions(archive: Source, contents: Contents, new: Sequence[Manifest]) -> Descriptions:
-    """Read what each new model says of itself, ahead of the payload.
+def read_descriptions(archive: Source, contents: Contents, new: Sequence[Manifest], base: BaseFiles) -> Descriptions:
+    """Read what each new model says of itself, ahead of the payload; out of the store where the bundle leaves it out.
 
     Raises:
         MalformedError, UnsupportedVersionError, LimitError: a `model.json` is missing or not right.
         DigestError: it is not what was signed.
+        CorruptError: a differential bundle leaves it out, and the store's is damaged.
     """
     wanted: dict[Blob, list[tuple[Manifest, ModelFile]]] = defaultdict(list)
+    descriptions = {}
     for manifest in new:
         file = _document(manifest)
-        wanted[file.blob].append((manifest, file))
-    descriptions = {}
+        known = base.document(file)
+        if known is None:
+            wanted[file.blob].append((manifest, file))
+        else:
+            descriptions[manifest.model] = _described(known, manifest.model)
     for blob, data in read_ahead(archive, contents, wanted):
         for manifest, file in wanted[blob]:
             what = f"{file.name!r} of {manifest.model}"

@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 from sealift.bundle.manifest import Manifest
 from sealift.bundle.opening import open_bundle
-from sealift.errors import NoSpaceError
+from sealift.errors import NoSpaceError, UsageError
 from sealift.install.staging import Staging
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store, history
@@ -25,6 +25,7 @@ from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.verify import Verified, verify_head, verify_payload
 from sealift_keys import durable
+from sealift_keys.interrupts import postponed
 from sealift_keys.names import ModelVersion
 
 # What file systems round up.
@@ -44,6 +45,7 @@ def repair(
     """Write every model version of `damaged` anew that `bundle` carries; return those.
 
     Args:
+        bundle: path of the tar, or of a directory that holds its parts, or the address of a release in a registry.
         damaged: from `CheckReport.damaged_models`; others are left alone.
         tmpdir: where compressed files wait for their digest; None means inside the store.
         access: how a registry may be reached.
@@ -69,23 +71,28 @@ def repair(
         state = store.trust_state()
         state.copy_to(staging / "trust")
         verified = verify_head(archive, pinned, staging / "trust", state.read_floor(), now=now, ignore_expiry=True)
+        if verified.contents.base is not None:
+            raise UsageError(
+                f"this bundle builds on release {verified.contents.base.release} and cannot repair; give a whole bundle"
+            )
         manifests = _restorable(store, verified, damaged)
         if not manifests:
             return []
         _require_space(store, manifests)
         files = Staging(staging / "models", scratch, manifests)
-        verify_payload(archive, verified, files.take, files.wanted)
+        verify_payload(archive, verified, files.take, wanted=files.wanted)
         files.sync()
-        for manifest in manifests:
-            _place(store, manifest, files.path(manifest.model), staging)
         models = [manifest.model for manifest in manifests]
-        history.append(
-            store.layout.history,
-            "repair",
-            now,
-            release=verified.release.number,
-            repaired=[model.reference for model in models],
-        )
+        with postponed():
+            for manifest in manifests:
+                _place(store, manifest, files.path(manifest.model), staging)
+            history.append(
+                store.layout.history,
+                "repair",
+                now,
+                release=verified.release.number,
+                repaired=[model.reference for model in models],
+            )
         return models
 
 

@@ -21,7 +21,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPOOL = "blob.zst"
 
 # A file of a new model: which model, and which of its files.
-_Use = tuple[Manifest, ModelFile]
+Use = tuple[Manifest, ModelFile]
 
 
 class Staging:
@@ -36,7 +36,7 @@ class Staging:
         self._directory = directory
         self._scratch = scratch
         self._models: list[ModelVersion] = []
-        self._uses: dict[Blob, list[_Use]] = defaultdict(list)
+        self._uses: dict[Blob, list[Use]] = defaultdict(list)
         durable.make_directory(directory)
         for manifest in manifests:
             self._make(manifest.model)
@@ -65,10 +65,22 @@ class Staging:
         elif any(file.compressed for _, file in uses):
             self._take_compressed(uses, chunks)
         else:
-            first, *copies = uses
-            self._write(first, chunks)
-            for use in copies:
-                self._write(use, self._read(first))
+            self.write_all(uses, chunks)
+
+    def uses(self, blob: str) -> list[Use]:
+        """Return the new files that the blob of this digest makes."""
+        return [use for known, uses in self._uses.items() if known.digest == blob for use in uses]
+
+    def write_all(self, uses: list[Use], chunks: Iterable[bytes]) -> None:
+        """Write the same content to several files."""
+        first, *copies = uses
+        self._write(first, chunks)
+        for use in copies:
+            self._write(use, self._read(first))
+
+    def write(self, manifest: Manifest, file: ModelFile, chunks: Iterable[bytes]) -> None:
+        """Write one file; an error while `chunks` is read leaves none."""
+        self._write((manifest, file), chunks)
 
     def sync(self) -> None:
         """Make the names of all files durable."""
@@ -76,7 +88,7 @@ class Staging:
             with self._opened(model) as descriptor:
                 os.fsync(descriptor)
 
-    def _take_compressed(self, uses: list[_Use], chunks: Iterator[bytes]) -> None:
+    def _take_compressed(self, uses: list[Use], chunks: Iterator[bytes]) -> None:
         """Spool the frame until its digest is known to be right, then expand it; one frame may be several files."""
         with ExitStack() as stack:
             scratch = os.open(self._scratch, _DIRECTORY)
@@ -113,12 +125,12 @@ class Staging:
                 stack.callback(os.close, descriptor)
             yield descriptor
 
-    def _write(self, use: _Use, chunks: Iterable[bytes]) -> None:
+    def _write(self, use: Use, chunks: Iterable[bytes]) -> None:
         manifest, file = use
         with self._opened(manifest.model) as directory:
             durable.write_new(file.name, chunks, mode=durable.READ_ONLY_MODE, directory=directory)
 
-    def _read(self, use: _Use) -> Iterator[bytes]:
+    def _read(self, use: Use) -> Iterator[bytes]:
         manifest, file = use
         with self._opened(manifest.model) as directory:
             yield from _chunks(file.name, directory)

@@ -11,7 +11,7 @@ running the same command again finishes what was cut off.
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,8 @@ from sealift.bundle.opening import open_bundle
 from sealift.bundle.source import Source
 from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
 from sealift.install import preflight
-from sealift.install.commit import Commit, versions
+from sealift.install.base_files import BaseFiles
+from sealift.install.commit import Commit
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
 from sealift.install.survey import survey
@@ -30,7 +31,8 @@ from sealift.install.tryout import try_out
 from sealift.limits import LIMITS
 from sealift.model.selftest_process import SelfTestProcess
 from sealift.registry.access import DEFAULT_ACCESS, Access
-from sealift.store import Store, generations, history
+from sealift.store import Store
+from sealift.store.completion import complete
 from sealift.store.lock import locked
 from sealift.store.safety import require_safe
 from sealift.trust import pin
@@ -70,7 +72,7 @@ class Observer:
 
 
 def install(
-    bundle: str,
+    bundle: str | Sequence[str],
     store: Store,
     *,
     dry_run: bool = False,
@@ -84,7 +86,8 @@ def install(
     """Install `bundle` into `store`.
 
     Args:
-        bundle: path of the tar, or the address of a release in a registry.
+        bundle: path of the tar, or of its parts, or of a directory that holds them, or the address of a release in a
+            registry.
         dry_run: stop after step 4; nothing that counts is written.
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
@@ -164,11 +167,16 @@ class _Run:
         self._staging = self._layout.staging / str(os.getpid())
         self._scratch = self._staging / "scratch"
         if problems:
-            self._staging = self._scratch = self._outside(tmpdir)
+            try:
+                self._staging = self._scratch = self._outside(tmpdir)
+            except OSError:
+                # Nowhere to look at the rest from, as in a container: then what is known already is the report.
+                preflight.require_none(problems)
+                raise
             return
         stack.callback(self._clean)
         self._clean()
-        self._complete()
+        complete(store, now)
         if tmpdir is not None:
             self._scratch = self._outside(tmpdir)
 
@@ -187,7 +195,9 @@ class _Run:
         self._observer.step(4, "planning")
         plan, active = survey(self._store, verified)
         process = self._start_self_test(self_test_timeout_s) if plan.new else None
-        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new)
+        base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
+        base.require()
+        descriptions = preflight.read_descriptions(archive, verified.contents, plan.new, base)
         self._problems += preflight.room(plan.new, self._layout.root, self._scratch)
         if process is not None:
             self._problems += preflight.compatibility(descriptions, process)
@@ -204,7 +214,8 @@ class _Run:
             )
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
-        verify_payload(archive, verified, staging.take, staging.wanted)
+        base.copy_into(staging)
+        verify_payload(archive, verified, staging.take, base.patcher(staging), staging.wanted)
         staging.sync()
         examples = try_out(plan, descriptions, staging, process, self._observer.step)
         self._observer.step(8, "activating")
@@ -234,25 +245,3 @@ class _Run:
     def _clean(self) -> None:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""
         durable.remove_tree(self._layout.staging)
-
-    def _complete(self) -> None:
-        """Finish or forget what an install that was cut off in step 8 left: trust link, history, generation."""
-        active = generations.active(self._layout)
-        if active is None:
-            return
-        self._store.trust_state().settle()
-        noted = {entry.get("generation") for entry in history.read(self._layout.history)}
-        if active.number not in noted:
-            history.append(
-                self._layout.history,
-                "install",
-                self._now,
-                generation=active.number,
-                release=active.release,
-                models=versions(active.models),
-                note="completed after an interruption",
-            )
-        for unused in generations.numbers(self._layout):
-            # Newer than whatever was active: written, and never switched to.
-            if unused > max([active.number, *(entry for entry in noted if isinstance(entry, int))]):
-                durable.remove_tree(self._layout.generation(unused))

@@ -26,7 +26,7 @@ from sealift.install.drop_folder import (
 )
 from sealift.install.steps import InstallReport
 from sealift_keys.console import local_error
-from sealift_keys.interrupts import Interrupted
+from sealift_keys.interrupts import Interrupted, raise_if_heard
 
 _LONGEST_RETRY_S = 600.0
 # Another install ends soon, and whoever copied a bundle waits for it.
@@ -102,6 +102,7 @@ class Watch:
             while True:
                 moved = self._moved
                 self._look_or_wait(once=once)
+                raise_if_heard()
                 # What was moved makes room for files beyond the limit of one look.
                 waits = self._moved > moved or any(self._is_open(candidate) for candidate in self._seen.values())
                 if once and not waits:
@@ -228,6 +229,7 @@ class Watch:
         try:
             report = self.install(reopened(descriptor))
         except (Error, OSError) as raised:
+            raise_if_heard()
             error = raised if isinstance(raised, Error) else local_error(raised)
             if _is_to_blame(error):
                 self._put_away(name, candidate, error)

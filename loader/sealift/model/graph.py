@@ -1,11 +1,11 @@
 """Read the few facts of `model.onnx` that decide whether ONNX Runtime may see it at all. Pure.
 
 A walk over Protocol Buffers' wire format by the field numbers of `onnx.proto`; what is not asked for is skipped.
-ONNX Runtime would also take its own format, settings from inside a graph, and weights from files that nobody
-verified. Whatever is ambiguous in the encoding is refused, so that there is one reading of it.
+ONNX Runtime would also take its own format, and settings from inside a graph. Whatever is ambiguous in the encoding is
+refused, so that there is one reading of it. Where a graph keeps its weights is for `external_data` to say.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sealift.errors import MalformedError
@@ -21,19 +21,6 @@ _EMPTY = memoryview(b"")
 # Fields of ModelProto, OperatorSetIdProto and StringStringEntryProto.
 _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
 _FIRST, _SECOND = 1, 2
-_EXTERNAL_DATA = 13
-
-# Which fields lead to tensors: message to field number to message.
-_WAYS = {
-    "model": {_GRAPH: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {_EXTERNAL_DATA: "entry"},
-}
 
 
 @dataclass(frozen=True)
@@ -81,41 +68,6 @@ def _add_opset(opsets: dict[str, int], message: memoryview) -> None:
     if domain in opsets:
         raise MalformedError(f"{GRAPH_FILE} imports operators of {domain[:80]!r} twice")
     opsets[domain] = _number(parts.get(_SECOND, 0))
-
-
-def require_inside(data: bytes | memoryview, shards: Collection[str]) -> None:
-    """Check that every tensor outside the graph is in one of the model's own shards.
-
-    ONNX Runtime looks for others in the directory that the process stands in.
-
-    Raises:
-        MalformedError: a tensor refers to another file, or the encoding is not clear.
-    """
-    # Without this key no tensor is outside; looking for it is faster than walking through large graphs.
-    if b"location" not in bytes(data):
-        return
-    waiting = [("model", memoryview(data))]
-    while waiting:
-        kind, message = waiting.pop()
-        for field, value in _fields(message):
-            inner = _WAYS[kind].get(field)
-            if inner == "entry":
-                _check_entry(_message(value), shards)
-            elif inner is not None:
-                waiting.append((inner, _message(value)))
-
-
-def _check_entry(entry: memoryview, shards: Collection[str]) -> None:
-    parts = list(_fields(entry))
-    if len(parts) != len(dict(parts)):
-        raise MalformedError(f"{GRAPH_FILE} has a tensor with an ambiguous place")
-    texts = {field: _text(value) for field, value in parts}
-    location = texts.get(_SECOND, "")
-    if texts.get(_FIRST) == "location" and location not in shards:
-        raise MalformedError(
-            f"{GRAPH_FILE} has a tensor in the file {location[:120]!r}; "
-            f"expected one of the model's own: {sorted(shards)!r:.120}"
-        )
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

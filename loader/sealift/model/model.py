@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
-from sealift.model import frontend
+from sealift.model import frontend, lifetime
+from sealift.model.answers import Method
 from sealift.model.description import (
     FILE_NAME,
     FRONTEND_FILE,
@@ -19,7 +21,9 @@ from sealift.model.description import (
     TensorOutput,
 )
 from sealift.model.inputs import Feeder
-from sealift.model.session import make_session
+from sealift.model.sealed import Content
+from sealift.model.session import make_session, memory
+from sealift.model.tensors import checked_tensors
 
 if TYPE_CHECKING:
     from sealift.model.observing import Observer
@@ -43,25 +47,35 @@ class Model:
         self._feeder = feeder
         self._card = card
         self._digest = digest
-        self._outputs_of: dict[str, list[TensorOutput]] = {}
-        for output in description.outputs:
-            if output.role in METHOD_OF_ROLE:
-                self._outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
+        # Whom `share` was asked of stays alive, so that a third load finds it.
+        self._origin: Model | None = None
         self._classes = _class_array(description)
+        outputs_of: dict[str, list[TensorOutput]] = {}
+        for output in description.outputs:
+            if output.role in METHOD_OF_ROLE and feeder is not None:
+                outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
+        self._methods = {method: Method(outputs, self._classes) for method, outputs in outputs_of.items()}
 
     @classmethod
     def from_files(
-        cls, files: Mapping[str, bytes | memoryview], *, digest: str = "", threads: int | None = None
+        cls,
+        files: Mapping[str, Content],
+        *,
+        digest: str = "",
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
     ) -> "Model":
         """Make a model from the bytes of its directory, which the caller has verified.
 
         Args:
             files: File names and their bytes: `model.onnx`, `model.json`, shards of weights, and
-                documents. The bytes of shards must stay alive and unchanged until this returns.
+                documents. Nobody may change the bytes of shards as long as the model lives: they are not copied.
             digest: The digest of the manifest that the bytes were checked against, "sha256:…".
             threads: How many threads one call may use; None leaves it to ONNX Runtime.
+            providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
 
         Raises:
+            UsageError: no such execution provider.
             MalformedError: a file is missing or not as its schema demands.
             UnsupportedVersionError: `model.json` is of a newer schema.
             IncompatibleError: this ONNX Runtime cannot run the graph.
@@ -69,12 +83,43 @@ class Model:
         for name in (FILE_NAME, GRAPH_FILE):
             if name not in files:
                 raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
-        description = ModelDescription.parse(bytes(files[FILE_NAME]))
+        description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
         counters = _counters(description, files)
-        session = make_session(description, files, threads)
+        session = make_session(description, files, threads, providers)
         feeder = None if description.interface == "tensors" else Feeder(description, counters)
-        card = bytes(files.get(_CARD_FILE, b"")).decode("utf-8", errors="replace")
-        return cls(description, session, feeder, card, digest)
+        card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
+        model = cls(description, session, feeder, card, digest)
+        if threads != 1:
+            lifetime.watch(model)
+        return model
+
+    def share(self) -> "Model":
+        """Return another model on the same session; closing one leaves the other as it is."""
+        other = copy(self)
+        other.__dict__["_origin"] = self
+        if lifetime.is_watched(self):
+            lifetime.watch(other)
+        return other
+
+    @property
+    def session(self) -> Any:
+        """The ONNX Runtime session itself, for what Sealift has no words for; closed with the model."""
+        return self._session
+
+    def disable(self, message: str) -> None:
+        """Let every later call raise UsageError with `message`."""
+        self._session = lifetime.Unusable(message)
+        self._origin = None
+
+    def close(self) -> None:
+        """Give the session back; its memory is free once nobody shares it. Calls that run meanwhile finish."""
+        self.disable(f"model {self.name!r} was closed; load it again")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def predict(self, rows: Any) -> NDArray[Any]:
         """Labels or values in the original dtype, shape [rows] or [rows, outputs].
@@ -177,23 +222,16 @@ class Model:
             InputError: the rows do not fit the model.
             UsageError: the original model had none of that name.
         """
-        wanted: dict[str, Sequence[TensorOutput]] = {}
-        for method in methods:
-            outputs = self._outputs_of.get(method)
-            if outputs is None or self._feeder is None:
-                has = ", ".join([*self._outputs_of, "run"])
-                raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
-            wanted[method] = outputs
-        if self._feeder is None or not wanted:
+        wanted = {method: self._method(method) for method in methods}
+        if not wanted:
             return {}
-        every = [output for outputs in wanted.values() for output in outputs]
-        chunks = [self._run([output.name for output in every], feeds) for feeds in self._feeder.feeds(rows)]
-        found = {}
-        for output, parts in zip(every, zip(*chunks, strict=True), strict=True):
-            values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            found[output.name] = values if values.dtype == output.returns else values.astype(output.returns)
-        each = {method: [found[output.name] for output in outputs] for method, outputs in wanted.items()}
-        return {method: arrays[0] if len(arrays) == 1 else arrays for method, arrays in each.items()}
+        names = [name for method in wanted.values() for name in method.names]
+        parts = self._parts(names, rows)
+        found, end = {}, 0
+        for name, method in wanted.items():
+            start, end = end, end + len(method.names)
+            found[name] = method.answer([part[start:end] for part in parts])
+        return found
 
     def run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Run the graph itself: named tensors in, named tensors out, nothing converted but NumPy's dtype kind.
@@ -201,13 +239,7 @@ class Model:
         Raises:
             InputError: a tensor is missing, unknown, or of another dtype or shape than the graph takes.
         """
-        tensors = {tensor.name: tensor for tensor in self._description.inputs}
-        unknown = sorted(set(feeds) - set(tensors))
-        missing = [name for name in tensors if name not in feeds]
-        if unknown or missing:
-            problem = f"tensor {missing[0]!r} is missing" if missing else f"tensor {unknown[0]!r} is unknown"
-            raise InputError(f"{problem}; the graph takes {sorted(tensors)}")
-        arrays = {name: _tensor(tensors[name], value) for name, value in feeds.items()}
+        arrays = checked_tensors(self._description.inputs, feeds)
         names = [output.name for output in self._description.outputs]
         return dict(zip(names, self._run(names, arrays), strict=True))
 
@@ -252,7 +284,7 @@ class Model:
         return self._card
 
     def __repr__(self) -> str:
-        methods = ", ".join(self._outputs_of) or "run"
+        methods = ", ".join(self._methods) or "run"
         return f"<sealift.Model {self.name} {self.version} ({methods})>"
 
     def _call(self, method: str, rows: Any) -> NDArray[Any]:
@@ -261,11 +293,27 @@ class Model:
 
     def _each(self, method: str, rows: Any) -> Any:
         """The answers of a method: an array, or a list of them where the method has several outputs."""
-        return self.answers([method], rows)[method]
+        known = self._methods.get(method) or self._method(method)
+        return known.answer(self._parts(known.names, rows))
+
+    def _method(self, method: str) -> Method:
+        known = self._methods.get(method)
+        if known is None:
+            has = ", ".join([*self._methods, "run"])
+            raise UsageError(f"model {self.name!r} has no {method}; it has {has}")
+        return known
+
+    def _parts(self, names: list[str], rows: Any) -> list[list[NDArray[Any]]]:
+        """The values of the named outputs, for each chunk of rows; nothing where there are no rows."""
+        if self._feeder is None:
+            raise UsageError(f"model {self.name!r} takes named tensors: call run")
+        return [self._run(names, feeds) for feeds in self._feeder.feeds(rows)]
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             result: list[NDArray[Any]] = self._session.run(names, feeds)
+        except UsageError:
+            raise
         except Exception as error:
             # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets
             # values it cannot take, for example a category that the encoder never saw.
@@ -277,14 +325,12 @@ def _one_line(error: Exception) -> str:
     return re.sub(r"\s+", " ", str(error))[:300]
 
 
-def _counters(
-    description: ModelDescription, files: Mapping[str, bytes | memoryview]
-) -> tuple[frontend.TermCounter, ...]:
+def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
     if not description.uses_frontend:
         return ()
     if FRONTEND_FILE not in files:
         raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
-    counters = frontend.parse(bytes(files[FRONTEND_FILE]))
+    counters = frontend.parse(bytes(memory(files[FRONTEND_FILE])))
     for tensor in description.inputs:
         if tensor.frontend is None:
             continue
@@ -300,24 +346,6 @@ def _class_array(description: ModelDescription) -> NDArray[Any] | None:
     if description.classes is None:
         return None
     return np.array(description.classes.values, dtype=description.classes.dtype)
-
-
-def _tensor(tensor: TensorInput, value: Any) -> NDArray[Any]:
-    array = np.asarray(value)
-    wanted = "object" if tensor.dtype == "string" else tensor.dtype
-    if array.dtype != wanted:
-        if tensor.dtype == "string" and array.dtype.kind in "UT":
-            array = array.astype(object)
-        elif not np.can_cast(array.dtype, wanted, casting="same_kind"):
-            raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
-        else:
-            array = array.astype(wanted)
-    fits = len(array.shape) == len(tensor.shape) and all(
-        isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
-    return np.ascontiguousarray(array)
 
 
 __all__ = ["IncompatibleError", "Model"]

@@ -1,22 +1,35 @@
-"""Make an ONNX Runtime session from verified bytes."""
+"""Make an ONNX Runtime session from verified bytes, without a copy of large weights where ONNX Runtime can.
+
+The graph's external data is checked first (`external_data`). Then, by what this ONNX Runtime offers:
+
+1. It uses the shards' memory as it is (1.31 and newer): nothing is copied, a gigabyte takes milliseconds.
+2. Each tensor is given as a value, once for the optimizers and once for the kernels. ONNX Runtime copies it for a
+   moment, and works on ours.
+3. Types that NumPy does not have, on a runtime without the first way: ONNX Runtime copies whole files.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sealift.errors import IncompatibleError, MalformedError
+from sealift.errors import IncompatibleError, MalformedError, UsageError
 from sealift.model.compatibility import numbers
 from sealift.model.description import (
     GRAPH_FILE,
     TENSOR_DTYPES,
+    WEIGHTS,
     Dimension,
     ModelDescription,
     TensorInput,
     TensorOutput,
 )
-from sealift.model.graph import read_header, require_inside
+from sealift.model.graph import read_header
+from sealift.model.sealed import SealedFile
 
-_WEIGHTS = f"{GRAPH_FILE}.data"
+if TYPE_CHECKING:
+    from sealift.model.external_data import ExternalTensor
+    from sealift.model.sealed import Content
+
 _REASON_CHARS = 400
 # Metadata that ONNX Runtime takes for session options where an environment variable lets it: a profile, say,
 # is written to the current directory.
@@ -24,14 +37,31 @@ _SETTINGS = frozenset(["ort_config"])
 _DTYPE_OF_TYPE = {
     f"tensor({ {'float32': 'float', 'float64': 'double'}.get(dtype, dtype) })": dtype for dtype in TENSOR_DTYPES
 }
+_CPU = ("CPUExecutionProvider",)
+_USE_BUFFERS = "session.use_external_initializer_file_buffers_directly"
+_USE_BUFFERS_SINCE = (1, 31)
 
 
-def make_session(description: ModelDescription, files: Mapping[str, bytes | memoryview], threads: int | None) -> Any:
+def make_session(
+    description: ModelDescription,
+    files: Mapping[str, "Content"],
+    threads: int | None,
+    providers: Sequence[str] | None = None,
+) -> Any:
     """Make the session and check that it takes and gives what `model.json` says.
 
+    The session keeps the memory of the shards alive; nobody may change it.
+
+    Args:
+        threads: of one prediction; None leaves it to ONNX Runtime.
+        providers: execution providers in order of preference; None means the CPU's.
+
     Raises:
-        IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it.
-        MalformedError: the graph is none, refers to files outside the model, or differs from `model.json`.
+        UsageError: no such execution provider, or a number of threads below 1.
+        IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it, or a provider does not start.
+        MalformedError: the graph's inputs or outputs are not those of `model.json`, or its external data is not
+            in the model's shards.
+        LimitError: its external data is beyond the limits.
     """
     from sealift.model.runtime import onnxruntime
 
@@ -40,43 +70,52 @@ def make_session(description: ModelDescription, files: Mapping[str, bytes | memo
         raise IncompatibleError(
             f"model {description.name!r} needs onnxruntime {lowest} or newer; this is {onnxruntime.__version__}"
         )
-    shards = sorted(name for name in files if name.startswith(_WEIGHTS))
-    _check_graph(description, files[GRAPH_FILE], shards)
+    wanted = list(providers or _CPU)
+    known = onnxruntime.get_available_providers()
+    for provider in wanted:
+        if provider not in known:
+            raise UsageError(f"no execution provider {provider!r} in this onnxruntime; it has {', '.join(known)}")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; expected 1 or more, or None")
+    graph = files[GRAPH_FILE]
+    _check_graph(description, memory(graph))
     options = onnxruntime.SessionOptions()
     # Everything below "fatal" would go to the application's stderr; errors come as exceptions.
     options.log_severity_level = 4
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if threads is not None:
         options.intra_op_num_threads = threads
-    if shards:
-        if not hasattr(options, "add_external_initializers_from_files_in_memory"):
-            raise IncompatibleError(
-                f"model {description.name!r} has separate weights, which onnxruntime {onnxruntime.__version__} "
-                f"cannot take from memory; install a newer onnxruntime"
-            )
-        buffers = [files[name] for name in shards]
-        options.add_external_initializers_from_files_in_memory(shards, buffers, [len(buffer) for buffer in buffers])
+    shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
+    tensors = _external_tensors(graph, {name: len(view) for name, view in shards.items()})
+    kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
-        session = onnxruntime.InferenceSession(
-            bytes(files[GRAPH_FILE]), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)
     except Exception as error:
         # ONNX Runtime has a dozen exception classes without a common one below RuntimeError.
         reason = _middle_cut(re.sub(r"\s+", " ", str(error)))
         raise IncompatibleError(
             f"onnxruntime {onnxruntime.__version__} refuses model {description.name!r}: {reason}"
         ) from error
-    wanted = {output.name for output in description.outputs}
+    # It would open the graph's path once more, which by then may be that of another file.
+    session.disable_fallback()
+    session.sealift_weights = kept
+    if not set(wanted) <= set(session.get_providers()):
+        raise IncompatibleError(
+            f"execution providers {wanted} were asked for; onnxruntime started {session.get_providers()}: "
+            "the others need libraries or a device that are not here"
+        )
+    wanted_outputs = {output.name for output in description.outputs}
+    outputs = [node for node in session.get_outputs() if node.name in wanted_outputs]
     try:
         _compare("input", session.get_inputs(), description.inputs)
-        _compare("output", [node for node in session.get_outputs() if node.name in wanted], description.outputs)
+        _compare("output", outputs, description.outputs)
     except UnicodeDecodeError:
         raise MalformedError(f"{GRAPH_FILE} has a tensor whose name is not UTF-8") from None
     return session
 
 
-def _check_graph(description: ModelDescription, graph: bytes | memoryview, shards: Sequence[str]) -> None:
-    """Check what ONNX Runtime would not: that the graph is one, is what `model.json` says, and stays inside."""
+def _check_graph(description: ModelDescription, graph: memoryview) -> None:
+    """Check what ONNX Runtime would not: that the graph is one, and is what `model.json` says."""
     header = read_header(graph)
     if header.ir_version > description.requires.ir_version:
         raise MalformedError(
@@ -91,7 +130,6 @@ def _check_graph(description: ModelDescription, graph: bytes | memoryview, shard
     settings = sorted(header.metadata & _SETTINGS)
     if settings:
         raise MalformedError(f"{GRAPH_FILE} carries settings for ONNX Runtime in {settings[0]!r}; expected none")
-    require_inside(graph, shards)
 
 
 def _compare(what: str, graph: Sequence[Any], described: Sequence[TensorInput | TensorOutput]) -> None:
@@ -123,3 +161,60 @@ def _fits(graph: Sequence[Any], described: Sequence[Dimension]) -> bool:
 def _middle_cut(text: str) -> str:
     """Shorten a message of ONNX Runtime, which begins with where and ends with what is wrong."""
     return text if len(text) <= _REASON_CHARS else f"{text[:100]} … {text[100 - _REASON_CHARS :]}"
+
+
+def memory(content: "Content") -> memoryview:
+    """Return the bytes of a file as they lie in memory."""
+    return memoryview(content.map() if isinstance(content, SealedFile) else content)
+
+
+def _external_tensors(graph: "Content", shards: Mapping[str, int]) -> Sequence["ExternalTensor"]:
+    data = graph.map() if isinstance(graph, SealedFile) else bytes(graph)
+    # Most graphs are small and hold all their numbers; they need not even the code that reads them.
+    if data.find(b"location") < 0:
+        return ()
+    from sealift.model.external_data import external_tensors
+
+    return external_tensors(data, shards)
+
+
+def _openable(graph: "Content") -> str | bytes:
+    """What InferenceSession opens: by path it keeps no second copy of a large graph."""
+    return graph.path if isinstance(graph, SealedFile) else bytes(graph)
+
+
+def _give_weights(
+    onnxruntime: Any, options: Any, tensors: Sequence["ExternalTensor"], shards: Mapping[str, memoryview], model: str
+) -> list[Any]:
+    """Hand over the weights in the best way that there is; return what must live as long as the session."""
+    if numbers(onnxruntime.__version__) >= _USE_BUFFERS_SINCE:
+        options.add_session_config_entry(_USE_BUFFERS, "1")
+    elif _has_numpy_types(tensors):
+        values = [_value(onnxruntime, tensor, shards[tensor.location]) for tensor in tensors]
+        names = [tensor.name for tensor in tensors]
+        options.add_external_initializers(names, values)
+        for name, value in zip(names, values, strict=True):
+            options.add_initializer(name, value)
+        return [values, shards]
+    elif not hasattr(options, "add_external_initializers_from_files_in_memory"):
+        raise IncompatibleError(
+            f"model {model!r} has weights of a type that onnxruntime {onnxruntime.__version__} cannot take from "
+            f"memory; install onnxruntime {'.'.join(map(str, _USE_BUFFERS_SINCE))} or newer"
+        )
+    buffers = list(shards.values())
+    options.add_external_initializers_from_files_in_memory(list(shards), buffers, [len(buffer) for buffer in buffers])
+    return buffers
+
+
+def _has_numpy_types(tensors: Sequence["ExternalTensor"]) -> bool:
+    return all(tensor.dtype for tensor in tensors)
+
+
+def _value(onnxruntime: Any, tensor: "ExternalTensor", shard: memoryview) -> Any:
+    import numpy as np
+
+    array = np.frombuffer(shard[tensor.offset : tensor.offset + tensor.length], np.uint8)
+    dtype = np.dtype(tensor.dtype)
+    if tensor.offset % dtype.itemsize:
+        array = array.copy()
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array.view(dtype).reshape(tensor.shape))

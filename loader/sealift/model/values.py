@@ -1,4 +1,7 @@
-"""Turn one column or array of the caller's values into tensor values, or say which value does not fit."""
+"""Turn one column or array of the caller's values into tensor values, or say which value does not fit.
+
+Every check first asks about all values at once; only where something is wrong does it look for the row.
+"""
 
 from typing import Any
 
@@ -6,10 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import InputError
-from sealift.model.description import MISSING_TEXT, Column
+from sealift.model.description import Column
 
-# Integers beyond this are not exact as float64, which is also what the original model computes with.
 _NUMBERS = "biuf"
+# What NumPy itself turns into float64 exactly as `float` does; None becomes NaN.
+_PLAIN_NUMBERS = {bool, int, float, type(None), np.bool_, np.float16, np.float32, np.float64}
+_PLAIN_NUMBERS |= {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64}
+
+# Below this a sum is not worth silencing NumPy's warnings for.
+_FEW = 1 << 14
+
+
+def shown(value: Any) -> str:
+    """Show an untrusted value in an error message: on one line, not longer than that."""
+    return " ".join(f"{value!r:.80}".split())
+
+
+def objects(values: Any) -> NDArray[Any]:
+    """Make a one-dimensional array of the items of a list, whatever the items are."""
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def all_finite(values: NDArray[Any]) -> bool:
+    """Tell whether no value is NaN or infinite; of many, in one pass that writes nothing."""
+    if values.size > _FEW and values.dtype.kind == "f":
+        # NaN and infinity stay in a sum. One that overflowed says nothing.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(np.add.reduce(values, axis=None)):
+                return True
+    return bool(np.isfinite(values).all())
 
 
 def numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
@@ -28,28 +56,35 @@ def numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
 
 def _numbers_of_objects(values: NDArray[Any], what: str) -> NDArray[Any]:
     flat = values.ravel()
+    if _PLAIN_NUMBERS.issuperset(map(type, flat.tolist())):
+        try:
+            return flat.astype(np.float64).reshape(values.shape)
+        except OverflowError:
+            pass  # the loop below finds the row
     result = np.empty(flat.shape, dtype=np.float64)
     for index, value in enumerate(flat):
-        if value is None or _is_pandas_na(value):
+        if value is None or is_pandas_na(value):
             result[index] = np.nan
-        elif isinstance(value, bool | int | float | np.bool_ | np.number) and not isinstance(value, complex):
+        elif isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating) and not isinstance(
+            value, np.timedelta64
+        ):
             try:
                 result[index] = value
             except OverflowError:
                 raise InputError(f"{what} {_place(index, values.shape)} is an integer beyond float64") from None
         else:
             raise InputError(
-                f"{what} {_place(index, values.shape)} is {value!r:.80} ({type(value).__name__}); expected a number"
+                f"{what} {_place(index, values.shape)} is {shown(value)} ({type(value).__name__}); expected a number"
             )
     return result.reshape(values.shape)
 
 
-def _is_pandas_na(value: Any) -> bool:
+def is_pandas_na(value: Any) -> bool:
     """Know pandas' missing value without importing pandas."""
     return type(value).__name__ == "NAType"
 
 
-def check_dtype(values: NDArray[Any], column: Column, what: str) -> None:
+def check_dtype(dtype: np.dtype[Any], column: Column, what: str) -> None:
     """Refuse numbers of another width than the model was proven on.
 
     scikit-learn computes in the width that it is given, so the original's own answers differ between them.
@@ -57,16 +92,16 @@ def check_dtype(values: NDArray[Any], column: Column, what: str) -> None:
     Raises:
         InputError: the dtype is another float than the proven one, or an integer that is neither it nor int64.
     """
-    if column.dtype is None or values.dtype.kind not in "iuf":
+    if column.dtype is None or dtype.kind not in "iuf":
         return
     proven = np.dtype(column.dtype)
-    same = (values.dtype.kind, values.dtype.itemsize) == (proven.kind, proven.itemsize)
-    floats = values.dtype.kind == "f" and proven.kind == "f"
+    same = (dtype.kind, dtype.itemsize) == (proven.kind, proven.itemsize)
+    floats = dtype.kind == "f" and proven.kind == "f"
     # int64 is what a float column without a missing value is read as; narrower ones overflow in the original.
-    odd = values.dtype.kind in "iu" and values.dtype != np.int64
+    odd = dtype.kind in "iu" and dtype != np.int64
     if not same and (floats or odd):
         raise InputError(
-            f"{what} has dtype {values.dtype}; the model was proven on {column.dtype}, and the original answers "
+            f"{what} has dtype {dtype}; the model was proven on {column.dtype}, and the original answers "
             f"otherwise: convert it with .astype({column.dtype!r})"
         )
 
@@ -92,14 +127,37 @@ def check_numbers(values: NDArray[Any], column: Column, what: str) -> None:
         _refuse(finite != np.floor(finite), what, "has a fraction, and the model was proven on whole numbers")
 
 
-def check_fits(narrow: NDArray[Any], wide: NDArray[Any], what: str) -> None:
-    """Refuse numbers that became infinite in the tensor's own dtype.
+def cast(values: NDArray[Any], dtype: np.dtype[Any], what: str) -> NDArray[Any]:
+    """Give numbers the tensor's dtype, C-contiguous; the same array where it already is so.
 
     Raises:
         InputError: a value is beyond the tensor's range.
     """
-    if narrow.dtype.kind == "f" and wide.dtype.kind == "f" and narrow.dtype.itemsize < wide.dtype.itemsize:
-        _refuse(np.isinf(narrow) & ~np.isinf(wide), what, f"is beyond the range of {narrow.dtype}")
+    if values.dtype == dtype:
+        return np.ascontiguousarray(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = values.astype(dtype, order="C")
+        check_fits(narrow, values, what)
+    return narrow
+
+
+def check_fits(narrow: NDArray[Any], wide: NDArray[Any], what: str) -> None:
+    """Refuse numbers that became infinite, or another integer, in the tensor's own dtype.
+
+    Raises:
+        InputError: a value is beyond the tensor's range.
+    """
+    if narrow.dtype.kind == "f":
+        infinite = np.isinf(narrow)
+        if infinite.any():
+            _refuse(infinite & ~np.isinf(wide), what, f"is beyond the range of {narrow.dtype}")
+    else:
+        # Back to where it came from: a value that wrapped around, or has no integer, is another one there. The
+        # sign tells -1 from 2^64-1, and the limit a float just beyond the range from the largest integer.
+        beyond = (narrow.astype(wide.dtype) != wide) | ((narrow < 0) != (wide < 0))
+        if wide.dtype.kind == "f" and narrow.dtype.kind != "b":
+            beyond |= wide >= float(np.iinfo(narrow.dtype).max) + 1.0
+        _refuse(beyond, what, f"is beyond the range of {narrow.dtype}")
 
 
 def _refuse(wrong: NDArray[np.bool_], what: str, reason: str) -> None:
@@ -112,72 +170,3 @@ def _place(index: int, shape: tuple[int, ...]) -> str:
         return f"row {index}"
     row, column = np.unravel_index(index, shape)
     return f"row {row}, column {column}"
-
-
-def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = False) -> list[str]:
-    """See `values` as strings; None and NaN become the token that stands for them.
-
-    Args:
-        typed: the original would see None, NaN and pandas' NA as different things, as scikit-learn does.
-
-    Raises:
-        InputError: a value is not text, is missing where the model takes no missing value, holds half
-            of a surrogate pair, or is the token itself.
-    """
-    if values.dtype.kind not in "OUT":
-        raise InputError(f"{what} has dtype {values.dtype}; expected text")
-    found: list[Any] = values.tolist()
-    for row, value in enumerate(found):
-        if type(value) is str:
-            if value == MISSING_TEXT:
-                raise InputError(f"{what} row {row} is U+10FFFF, which stands for a missing value")
-        elif isinstance(value, str):
-            found[row] = str(value)
-        else:
-            found[row] = _missing_token(value, column, f"{what} row {row}", typed=typed)
-    if column.categories is not None:
-        known = {*column.categories, column.missing}
-        unknown = next((row for row, value in enumerate(found) if value not in known), None)
-        if unknown is not None:
-            raise InputError(
-                f"{what} row {unknown} is {found[unknown]!r:.80}, "
-                "which is not one of the categories that the model knows"
-            )
-    _check_encodable(found, what)
-    return found
-
-
-def _missing_token(value: Any, column: Column, place: str, *, typed: bool) -> str:
-    """Return the token for a missing text, if that is what `value` is and the model takes it."""
-    missing = _missing_name(value)
-    if missing is None:
-        raise InputError(f"{place} is {value!r:.80} ({type(value).__name__}); expected text")
-    if column.missing is None:
-        raise InputError(f"{place} is missing ({value!r}), and the model takes no missing value")
-    if typed and column.missing_is not in (None, missing):
-        raise InputError(
-            f"{place} is missing as {missing}; the model was proven with {column.missing_is}, and the original tells "
-            "them apart: replace one by the other"
-        )
-    return column.missing
-
-
-def _missing_name(value: Any) -> str | None:
-    if value is None:
-        return "None"
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN differs from itself
-        return "NaN"
-    return "pandas.NA" if _is_pandas_na(value) else None
-
-
-def _check_encodable(found: list[str], what: str) -> None:
-    """ONNX strings are UTF-8, and end at the first NUL on some paths into the runtime."""
-    for row, value in enumerate(found):
-        if value.isascii() and "\0" not in value:
-            continue
-        if "\0" in value:
-            raise InputError(f"{what} row {row} holds a NUL character; expected text without it")
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputError(f"{what} row {row} holds half of a surrogate pair, which is not text") from None

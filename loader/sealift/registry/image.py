@@ -8,15 +8,15 @@ import hashlib
 import json
 import platform
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sealift.bundle import layout
-from sealift.bundle.archive import Archive, open_regular
 from sealift.bundle.manifest import Blob
+from sealift.bundle.opening import open_bundle
 from sealift.errors import UsageError
 from sealift.install.steps import install
 from sealift.registry.access import Access
@@ -53,7 +53,7 @@ class ImageReport:
 
 
 def push_image(
-    bundle: str,
+    bundle: str | Sequence[str],
     address: OciAddress,
     access: Access,
     trust: Path,
@@ -69,6 +69,7 @@ def push_image(
 
     Raises:
         sealift.Error: as an install; nothing was pushed.
+        UsageError: the bundle is differential.
         LocalError: the registry refused, or does not answer.
     """
     with TemporaryDirectory(dir=tmpdir, prefix="sealift-image-") as name:
@@ -98,11 +99,17 @@ def push_image(
     return ImageReport(release.channel, release.number, layout.sha256(raw), tags, sent=sent, size=blob.size)
 
 
-def _verify(bundle: str, trust: Path, scratch: Path) -> Verified:
+def _verify(bundle: str | Sequence[str], trust: Path, scratch: Path) -> Verified:
     """Verify the head by the clock of this machine; what was seen before does not count in a new store."""
     scratch.mkdir()
-    with open_regular(bundle) as file:
-        return verify_head(Archive(file), pin.read(trust), scratch, None, now=datetime.now(UTC))
+    with open_bundle(bundle) as source:
+        verified = verify_head(source, pin.read(trust), scratch, None, now=datetime.now(UTC))
+    base = verified.contents.base
+    if base is not None:
+        raise UsageError(
+            f"this bundle builds on release {base.release} and cannot fill a new store; push a whole bundle"
+        )
+    return verified
 
 
 def _write_layer(store: Path, layer: Path, mtime: int) -> None:

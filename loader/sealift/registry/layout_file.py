@@ -1,5 +1,8 @@
 """A bundle on disk, as what is pushed: its head, its documents, and where each file blob lies. Trusts nothing.
 
+A registry holds whole releases only. So a differential bundle is looked at as the whole one that it stands for; what it
+leaves out has to be there already.
+
 What is read is compared with the digests that the bundle itself gives, so that damage stays here. Whether anybody
 should use it is for `sealift verify` to say, and for every instance that installs it.
 """
@@ -12,8 +15,8 @@ from typing import BinaryIO
 from sealift.bundle import layout
 from sealift.bundle.archive import CHUNK_BYTES, Archive
 from sealift.bundle.manifest import Blob
-from sealift.bundle.reader import Contents, Head, names_of_blobs, read_contents, read_head
-from sealift.errors import DigestError
+from sealift.bundle.reader import Contents, Head, names_of_blobs, payload_order, read_contents, read_head
+from sealift.errors import DigestError, UsageError
 from sealift.inspect import Claims, claims
 
 
@@ -22,8 +25,9 @@ class Layout:
     """A bundle that was looked through.
 
     Attributes:
-        members: of the head, name to bytes, in order, without `oci-layout`.
+        members: of the whole bundle's head, name to bytes, in order, without `oci-layout`.
         offsets: where each file blob begins, in bytes from the start of the file.
+        absent: file blobs that a differential bundle leaves out.
     """
 
     head: Head
@@ -31,6 +35,7 @@ class Layout:
     contents: Contents
     members: dict[str, bytes]
     offsets: dict[Blob, int]
+    absent: tuple[Blob, ...]
 
 
 def look_through(file: BinaryIO) -> Layout:
@@ -38,24 +43,34 @@ def look_through(file: BinaryIO) -> Layout:
 
     Raises:
         MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError, UntrustedKeyError.
+        UsageError: a differential bundle holds patches.
     """
     archive = Archive(file)
     head = read_head(archive)
     claimed = claims(head)
     contents = read_contents(archive, head, claimed.release.models)
+    base = contents.base
+    if base is not None and base.patches:
+        raise UsageError(
+            f"this bundle holds patches to files of release {base.release}, of which no whole blobs can be made; "
+            "push a whole bundle"
+        )
     offsets = {}
     with archive.looking_ahead():
         for blob in contents.payload:
             member = archive.next(blob.member)
             if member.size != blob.size:
-                raise DigestError(f"{member.name!r} has {member.size:,} bytes; it was signed with {blob.size:,}")
+                raise DigestError(f"{member.name!r} has {member.size:,} bytes; it was listed with {blob.size:,}")
             offsets[blob] = file.tell()
             archive.skip(member)
         archive.end()
-    members = {layout.INDEX: head.index_bytes}
+    digests = {name: digest for name, digest in head.digests.items() if name != layout.BASE}
+    index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in contents.manifests), digests)
+    members = {layout.INDEX: index}
     members |= {f"tuf/{name}": data for name, data in head.metadata.items()}
     members[layout.MANIFEST_MD] = head.manifest_md
-    return Layout(head, claimed, contents, members, offsets)
+    absent = tuple(blob for blob in payload_order(contents.manifests) if blob not in offsets)
+    return Layout(head, claimed, contents, members, offsets, absent)
 
 
 class FileBlob:

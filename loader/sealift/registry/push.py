@@ -4,12 +4,14 @@ File blobs · configs · model manifests, each under a tag for stock tools · th
 its number, then as `latest`. Cut off anywhere, the release before stays whole; the same command again sends the rest.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sealift.bundle import layout
-from sealift.bundle.archive import open_regular
 from sealift.bundle.manifest import Blob
+from sealift.bundle.parts import open_stream
+from sealift.bundle.reader import names_of_blobs
+from sealift.errors import LocalError
 from sealift.registry.access import Access
 from sealift.registry.address import LATEST, OciAddress
 from sealift.registry.layout_file import Layout, file_blobs, look_through
@@ -78,8 +80,10 @@ class _Push:
         return counted
 
 
-def push(bundle: str, address: OciAddress, access: Access, progress: Callable[[int], object]) -> PushReport:
-    """Push the file `bundle`.
+def push(
+    bundle: str | Sequence[str], address: OciAddress, access: Access, progress: Callable[[int], object]
+) -> PushReport:
+    """Push the file `bundle`, or its parts.
 
     Args:
         address: a tag in it names the release in place of `<channel>-<N>` and `latest`.
@@ -87,15 +91,17 @@ def push(bundle: str, address: OciAddress, access: Access, progress: Callable[[i
 
     Raises:
         sealift.Error: 10-19 malformed, 26 damaged: nothing that names this release was written.
-        LocalError: the registry refused, or does not answer.
+        UsageError: a differential bundle holds patches.
+        LocalError: the registry refused, or does not answer, or lacks what a differential bundle leaves out.
         OSError: the file cannot be read.
     """
-    with open_regular(bundle) as file:
+    with open_stream(bundle) as file:
         found = look_through(file)
         blobs = file_blobs(file, found)
         release = found.claims.release
         report = PushReport(release.channel, release.number)
         with open_repository(address, access, "pull,push") as repository:
+            _require_absent(found, repository)
             sending = _Push(repository, report, progress)
             for blob in found.contents.payload:
                 sending.blob(blob, blobs[blob])
@@ -112,6 +118,19 @@ def push(bundle: str, address: OciAddress, access: Access, progress: Callable[[i
             for tag in report.tags:
                 sending.manifest(tag, raw)
         return report
+
+
+def _require_absent(found: Layout, repository: Repository) -> None:
+    base = found.contents.base
+    if base is None:
+        return
+    names = names_of_blobs(found.contents.manifests)
+    for blob in found.absent:
+        if not repository.has_blob(blob.digest):
+            raise LocalError(
+                f"this bundle builds on release {base.release}; {str(repository.address)!r} lacks {names[blob]}; "
+                f"push release {base.release} first, or a whole bundle"
+            )
 
 
 def _annotations(found: Layout) -> dict[str, str]:

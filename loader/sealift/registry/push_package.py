@@ -1,12 +1,11 @@
 """Bring a bundle into GitLab's package registry, as the one file that it is."""
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sealift.bundle.archive import CHUNK_BYTES, Archive, open_regular
-from sealift.bundle.manifest import Blob
+from sealift.bundle.archive import CHUNK_BYTES, Archive
+from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.inspect import claims
 from sealift.registry.access import Access
@@ -26,9 +25,9 @@ class PackageReport:
 
 
 def push_package(
-    bundle: str, address: GitlabAddress, access: Access, progress: Callable[[int], object]
+    bundle: str | Sequence[str], address: GitlabAddress, access: Access, progress: Callable[[int], object]
 ) -> PackageReport:
-    """Push the file `bundle`, unless it is there.
+    """Push the file `bundle`, or what its parts make, unless it is there.
 
     Args:
         address: its version is ignored: a bundle knows its release.
@@ -37,16 +36,16 @@ def push_package(
         sealift.Error: 10-19 malformed, 26 damaged: nothing was sent.
         LocalError: the server refused, or does not answer.
     """
-    with open_regular(bundle) as file:
+    with open_stream(bundle) as file:
         archive = Archive(file)
         head = read_head(archive)
         release = claims(head).release
-        read_payload(archive, read_contents(archive, head, release.models), _only_check)
+        read_payload(archive, read_contents(archive, head, release.models), _only_check, _only_check)
         file.seek(0)
         hasher = hashlib.sha256()
         while chunk := file.read(CHUNK_BYTES):
             hasher.update(chunk)
-        size = os.fstat(file.fileno()).st_size
+        size = file.tell()
         package, number = address.package or release.channel, str(release.number)
         with open_project(address, access) as project:
             here = project.has(package, number, hasher.hexdigest())
@@ -56,6 +55,6 @@ def push_package(
     return PackageReport(release.channel, release.number, place, sent=not here, size=size)
 
 
-def _only_check(_blob: Blob, chunks: Iterator[bytes]) -> None:
+def _only_check(_what: object, chunks: Iterator[bytes]) -> None:
     for _chunk in chunks:
         pass

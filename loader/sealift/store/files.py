@@ -10,16 +10,20 @@ import os
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from sealift import plain_file
 from sealift.bundle.manifest import Blob, Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
+from sealift.model.description import GRAPH_FILE, WEIGHTS
+from sealift.model.sealed import SEALED_FROM_BYTES, SealedFile
 from sealift.store.layout import StoreLayout
 from sealift_keys.names import ModelVersion
 
 _CHUNK_BYTES = 1024 * 1024
+_LARGEST_READ_BYTES = 1 << 30
 # What every message about damage ends with.
 REPAIR = "install its bundle again to repair it"
 
@@ -46,14 +50,56 @@ def read_files(layout: StoreLayout, manifest: Manifest, names: Collection[str] |
     Raises:
         CorruptError: a file is missing, is not a plain file, or is not what was signed.
     """
-    contents = {}
     with _directory(layout.model(manifest.model), manifest) as descriptor:
-        for file in manifest.files:
-            if names is None or file.name in names:
-                data = b"".join(_chunks(descriptor, file, manifest))
-                _require_digest(hashlib.sha256(data).hexdigest(), file, manifest)
-                contents[file.name] = data
+        wanted = (file for file in manifest.files if names is None or file.name in names)
+        return {file.name: _read_whole(descriptor, file, manifest) for file in wanted}
+
+
+def seal_files(layout: StoreLayout, manifest: Manifest) -> dict[str, bytes | SealedFile]:
+    """Return the verified content of all files of the model: large graphs and weights in sealed memory.
+
+    Shards are hashed several at once.
+
+    Raises:
+        CorruptError: as `read_files`.
+    """
+    with _directory(layout.model(manifest.model), manifest) as descriptor:
+        large = [file for file in manifest.files if _is_large(file)]
+        contents: dict[str, bytes | SealedFile] = {
+            file.name: _read_whole(descriptor, file, manifest) for file in manifest.files if file not in large
+        }
+        if len(large) == 1:
+            contents[large[0].name] = _seal(descriptor, large[0], manifest)
+        elif large:
+            from concurrent.futures import ThreadPoolExecutor
+
+            with ThreadPoolExecutor(min(len(large), len(os.sched_getaffinity(0)))) as pool:
+                sealed = pool.map(lambda file: _seal(descriptor, file, manifest), large)
+                contents.update(zip((file.name for file in large), sealed, strict=True))
     return contents
+
+
+def _is_large(file: ModelFile) -> bool:
+    for_runtime = file.name == GRAPH_FILE or WEIGHTS.fullmatch(file.name) is not None
+    return for_runtime and file.plain.size >= SEALED_FROM_BYTES
+
+
+def _read_whole(directory: int, file: ModelFile, manifest: Manifest) -> bytes:
+    # In one read where the file allows it: joining parts would need the memory twice.
+    parts = list(_chunks(directory, file, manifest, _LARGEST_READ_BYTES))
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    _require_digest(hashlib.sha256(data).hexdigest(), file, manifest)
+    return data
+
+
+def _seal(directory: int, file: ModelFile, manifest: Manifest) -> SealedFile:
+    with _opened(directory, file, manifest) as opened:
+        try:
+            sealed = SealedFile.copy(opened.fileno(), file.plain.size, file.name)
+        except EOFError:
+            raise CorruptError(f"{file.name!r} of {manifest.model} was cut short while it was read; {REPAIR}") from None
+    _require_digest(sealed.sha256(), file, manifest)
+    return sealed
 
 
 def check_files(layout: StoreLayout, manifest: Manifest) -> None:
@@ -74,10 +120,23 @@ def check_file(layout: StoreLayout, manifest: Manifest, file: ModelFile) -> None
     Raises:
         CorruptError: as `read_files`.
     """
+    for _ in verified_chunks(layout, manifest, file):
+        pass
+
+
+def verified_chunks(layout: StoreLayout, manifest: Manifest, file: ModelFile) -> Iterator[bytes]:
+    """Yield one file of the model; after the last chunk, compare it with its digest.
+
+    The caller must not use what it got before the iteration ended without an error.
+
+    Raises:
+        CorruptError: as `read_files`.
+    """
     with _directory(layout.model(manifest.model), manifest) as descriptor:
         hasher = hashlib.sha256()
         for chunk in _chunks(descriptor, file, manifest):
             hasher.update(chunk)
+            yield chunk
         _require_digest(hasher.hexdigest(), file, manifest)
 
 
@@ -108,24 +167,32 @@ def _directory(path: Path, manifest: Manifest) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _chunks(directory: int, file: ModelFile, manifest: Manifest) -> Iterator[bytes]:
+def _chunks(directory: int, file: ModelFile, manifest: Manifest, most: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    with _opened(directory, file, manifest) as opened:
+        left = file.plain.size
+        while left and (chunk := opened.read(min(left, most))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _opened(directory: int, file: ModelFile, manifest: Manifest) -> FileIO:
     what = f"{file.name!r} of {manifest.model}"
     try:
         descriptor = os.open(file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError as error:
         raise CorruptError(f"{what} cannot be opened: {error.strerror}; {REPAIR}") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CorruptError(f"{what} is not a plain file; {REPAIR}")
-        if status.st_size != file.plain.size:
-            raise CorruptError(f"{what} has {status.st_size:,} bytes; {file.plain.size:,} were signed; {REPAIR}")
-        left = file.plain.size
-        while left and (chunk := os.read(descriptor, min(left, _CHUNK_BYTES))):
-            left -= len(chunk)
-            yield chunk
-    finally:
+    status = os.fstat(descriptor)
+    wrong = (
+        "is not a plain file"
+        if not stat.S_ISREG(status.st_mode)
+        else f"has {status.st_size:,} bytes; {file.plain.size:,} were signed"
+        if status.st_size != file.plain.size
+        else None
+    )
+    if wrong is not None:
         os.close(descriptor)
+        raise CorruptError(f"{what} {wrong}; {REPAIR}")
+    return FileIO(descriptor, "rb")
 
 
 def _require_digest(found: str, file: ModelFile, manifest: Manifest) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sealift import plain_file, strict_json
@@ -67,8 +68,11 @@ def active_number(layout: StoreLayout) -> int | None:
     return int(number)
 
 
-def read(layout: StoreLayout, number: int) -> Generation:
+def read(layout: StoreLayout, number: int, only: str | None = None) -> Generation:
     """Read one generation from its links.
+
+    Args:
+        only: the name of the one model to look for, in a store of thousands; None means all.
 
     Raises:
         NotInstalledError: it does not exist.
@@ -78,23 +82,26 @@ def read(layout: StoreLayout, number: int) -> Generation:
     if directory.is_symlink():
         raise CorruptError(f"{str(directory)!r} is a link; expected a directory; {_REMEDY}")
     try:
-        entries = sorted(directory.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotInstalledError(_absence(number, numbers(layout))) from None
-    models = {entry.name: _linked_model(entry) for entry in entries if entry.name != GENERATION_FILE}
-    try:
-        note = strict_json.parse(plain_file.read(directory / GENERATION_FILE, LIMITS.json_size_bytes), GENERATION_FILE)
-        generation = Generation(number, int(note["release"]), int(note.get("trust", 0)), str(note["created"]), models)
-        noted = note["number"], note["models"]
+        names = sorted(os.listdir(directory)) if only is None else [only] if os.path.lexists(directory / only) else []
+        note = _note(plain_file.read(directory / GENERATION_FILE, LIMITS.json_size_bytes))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not directory.is_dir():
+            raise NotInstalledError(_absence(number, numbers(layout))) from None
+        raise _unreadable(number, error) from None
     except (OSError, Error, KeyError, AttributeError, TypeError, ValueError, OverflowError) as error:
-        raise CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}; {_REMEDY}") from None
-    if noted != (number, _versions(generation)):
+        raise _unreadable(number, error) from None
+    models = {name: _linked_model(directory / name) for name in names if name != GENERATION_FILE}
+    noted = note.models if only is None else {only: note.models[only]} if only in note.models else {}
+    if note.number != number or noted != {name: str(model.version) for name, model in models.items()}:
         raise CorruptError(f"generation {number} has other links than its {GENERATION_FILE!r} says; {_REMEDY}")
-    return generation
+    return Generation(number, note.release, note.trust, note.created, models)
 
 
-def active(layout: StoreLayout) -> Generation | None:
+def active(layout: StoreLayout, only: str | None = None) -> Generation | None:
     """Return the active generation, or None before the first install.
+
+    Args:
+        only: as for `read`.
 
     Raises:
         CorruptError: `current` is not a link to a generation, or that generation is gone or damaged.
@@ -102,12 +109,38 @@ def active(layout: StoreLayout) -> Generation | None:
     number = active_number(layout)
     while number is not None:
         try:
-            return read(layout, number)
+            return read(layout, number, only)
         except NotInstalledError as error:
             before, number = number, active_number(layout)
             if number == before:
                 raise CorruptError(f"{str(layout.current)!r} leads nowhere: {error}; {_REMEDY}") from None
     return None
+
+
+@dataclass(frozen=True)
+class _Note:
+    number: int
+    release: int
+    trust: int
+    created: str
+    models: Mapping[str, str]
+
+
+@lru_cache(maxsize=4)
+def _note(data: bytes) -> _Note:
+    """Parse the same bytes once: with thousands of models that takes longer than the rest of a load."""
+    note = strict_json.parse(data, GENERATION_FILE)
+    return _Note(
+        number=note["number"],
+        release=int(note["release"]),
+        trust=int(note.get("trust", 0)),
+        created=str(note["created"]),
+        models=dict(note["models"]),
+    )
+
+
+def _unreadable(number: int, error: Exception) -> CorruptError:
+    return CorruptError(f"generation {number} has no readable {GENERATION_FILE!r}: {error}; {_REMEDY}")
 
 
 def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
@@ -121,7 +154,7 @@ def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
         "release": generation.release,
         "trust": generation.trust,
         "created": generation.created,
-        "models": _versions(generation),
+        "models": {name: str(model.version) for name, model in generation.models.items()},
     }
     durable.write_new(scratch / GENERATION_FILE, [json.dumps(note, sort_keys=True).encode("utf-8")])
     durable.sync_directory(scratch)
@@ -132,10 +165,6 @@ def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
 def activate(layout: StoreLayout, number: int) -> None:
     """Switch `current` to a generation, in one rename."""
     durable.point(layout.current, f"generations/{number}")
-
-
-def _versions(generation: Generation) -> dict[str, str]:
-    return {name: str(model.version) for name, model in generation.models.items()}
 
 
 def _absence(number: int, exist: list[int]) -> str:

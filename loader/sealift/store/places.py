@@ -3,6 +3,7 @@
 Whoever may write a directory may rename what is in it, so a folder is no safer than its parents. Reads only.
 """
 
+import errno
 import os
 import pwd
 import stat
@@ -13,6 +14,7 @@ from shlex import quote
 # As many links as Linux follows before it gives up (ELOOP).
 _MAX_LINKS = 40
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_ACL = "system.posix_acl_access"
 _UID_MAP = Path("/proc/self/uid_map")
 _OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
 
@@ -64,11 +66,12 @@ def walk(path: Path) -> tuple[list[Path], list[Path]]:
     return passed, links
 
 
-def unsafe_parents(path: Path, owners: Collection[int]) -> list[str]:
+def unsafe_parents(path: Path, owners: Collection[int], groups: Collection[int] = ()) -> list[str]:
     """Return what is wrong with the directories and links that lead to `path`, one phrase each.
 
     Args:
         owners: the users who may own them; root always may.
+        groups: those that may write the directories.
     """
     try:
         passed, links = walk(path)
@@ -85,7 +88,12 @@ def unsafe_parents(path: Path, owners: Collection[int]) -> list[str]:
                 "change the owner, or use another place"
             )
         # In a sticky directory, only the owner of an entry can replace it. A link's own mode means nothing.
-        elif place in passed and others_write(status) and not status.st_mode & stat.S_ISVTX:
+        elif (
+            place in passed
+            and others_write(status)
+            and not status.st_mode & stat.S_ISVTX
+            and not (status.st_gid in groups and _only_group_writes(place, status))
+        ):
             problems.append(
                 f"{str(place)!r}, which leads to it, is writable by group or others; "
                 f"run `chmod go-w {quote(str(place))}`"
@@ -109,3 +117,12 @@ def _owner_outside() -> int | None:
 def others_write(status: os.stat_result) -> bool:
     """Tell whether group or others may write; with an ACL, the group's bits are its mask."""
     return bool(status.st_mode & _OTHERS_WRITE)
+
+
+def _only_group_writes(place: Path, status: os.stat_result) -> bool:
+    if status.st_mode & stat.S_IWOTH:
+        return False
+    try:
+        return _ACL not in os.listxattr(place)
+    except OSError as error:
+        return error.errno == errno.ENOTSUP

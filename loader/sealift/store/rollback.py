@@ -1,15 +1,18 @@
 """Activate an earlier generation, or an earlier version of one model. Trust is never rolled back."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 
 from sealift.errors import NotInstalledError, WithdrawnError
 from sealift.store import files, generations, history
+from sealift.store.completion import complete, versions
 from sealift.store.generations import Generation
 from sealift.store.lock import locked
 from sealift.store.safety import require_safe
 from sealift.store.store import Store
 from sealift_keys import durable
+from sealift_keys.interrupts import postponed
 from sealift_keys.names import ModelVersion
 
 
@@ -39,8 +42,9 @@ def rollback(
     store.active()
     with locked(store.layout.lock):
         require_safe(store.layout)
-        # The earlier generation names an earlier trust state: what was trusted last must be linked first.
-        store.trust_state().settle()
+        if not dry_run:
+            # The earlier generation names an earlier trust state: what was trusted last must be linked first.
+            complete(store, now)
         active = store.active()
         target = choose(store, active, name, to)
         source = target.number
@@ -54,22 +58,29 @@ def rollback(
         _require_loadable(store, target, active, source)
         if dry_run:
             return target
-        if name is not None:
-            durable.remove_tree(store.layout.staging)
-            generations.write(store.layout, store.layout.staging / "generation", target)
-            durable.remove_tree(store.layout.staging)
-        generations.activate(store.layout, target.number)
-        history.append(
-            store.layout.history,
-            "rollback",
-            now,
-            generation=target.number,
-            before=active.number,
-            release=target.release,
-            models={model_name: str(model.version) for model_name, model in sorted(target.models.items())},
-            **({"reason": reason} if reason is not None else {}),
-        )
+        with postponed():
+            if name is not None:
+                _write(store, target)
+            generations.activate(store.layout, target.number)
+            history.append(
+                store.layout.history,
+                "rollback",
+                now,
+                generation=target.number,
+                before=active.number,
+                release=target.release,
+                models=versions(target.models),
+                **({"reason": reason} if reason is not None else {}),
+            )
         return target
+
+
+def _write(store: Store, generation: Generation) -> None:
+    """Write a generation, or nothing: on a full disk the next try must not find half of one."""
+    with ExitStack() as stack:
+        stack.callback(durable.remove_tree, store.layout.staging)
+        durable.remove_tree(store.layout.staging)
+        generations.write(store.layout, store.layout.staging / "generation", generation)
 
 
 def choose(store: Store, active: Generation, name: str | None, to: int | None) -> Generation:

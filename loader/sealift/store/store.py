@@ -5,7 +5,7 @@ model only marks its directory as in use.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,12 @@ from sealift.logs import Stopwatch, logger
 from sealift.store import files, generations, history, in_use
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout, default_store, default_trust
+from sealift.store.loading_step import loading_step
+from sealift.store.shared import SHARED, Key
 from sealift.store.version_range import VersionRange
 from sealift.trust import pin
-from sealift.trust.chain import verify_targets
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import Release
+from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
 from sealift_keys.names import ModelVersion, is_model_name, is_version
 
@@ -78,14 +80,17 @@ class Store:
         """
         return self._release(self.trust_state())
 
-    def moment(self) -> tuple[Generation, Release]:
+    def moment(self, only: str | None = None) -> tuple[Generation, Release]:
         """Return the active generation and the release of the same moment, whatever is being installed meanwhile.
+
+        Args:
+            only: as for `active`.
 
         Raises:
             sealift.Error: as `active` and `release`.
         """
         while True:
-            generation = self.active()
+            generation = self.active(only)
             try:
                 release = self._release(self._trust_of(generation))
             except Error:
@@ -96,14 +101,17 @@ class Store:
             if not self._has_switched(generation):
                 return generation, release
 
-    def active(self) -> Generation:
+    def active(self, only: str | None = None) -> Generation:
         """Return the active generation.
+
+        Args:
+            only: the name of the one model to look for; None means all.
 
         Raises:
             NotInstalledError: nothing is active yet.
             CorruptError: the link or the generation is damaged.
         """
-        generation = generations.active(self.layout)
+        generation = generations.active(self.layout, only)
         if generation is None:
             raise self._empty()
         return generation
@@ -145,36 +153,53 @@ class Store:
         version: str | None = None,
         *,
         threads: int | None = None,
+        providers: Sequence[str] | None = None,
         observer: "Observer | None" = None,
     ) -> "Model":
         """Load a model: the bytes that are checked against signed targets are the bytes that run.
 
-        Its directory counts as in use, and is not pruned, until the model is collected.
+        Trust and manifest are verified every time. While a model of the same manifest and options is in use in
+        this process, its session is shared; otherwise every file is read and verified. The model's directory counts
+        as in use, and is not pruned, until the model is collected.
 
         Args:
             name: the model's name.
             version: as for `find`.
             threads: number of threads of one prediction; None leaves it to ONNX Runtime.
+            providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
             observer: called with a `sealift.Prediction` after every prediction; see `Model.observed`.
 
         Raises:
             sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
-                40 not runnable here.
+                40 not runnable here; the message names the step: trust, manifest, files or session.
         """
-        from sealift.model import Model
-
         watch = Stopwatch()
 
         def find() -> Installed:
-            moment = self.moment()
+            with loading_step("trust", name):
+                moment = self.moment(name if is_model_name(name) else None)
             watch.lap("trust")
-            found = self.find(name, version, moment=moment)
+            with loading_step("manifest", name):
+                found = self.find(name, version, moment=moment)
             watch.lap("manifest")
             return found
 
-        installed, contents, held = in_use.read_held(find, self.read)
-        watch.lap("files")
-        model = Model.from_files(contents, digest=installed.manifest.digest, threads=threads)
+        def make(installed: Installed) -> "Model":
+            with loading_step("files", name):
+                contents = files.seal_files(self.layout, installed.manifest)
+            watch.lap("files")
+            with loading_step("session", name):
+                from sealift.model import Model
+
+                return Model.from_files(
+                    contents, digest=installed.manifest.digest, threads=threads, providers=providers
+                )
+
+        def share(installed: Installed) -> "Model":
+            key = Key(str(self.layout.root), installed.manifest.digest, threads, tuple(providers or ()))
+            return SHARED.get(key, lambda: make(installed))
+
+        installed, model, held = in_use.read_held(find, share)
         watch.lap("session")
         if held is not None:
             held.keep_for(model)
@@ -195,8 +220,7 @@ class Store:
         pinned = pin.read(self.trust_directory)
         if state.current is None:
             raise self._empty()
-        root, targets = verify_targets(pinned, state.read_root, state.read_targets())
-        return release_of(root, targets)
+        return verified_release(pinned, state.read_root, state.read_targets())
 
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""
@@ -218,24 +242,24 @@ class Store:
             raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*")
         active = generation.models.get(name)
         if version is None:
-            return active or self._missing(name, version, generation, release)
+            return active or self._missing(name, version, release)
         wanted = VersionRange.parse(version)
         if active is not None and wanted.contains(active.version) and active in release.models:
             return active
         fitting = [model for model in self.installed_versions(name) if wanted.contains(model.version)]
         allowed = [model for model in fitting if model in release.models]
         if not fitting:
-            return self._missing(name, version, generation, release)
+            return self._missing(name, version, release)
         return (allowed or fitting)[-1]
 
-    def _missing(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
+    def _missing(self, name: str, version: str | None, release: Release) -> ModelVersion:
         installed = [str(model.version) for model in self.installed_versions(name)]
         if version is not None and installed:
             raise NotInstalledError(f"{name!r} has no version {version!r} here; installed: {', '.join(installed)}")
         for withdrawal in reversed(release.withdrawn):
             if withdrawal.model.name == name:
                 raise self._withdrawn(withdrawal.model, release)
-        known = ", ".join(sorted(generation.models)) or "none"
+        known = ", ".join(sorted(self.active().models)) or "none"
         raise NotInstalledError(f"no model {name!r} is active in {str(self.layout.root)!r}; active: {known}")
 
     @staticmethod

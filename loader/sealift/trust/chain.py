@@ -27,16 +27,16 @@ def follow_roots(pinned_root: bytes, next_root: Callable[[int], bytes | None]) -
         CorruptError: a file is not a root.
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
-    root: Root = _parse(pinned_root, "root", "the pinned root").signed
+    root: Root = _parse(pinned_root, "root", "the pinned root")[0].signed
     chain = [root]
     while (data := next_root(root.version + 1)) is not None:
         if root.version > _LAST_ROOT:
             raise RootError(f"the chain of roots does not end after version {_LAST_ROOT}")
-        new = _parse(data, "root", f"root version {root.version + 1}")
+        new, signed_bytes = _parse(data, "root", f"root version {root.version + 1}")
         if new.signed.version != root.version + 1:
             raise RootError(f"root version {root.version + 1} of the store calls itself version {new.signed.version}")
         for signer in (root, new.signed):
-            threshold.require(signer, "root", new)
+            threshold.require(signer, "root", new, signed_bytes)
         root = new.signed
         chain.append(root)
     return chain
@@ -52,13 +52,13 @@ def verify_targets(
         RootError, SignatureError, ThresholdError, UntrustedKeyError: a link of the chain does not hold.
     """
     root = follow_roots(pinned_root, next_root)[-1]
-    found = _parse(targets, "targets", "targets")
-    threshold.require(root, "targets", found)
+    found, signed_bytes = _parse(targets, "targets", "targets")
+    threshold.require(root, "targets", found, signed_bytes)
     return root, found.signed
 
 
-def _parse(data: bytes, role: str, what: str) -> Metadata[Any]:
+def _parse(data: bytes, role: str, what: str) -> tuple[Metadata[Any], bytes]:
     try:
-        return metadata.parse(data, role, what)
+        return metadata.parse_signed(data, role, what)
     except Error as error:
         raise CorruptError(f"{error}; restore the store from a backup") from None

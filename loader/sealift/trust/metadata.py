@@ -10,7 +10,15 @@ from sealift.errors import MalformedError
 
 
 def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
+    """Parse metadata that must be of `role`; see `parse_signed`."""
+    return parse_signed(data, role, what)[0]
+
+
+def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any], bytes]:
     """Parse metadata that must be of `role`; nothing about its signatures is checked.
+
+    Returns:
+        The metadata, and the bytes that its signatures are over: making them takes longer than the rest.
 
     Args:
         what: how errors name it; the role's name by default.
@@ -25,14 +33,15 @@ def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(data)
         kind = metadata.signed.type
-        metadata.signed_bytes  # noqa: B018 - a float, say, parses and then cannot be canonicalised
+        # A float, say, parses and then cannot be canonicalised.
+        signed_bytes = metadata.signed_bytes
     except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
         raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None
     if not all(isinstance(keyid, str) for keyid in metadata.signatures):
         raise MalformedError(f"{what} is not TUF metadata: a signature names its key by something else than text")
     if kind != role:
         raise MalformedError(f"{what} holds {kind!r} metadata; expected {role!r}")
-    return metadata
+    return metadata, signed_bytes
 
 
 def _reason(error: BaseException) -> str:

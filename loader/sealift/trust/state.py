@@ -44,7 +44,7 @@ class TrustState:
         self._directory = directory
         self._linked = _linked_number(directory / _CURRENT)
         # The link of the first install may still be on its way; later ones only lag behind.
-        if self._linked == 0 and used and _numbers(directory) != [at_least]:
+        if self._linked == 0 and used and _numbers(directory)[-1:] != [at_least]:
             raise CorruptError(
                 f"the trust state {str(directory / _CURRENT)!r} is missing although models were installed; "
                 "restore the store from a backup"

@@ -1,0 +1,107 @@
+"""`sealift-bundler kit`: Sealift itself, for a machine without internet."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from sealift.errors import UsageError
+from sealift_bundler.cli.options import json_option
+from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
+from sealift_keys.channel import Channel
+from sealift_keys.console import print_json
+from sealift_keys.fingerprint import grouped
+
+
+@click.command("kit")
+@click.option("--platform", required=True, type=click.Choice(list(PLATFORMS)), help="The machines that it is for.")
+@click.option(
+    "--python",
+    "pythons",
+    required=True,
+    multiple=True,
+    type=click.Choice(PYTHONS),
+    help="The Python that is there.",
+)
+@click.option(
+    "--channel",
+    "directory",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="Bring the first root of this channel.",
+)
+@click.option(
+    "--root",
+    "root_file",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Bring this 1.root.json.",
+)
+@click.option(
+    "--wheels",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="Take the wheels from this folder instead of downloading them with pip.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, readable=False),
+    help="File to write, or a folder for sealift-kit-<version>-<platform>.tar.",
+)
+@json_option
+def command(
+    platform: str,
+    pythons: tuple[str, ...],
+    directory: Path | None,
+    root_file: Path | None,
+    wheels: Path | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write Sealift, its packages, its pages and a channel's root as one tar that installs without internet."""
+    if directory is not None and root_file is not None:
+        raise UsageError("--channel and --root both name a root; give one of them")
+    root = Channel.open(directory).root_bytes(1) if directory is not None else None
+    root = root_file.read_bytes() if root_file is not None else root
+
+    from sealift.cli.progress import human
+    from sealift_bundler.kit.making import make_kit
+
+    def stage(text: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"{text} …", err=True)
+
+    targets = [Target(platform, python) for python in PYTHONS if python in pythons]
+    kit = make_kit(output, targets, root=root, wheels=wheels, stage=stage)
+    if as_json:
+        print_json(
+            {
+                "path": str(kit.written.path),
+                "size": kit.written.size,
+                "digest": kit.written.digest,
+                "version": kit.version,
+                "platform": kit.platform,
+                "pythons": list(kit.pythons),
+                "channel": kit.channel,
+                "root_fingerprint": kit.fingerprint,
+                "wheels": [
+                    {
+                        "name": wheel.name,
+                        "version": str(wheel.version),
+                        "file": wheel.path.name,
+                        "digest": f"sha256:{wheel.digest}",
+                    }
+                    for wheel in kit.wheels
+                ],
+            }
+        )
+        return
+    held = f"{human(kit.written.size)}, {len(kit.wheels)} wheels"
+    click.echo(f"{kit.written.path}: {held}, each with a SHA-256 of the lock file")
+    click.echo(f"Sealift {kit.version} for {platform}, Python {', '.join(kit.pythons)}")
+    click.echo(kit.written.digest)
+    if kit.fingerprint is not None:
+        click.echo(f"root of channel {kit.channel!r}, fingerprint: {grouped(kit.fingerprint)}")
+    click.echo("next: publish what you read here where the kit does not travel; then carry the kit in")

@@ -1,0 +1,1 @@
+"""The kit: one tar that brings Sealift itself, its packages and its pages to a machine without internet."""

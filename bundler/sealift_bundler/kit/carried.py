@@ -1,0 +1,43 @@
+"""Files that the kit takes from this distribution: lock files and pages, from a wheel or from a checkout.
+
+In a wheel they lie in this package. A checkout has them where people edit them.
+"""
+
+from pathlib import Path
+
+from sealift.errors import LocalError
+
+_HERE = Path(__file__).parent
+INSTALL_SCRIPT = _HERE / "install.py"
+_CHECKOUT = _HERE.parents[2]
+
+
+def checkout() -> Path | None:
+    """Return the checkout that this code runs from, or None where Sealift was installed from a wheel."""
+    return _CHECKOUT if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "bundler").is_dir() else None
+
+
+def lock(name: str) -> Path:
+    """Return the lock file `name`, such as `base.lock`.
+
+    Raises:
+        LocalError: it was not installed with Sealift.
+    """
+    return _carried("requirements") / name
+
+
+def pages() -> dict[str, Path]:
+    """Return every page of the documentation: its path below `docs`, such as `how-to/load-a-model.md`, to its file.
+
+    Raises:
+        LocalError: they were not installed with Sealift.
+    """
+    directory = _carried("docs")
+    return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob("*.md"))}
+
+
+def _carried(name: str) -> Path:
+    for place in (_HERE, checkout()):
+        if place is not None and (place / name).is_dir():
+            return place / name
+    raise LocalError(f"Sealift's own folder {str(_HERE / name)!r} is missing; install Sealift again from its wheel")

@@ -1,0 +1,172 @@
+"""Put a kit together: wheels that were checked, the script that installs them, pages, the channel's root, digests."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sealift
+from sealift.errors import UsageError
+from sealift.trust.pin import parse_root
+from sealift.trust.release import channel_of
+from sealift_bundler.kit import carried
+from sealift_bundler.kit.download import download
+from sealift_bundler.kit.html_pages import html_pages
+from sealift_bundler.kit.lock import Pin, parse_lock
+from sealift_bundler.kit.man import man_page
+from sealift_bundler.kit.own_wheel import own_wheel
+from sealift_bundler.kit.readme import readme
+from sealift_bundler.kit.target import GLIBC, Target
+from sealift_bundler.kit.wheels import Wheel, choose, newest_date, unpacked_size
+from sealift_bundler.kit.writing import Written, digests, write_kit
+from sealift_keys import clock
+from sealift_keys.fingerprint import of_bytes
+
+# base.lock is what an instance runs; kit.lock is the pip that installs it.
+_LOCKS = ("base.lock", "kit.lock")
+_INSTALLER = "pip"
+
+
+@dataclass(frozen=True)
+class Kit:
+    """A kit that was written.
+
+    Attributes:
+        pythons: Python versions that it installs on, such as `3.12`.
+        wheels: every wheel in it, in order of file name.
+        channel, fingerprint: of the root that it brings; None for a kit without one.
+    """
+
+    written: Written
+    version: str
+    platform: str
+    pythons: tuple[str, ...]
+    wheels: tuple[Wheel, ...]
+    channel: str | None
+    fingerprint: str | None
+
+
+def make_kit(
+    output: Path,
+    targets: Sequence[Target],
+    *,
+    root: bytes | None = None,
+    wheels: Path | None = None,
+    stage: Callable[[str], object] = lambda _: None,
+) -> Kit:
+    """Write the kit for the Pythons of one platform.
+
+    Args:
+        output: the file to write (replaced if it exists), or a folder for `sealift-kit-<version>-<platform>.tar`.
+        targets: one for each Python, all of one platform.
+        root: the channel's first root, or None.
+        wheels: a folder that has the wheels already; None means that pip downloads them.
+        stage: called with one line of text when something slow begins.
+
+    Raises:
+        UsageError: a path does not exist.
+        GateError: a wheel is missing, or is not one that the lock file lists; nothing is left behind.
+        RootError, MalformedError, LimitError: `root` is not fit to be pinned.
+        LocalError: pip or hatchling is missing, or pip cannot download.
+    """
+    version, platform = sealift.__version__, targets[0].platform
+    folder = f"sealift-kit-{version}-{platform}"
+    path = output / f"{folder}.tar" if output.is_dir() else output
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    channel = None if root is None else channel_of(parse_root(root))
+    with TemporaryDirectory() as scratch:
+        stage("making Sealift's own wheel")
+        own = own_wheel(Path(scratch))
+        chosen = {target: [*_wheels(target, wheels, Path(scratch), stage), own] for target in targets}
+        everything = {wheel.path.name: wheel for of_target in chosen.values() for wheel in of_target}
+        moment = _moment(everything.values())
+        files: dict[str, bytes | Wheel] = {f"wheels/{name}": wheel for name, wheel in everything.items()}
+        for target, of_target in chosen.items():
+            files[f"requirements/{target.interpreter}.txt"] = _requirements(of_target)
+        files["kit.json"] = _description(chosen, version)
+        files["install.py"] = carried.INSTALL_SCRIPT.read_bytes()
+        files |= _man_pages(version, moment)
+        pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
+        files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
+        if root is not None:
+            files["1.root.json"] = root
+        files["README.md"] = readme(
+            version=version,
+            platform=platform,
+            pythons=[target.python for target in targets],
+            glibc=".".join(map(str, GLIBC)),
+            folder=folder,
+            channel=channel,
+            wheels=list(everything.values()),
+        ).encode("utf-8")
+        files["SHA256SUMS"] = digests(files)
+        stage("writing the kit")
+        written = write_kit(path, folder, files, int(moment.timestamp()))
+    return Kit(
+        written,
+        version,
+        platform,
+        tuple(target.python for target in targets),
+        tuple(wheel for _, wheel in sorted(everything.items())),
+        channel,
+        None if root is None else of_bytes(root),
+    )
+
+
+def _wheels(target: Target, given: Path | None, scratch: Path, stage: Callable[[str], object]) -> list[Wheel]:
+    pins: list[Pin] = []
+    for name in _LOCKS:
+        pins += parse_lock(carried.lock(name).read_text("utf-8"), target)
+    directory = given
+    if directory is None:
+        stage(f"downloading {len(pins)} wheels for {target}")
+        directory = scratch / "wheels"
+        directory.mkdir(exist_ok=True)
+        download(pins, target, directory)
+    return choose(directory, pins, target)
+
+
+def _moment(wheels: Iterable[Wheel]) -> datetime:
+    return clock.release_time() if clock.VARIABLE in os.environ else newest_date(wheels)
+
+
+def _requirements(wheels: list[Wheel]) -> bytes:
+    lines = sorted(wheel.requirement() for wheel in wheels if wheel.name != _INSTALLER)
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def _description(chosen: dict[Target, list[Wheel]], version: str) -> bytes:
+    """What the install script needs to know; it checks the machine against it before it writes anything."""
+    (machine,) = {target.machine for target in chosen}
+    (installer,) = {wheel.path.name for wheels in chosen.values() for wheel in wheels if wheel.name == _INSTALLER}
+    document = {
+        "schema": "sealift.kit/1",
+        "version": version,
+        "machine": machine,
+        "glibc": list(GLIBC),
+        "pythons": {target.interpreter: target.python for target in chosen},
+        "pip": installer,
+        "unpacked_bytes": max(unpacked_size(wheels) for wheels in chosen.values()),
+    }
+    return json.dumps(document, indent=2, sort_keys=True).encode("ascii") + b"\n"
+
+
+def _man_pages(version: str, moment: datetime) -> dict[str, bytes]:
+    from sealift.cli import cli as loader
+    from sealift_keys.cli import command as keys
+
+    groups = {"sealift": loader, "sealift-keys": keys}
+    return {
+        f"man/man1/{name}.1": man_page(
+            name,
+            group,
+            version=version,
+            day=moment.astimezone(UTC).date(),
+            see_also=[other for other in groups if other != name],
+        ).encode("ascii")
+        for name, group in groups.items()
+    }

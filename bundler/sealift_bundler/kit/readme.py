@@ -1,0 +1,75 @@
+"""README.md of a kit: how to check it before anything in it runs. Pure."""
+
+from collections.abc import Iterable
+
+from sealift_bundler.kit.wheels import Wheel
+
+_TEXT = """\
+# Sealift {version} for {platform}
+
+This folder installs Sealift on a machine without internet. It needs Linux with glibc {glibc} or newer and Python
+{pythons}; nothing else, and no network.
+
+This page came with the kit, so it proves nothing of it. What proves something is the SHA-256 of the tar, which you
+compare with the one that was published elsewhere: a web page, a letter, a telephone call.
+
+## Check it, before you run anything in it
+
+1. Compare the digest of the tar with the published one. Either command prints it:
+
+       sha256sum {folder}.tar
+       openssl dgst -sha256 {folder}.tar
+
+   If it differs, stop.
+1. Unpack the tar, and check that every file arrived whole:
+
+       tar -xf {folder}.tar
+       cd {folder}
+       sha256sum --check --quiet SHA256SUMS
+
+   It prints nothing when all is well.
+
+## Install it
+
+    python3 -I install.py --bin /usr/local/bin --man /usr/local/share/man
+
+`python3 -I install.py --help` lists the options. `docs/how-to/start-on-a-bare-system.html` is the whole way to a first
+prediction, and how to upgrade by a later kit.
+{root}
+## What is in it
+
+| package | version | file |
+|---|---|---|
+{packages}
+
+pip is there to install the others, and is not installed itself.
+"""
+_ROOT = """
+## Pin the channel's root
+
+`1.root.json` is the root of channel `{channel}`. Run `sealift trust init 1.root.json`, and compare the fingerprint that
+it prints with the one that was published elsewhere. A fingerprint that you only read here would prove nothing.
+"""
+
+
+def readme(
+    *,
+    version: str,
+    platform: str,
+    pythons: Iterable[str],
+    glibc: str,
+    folder: str,
+    channel: str | None,
+    wheels: list[Wheel],
+) -> str:
+    """Return the page; `channel` is None for a kit without a root."""
+    rows = sorted({(str(wheel.name), str(wheel.version), wheel.path.name) for wheel in wheels})
+    return _TEXT.format(
+        version=version,
+        platform=platform,
+        pythons=" or ".join(pythons),
+        glibc=glibc,
+        folder=folder,
+        root="" if channel is None else _ROOT.format(channel=channel),
+        packages="\n".join(f"| {name} | {number} | `{file}` |" for name, number, file in rows),
+    )

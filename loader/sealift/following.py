@@ -1,0 +1,144 @@
+"""A model that follows its store: a newly activated generation serves from the next call on, without a restart.
+
+A call asks the store which generation is active, at most fifty times a second: one readlink, some microseconds;
+between that, a look at the clock. Only when the link changed is there work, and a thread of its own does it, because
+loading large weights takes longer than an answer may. Until the new model is ready, and if it cannot be loaded, the
+old one answers. One call is answered by one version.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from sealift.errors import Error
+
+if TYPE_CHECKING:
+    from sealift.model import Model
+    from sealift.store.layout import StoreLayout
+
+    _Interface = Model
+else:
+    _Interface = object
+
+_LOOK_EVERY_S = 0.02
+# After a failure: a repair or more memory may come without a new generation.
+_RETRY_S = 10.0
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What a followed model tells its callback.
+
+    Attributes:
+        name: the model.
+        old_version, old_digest: what answered before, and still does where `error` is set.
+        new_version, new_digest: what answers from now on; "" where it could not be loaded.
+        error: why it could not, or None.
+    """
+
+    name: str
+    old_version: str
+    old_digest: str
+    new_version: str
+    new_digest: str
+    error: Error | None
+
+
+class FollowedModel(_Interface):
+    """Answers as the model that is active now; has everything that a `Model` has.
+
+    Two properties read one after the other may be of two versions. Where they must fit together, take `now` once.
+
+    Args:
+        layout: the store to watch.
+        load: loads the model anew.
+        on_switch: told of every switch and every failed one, in the thread that loads; None means nobody.
+
+    Raises:
+        sealift.Error: the first load failed.
+    """
+
+    def __init__(
+        self, layout: "StoreLayout", load: Callable[[], "Model"], on_switch: Callable[[Switch], object] | None = None
+    ) -> None:
+        self._link = str(layout.current)
+        self._load = load
+        self._on_switch = on_switch
+        self._switching = threading.Lock()
+        self._closed = False
+        self._look_at = 0.0
+        self._failed = ""
+        self._retry_at = 0.0
+        # Before loading: a switch in between is then noticed at the first call.
+        self._seen = os.readlink(self._link) if os.path.islink(self._link) else ""
+        self._model = load()
+
+    @property
+    def now(self) -> "Model":
+        """The model that is active now, which does not change any more."""
+        clock = time.monotonic()
+        if clock >= self._look_at:
+            self._look_at = clock + _LOOK_EVERY_S
+            self._look(clock)
+        return self._model
+
+    def close(self) -> None:
+        """Stop following, and close the model."""
+        self._closed = True
+        with self._switching:
+            self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<following {self._model!r}>"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return getattr(self.now, name)
+
+    def _look(self, clock: float) -> None:
+        try:
+            active = os.readlink(self._link)
+        except OSError:
+            # A store that is gone, or unmounted for a while, is no reason to stop answering.
+            return
+        if active == self._seen or self._closed or (active == self._failed and clock < self._retry_at):
+            return
+        if self._switching.acquire(blocking=False):
+            try:
+                threading.Thread(target=self._switch, args=(active,), name="sealift-switch").start()
+            except BaseException:
+                self._switching.release()
+                raise
+
+    def _switch(self, active: str) -> None:
+        """Load what is active, and let it answer; runs in its own thread, which holds the lock."""
+        old, new, error = self._model, None, None
+        try:
+            new = self._load()
+            self._seen = active
+        except Error as raised:
+            error = raised
+            self._failed = active
+            self._retry_at = time.monotonic() + _RETRY_S
+        finally:
+            if new is not None:
+                # One assignment: a call that has begun keeps the model that it took.
+                self._model = new
+            if self._closed:
+                self._model.close()
+            self._switching.release()
+        if self._on_switch is not None and (new is None or new.digest != old.digest):
+            told = (new.version, new.digest) if new is not None else ("", "")
+            self._on_switch(Switch(old.name, old.version, old.digest, *told, error))

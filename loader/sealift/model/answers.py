@@ -1,0 +1,44 @@
+"""Turn what the graph gives into what the original's method returned: its dtype, its shape, one array or several."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.model.description import TensorOutput
+
+
+class Method:
+    """One method of the original: the outputs that answer it, in order, and the dtypes that it returned."""
+
+    def __init__(self, outputs: Sequence[TensorOutput], classes: NDArray[Any] | None) -> None:
+        self.names = [output.name for output in outputs]
+        self._shapes = [output.shape for output in outputs]
+        self._dtypes = [_returned(output, classes) for output in outputs]
+
+    def answer(self, parts: Sequence[Sequence[NDArray[Any]]]) -> Any:
+        """Join the values of `names` of one or more runs; without any, answer for no rows.
+
+        Returns:
+            An array, or a list of them where the method has several outputs.
+        """
+        if len(parts) == 1:
+            given = list(parts[0])
+        elif parts:
+            given = [np.concatenate(values) for values in zip(*parts, strict=True)]
+        else:
+            # The graph is not asked: not every kernel takes a tensor without rows.
+            given = [np.empty([size if isinstance(size, int) else 0 for size in shape]) for shape in self._shapes]
+        for index, dtype in enumerate(self._dtypes):
+            if given[index].dtype != dtype:
+                given[index] = given[index].astype(dtype)
+        return given[0] if len(given) == 1 else given
+
+
+def _returned(output: TensorOutput, classes: NDArray[Any] | None) -> np.dtype[Any]:
+    """Fixed-width strings are as wide as the widest label, whichever labels the rows get."""
+    if output.role == "label" and output.returns == "str" and classes is not None:
+        dtype: np.dtype[Any] = classes.dtype
+        return dtype
+    return np.dtype(output.returns)

@@ -1,0 +1,67 @@
+"""Check named tensors against what the graph takes; nothing is converted but NumPy's dtype of the same kind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError
+from sealift.model.description import TensorInput
+from sealift.model.values import shown
+
+
+def checked_tensors(inputs: Sequence[TensorInput], feeds: Any) -> dict[str, NDArray[Any]]:
+    """Make C-contiguous arrays of the dtypes and shapes that the graph takes.
+
+    Raises:
+        InputError: a tensor is missing, unknown, of another dtype or shape, or holds what is no text.
+    """
+    tensors = {tensor.name: tensor for tensor in inputs}
+    if not isinstance(feeds, Mapping):
+        raise InputError(f"tensors are a {type(feeds).__name__}; expected a dict with {sorted(tensors)}")
+    unknown = next((name for name in feeds if name not in tensors), None)
+    missing = next((name for name in tensors if name not in feeds), None)
+    if missing is not None:
+        raise InputError(f"tensor {missing!r} is missing; the graph takes {sorted(tensors)}")
+    if unknown is not None:
+        raise InputError(f"tensor {shown(unknown)} is unknown; the graph takes {sorted(tensors)}")
+    return {name: _checked(tensors[name], value) for name, value in feeds.items()}
+
+
+def _checked(tensor: TensorInput, value: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except Exception as error:
+        # Rows of different lengths, or another library's object, whose conversion raises whatever it likes.
+        raise InputError(
+            f"tensor {tensor.name!r} is a {type(value).__name__} that cannot be read as an array; "
+            f"expected shape {list(tensor.shape)}"
+        ) from error
+    wanted = "object" if tensor.dtype == "string" else tensor.dtype
+    if array.dtype != wanted:
+        if tensor.dtype == "string" and array.dtype.kind in "UT":
+            array = array.astype(object)
+        elif not np.can_cast(array.dtype, wanted, casting="same_kind") or tensor.dtype == "string":
+            raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
+        else:
+            array = array.astype(wanted)
+    fits = len(array.shape) == len(tensor.shape) and all(
+        isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
+    if tensor.dtype == "string":
+        _check_strings(tensor, array)
+    return np.ascontiguousarray(array)
+
+
+def _check_strings(tensor: TensorInput, array: NDArray[Any]) -> None:
+    """ONNX Runtime takes any object for its `str`, and text up to its first NUL: answers for other values."""
+    for index, value in enumerate(array.ravel().tolist()):
+        if not isinstance(value, str) or "\0" in value:
+            expected = "text without NUL" if isinstance(value, str) else "text"
+            place = [int(number) for number in np.unravel_index(index, array.shape)]
+            raise InputError(
+                f"tensor {tensor.name!r} is {shown(value)} ({type(value).__name__}) at {place}; expected {expected}"
+            )

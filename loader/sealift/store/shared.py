@@ -1,0 +1,76 @@
+"""One session for each model version and set of options in a process, however often it is loaded.
+
+A model is kept for as long as somebody uses it, and no longer. Its bytes were verified when it was made and lie in
+memory that nobody else can change, so a second load verifies trust and manifest, and shares the session.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import ReferenceType, ref
+
+if TYPE_CHECKING:
+    from sealift.model import Model
+
+
+@dataclass(frozen=True)
+class Key:
+    """What two loads must have in common to share a session: the store, the manifest, the options."""
+
+    store: str
+    digest: str
+    threads: int | None
+    providers: tuple[str, ...]
+
+
+@dataclass
+class _Slot:
+    lock: Lock = field(default_factory=Lock)
+    model: "ReferenceType[Model] | None" = None
+
+    def is_idle(self) -> bool:
+        return not self.lock.locked() and (self.model is None or self.model() is None)
+
+
+class SharedModels:
+    """The models that are alive in this process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._slots: dict[Key, _Slot] = {}
+
+    def get(self, key: Key, make: Callable[[], "Model"]) -> "Model":
+        """Return a model of `key`, made by `make` unless one is alive; who comes meanwhile waits for it.
+
+        Raises:
+            sealift.Error: whatever `make` raises; the next caller tries again.
+        """
+        with self._lock:
+            for old in [old for old, slot in self._slots.items() if old != key and slot.is_idle()]:
+                del self._slots[old]
+            slot = self._slots.setdefault(key, _Slot())
+            # Taken here, a slot is never idle between being found and being used. Nobody waits for it here.
+            mine = slot.lock.acquire(blocking=False)
+        if not mine:
+            slot.lock.acquire()
+        try:
+            model = slot.model() if slot.model is not None else None
+            if model is None:
+                model = make()
+                slot.model = ref(model)
+            return model.share()
+        finally:
+            slot.lock.release()
+
+
+SHARED = SharedModels()
+
+
+def _after_fork() -> None:
+    # Locks may be held by threads that are not here, and sessions refuse.
+    SHARED.__init__()  # type: ignore[misc]
+
+
+os.register_at_fork(after_in_child=_after_fork)

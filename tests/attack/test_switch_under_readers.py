@@ -1,0 +1,129 @@
+"""Two hundred generations switched, and bundles installed, under readers: no load fails, none mixes versions."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from channel_simulator import renamed, toy_files
+
+from sealift.model import Model
+from sealift.store import generations
+from sealift.store.lock import locked
+
+SWITCHES = 200
+THREADS = 20
+PROCESSES = 4
+INSTALLS_AFTER = {50, 100, 150}
+ROWS = np.random.default_rng(3).normal(size=(20, 4)).astype(np.float32)
+
+READER = """
+import json, os, sys
+import numpy as np
+from sealift.following import FollowedModel
+from sealift.store import Store
+path, trust, answers, stop = sys.argv[1:]
+expected = {version: np.array(values) for version, values in json.load(open(answers)).items()}
+rows = np.random.default_rng(3).normal(size=(20, 4)).astype(np.float32)
+store = Store(path, trust=trust)
+followed = FollowedModel(store.layout, lambda: store.load("toy"))
+print("ready", flush=True)
+seen = {}
+while not os.path.exists(stop):
+    for model in (store.load("toy"), followed.now):
+        assert np.array_equal(model.predict_proba(rows), expected[model.version]), model.version
+        seen[model.version] = seen.get(model.version, 0) + 1
+followed.close()
+print(json.dumps(seen))
+"""
+
+
+class Readers:
+    """Threads that load and ask until they are stopped; the first failure is kept."""
+
+    def __init__(self, store, expected):
+        self.store, self.expected = store, expected
+        self.failures, self.seen, self.loads = [], {}, 0
+        self.stop = False
+        self.progress = threading.Condition()
+        self.threads = [threading.Thread(target=self.run) for _ in range(THREADS)]
+
+    def run(self):
+        try:
+            while not self.stop:
+                model = self.store.load("toy")
+                assert np.array_equal(model.predict_proba(ROWS), self.expected[model.version]), model.version
+                with self.progress:
+                    self.seen[model.version] = self.seen.get(model.version, 0) + 1
+                    self.loads += 1
+                    self.progress.notify_all()
+        except BaseException as error:  # noqa: BLE001 - reported by the test
+            with self.progress:
+                self.failures.append(error)
+                self.progress.notify_all()
+
+    def wait_for_a_load(self):
+        with self.progress:
+            wanted = self.loads + 1
+            assert self.progress.wait_for(lambda: self.failures or self.loads >= wanted, timeout=60)
+
+
+@pytest.fixture
+def bundles(channel, instance, tmp_path):
+    instance.pin(channel.root_bytes)
+    for seed, version in enumerate(("1.0.0", "1.1.0")):
+        channel.add("toy", version, renamed(toy_files(seed), "toy", version))
+        channel.release()
+        instance.install(channel.pack(tmp_path / f"{version}.tar"))
+    found = []
+    for number in sorted(INSTALLS_AFTER):
+        channel.add(f"other-{number}", "1.0.0")
+        channel.release()
+        found.append(channel.pack(tmp_path / f"other-{number}.tar"))
+    return found
+
+
+def test_no_load_fails_and_none_mixes_versions(bundles, instance, tmp_path):
+    expected = {
+        version: Model.from_files(renamed(toy_files(seed), "toy", version)).predict_proba(ROWS)
+        for seed, version in enumerate(("1.0.0", "1.1.0"))
+    }
+    assert not np.array_equal(*expected.values())
+    answers, stop = tmp_path / "answers.json", tmp_path / "stop"
+    answers.write_text(json.dumps({version: values.tolist() for version, values in expected.items()}))
+    arguments = [instance.store_path, instance.trust_path, answers, stop]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", READER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(PROCESSES)
+    ]
+    readers = Readers(instance.store, expected)
+    layout = instance.store.layout
+    try:
+        for process in processes:
+            assert process.stdout.readline() == b"ready\n"
+        for thread in readers.threads:
+            thread.start()
+        for number in range(SWITCHES):
+            if number in INSTALLS_AFTER:
+                assert instance.install(bundles.pop(0)).changed
+            with locked(layout.lock):
+                generations.activate(layout, 1 + number % 2)
+            if number % 4 == 0:
+                readers.wait_for_a_load()
+            if readers.failures:
+                break
+    finally:
+        readers.stop = True
+        stop.touch()
+        for thread in readers.threads:
+            if thread.ident is not None:
+                thread.join()
+        said = [process.communicate() for process in processes]
+    assert readers.failures == []
+    assert [process.returncode for process in processes] == [0] * PROCESSES, [
+        error.decode()[-500:] for _, error in said
+    ]
+    for seen in [readers.seen, *(json.loads(out) for out, _ in said)]:
+        assert set(seen) == set(expected), seen

@@ -1,0 +1,134 @@
+"""A followed model: what an admin activates answers from then on, between two calls, and nothing is lost on the way."""
+
+import dataclasses
+import queue
+
+import numpy as np
+import pytest
+from channel_simulator import renamed, toy_files
+
+import sealift
+from sealift import following
+from sealift.errors import CorruptError, UsageError
+from sealift.store import generations
+from sealift.store.rollback import rollback
+
+ROWS = np.random.default_rng(3).normal(size=(50, 4)).astype(np.float32)
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def store(channel, instance, tmp_path, monkeypatch):
+    """Generation 1 with toy 1.0.0, generation 2 with 1.1.0, which answers otherwise; 1 is active."""
+    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
+    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.pin(channel.root_bytes)
+    for seed, version in enumerate(("1.0.0", "1.1.0")):
+        channel.add("toy", version, renamed(toy_files(seed), "toy", version))
+        channel.release()
+        instance.install(channel.pack(tmp_path / f"{version}.tar"))
+    generations.activate(instance.store.layout, 1)
+    return instance.store
+
+
+@pytest.fixture
+def told():
+    return queue.Queue()
+
+
+@pytest.fixture
+def model(store, told, monkeypatch):
+    monkeypatch.setattr(following, "_LOOK_EVERY_S", 0.0)
+    with sealift.load("toy", follow=True, on_switch=told.put) as model:
+        yield model
+
+
+def test_a_new_generation_answers_from_the_next_call_on(model, store, told):
+    before = model.predict_proba(ROWS)
+    old = model.now
+    generations.activate(store.layout, 2)
+    model.predict(ROWS)  # this call notices
+    switch = told.get(timeout=TIMEOUT_S)
+    assert (switch.name, switch.old_version, switch.new_version, switch.error) == ("toy", "1.0.0", "1.1.0", None)
+    assert (switch.old_digest, switch.new_digest) == (old.digest, model.digest)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        switch.error = "changed"
+    assert model.version == "1.1.0"
+    assert not np.array_equal(model.predict_proba(ROWS), before)
+    assert np.array_equal(old.predict_proba(ROWS), before), "who holds the old model may finish with it"
+
+
+def test_a_rollback_is_followed_too(model, store, told, channel):
+    generations.activate(store.layout, 2)
+    assert model.now.version
+    told.get(timeout=TIMEOUT_S)
+    rollback(store, None, None, channel.now)
+    assert model.now.version
+    assert told.get(timeout=TIMEOUT_S).new_version == "1.0.0"
+    assert model.version == "1.0.0"
+
+
+def test_another_model_of_the_generation_is_no_switch(model, channel, instance, tmp_path, told):
+    generations.activate(instance.store.layout, 2)
+    assert model.now.version
+    told.get(timeout=TIMEOUT_S)
+    session = model.now._session
+    channel.add("other", "1.0.0")
+    channel.release()
+    instance.install(channel.pack(tmp_path / "other.tar"))
+    assert model.now.version == "1.1.0"
+    with model._switching:  # whatever the look began is over
+        assert model.now._session is session
+    assert told.empty()
+
+
+def test_a_new_version_that_does_not_load_leaves_the_old_one(model, store, told, monkeypatch):
+    file = store.layout.models / "toy/1.1.0/model.onnx"
+    good = file.read_bytes()
+    file.chmod(0o644)
+    file.write_bytes(bytes(len(good)))
+    generations.activate(store.layout, 2)
+    expected = model.predict(ROWS)
+    switch = told.get(timeout=TIMEOUT_S)
+    assert isinstance(switch.error, CorruptError)
+    assert (switch.old_version, switch.new_version, switch.new_digest) == ("1.0.0", "", "")
+    assert model.version == "1.0.0"
+    assert np.array_equal(model.predict(ROWS), expected)
+    assert told.empty(), "the same failure is not repeated on every call"
+    file.write_bytes(good)
+    model._retry_at = 0.0
+    assert model.now.version == "1.0.0"
+    assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+
+
+def test_a_store_that_goes_away_is_no_reason_to_stop(model, store):
+    store.layout.root.rename(store.layout.root.with_name("unmounted"))
+    assert len(model.predict(ROWS)) == 50
+
+
+def test_a_closed_one_stops_following(model, store, told):
+    model.close()
+    generations.activate(store.layout, 2)
+    with pytest.raises(UsageError, match="was closed"):
+        model.predict(ROWS)
+    assert told.empty()
+
+
+def test_a_look_costs_one_readlink_and_seldom_that(model, monkeypatch):
+    monkeypatch.setattr(following, "_LOOK_EVERY_S", 3600.0)
+    assert model.now
+    monkeypatch.setattr(following.os, "readlink", lambda _: pytest.fail("asked the store"))
+    for _ in range(1000):
+        assert model.now
+
+
+def test_it_has_what_a_model_has(model):
+    assert (model.name, model.interface if hasattr(model, "interface") else None) == ("toy", None)
+    assert repr(model) == "<following <sealift.Model toy 1.0.0 (predict, decision_function, predict_proba)>>"
+    with pytest.raises(AttributeError):
+        model.nothing_like_it  # noqa: B018 - the point
+
+
+def test_a_callback_without_following():
+    with pytest.raises(UsageError, match="follow=True"):
+        sealift.load("toy", on_switch=print)

@@ -1,0 +1,147 @@
+"""The how-to pages for admins, typed into a shell on an instance of the test's own."""
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import chart
+import pytest
+import yaml
+from channel_simulator import ChannelSimulator
+from containers import instructions, stages
+from page_shell import Shell, commands, missing, unindented
+from sudo_stand_in import USERS
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "how-to"
+_REFUSAL = re.compile(r"(sealift:.*|…)\[[a-z-]+\]")
+
+
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory) -> Path:
+    """What an admin was handed: the channel's root, and the bundles of two releases of one model."""
+    directory = tmp_path_factory.mktemp("carried")
+    channel = ChannelSimulator(directory / "channel", name="gitlab-models")
+    for number, version in ((2, "1.3.0"), (3, "1.4.0")):
+        channel.add("issue-triage", version)
+        channel.release()
+        channel.pack(directory / f"gitlab-models-{number}.tar").chmod(0o644)
+    (directory / "1.root.json").write_bytes(channel.root_bytes)
+    return directory
+
+
+class Page:
+    """A page, a directory to type it in, and the places that it names with SEALIFT_STORE and SEALIFT_TRUST."""
+
+    def __init__(self, place: Path, carried: Path) -> None:
+        self.work, self.store = place / "work", place / "var" / "sealift"
+        for directory in (self.work, place / "home", place / "bin", self.store.parent):
+            directory.mkdir()
+        for name in ("1.root.json", "gitlab-models-2.tar", "gitlab-models-3.tar"):
+            (self.work / name).write_bytes((carried / name).read_bytes())
+        self._place = place
+        self._environment = {
+            "PATH": f"{place / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": str(place / "home"),
+            "LANG": "C.UTF-8",
+            "SEALIFT_STORE": str(self.store),
+            "SEALIFT_TRUST": str(place / "etc" / "sealift"),
+            "SEALIFT_BACKUPS": str(place / "backups"),
+            **({"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}),
+        }
+
+    def tool(self, name: str, text: str) -> None:
+        """Put a program in front of the machine's own."""
+        path = self._place / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def follow(self, page: str, *before: str) -> None:
+        """Type every command; each must say what the page shows, and succeed unless the page shows a refusal."""
+        shell = Shell(self.work, self._environment)
+        try:
+            for command in before:
+                assert shell.type(f"{command} >/dev/null") in ([], [""])
+            typed = commands(unindented((PAGES / page).read_text("utf-8")))
+            assert len(typed) >= 5
+            for one in typed:
+                output = shell.type(one.command)
+                status = int(shell.type("echo $status; (exit $status)")[0])
+                said = f"$ {one.command}\nstatus {status}\nthe shell says:\n" + "\n".join(output)
+                line = missing([line for line in one.shown if line != "…"], output)
+                assert line is None, f"the page shows: {line}\n{said}"
+                refused = any(_REFUSAL.fullmatch(shown) for shown in one.shown)
+                assert (status != 0) == refused, said
+                if not one.shown:
+                    assert [line for line in output if line] == [], f"says more than the page\n{said}"
+        finally:
+            shell.close()
+
+
+@pytest.fixture
+def page(tmp_path: Path, carried: Path) -> Page:
+    return Page(tmp_path, carried)
+
+
+def test_install_a_release(page: Page) -> None:
+    page.follow("install-a-release.md")
+
+
+def test_upgrade_a_release(page: Page) -> None:
+    page.follow("upgrade-a-release.md", "sealift trust init 1.root.json", "sealift install gitlab-models-2.tar")
+
+
+def test_roll_back_a_release(page: Page) -> None:
+    installs = [f"sealift install gitlab-models-{number}.tar" for number in (2, 3)]
+    page.follow("roll-back-a-release.md", "sealift trust init 1.root.json", *installs)
+
+
+def test_use_with_omnibus_gitlab(page: Page) -> None:
+    """Two users without accounts: what `sudo` and `install` call by name here are numbers."""
+    page.work.parent.chmod(0o755)
+    stand_in = [sys.executable, str(ROOT / "tests" / "sudo_stand_in.py"), str(page.work.parent)]
+    page.tool("sudo", f'exec {shlex.join(stand_in)} "$@"')
+    names = " ".join(f"s/^{name}$/{uid}/;" for name, uid in USERS.items())
+    page.tool("install", f"""exec /usr/bin/install $(printf '%s\\n' "$@" | sed -e '{names}')""")
+    page.follow("use-with-omnibus-gitlab.md")
+    assert page.store.stat().st_uid == USERS["sealift"]
+    backups = page.work.parent / "backups"
+    assert [path.name for path in backups.iterdir()] == ["store.tar"]
+
+
+def test_what_is_not_run_is_only_what_needs_more_than_this_machine() -> None:
+    """Blocks that no test types: building images, other people's clusters, settings of a shell; kits have a page."""
+    for name in ("install-a-release", "upgrade-a-release", "roll-back-a-release", "use-in-a-container"):
+        blocks = re.findall(r"```shell\n(.*?)```", (PAGES / f"{name}.md").read_text("utf-8"), re.DOTALL)
+        for line in (line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()):
+            assert not line or re.match(
+                r"(docker (build|run --detach)|pip |sealift-bundler kit |python3 -I install\.py |export )", line
+            )
+
+
+def test_use_in_a_container(page: Page) -> None:
+    stand_in = ROOT / "tests" / "docker_stand_in.py"
+    page.tool("docker", f'exec {shlex.quote(sys.executable)} {shlex.quote(str(stand_in))} "$@"')
+    page.follow("use-in-a-container.md")
+    assert page.store.stat().st_uid == 10001
+
+
+def test_the_images_of_the_page_are_those_of_the_dockerfile() -> None:
+    text = (PAGES / "use-in-a-container.md").read_text("utf-8")
+    assert set(re.findall(r"--target (\S+) -t \1 ", text)) == set(stages()) - {"build"}
+    (base,) = {value.partition("=")[2] for name, value in instructions() if name == "ARG"}
+    assert set(re.findall(r"--build-arg BASE=(\S+)", text)) == {base}
+
+
+def test_the_page_about_helm_sets_what_the_chart_knows() -> None:
+    text = (PAGES / "use-with-helm.md").read_text("utf-8")
+    given = set(re.findall(r"--set(?:-file)? (\w+)=", text))
+    assert given == {"root", "bundle", "model", "sealiftImage", "applicationImage"}
+    assert given <= set(chart.default_values())
+    claim = yaml.safe_load("".join(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)))
+    assert set(claim) <= set(chart.default_values())
+    containers = chart.render({}, "triage")["Deployment"]["spec"]["template"]["spec"]
+    named = [container["name"] for container in containers["initContainers"] + containers["containers"]]
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == named
