@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from private_ca import private_ca
 from registry_server import RegistryServer, docker_registry
 
 HUB = "10.77.0.1"
@@ -79,14 +80,14 @@ def closed_network(directory: Path, count: int) -> Iterator[ClosedNetwork]:
         _ip("-n", hub.namespace, "address", "add", f"{HUB}/24", "dev", "bridge")
         _ip("-n", hub.namespace, "link", "set", "bridge", "up")
         nodes = [_node(stack, name, hub, number) for number in range(1, count + 1)]
-        ca_file, certificate = _certificates(directory)
+        ca = private_ca(directory, HUB)
         prefix = tuple(hub.command())
         registry = docker_registry(
-            directory / "registry", certificate=certificate, address=HUB, port=PORT, prefix=prefix
+            directory / "registry", certificate=(ca.certificate, ca.key), address=HUB, port=PORT, prefix=prefix
         )
         server = stack.enter_context(registry)
         _wait_for(hub, server)
-        yield ClosedNetwork(server, ca_file, hub, nodes)
+        yield ClosedNetwork(server, ca.ca_file, hub, nodes)
 
 
 def _node(stack: ExitStack, name: str, hub: Node, number: int) -> Node:
@@ -114,22 +115,6 @@ def _ip(*words: str) -> str:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"ip {' '.join(words)}: {done.stderr}"
     return done.stdout
-
-
-def _certificates(directory: Path) -> tuple[Path, tuple[Path, Path]]:
-    """Make a CA, and a certificate of it for the registry; returns the CA's file, then certificate and key."""
-    directory.mkdir(parents=True, exist_ok=True)
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=our own CA", "-days", "2")
-    openssl("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=registry")
-    (directory / "names").write_text(f"subjectAltName=IP:{HUB}\n")
-    sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "1")
-    openssl("x509", "-req", "-in", "server.csr", *sign, "-out", "server.pem")
-    return directory / "ca.pem", (directory / "server.pem", directory / "server.key")
 
 
 def _wait_for(hub: Node, server: RegistryServer) -> None:
