@@ -150,6 +150,18 @@ def test_what_skopeo_copied_is_not_sent_again_and_installs(bundle, address, chan
     run(instance, "install", address)
 
 
+def test_skopeo_mirrors_a_repository_and_the_mirror_installs(
+    bundle, address, instance, registry, tmp_path, require_tool
+):
+    run(instance, "push", bundle, address)
+    with docker_registry(tmp_path / "mirror") as mirror:
+        sync = [require_tool("skopeo"), "--insecure-policy", "sync", "--src", "docker", "--dest", "docker"]
+        insecure = ("--src-tls-verify=false", "--dest-tls-verify=false")
+        places = (f"{registry.host}/models/sim", f"{mirror.host}/models")
+        subprocess.run([*sync, *insecure, *places], check=True, capture_output=True)
+        assert json.loads(run(instance, "install", f"oci://{mirror.host}/models/sim", "--json").stdout)["changed"]
+
+
 def test_messages(bundle, address, instance, registry, tmp_path):
     assert "holds no" in run(instance, "install", address, status=3).stderr
     assert "no repository" in run(instance, "install", "oci://host", status=2).stderr

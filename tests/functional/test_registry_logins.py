@@ -73,7 +73,12 @@ def test_tls_of_a_private_ca_and_htpasswd(bundle, ca, docker_config, instance, t
         wrong = docker_config({"auths": {server.host: {"auth": encoded("ann", "wrong")}}})
         refused = run(instance, "verify", address, DOCKER_CONFIG=wrong, SEALIFT_CA_FILE=ca / "ca.pem", status=3)
         assert "HTTP 401" in refused.stderr
-        run(instance, "verify", address, "--ca-file", ca / "server.key", status=3)
+        other = run(instance, "verify", address, "--ca-file", ca / "server.key", status=3)
+        assert "holds no certificate in PEM form" in other.stderr
+        # Who installs from a file needs no CA, whatever the environment says.
+        missing = {"SEALIFT_CA_FILE": tmp_path / "none.pem"}
+        assert "cannot be read" in run(instance, "verify", address, status=3, **missing).stderr
+        run(instance, "verify", bundle, **missing)
 
 
 def test_a_registry_without_tls_where_a_ca_is_named(ca, instance):

@@ -38,7 +38,7 @@ def tags_for(repository: Repository, channel: str, number: int, suffix: str = ""
         return (address.reference,)
     own, latest = f"{channel}-{number}{suffix}", f"{LATEST}{suffix}"
     raw = repository.manifest(latest)
-    there = None if raw is None else _claimed(raw)
+    there = None if raw is None else claimed_release(raw)
     if there is None:
         return own, latest
     if there[0] != channel:
@@ -56,7 +56,7 @@ def model_tag(model: ModelVersion, digest: str) -> str:
     return tag if len(tag) <= _TAG_CHARS else digest.replace(":", "-")
 
 
-def _claimed(raw: bytes) -> tuple[str, int] | None:
+def claimed_release(raw: bytes) -> tuple[str, int] | None:
     """Return channel and release that a manifest claims; None where it is something else."""
     try:
         document: Any = strict_json.parse(raw, "a manifest", max_size_bytes=LIMITS.oci_manifest_size_bytes)

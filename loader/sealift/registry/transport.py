@@ -223,10 +223,11 @@ class Transport:
             if self._access.ca_file is not None:
                 try:
                     context.load_verify_locations(cafile=self._access.ca_file)
-                except ssl.SSLError:
-                    raise LocalError(
-                        f"{str(self._access.ca_file)!r} holds no certificate in PEM form; give that of the CA"
-                    ) from None
+                except OSError as error:
+                    path = str(self._access.ca_file)
+                    if isinstance(error, ssl.SSLError):
+                        raise LocalError(f"{path!r} holds no certificate in PEM form; give that of the CA") from None
+                    raise LocalError(f"the CA file {path!r} cannot be read: {error.strerror}") from None
             self._context = context
         return self._context
 
