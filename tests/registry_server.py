@@ -31,6 +31,33 @@ class RegistryServer:
         os.truncate(self.log, 0)
 
 
+def private_ca(folder: Path) -> Path:
+    """Make a private CA (`ca.pem`), and a certificate of it for this machine (`server.pem`, `server.key`)."""
+
+    def run(*arguments: str) -> None:
+        subprocess.run([_tool("openssl"), *arguments], cwd=folder, check=True, capture_output=True)
+
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    run("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=our own CA", "-days", "2")
+    run("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=registry")
+    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext", "-days", "1")
+    run("x509", "-req", "-in", "server.csr", *sign, "-out", "server.pem")
+    return folder
+
+
+def password_file(path: Path, user: str, password: str) -> Path:
+    """Write the registry's list of passwords."""
+    subprocess.run([_tool("htpasswd"), "-Bbc", path, user, password], check=True, capture_output=True)
+    return path
+
+
+def _tool(name: str) -> str:
+    path = which(name)
+    assert path, f"{name} is not installed; run .ci/debian-packages as root"
+    return path
+
+
 def free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
@@ -55,7 +82,6 @@ def docker_registry(
         token: the registry's `auth.token` settings.
         prefix: a command that runs it somewhere else, `ip netns exec NAME` say.
     """
-    assert which("docker-registry"), "docker-registry is not installed; run .ci/debian-packages as root"
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port(address)
     http = {"addr": f"{address}:{port}"}
@@ -78,7 +104,7 @@ def docker_registry(
     log = directory / "log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*prefix, "docker-registry", "serve", str(config)], stdout=output, stderr=output, env=_NO_PROXY
+            [*prefix, _tool("docker-registry"), "serve", str(config)], stdout=output, stderr=output, env=_NO_PROXY
         )
     try:
         if not prefix:

@@ -483,5 +483,10 @@ def test_a_registry_that_takes_no_unknown_media_types(pushed, registry, address)
         return None
 
     registry.lie = lie
+    largest = max(registry.blobs, key=lambda name: len(registry.blobs[name]))
+    registry.blobs.clear()
     with pytest.raises(LocalError, match=r"unknown media type.*gitlab://.*--as-image"):
         push(str(pushed), parse(address), Access(), lambda _: None)
+    # It says so before any model has travelled.
+    assert registry.blobs
+    assert largest not in registry.blobs

@@ -11,27 +11,14 @@ from pathlib import Path
 
 import pytest
 from hostile_registry import hostile_registry
-from registry_server import docker_registry
+from registry_server import docker_registry, password_file, private_ca
 
 from sealift.registry.credentials import Login, find_login
 
 
 @pytest.fixture(scope="module")
-def ca(tmp_path_factory, require_tool):
-    """A private CA, and a certificate of it for this machine."""
-    folder = tmp_path_factory.mktemp("ca")
-    openssl = require_tool("openssl")
-
-    def run(*arguments):
-        subprocess.run([openssl, *arguments], cwd=folder, check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    run("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=our own CA", "-days", "2")
-    run("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=registry")
-    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext", "-days", "1")
-    run("x509", "-req", "-in", "server.csr", *sign, "-out", "server.pem")
-    return folder
+def ca(tmp_path_factory):
+    return private_ca(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture
@@ -71,9 +58,8 @@ def encoded(user, password):
     return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def test_tls_of_a_private_ca_and_htpasswd(bundle, ca, docker_config, instance, tmp_path, require_tool):
-    passwords = tmp_path / "htpasswd"
-    subprocess.run([require_tool("htpasswd"), "-Bbc", passwords, "ann", "s3cret"], check=True, capture_output=True)
+def test_tls_of_a_private_ca_and_htpasswd(bundle, ca, docker_config, instance, tmp_path):
+    passwords = password_file(tmp_path / "htpasswd", "ann", "s3cret")
     certificate = (ca / "server.pem", ca / "server.key")
     with docker_registry(tmp_path / "registry", certificate=certificate, htpasswd=passwords) as server:
         address = f"oci://{server.host}/models"
@@ -87,7 +73,18 @@ def test_tls_of_a_private_ca_and_htpasswd(bundle, ca, docker_config, instance, t
         wrong = docker_config({"auths": {server.host: {"auth": encoded("ann", "wrong")}}})
         refused = run(instance, "verify", address, DOCKER_CONFIG=wrong, SEALIFT_CA_FILE=ca / "ca.pem", status=3)
         assert "HTTP 401" in refused.stderr
-        run(instance, "verify", address, "--ca-file", ca / "server.key", status=3)
+        other = run(instance, "verify", address, "--ca-file", ca / "server.key", status=3)
+        assert "holds no certificate in PEM form" in other.stderr
+        # Who installs from a file needs no CA, whatever the environment says.
+        missing = {"SEALIFT_CA_FILE": tmp_path / "none.pem"}
+        assert "cannot be read" in run(instance, "verify", address, status=3, **missing).stderr
+        run(instance, "verify", bundle, **missing)
+
+
+def test_a_registry_without_tls_where_a_ca_is_named(ca, instance):
+    with hostile_registry() as registry:
+        done = run(instance, "inspect", f"oci://{registry.host}/models", "--ca-file", ca / "ca.pem", status=3)
+        assert "does not speak TLS; if that is meant, use --plain-http" in done.stderr
 
 
 class TokenServer(BaseHTTPRequestHandler):

@@ -1,6 +1,5 @@
 """Rows of files: every format gives what the model takes, and every refusal says where."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +136,7 @@ def test_a_document_may_hold_columns_or_tensors(tmp_path):
     assert (second.rows["a"].tolist(), second.rows["b"].tolist()) == (["z"], [None])
     with pytest.raises(InputError, match="columns of the lengths"):
         read(write(path, '{"a": ["x"], "b": []}'), columns)
-    tensors = replace(columns, interface="tensors")
+    tensors = columns._replace(interface="tensors")
     (batch,) = read(write(path, '{"numbers": [[1], [2]], "texts": [["x"], ["y"]]}'), tensors, 1)
     assert (batch.count, batch.rows["numbers"].dtype, batch.rows["texts"].shape) == (None, np.float64, (2, 1))
     for name in ("a.csv", "a.jsonl"):

@@ -41,7 +41,7 @@ bundle_argument = click.argument(
 )
 _ca_file_option = click.option(
     "--ca-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, readable=False),
     envvar="SEALIFT_CA_FILE",
     show_envvar=True,
     default=None,

@@ -1,7 +1,8 @@
 """`sealift push`: bring a bundle into a registry inside the closed network."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,7 @@ from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json
 
 if TYPE_CHECKING:
-    from sealift.registry.address import GitlabAddress, OciAddress
+    from sealift.registry.sending import PushReport
 
 
 @click.command("push")
@@ -47,10 +48,14 @@ def command(
     ADDRESS is oci://HOST[:PORT]/REPOSITORY[:TAG] or gitlab://HOST/GROUP%2FPROJECT[/PACKAGE]. The login comes from the
     Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN.
     """
-    from sealift.bundle.opening import size_of
+    from sealift.bundle.layout import is_digest
+    from sealift.bundle.parts import size_of
     from sealift.errors import UsageError
     from sealift.registry.access import Access
-    from sealift.registry.address import GitlabAddress, is_address, parse
+    from sealift.registry.address import GitlabAddress, OciAddress, is_address, parse
+    from sealift.registry.image import push_image
+    from sealift.registry.push import push
+    from sealift.registry.push_package import push_package
 
     if any(map(is_address, bundle)) or not is_address(address):
         raise UsageError(
@@ -58,75 +63,27 @@ def command(
         )
     target = parse(address)
     access = Access(ca_file, plain_http)
+    if isinstance(target, OciAddress) and is_digest(target.reference):
+        raise UsageError(f"{str(target)!r} names what is there already; give a tag, or only the repository")
+    if as_image and isinstance(target, GitlabAddress):
+        raise UsageError("--as-image goes to a container registry: oci://…")
     with bytes_bar(size_of(bundle), "pushing") as progress:
         if isinstance(target, GitlabAddress):
-            if as_image:
-                raise UsageError("--as-image goes to a container registry: oci://…")
-            document = _package(bundle, target, access, progress)
+            report = push_package(bundle, target, access, progress)
         elif as_image:
-            document = _image(bundle, target, access, trust_path, progress, tmpdir)
+            report = push_image(bundle, target, access, trust_path, progress, tmpdir)
         else:
-            document = _artifact(bundle, target, access, progress)
+            report = push(bundle, target, access, progress)
     if as_json:
-        print_json(document)
+        print_json(asdict(report))
     else:
-        _print(document)
+        _print(report)
 
 
-def _artifact(bundle: tuple[str, ...], target: "OciAddress", access: Any, progress: Any) -> dict[str, Any]:
-    from sealift.registry.push import push
-
-    report = push(bundle, target, access, progress)
-    return {
-        "address": str(target),
-        "channel": report.channel,
-        "release": report.release,
-        "digest": report.digest,
-        "tags": list(report.tags),
-        "sent": report.sent,
-        "kept": report.kept,
-        "sent_bytes": report.sent_bytes,
-    }
-
-
-def _image(
-    bundle: tuple[str, ...], target: "OciAddress", access: Any, trust: Path, progress: Any, tmpdir: Path | None
-) -> dict[str, Any]:
-    from sealift.registry.image import push_image
-
-    report = push_image(bundle, target, access, trust, progress, tmpdir)
-    return {
-        "address": str(target),
-        "channel": report.channel,
-        "release": report.release,
-        "digest": report.digest,
-        "tags": list(report.tags),
-        "sent": int(report.sent),
-        "kept": int(not report.sent),
-        "sent_bytes": report.size if report.sent else 0,
-    }
-
-
-def _package(bundle: tuple[str, ...], target: "GitlabAddress", access: Any, progress: Any) -> dict[str, Any]:
-    from sealift.registry.push_package import push_package
-
-    report = push_package(bundle, target, access, progress)
-    return {
-        "address": str(report.address),
-        "channel": report.channel,
-        "release": report.release,
-        "digest": None,
-        "tags": [],
-        "sent": int(report.sent),
-        "kept": int(not report.sent),
-        "sent_bytes": report.size if report.sent else 0,
-    }
-
-
-def _print(document: dict[str, Any]) -> None:
-    click.echo(f"{document['channel']} release {document['release']} is at {document['address']}")
-    click.echo(
-        f"sent {document['sent']} blobs ({human(document['sent_bytes'])}), {document['kept']} were there already"
-    )
-    if document["tags"]:
-        click.echo(f"tags {', '.join(document['tags'])}; digest {document['digest']}")
+def _print(report: "PushReport") -> None:
+    click.echo(f"{report.channel} release {report.release} is at {report.address}")
+    click.echo(f"sent {report.sent} blobs ({human(report.sent_bytes)}), {report.kept} were there already")
+    if report.digest is not None:
+        click.echo(f"tags {', '.join(report.tags)}; digest {report.digest}")
+    if report.superseded:
+        click.echo("a newer release was pushed before, and stays the latest")

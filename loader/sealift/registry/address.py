@@ -34,6 +34,10 @@ class OciAddress:
         mark = "" if self.reference is None else "@" if layout.is_digest(self.reference) else ":"
         return f"{OCI}{self.host}/{self.repository}{mark}{self.reference or ''}"
 
+    def without_reference(self) -> "OciAddress":
+        """Return the address of the repository."""
+        return OciAddress(self.host, self.repository)
+
 
 @dataclass(frozen=True)
 class GitlabAddress:

@@ -10,7 +10,8 @@ from sealift import strict_json
 from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.credentials import Login
-from sealift.registry.transport import Origin, Response
+from sealift.registry.origin import Origin
+from sealift.registry.transport import Response
 
 _PARAMETER = re.compile(r'([a-z_]+)="([^"]*)"', re.ASCII | re.IGNORECASE)
 _CLIENT = "sealift"

@@ -38,7 +38,8 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
     Raises:
         LocalError: the configuration cannot be read, or a helper failed.
     """
-    folder = environment.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
+    # Not `Path.home()`, which fails where a service has no home.
+    folder = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     path = Path(folder, "config.json")
     document = _read(path)
     helpers = document.get("credHelpers")

@@ -17,9 +17,10 @@ from sealift.errors import LocalError, UsageError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.address import GitlabAddress
+from sealift.registry.origin import Origin
 from sealift.registry.remote_file import open_remote
 from sealift.registry.session import Session, gone, waits
-from sealift.registry.transport import BrokenError, Origin, Response, Transport
+from sealift.registry.transport import BrokenError, Response, Transport
 
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.
 _TOKENS = (

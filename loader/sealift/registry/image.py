@@ -8,8 +8,7 @@ import hashlib
 import json
 import platform
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,36 +19,22 @@ from sealift.bundle.opening import open_bundle
 from sealift.errors import UsageError
 from sealift.install.steps import install
 from sealift.registry.access import Access
-from sealift.registry.address import LATEST, OciAddress
+from sealift.registry.address import OciAddress
 from sealift.registry.layout_file import FileBlob
-from sealift.registry.release_artifact import release_tag
 from sealift.registry.repository import open_repository
+from sealift.registry.sending import PushReport, Sending
+from sealift.registry.tags import annotations, tags_for
 from sealift.store import Store
 from sealift.trust import pin
+from sealift.trust.release import Release
 from sealift.verify import Verified, verify_head
+from sealift_keys.clock import rfc3339
 
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What belongs to the machine that made the store, and not to the store.
 _LEFT_OUT = {"lock", "staging"}
-
-
-@dataclass(frozen=True)
-class ImageReport:
-    """What was pushed.
-
-    Attributes:
-        sent: whether the layer had to travel.
-        size: of the layer, in bytes.
-    """
-
-    channel: str
-    release: int
-    digest: str
-    tags: tuple[str, ...]
-    sent: bool
-    size: int
 
 
 def push_image(
@@ -59,7 +44,7 @@ def push_image(
     trust: Path,
     progress: Callable[[int], object],
     tmpdir: Path | None = None,
-) -> ImageReport:
+) -> PushReport:
     """Install `bundle` into a new store, and push that as an image.
 
     Args:
@@ -81,22 +66,16 @@ def push_image(
         _write_layer(directory / "store", layer, int(release.released.timestamp()))
         with layer.open("rb") as file:
             blob = Blob(_digest(layer), layer.stat().st_size)
-            content = FileBlob(file, 0, blob, "the layer")
             config = _config(blob, release.released)
-            raw = _manifest(config, blob, release.channel, release.number)
+            raw = _manifest(config, blob, release)
             with open_repository(address, access, "pull,push") as repository:
-                sent = not repository.has_blob(blob.digest)
-                if sent:
-                    repository.upload(blob, lambda offset, length: _counted(content(offset, length), progress))
-                described = Blob(layout.sha256(config), len(config))
-                if not repository.has_blob(described.digest):
-                    repository.upload(described, lambda offset, length: [config[offset : offset + length]])
-                own = release_tag(release.channel, release.number)
-                # Apart from the artifact's own tags, for both may live in one repository.
-                tags = (f"{own}-image", f"{LATEST}-image") if address.reference is None else (address.reference,)
+                tags = tags_for(repository, release.channel, release.number, "-image")
+                sending = Sending(repository, progress)
+                sending.document(config)
+                sending.blob(blob, FileBlob(file, 0, blob, "the layer"))
                 for tag in tags:
-                    repository.put_manifest(tag, raw)
-    return ImageReport(release.channel, release.number, layout.sha256(raw), tags, sent=sent, size=blob.size)
+                    sending.manifest(tag, raw)
+    return sending.report(release.channel, release.number, layout.sha256(raw), tags)
 
 
 def _verify(bundle: str | Sequence[str], trust: Path, scratch: Path) -> Verified:
@@ -141,30 +120,24 @@ def _config(layer: Blob, created: datetime) -> bytes:
         {
             "architecture": _ARCHITECTURES[machine],
             "os": "linux",
-            "created": f"{created:%Y-%m-%dT%H:%M:%SZ}",
+            "created": rfc3339(created),
             "config": {},
             "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
         }
     )
 
 
-def _manifest(config: bytes, layer: Blob, channel: str, release: int) -> bytes:
+def _manifest(config: bytes, layer: Blob, release: Release) -> bytes:
     return _json(
         {
             "schemaVersion": 2,
             "mediaType": layout.MANIFEST_TYPE,
             "config": {"mediaType": _CONFIG_TYPE, "digest": layout.sha256(config), "size": len(config)},
             "layers": [{"mediaType": _LAYER_TYPE, "digest": layer.digest, "size": layer.size}],
-            "annotations": {"io.sealift.channel": channel, "io.sealift.release": str(release)},
+            "annotations": annotations(release.channel, release.number, rfc3339(release.released)),
         }
     )
 
 
 def _json(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
-def _counted(chunks: Iterable[bytes], progress: Callable[[int], object]) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-        progress(len(chunk))

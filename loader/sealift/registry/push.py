@@ -1,83 +1,24 @@
-"""Bring a bundle into an OCI registry: what is missing there, in an order in which nothing names what is not there yet.
+"""Bring a bundle into an OCI registry: what is missing there, in an order in which no tag names what is not there yet.
 
-File blobs · configs · model manifests, each under a tag for stock tools · the members of the head · the release, under
-its number, then as `latest`. Cut off anywhere, the release before stays whole; the same command again sends the rest.
+The members of the head · the release, without a tag, for a registry that refuses it should do so before hours have gone
+by · file blobs · configs · model manifests, each under a tag for stock tools · the release under its number, then as
+`latest`. Cut off anywhere, the release before stays whole; the same command again sends the rest.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob
 from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import names_of_blobs
 from sealift.errors import LocalError
 from sealift.registry.access import Access
-from sealift.registry.address import LATEST, OciAddress
+from sealift.registry.address import OciAddress
 from sealift.registry.layout_file import Layout, file_blobs, look_through
-from sealift.registry.release_artifact import EMPTY_CONFIG, artifact_bytes, model_tag, release_tag
-from sealift.registry.repository import Content, Repository, open_repository
-
-_CREATED = "org.opencontainers.image.created"
-_RELEASE = "io.sealift.release"
-_CHANNEL = "io.sealift.channel"
-
-
-@dataclass
-class PushReport:
-    """What a push did.
-
-    Attributes:
-        digest: of the release's manifest; `oci://host/repository@<digest>` names it for ever.
-        tags: those that name the release.
-        sent, kept: blobs that travelled, and blobs that were there.
-        sent_bytes: length in bytes of those that travelled.
-    """
-
-    channel: str
-    release: int
-    digest: str = ""
-    tags: tuple[str, ...] = ()
-    sent: int = 0
-    kept: int = 0
-    sent_bytes: int = 0
-
-
-@dataclass
-class _Push:
-    """One push; counts what travels."""
-
-    repository: Repository
-    report: PushReport
-    progress: Callable[[int], object]
-    _here: set[str] = field(default_factory=set)
-
-    def blob(self, blob: Blob, content: Content) -> None:
-        if blob.digest in self._here:
-            return
-        self._here.add(blob.digest)
-        if self.repository.has_blob(blob.digest):
-            self.report.kept += 1
-            self.progress(blob.size)
-            return
-        self.repository.upload(blob, self._counted(content))
-        self.report.sent += 1
-        self.report.sent_bytes += blob.size
-
-    def document(self, data: bytes) -> None:
-        self.blob(Blob(layout.sha256(data), len(data)), lambda offset, length: [data[offset : offset + length]])
-
-    def manifest(self, tag: str, raw: bytes) -> None:
-        if self.repository.manifest_digest(tag) != layout.sha256(raw):
-            self.repository.put_manifest(tag, raw)
-
-    def _counted(self, content: Content) -> Content:
-        def counted(offset: int, length: int) -> Iterable[bytes]:
-            for chunk in content(offset, length):
-                yield chunk
-                self.progress(len(chunk))
-
-        return counted
+from sealift.registry.release_artifact import EMPTY_CONFIG, artifact_bytes
+from sealift.registry.repository import Repository, open_repository
+from sealift.registry.sending import PushReport, Sending
+from sealift.registry.tags import annotations, model_tag, tags_for
+from sealift_keys.clock import rfc3339
 
 
 def push(
@@ -90,7 +31,7 @@ def push(
         progress: called with the number of bytes dealt with since the last call.
 
     Raises:
-        sealift.Error: 10-19 malformed, 26 damaged: nothing that names this release was written.
+        sealift.Error: 10-19 malformed, 26 damaged: no tag was written.
         UsageError: a differential bundle holds patches.
         LocalError: the registry refused, or does not answer, or lacks what a differential bundle leaves out.
         OSError: the file cannot be read.
@@ -99,28 +40,28 @@ def push(
         found = look_through(file)
         blobs = file_blobs(file, found)
         release = found.claims.release
-        report = PushReport(release.channel, release.number)
+        raw = artifact_bytes(found.members, annotations(release.channel, release.number, rfc3339(release.released)))
+        digest = layout.sha256(raw)
         with open_repository(address, access, "pull,push") as repository:
+            tags = tags_for(repository, release.channel, release.number)
             _require_absent(found, repository)
-            sending = _Push(repository, report, progress)
-            for blob in found.contents.payload:
+            sending = Sending(repository, progress)
+            for data in (EMPTY_CONFIG, *found.members.values()):
+                sending.document(data)
+            sending.manifest(digest, raw)
+            for blob in found.offsets:
                 sending.blob(blob, blobs[blob])
             for manifest in found.contents.manifests:
                 sending.document(manifest.raw_config)
             for manifest in found.contents.manifests:
                 sending.manifest(model_tag(manifest.model, manifest.digest), manifest.raw)
-            for data in (EMPTY_CONFIG, *found.members.values()):
-                sending.document(data)
-            raw = artifact_bytes(found.members, _annotations(found))
-            report.digest = layout.sha256(raw)
-            own = release_tag(release.channel, release.number)
-            report.tags = (own, LATEST) if address.reference is None else (address.reference,)
-            for tag in report.tags:
+            for tag in tags:
                 sending.manifest(tag, raw)
-        return report
+        return sending.report(release.channel, release.number, digest, tags)
 
 
 def _require_absent(found: Layout, repository: Repository) -> None:
+    """Check that the repository has what a differential bundle leaves out."""
     base = found.contents.base
     if base is None:
         return
@@ -131,13 +72,3 @@ def _require_absent(found: Layout, repository: Repository) -> None:
                 f"this bundle builds on release {base.release}; {str(repository.address)!r} lacks {names[blob]}; "
                 f"push release {base.release} first, or a whole bundle"
             )
-
-
-def _annotations(found: Layout) -> dict[str, str]:
-    release = found.claims.release
-    return {
-        _CREATED: f"{release.released:%Y-%m-%dT%H:%M:%SZ}",
-        _CHANNEL: release.channel,
-        _RELEASE: str(release.number),
-        layout.BUNDLE_FORMAT: layout.FORMAT,
-    }

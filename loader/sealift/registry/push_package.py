@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from sealift.bundle.archive import CHUNK_BYTES, Archive
 from sealift.bundle.parts import open_stream
@@ -11,22 +10,12 @@ from sealift.inspect import claims
 from sealift.registry.access import Access
 from sealift.registry.address import GitlabAddress
 from sealift.registry.generic_package import open_project
-
-
-@dataclass(frozen=True)
-class PackageReport:
-    """Where a bundle is now, and whether it had to travel."""
-
-    channel: str
-    release: int
-    address: GitlabAddress
-    sent: bool
-    size: int
+from sealift.registry.sending import PushReport
 
 
 def push_package(
     bundle: str | Sequence[str], address: GitlabAddress, access: Access, progress: Callable[[int], object]
-) -> PackageReport:
+) -> PushReport:
     """Push the file `bundle`, or what its parts make, unless it is there.
 
     Args:
@@ -52,7 +41,8 @@ def push_package(
             if not here:
                 project.put(package, number, file, size, progress)
     place = GitlabAddress(address.host, address.project, package, number)
-    return PackageReport(release.channel, release.number, place, sent=not here, size=size)
+    sent = 0 if here else 1
+    return PushReport(str(place), release.channel, release.number, None, (), sent, 1 - sent, sent * size)
 
 
 def _only_check(_what: object, chunks: Iterator[bytes]) -> None:

@@ -13,13 +13,11 @@ from sealift.bundle import layout
 from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift_keys.names import ModelVersion
 
 ARTIFACT_TYPE = "application/vnd.sealift.bundle.v1+json"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY_CONFIG = b"{}"
 _LAYER_TYPES = {".json": "application/json", ".md": "text/markdown"}
-_TAG_CHARS = 128
 _HEAD_MEMBERS = LIMITS.root_rotations + len(layout.TUF_ROLES) + 2
 
 
@@ -65,18 +63,6 @@ def parse_artifact(raw: bytes, what: str) -> list[tuple[str, Blob]]:
     if len(layers) > _HEAD_MEMBERS:
         raise LimitError(f"{what} lists {len(layers):,} layers; expected at most {_HEAD_MEMBERS:,}")
     return [_member(layer, what) for layer in layers]
-
-
-def model_tag(model: ModelVersion, digest: str) -> str:
-    """Return the tag under which stock tools find a model, for example `issue-triage-1.4.0`."""
-    # A tag may not hold a plus sign; Helm writes it in the same way.
-    tag = f"{model.name}-{model.version}".replace("+", "_")
-    return tag if len(tag) <= _TAG_CHARS else digest.replace(":", "-")
-
-
-def release_tag(channel: str, number: int) -> str:
-    """Return the tag of a release, for example `gitlab-models-7`."""
-    return f"{channel}-{number}"
 
 
 def _descriptor(media_type: str, data: bytes) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from sealift.registry.address import OciAddress
 from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import find_login
 from sealift.registry.download import Download
+from sealift.registry.origin import Origin, join
 from sealift.registry.session import Session, failure, gone, retrying, said, waits
-from sealift.registry.transport import BrokenError, Origin, Response, Transport, join
+from sealift.registry.transport import BrokenError, Response, Transport
 
 _UPLOADED = re.compile(r"(?:bytes=)?0-([0-9]{1,15})", re.ASCII)
 _OCTETS = "application/octet-stream"

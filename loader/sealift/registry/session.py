@@ -8,7 +8,8 @@ from typing import Protocol
 from sealift import strict_json
 from sealift.errors import Error, LocalError
 from sealift.limits import LIMITS
-from sealift.registry.transport import BrokenError, Origin, Response, Transport, join
+from sealift.registry.origin import Origin, join
+from sealift.registry.transport import BrokenError, Response, Transport
 
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)

@@ -8,50 +8,22 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.address import split_host
+from sealift.registry.origin import PORTS, Origin, is_loopback
 from sealift.registry.pacing import PacedReader
 
 _CHUNK_BYTES = 1024 * 1024
-_PORTS = {"https": 443, "http": 80}
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# What OpenSSL makes of an answer in plain HTTP.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
 
 
 class BrokenError(Exception):
     """A connection could not be made or broke; trying again may help."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Scheme, host and port: whom a connection, and a login, belongs to."""
-
-    scheme: str
-    host: str
-    port: int
-
-    @classmethod
-    def of(cls, url: str) -> "Origin":
-        """Take the origin of an absolute URL.
-
-        Raises:
-            LocalError: it is not one of http or https.
-        """
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise LocalError(f"the server names {url[:200]!r}; expected an address with https")
-        return cls(parts.scheme, parts.hostname, port or _PORTS[parts.scheme])
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
 
 
 class _PacedResponse(HTTPResponse):
@@ -157,10 +129,10 @@ class Transport:
         """Decide how to speak to `host`: TLS, but for `--plain-http`, and for a registry of this machine without it."""
         name, port = split_host(host)
         if self._access.plain_http:
-            return Origin("http", name, port or _PORTS["http"])
-        origin = Origin("https", name, port or _PORTS["https"])
+            return Origin("http", name, port or PORTS["http"])
+        origin = Origin("https", name, port or PORTS["https"])
         if is_loopback(name) and self._access.ca_file is None and not self._speaks_tls(origin):
-            return Origin("http", name, port or _PORTS["http"])
+            return Origin("http", name, port or PORTS["http"])
         return origin
 
     def require_allowed(self, origin: Origin, why: str) -> None:
@@ -187,7 +159,7 @@ class Transport:
 
         Raises:
             BrokenError: no connection, or it broke before the answer.
-            LocalError: the server's certificate is not trusted.
+            LocalError: the server's certificate is not trusted, or it does not speak TLS.
             LimitError: the head of the answer is too long.
         """
         origin = Origin.of(url)
@@ -208,6 +180,8 @@ class Transport:
                     f"the certificate of {origin} is not trusted here: {error.verify_message}; "
                     "name the CA that signed it with --ca-file"
                 ) from None
+            if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+                raise LocalError(f"{origin} does not speak TLS; if that is meant, use --plain-http") from None
             raise BrokenError(_reason(error)) from None
         except BaseException:
             connection.close()
@@ -249,10 +223,11 @@ class Transport:
             if self._access.ca_file is not None:
                 try:
                     context.load_verify_locations(cafile=self._access.ca_file)
-                except ssl.SSLError:
-                    raise LocalError(
-                        f"{str(self._access.ca_file)!r} holds no certificate in PEM form; give that of the CA"
-                    ) from None
+                except OSError as error:
+                    path = str(self._access.ca_file)
+                    if isinstance(error, ssl.SSLError):
+                        raise LocalError(f"{path!r} holds no certificate in PEM form; give that of the CA") from None
+                    raise LocalError(f"the CA file {path!r} cannot be read: {error.strerror}") from None
             self._context = context
         return self._context
 
@@ -271,23 +246,6 @@ class Transport:
             return False
         except OSError:
             return True  # the request itself will say what is wrong
-
-
-def join(base: str, location: str) -> str:
-    """Return the address that a `Location` header leads to.
-
-    Raises:
-        LocalError: it is none.
-    """
-    try:
-        return urljoin(base, location)
-    except ValueError:
-        raise LocalError(f"{Origin.of(base)} leads to {location[:200]!r}, which is no address") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` can only be this machine."""
-    return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def _reason(error: Exception) -> str:
