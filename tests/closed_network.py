@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
-from private_ca import private_ca
-from registry_server import RegistryServer, docker_registry
+from registry_server import RegistryServer, docker_registry, private_ca
 
 HUB = "10.77.0.1"
 PORT = 5000
@@ -72,7 +72,8 @@ class ClosedNetwork:
 @contextmanager
 def closed_network(directory: Path, count: int) -> Iterator[ClosedNetwork]:
     """Make the network; it is gone at the end, and the registry is stopped by its process id."""
-    assert os.geteuid() == 0, "network namespaces need root"
+    assert os.geteuid() == 0, "only root can make network namespaces, so this test cannot say anything; run it as root"
+    assert which("ip"), "ip is not installed, so this test cannot say anything; run .ci/debian-packages as root"
     name = f"sealift-{os.getpid()}"
     with ExitStack() as stack:
         hub = _namespace(stack, f"{name}-hub")
@@ -80,14 +81,18 @@ def closed_network(directory: Path, count: int) -> Iterator[ClosedNetwork]:
         _ip("-n", hub.namespace, "address", "add", f"{HUB}/24", "dev", "bridge")
         _ip("-n", hub.namespace, "link", "set", "bridge", "up")
         nodes = [_node(stack, name, hub, number) for number in range(1, count + 1)]
-        ca = private_ca(directory, HUB)
+        ca = private_ca(directory, f"IP:{HUB}")
         prefix = tuple(hub.command())
         registry = docker_registry(
-            directory / "registry", certificate=(ca.certificate, ca.key), address=HUB, port=PORT, prefix=prefix
+            directory / "registry",
+            certificate=(ca / "server.pem", ca / "server.key"),
+            address=HUB,
+            port=PORT,
+            prefix=prefix,
         )
         server = stack.enter_context(registry)
         _wait_for(hub, server)
-        yield ClosedNetwork(server, ca.ca_file, hub, nodes)
+        yield ClosedNetwork(server, ca / "ca.pem", hub, nodes)
 
 
 def _node(stack: ExitStack, name: str, hub: Node, number: int) -> Node:

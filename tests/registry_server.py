@@ -31,7 +31,7 @@ class RegistryServer:
         os.truncate(self.log, 0)
 
 
-def private_ca(folder: Path) -> Path:
+def private_ca(folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Path:
     """Make a private CA (`ca.pem`), and a certificate of it for this machine (`server.pem`, `server.key`)."""
 
     def run(*arguments: str) -> None:
@@ -40,7 +40,7 @@ def private_ca(folder: Path) -> Path:
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     run("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=our own CA", "-days", "2")
     run("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=registry")
-    (folder / "ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    (folder / "ext").write_text(f"subjectAltName={names}\n")
     sign = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext", "-days", "1")
     run("x509", "-req", "-in", "server.csr", *sign, "-out", "server.pem")
     return folder

@@ -20,8 +20,7 @@ import containers
 import pytest
 import yaml
 from containers import DOCKERFILE, Volume
-from private_ca import private_ca
-from registry_server import docker_registry
+from registry_server import docker_registry, password_file, private_ca
 
 USER = "10001:10001"
 TRY = """
@@ -303,23 +302,25 @@ def test_a_claim_remembers_what_it_has_seen(channel, bundle, tmp_path):
         assert [status for _, status, _ in said] == expected, said
 
 
-def test_a_pod_takes_the_release_from_a_registry(channel, bundle, tmp_path, require_tool):
+def test_a_pod_takes_the_release_from_a_registry(channel, bundle, tmp_path):
     """With TLS of a private CA and a login, as the page writes its values."""
     text = (containers.ROOT / "docs/how-to/use-with-helm.md").read_text("utf-8")
     (block,) = re.findall(r"```yaml\n( +bundle: oci:.*?)```", text, re.DOTALL)
     given = yaml.safe_load(dedent(block))
     secret = tmp_path / given["registryVolume"]["secret"]["secretName"]
-    ca = private_ca(tmp_path / "ca", "127.0.0.1")
-    passwords = tmp_path / "htpasswd"
-    subprocess.run([require_tool("htpasswd"), "-Bbc", passwords, "pod", "s3cret"], check=True, capture_output=True)
-    with docker_registry(tmp_path / "oci", certificate=(ca.certificate, ca.key), htpasswd=passwords) as server:
+    (tmp_path / "ca").mkdir()
+    ca = private_ca(tmp_path / "ca")
+    passwords = password_file(tmp_path / "htpasswd", "pod", "s3cret")
+    with docker_registry(
+        tmp_path / "oci", certificate=(ca / "server.pem", ca / "server.key"), htpasswd=passwords
+    ) as server:
         secret.mkdir()
         auth = base64.b64encode(b"pod:s3cret").decode()
         (secret / "config.json").write_text(json.dumps({"auths": {server.host: {"auth": auth}}}))
-        (secret / "ca.pem").write_bytes(ca.ca_file.read_bytes())
+        (secret / "ca.pem").write_bytes((ca / "ca.pem").read_bytes())
         address = f"oci://{server.host}/models/sim"
         pushed = subprocess.run(
-            ["sealift", "push", bundle, address, "--ca-file", ca.ca_file],
+            ["sealift", "push", bundle, address, "--ca-file", ca / "ca.pem"],
             env={**os.environ, "DOCKER_CONFIG": str(secret)},
             check=False,
             capture_output=True,
