@@ -15,6 +15,7 @@ FILE = re.compile(r"/api/v4/projects/models%2Ftriage/packages/generic/([^/]+)/([
 
 class Gitlab(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass

@@ -37,6 +37,7 @@ class HostileRegistry(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: HostileRegistry
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -6,30 +6,31 @@ import threading
 
 import pytest
 from hostile_registry import digest, hostile_registry
+from self_test_stub import Passes
 
 from sealift.errors import DigestError, LimitError, LocalError, MalformedError, MixError, RollbackError, RootError
 from sealift.install import install
 from sealift.install.newer import installed_release
 from sealift.limits import LIMITS
+from sealift.registry import pacing, session, transport
 from sealift.registry.access import Access
 from sealift.registry.address import parse
 from sealift.registry.push import push
 
 
 @pytest.fixture(autouse=True)
-def limits():
-    """Change a limit; without waiting between tries, and silence counts after a second."""
-    before = {}
+def limits(monkeypatch):
+    """Change a limit of HTTP; without waiting between tries, and silence counts after a second. No self-test."""
+    changed = {}
 
-    def change(name, value):
-        before.setdefault(name, getattr(LIMITS, name))
-        object.__setattr__(LIMITS, name, value)
+    def change(**values):
+        changed.update(values)
+        for module in (pacing, session, transport):
+            monkeypatch.setattr(module, "LIMITS", LIMITS._replace(**changed))
 
-    change("http_backoff_s", 0.0)
-    change("http_timeout_s", 1.0)
-    yield change
-    for name, value in before.items():
-        object.__setattr__(LIMITS, name, value)
+    monkeypatch.setattr("sealift.install.steps.SelfTestProcess", Passes)
+    change(http_backoff_s=0.0, http_timeout_s=1.0)
+    return change
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ def test_slow_loris(where, limits, pushed, channel, registry, pull, refused):
                 return
             handler.wfile.write(bytes([byte]))
 
-    limits("http_attempts", 2)
+    limits(http_attempts=2)
     registry.lie = answers(weights(channel) if where == "body" else "/manifests/", drip)
     try:
         with refused(LocalError, "too slow|timed out"):
@@ -364,7 +365,7 @@ def test_slow_loris(where, limits, pushed, channel, registry, pull, refused):
 
 def test_a_server_that_says_nothing(limits, pushed, registry, pull, refused):
     stop = threading.Event()
-    limits("http_attempts", 2)
+    limits(http_attempts=2)
     registry.lie = answers("/manifests/", lambda _: stop.wait(20))
     try:
         with refused(LocalError, "after 2 tries"):

@@ -28,6 +28,7 @@ class Between(BaseHTTPRequestHandler):
     """Passes requests on to `server.behind`, and changes what comes back."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
