@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins oldest chart lint format types bench fuzz docs coverage-page lock tools clean
+.PHONY: help demo test plugins oldest chart kits lint format types bench fuzz docs coverage-page lock tools clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -39,6 +39,10 @@ oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an env
 
 chart: $(READY) ## Lint and render the example chart with the real Helm, in an environment of its own (90 MB)
 	@$(RUN) python tests/helm/run.py
+
+kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
+	@.ci/debian-packages kits
+	@$(RUN) python -m pytest -v --durations=0 tests/kits $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style, formatting and the direction of imports
 	@echo "==> ruff check"

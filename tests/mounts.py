@@ -13,7 +13,8 @@ def command(*words: object) -> None:
     if os.geteuid() != 0:
         pytest.fail(f"only root can run `{words[0]}`, so this test cannot say anything; run the tests as root")
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{words}: {done.stderr}"
+    # debootstrap says on stdout what went wrong.
+    assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout[-1000:]}"
 
 
 @contextmanager
