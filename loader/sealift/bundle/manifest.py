@@ -71,6 +71,11 @@ class Manifest:
         """Length in bytes of all files once expanded."""
         return sum(file.plain.size for file in self.files)
 
+    @property
+    def documents(self) -> tuple[tuple[str, bytes], ...]:
+        """Digest and bytes of the manifest and of its config."""
+        return (self.digest, self.raw), (self.config.digest, self.raw_config)
+
 
 @dataclass(frozen=True)
 class UnboundManifest:
