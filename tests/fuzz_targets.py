@@ -11,7 +11,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -232,7 +231,7 @@ def rows_of_every_format(data: bytes) -> None:
 @cache
 def rows_model(interface: str) -> ModelDescription:
     described = ModelDescription.parse(ToyModel().files("toy")["model.json"])
-    return replace(described, interface=interface)
+    return described._replace(interface=interface)
 
 
 def graph(data: bytes) -> None:

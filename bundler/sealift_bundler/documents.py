@@ -1,6 +1,5 @@
 """Write `model.json`, `frontend.json` and `golden.json`: canonical JSON (RFC 8785), so equal content is equal bytes."""
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -35,9 +34,9 @@ def canonical(document: Any) -> bytes:
 
 def model_json(description: ModelDescription) -> bytes:
     """Write a description as `model.json`."""
-    document = dataclasses.asdict(description)
+    document = _plain(description)
     document.pop("rung")  # it is in `conversion`
-    document["requires"] = {key: value for key, value in document["requires"].items() if value != ()}
+    document["requires"] = {key: value for key, value in document["requires"].items() if value != []}
     document["schema"] = SCHEMA
     for tensor in document["inputs"]:
         tensor.update(columns=[_without_defaults(column) for column in tensor["columns"]])
@@ -45,7 +44,7 @@ def model_json(description: ModelDescription) -> bytes:
             del tensor["frontend"]
     if document["classes"] is None:
         del document["classes"]
-    return canonical(_plain(document))
+    return canonical(document)
 
 
 def _without_defaults(column: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +52,9 @@ def _without_defaults(column: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, mappings as dicts, all the way down."""
+    """Records and mappings as dicts, other tuples as lists, all the way down."""
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -7,6 +7,7 @@ Everything here is pure; nothing touches a file.
 import re
 from dataclasses import dataclass
 from functools import total_ordering
+from typing import NamedTuple
 
 from sealift_keys.errors import UsageError
 
@@ -53,8 +54,8 @@ class Version:
     @classmethod
     def parse(cls, text: str) -> "Version":
         """Parse `text`, for example `1.4.0-rc.1`."""
-        match = _SEMVER.fullmatch(text)
-        if match is None or not is_version(text):
+        match = _SEMVER.fullmatch(text) if len(text) <= MAX_VERSION_CHARS else None
+        if match is None:
             raise UsageError(f"version {text[:120]!r} is not SemVer; expected for example '1.4.0'")
         major, minor, patch, prerelease, build = match.groups()
         identifiers = tuple(prerelease.split(".")) if prerelease else ()
@@ -78,8 +79,7 @@ class Version:
         return self.text
 
 
-@dataclass(frozen=True, order=True)
-class ModelVersion:
+class ModelVersion(NamedTuple):
     """One version of one model: what a TUF target, a manifest and a store directory stand for."""
 
     name: str

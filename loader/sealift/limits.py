@@ -1,14 +1,13 @@
 """Every limit on untrusted input, in one place, each with its reason."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds checked before anything of that size is read, allocated or recursed into."""
 
     # A manifest lists a few dozen files at 300 bytes each; model.json of a wide table has some MB.

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tarfile
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -75,7 +74,7 @@ def test_there_and_back(used, fresh, tmp_path):
     assert restored.digest == report.digest
     assert _content(fresh) == _content(used)
     assert fresh.store.trust_state().read_floor() == used.store.trust_state().read_floor()
-    assert replace(fresh.store.active(), trust=0) == replace(used.store.active(), trust=0)
+    assert fresh.store.active()._replace(trust=0) == used.store.active()._replace(trust=0)
     rows = np.zeros((3, 4), np.float32)
     assert (fresh.store.load("alpha").predict(rows) == used.store.load("alpha").predict(rows)).all()
     actions = [entry["action"] for entry in history.read(fresh.store.layout.history)]

@@ -1,6 +1,5 @@
 """Rows of files: every format gives what the model takes, and every refusal says where."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +123,7 @@ def test_fields_are_read_as_pandas_reads_them():
     assert [fields.number(text, real, "x") for text in ("1", " 2.5", "true", "FALSE", "1e3")] == [1, 2.5, 1, 0, 1000]
     assert fields.number("9007199254740993", real, "x") == 2.0**53
     assert fields.number("9007199254740994", whole, "n") == 2.0**53 + 2
-    assert fields.number("9007199254740993", replace(whole, dtype="int64"), "n") == 2**53 + 1
+    assert fields.number("9007199254740993", whole._replace(dtype="int64"), "n") == 2**53 + 1
     with pytest.raises(InputError, match="'1_000'; expected a number"):
         fields.number("1_000", real, "x")
     with pytest.raises(InputError, match="'9007199254740993', an integer that is not exact"):
@@ -140,7 +139,7 @@ def test_a_document_may_hold_columns_or_tensors(tmp_path):
     assert (second.rows["a"].tolist(), second.rows["b"].tolist()) == (["z"], [None])
     with pytest.raises(InputError, match="columns of the lengths"):
         read(write(path, '{"a": ["x"], "b": []}'), columns)
-    tensors = replace(columns, interface="tensors")
+    tensors = columns._replace(interface="tensors")
     (batch,) = read(write(path, '{"numbers": [[1], [2]], "texts": [["x"], ["y"]]}'), tensors, 1)
     assert (batch.count, batch.rows["numbers"].dtype, batch.rows["texts"].shape) == (None, np.float64, (2, 1))
     for name in ("a.csv", "a.jsonl"):
@@ -155,7 +154,7 @@ def test_a_tensor_holds_the_very_values_that_were_given(tmp_path):
         ("int64", "[1, 2.5]", r"'x' has 2.5 at \[1\], which int64 does not hold"),
         ("bool", "[true, 2]", r"'x' has 2 at \[1\], which bool does not hold"),
     ):
-        tensors = replace(toy, interface="tensors", inputs=(replace(toy.inputs[0], name="x", dtype=dtype),))
+        tensors = toy._replace(interface="tensors", inputs=(toy.inputs[0]._replace(name="x", dtype=dtype),))
         with pytest.raises(InputError, match=message):
             read(write(tmp_path / "a.json", f'{{"x": {text}}}'), tensors)
         (batch,) = read(write(tmp_path / "a.json", '{"x": [[0, 1]]}'), tensors)
@@ -165,8 +164,8 @@ def test_a_tensor_holds_the_very_values_that_were_given(tmp_path):
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl"])
 def test_integers_stay_exact_and_the_rows_before_a_wrong_one_come_first(tmp_path, description, name):
     (tensor,) = description.inputs
-    whole = tuple(replace(column, kind="int", dtype="int64", missing=None) for column in tensor.columns)
-    exact = replace(description, inputs=(replace(tensor, columns=whole),))
+    whole = tuple(column._replace(kind="int", dtype="int64", missing=None) for column in tensor.columns)
+    exact = description._replace(inputs=(tensor._replace(columns=whole),))
 
     def text(*rows):
         lines = [",".join(row) if name == "a.csv" else f"[{', '.join(row)}]" for row in rows]

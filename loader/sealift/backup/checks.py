@@ -5,7 +5,7 @@ is not in it: roots, then targets and what says that they are the newest, then m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -132,7 +132,7 @@ def require_not_older(restored: RestoredTrust, existing: Floor | None, existing_
         floors.check(existing, versions, existing_root, restored.root)
     except RollbackError as error:
         raise RollbackError(f"the backup is older than the store that it would replace: {error}") from None
-    return replace(floor, time=max(floor.time, existing.time))
+    return floor._replace(time=max(floor.time, existing.time))
 
 
 def check_contents(backup: Backup, release: Release, staged: StoreLayout) -> None:

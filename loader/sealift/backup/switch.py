@@ -9,7 +9,7 @@ takes everything back.
 import json
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -95,7 +95,7 @@ class Switch:
         for entry in self.backup.generations:
             # The others are older than the state that counts, whichever it is by then.
             active = entry.number == self.backup.active
-            generation = replace(entry, number=entry.number + offset, trust=trust if active else 0)
+            generation = entry._replace(number=entry.number + offset, trust=trust if active else 0)
             if clash or entry.number not in same:
                 undo.callback(durable.remove_tree, layout.generation(generation.number))
                 generations.write(layout, self.staged.root / f"generation-{generation.number}", generation)

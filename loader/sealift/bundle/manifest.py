@@ -6,8 +6,7 @@ signed and still wrong: two files under one path, a path that leaves its folder,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealift import strict_json
 from sealift.bundle import layout
@@ -26,8 +25,7 @@ _MOST = {
 _FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
 
 
-@dataclass(frozen=True)
-class Blob:
+class Blob(NamedTuple):
     """Bytes by content: `sha256:<hex>` and length in bytes."""
 
     digest: str
@@ -39,8 +37,7 @@ class Blob:
         return layout.blob_name(self.digest)
 
 
-@dataclass(frozen=True)
-class ModelFile:
+class ModelFile(NamedTuple):
     """One file of a model: its name, the blob that carries it, and what it is once expanded."""
 
     name: str
@@ -54,8 +51,7 @@ class ModelFile:
         return self.media_type.endswith(layout.ZSTD_SUFFIX)
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A verified manifest: which blobs make which files of which model version."""
 
     model: ModelVersion
@@ -77,8 +73,7 @@ class Manifest:
         return (self.digest, self.raw), (self.config.digest, self.raw_config)
 
 
-@dataclass(frozen=True)
-class UnboundManifest:
+class UnboundManifest(NamedTuple):
     """A manifest whose config has not been read: what it takes to find that config."""
 
     model: ModelVersion

@@ -7,7 +7,7 @@ full disk say, takes everything back.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -130,4 +130,4 @@ class Commit:
 
 def _raise(old: Floor | None, new: Floor) -> Floor:
     """Time never goes back; versions are those just accepted (python-tuf and `floor.check` allowed them)."""
-    return new if old is None else replace(new, time=max(old.time, new.time))
+    return new if old is None else new._replace(time=max(old.time, new.time))

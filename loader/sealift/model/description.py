@@ -1,4 +1,4 @@
-"""What `model.json` says, as frozen dataclasses; schema `sealift.model/1`.
+"""What `model.json` says, as named tuples; schema `sealift.model/1`.
 
 Parsing is strict: an unknown schema is an UnsupportedVersionError, everything else that is wrong a
 MalformedError that names the place. Writing is the bundler's work.
@@ -7,8 +7,7 @@ MalformedError that names the place. Writing is the bundler's work.
 import re
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
@@ -49,8 +48,7 @@ Dimension = int | str
 _RELEASE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,3}(?:[.+a-z-][0-9A-Za-z.+-]{0,80})?", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One feature as the caller knows it.
 
     `missing` is None where the original model refuses a missing value, "nan" for numbers that may be
@@ -68,8 +66,7 @@ class Column:
     dtype: str | None = None
 
 
-@dataclass(frozen=True)
-class TensorInput:
+class TensorInput(NamedTuple):
     """One input of the graph, and the caller's columns it is made of; `rows` is the symbolic first dimension."""
 
     name: str
@@ -79,8 +76,7 @@ class TensorInput:
     frontend: int | None
 
 
-@dataclass(frozen=True)
-class TensorOutput:
+class TensorOutput(NamedTuple):
     """One output of the graph; `returns` is the NumPy dtype that the caller gets, e.g. "float64"."""
 
     name: str
@@ -90,16 +86,14 @@ class TensorOutput:
     returns: str
 
 
-@dataclass(frozen=True)
-class Classes:
+class Classes(NamedTuple):
     """The labels in the order of the probabilities; `dtype` is the original NumPy dtype, e.g. "bool", "object"."""
 
     dtype: str
     values: tuple[bool | int | float | str, ...]
 
 
-@dataclass(frozen=True)
-class Requirements:
+class Requirements(NamedTuple):
     """What a machine needs in order to run the graph.
 
     `opsets` maps a domain to its version. `locales` are those that text operators name; `architectures` are
@@ -113,16 +107,14 @@ class Requirements:
     architectures: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(NamedTuple):
     """How far a score may be from the original: |ours - original| <= atol + rtol * |original|."""
 
     atol: float
     rtol: float
 
 
-@dataclass(frozen=True)
-class ModelDescription:
+class ModelDescription(NamedTuple):
     """A parsed `model.json`."""
 
     name: str

@@ -9,8 +9,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sealift.errors import InputError, LimitError, UnsupportedVersionError
 from sealift.limits import LIMITS
@@ -27,8 +26,7 @@ SCHEMA = "sealift.frontend/1"
 _WHITE_SPACES = re.compile(r"\s\s+")
 
 
-@dataclass(frozen=True)
-class Analyzer:
+class Analyzer(NamedTuple):
     """How one text becomes terms; the options mean what they mean in scikit-learn's CountVectorizer."""
 
     analyzer: str
@@ -65,16 +63,14 @@ class Analyzer:
         return lambda text: strip(text.lower())
 
 
-@dataclass(frozen=True)
-class Hashing:
+class Hashing(NamedTuple):
     """Columns by the hash of a term, instead of a vocabulary."""
 
     columns: int
     alternate_sign: bool
 
 
-@dataclass(frozen=True)
-class TermCounter:
+class TermCounter(NamedTuple):
     """One declared vectorizer: an analyzer, its vocabulary or hashing, and whether only presence counts."""
 
     analyzer: Analyzer

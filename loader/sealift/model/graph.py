@@ -6,7 +6,8 @@ refused, so that there is one reading of it. Where a graph keeps its weights is 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from mmap import mmap
+from typing import NamedTuple
 
 from sealift.errors import MalformedError
 from sealift.model.description import GRAPH_FILE
@@ -23,8 +24,7 @@ _IR_VERSION, _GRAPH, _OPSET_IMPORT, _METADATA = 1, 7, 8, 14
 _FIRST, _SECOND = 1, 2
 
 
-@dataclass(frozen=True)
-class GraphHeader:
+class GraphHeader(NamedTuple):
     """What a graph says of itself: its IR version, operator sets by domain, and the keys of its metadata."""
 
     ir_version: int
@@ -32,7 +32,7 @@ class GraphHeader:
     metadata: frozenset[str]
 
 
-def read_header(data: bytes | memoryview) -> GraphHeader:
+def read_header(data: bytes | mmap | memoryview) -> GraphHeader:
     """Read the outermost message of a `model.onnx`.
 
     Raises:

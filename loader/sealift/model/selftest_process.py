@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -96,7 +96,7 @@ class SelfTestProcess:
             IncompatibleError: ONNX Runtime itself cannot be started here.
         """
         try:
-            answer = self._ask({"requires": asdict(requires)}, what)
+            answer = self._ask({"requires": requires._asdict()}, what)
         except SelfTestError as error:
             raise IncompatibleError(f"onnxruntime cannot be started on this machine: {error}") from None
         found: list[str] = answer["problems"]

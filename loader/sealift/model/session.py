@@ -23,7 +23,7 @@ from sealift.model.description import (
     TensorInput,
     TensorOutput,
 )
-from sealift.model.graph import read_header
+from sealift.model.graph import GraphHeader, read_header
 from sealift.model.sealed import SealedFile
 
 if TYPE_CHECKING:
@@ -78,15 +78,14 @@ def make_session(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; expected 1 or more, or None")
     graph = files[GRAPH_FILE]
-    _check_graph(description, memory(graph))
+    shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
+    tensors = _checked_graph(description, graph, {name: len(view) for name, view in shards.items()})
     options = onnxruntime.SessionOptions()
     # Everything below "fatal" would go to the application's stderr; errors come as exceptions.
     options.log_severity_level = 4
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if threads is not None:
         options.intra_op_num_threads = threads
-    shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
-    tensors = _external_tensors(graph, {name: len(view) for name, view in shards.items()})
     kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
         session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)
@@ -114,9 +113,22 @@ def make_session(
     return session
 
 
-def _check_graph(description: ModelDescription, graph: memoryview) -> None:
-    """Check what ONNX Runtime would not: that the graph is one, and is what `model.json` says."""
-    header = read_header(graph)
+def _checked_graph(
+    description: ModelDescription, graph: "Content", shards: Mapping[str, int]
+) -> Sequence["ExternalTensor"]:
+    """Check what ONNX Runtime would not; return the tensors that lie in `shards`, names and lengths in bytes."""
+    # One mapping for all who look, gone before ONNX Runtime takes memory of its own.
+    data = graph.map() if isinstance(graph, SealedFile) else bytes(graph)
+    _check_header(description, read_header(data))
+    # Most graphs are small and hold all their numbers; they need not even the code that reads them.
+    if data.find(b"location") < 0:
+        return ()
+    from sealift.model.external_data import external_tensors
+
+    return external_tensors(data, shards)
+
+
+def _check_header(description: ModelDescription, header: GraphHeader) -> None:
     if header.ir_version > description.requires.ir_version:
         raise MalformedError(
             f"{GRAPH_FILE} has IR version {header.ir_version}; model.json says {description.requires.ir_version}"
@@ -166,16 +178,6 @@ def _middle_cut(text: str) -> str:
 def memory(content: "Content") -> memoryview:
     """Return the bytes of a file as they lie in memory."""
     return memoryview(content.map() if isinstance(content, SealedFile) else content)
-
-
-def _external_tensors(graph: "Content", shards: Mapping[str, int]) -> Sequence["ExternalTensor"]:
-    data = graph.map() if isinstance(graph, SealedFile) else bytes(graph)
-    # Most graphs are small and hold all their numbers; they need not even the code that reads them.
-    if data.find(b"location") < 0:
-        return ()
-    from sealift.model.external_data import external_tensors
-
-    return external_tensors(data, shards)
 
 
 def _openable(graph: "Content") -> str | bytes:

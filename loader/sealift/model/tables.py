@@ -4,8 +4,7 @@ Nothing is imported for it: each kind is known by the few methods it has.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from sealift.model.values import objects
 _ABSENT = object()
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Columns by name; `get` gives a one-dimensional array of `rows` values.
 
     `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that

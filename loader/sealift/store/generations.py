@@ -5,9 +5,9 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from sealift import plain_file, strict_json
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
@@ -22,8 +22,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _LINK = re.compile(r"\.\./\.\./models/([^/]+)/([^/]+)")
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(NamedTuple):
     """One set of active models.
 
     Attributes:
@@ -118,8 +117,7 @@ def active(layout: StoreLayout, only: str | None = None) -> Generation | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Note:
+class _Note(NamedTuple):
     number: int
     release: int
     trust: int

@@ -1,8 +1,8 @@
 """Where everything lies in a store; the one place that turns a name into a path."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from sealift_keys.names import ModelVersion
 
@@ -22,8 +22,7 @@ def default_trust() -> Path:
     return Path(os.environ.get("SEALIFT_TRUST") or DEFAULT_TRUST)
 
 
-@dataclass(frozen=True)
-class StoreLayout:
+class StoreLayout(NamedTuple):
     """Paths in a store; names come in as parsed objects, never as text."""
 
     root: Path

@@ -1,7 +1,6 @@
 """Activate an earlier generation, or an earlier version of one model. Trust is never rolled back."""
 
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 
 from sealift.errors import NotInstalledError, WithdrawnError
@@ -52,9 +51,8 @@ def rollback(
             # One model of the earlier generation, the rest as they are.
             models = {**active.models, name: target.models[name]}
             number = max(generations.numbers(store.layout)) + 1
-            target = replace(
-                active, number=number, created=now.strftime("%Y-%m-%dT%H:%M:%SZ"), models=dict(sorted(models.items()))
-            )
+            created = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+            target = active._replace(number=number, created=created, models=dict(sorted(models.items())))
         _require_loadable(store, target, active, source)
         if dry_run:
             return target

@@ -8,15 +8,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import ReferenceType, ref
 
 if TYPE_CHECKING:
     from sealift.model import Model
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """What two loads must have in common to share a session: the store, the manifest, the options."""
 
     store: str

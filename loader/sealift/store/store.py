@@ -6,9 +6,8 @@ model only marks its directory as in use.
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 _LOG = logger(__name__)
 
 
-@dataclass(frozen=True)
-class Installed:
+class Installed(NamedTuple):
     """A model version in the store, with the manifest that its files are checked against."""
 
     model: ModelVersion

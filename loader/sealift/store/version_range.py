@@ -1,7 +1,7 @@
 """Version ranges: comma-separated comparisons that must all hold, for example `>=1.2,<2`. Pure."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sealift.errors import UsageError
 from sealift_keys.names import Version
@@ -10,8 +10,7 @@ _CLAUSE = re.compile(r"(==|!=|>=|<=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)", re.ASCII)
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
-@dataclass(frozen=True)
-class VersionRange:
+class VersionRange(NamedTuple):
     """A set of versions; a pre-release is in it only if a comparison names a pre-release."""
 
     clauses: tuple[tuple[str, Version], ...]

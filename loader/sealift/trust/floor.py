@@ -5,9 +5,8 @@ rollback protection. So we keep our own record beside it and fail closed when th
 """
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealift import strict_json
 from sealift.errors import CorruptError, MalformedError, RollbackError
@@ -22,8 +21,7 @@ ROLES = ("timestamp", "snapshot", "targets")
 _VOIDED_BY = {"timestamp": ("timestamp",), "snapshot": ("timestamp", "snapshot"), "targets": ("snapshot", "targets")}
 
 
-@dataclass(frozen=True)
-class Floor:
+class Floor(NamedTuple):
     """Highest versions accepted so far (0: never seen), and the latest time known to have passed (UTC)."""
 
     root: int
@@ -34,7 +32,7 @@ class Floor:
 
     def to_bytes(self) -> bytes:
         """Serialize for `floor.json`."""
-        document = {"schema": SCHEMA, **asdict(self), "time": self.time.isoformat()}
+        document = {"schema": SCHEMA, **self._asdict(), "time": self.time.isoformat()}
         return json.dumps(document, sort_keys=True).encode("ascii")
 
     @classmethod

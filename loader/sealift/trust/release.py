@@ -4,10 +4,9 @@ Pure: python-tuf's verified objects in, our objects out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuf.api.metadata import Root, Targets
 
@@ -22,8 +21,7 @@ _EXTRA = "sealift"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True)
-class Withdrawal:
+class Withdrawal(NamedTuple):
     """A version that the channel took back, and the reason it gives."""
 
     model: ModelVersion
@@ -31,8 +29,7 @@ class Withdrawal:
     at: str
 
 
-@dataclass(frozen=True)
-class Release:
+class Release(NamedTuple):
     """One version of a channel's targets.
 
     Attributes:

@@ -6,8 +6,8 @@ follows it, the absence of a further one, and the targets. One changed byte has 
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 
 from sealift.trust.chain import verify_targets
 from sealift.trust.release import Release, release_of
@@ -16,8 +16,7 @@ from sealift.trust.release import Release, release_of
 _MOST = 8
 
 
-@dataclass(frozen=True)
-class _Verified:
+class _Verified(NamedTuple):
     release: Release
     roots: tuple[tuple[int, str], ...]
 
