@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -205,10 +206,13 @@ def test_a_second_script_is_refused_while_the_first_works_and_hurts_it_not(machi
 
 
 def test_what_a_killed_script_started_ends_with_it_and_lets_the_next_one_in(machine, kits, pipe):
-    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first, pipe.open("w"):
+    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first, pipe.open("w") as writing:
         first.kill()
         first.wait(60)
-        # The child waits at the pipe for ever, unless the kernel ends it.
+        # The child waits at the pipe for ever, unless the kernel ends it; then nobody reads there.
+        waiting = select.poll()
+        waiting.register(writing, 0)
+        assert waiting.poll(30_000) == [(writing.fileno(), select.POLLERR)]
         machine.wait_for_lock()
     assert machine.serves() == OLD
     assert machine.run(kits[1]).returncode == 0
