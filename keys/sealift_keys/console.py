@@ -154,7 +154,12 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
     def main() -> None:
         _occupy_standard_streams()
         raise_on_signals()
-        sys.exit(run(command, name))
+        try:
+            status = run(command, name)
+        except Interrupted as stop:
+            # One more, while the first was being told.
+            status = stop.exit_status
+        sys.exit(status)
 
     return main
 

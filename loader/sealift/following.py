@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from sealift.errors import Error
+from sealift.logs import logger
 
 if TYPE_CHECKING:
     from sealift.model import Model
@@ -26,6 +28,8 @@ else:
 _LOOK_EVERY_S = 0.02
 # After a failure: a repair or more memory may come without a new generation.
 _RETRY_S = 10.0
+_logger = logger(__name__)
+_followed: "WeakSet[FollowedModel]" = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class FollowedModel(_Interface):
         # Before loading: a switch in between is then noticed at the first call.
         self._seen = os.readlink(self._link) if os.path.islink(self._link) else ""
         self._model = load()
+        _followed.add(self)
 
     @property
     def now(self) -> "Model":
@@ -90,6 +95,10 @@ class FollowedModel(_Interface):
         self._closed = True
         with self._switching:
             self._model.close()
+
+    def renew_lock(self) -> None:
+        """Follow on in a forked process, whatever the other one was doing."""
+        self._switching = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +127,9 @@ class FollowedModel(_Interface):
         if self._switching.acquire(blocking=False):
             try:
                 threading.Thread(target=self._switch, args=(active,), name="sealift-switch").start()
+            except RuntimeError:
+                # No more threads here, or the interpreter is ending: the old one answers, and a later call looks again.
+                self._switching.release()
             except BaseException:
                 self._switching.release()
                 raise
@@ -130,15 +142,34 @@ class FollowedModel(_Interface):
             self._seen = active
         except Error as raised:
             error = raised
-            self._failed = active
-            self._retry_at = time.monotonic() + _RETRY_S
         finally:
             if new is not None:
                 # One assignment: a call that has begun keeps the model that it took.
                 self._model = new
+            else:
+                self._failed = active
+                self._retry_at = time.monotonic() + _RETRY_S
             if self._closed:
                 self._model.close()
             self._switching.release()
-        if self._on_switch is not None and (new is None or new.digest != old.digest):
+        if not self._closed and (new is None or new.digest != old.digest):
             told = (new.version, new.digest) if new is not None else ("", "")
-            self._on_switch(Switch(old.name, old.version, old.digest, *told, error))
+            self._tell(Switch(old.name, old.version, old.digest, *told, error))
+
+    def _tell(self, switch: Switch) -> None:
+        if self._on_switch is None:
+            return
+        try:
+            self._on_switch(switch)
+        except Exception:
+            # The application's own code may raise anything; nobody waits for this thread.
+            _logger.exception("on_switch of model %r failed", switch.name)
+
+
+def _after_fork() -> None:
+    # The thread that was loading is not here, and would never let go of the lock.
+    for model in list(_followed):
+        model.renew_lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

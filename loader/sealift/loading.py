@@ -35,7 +35,7 @@ def load(
         providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
         follow: return a model that switches, between two calls, to what an admin installs or rolls back to.
         on_switch: with `follow`, called with a `sealift.Switch` after every switch, and after every one that failed;
-            in the thread that loaded, so it must not take long.
+            in the thread that loaded, so it must not take long. What it raises is logged.
 
     Raises:
         sealift.Error: see `sealift.Store.load`.

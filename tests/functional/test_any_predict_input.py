@@ -1,6 +1,8 @@
 """Texts, tensors, many rows, many threads, anything at all: the original's answer or an InputError."""
 
+import enum
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 from prediction_case import ROWS, Raises, X
 
 from sealift import InputError
+from sealift.model import Model
+from sealift.testing import ToyModel
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,10 @@ def text():
     return prediction_case.text()
 
 
+# Its members are texts whose `str()` says something else.
+Fruit = enum.Enum("Fruit", {"RED": "red"}, type=str)
+
+
 TEXTS = {  # makes the rows, verdict
     "list": (lambda: ["red", "Pear jam"], "answered"),
     "tuple": (lambda: ("red", "x"), "answered"),
@@ -47,6 +56,7 @@ TEXTS = {  # makes the rows, verdict
     "category": (lambda: pd.Series(["red", "x"], dtype="category"), "answered"),
     "Index": (lambda: pd.Index(["red", "x"]), "answered"),
     "polars": (lambda: pl.Series(["red", "x"]), "answered"),
+    "enumeration": (lambda: [Fruit.RED], "answered"),
     "numpy.str_": (lambda: [np.str_("red")], "answered"),
     "line ends": (lambda: ["red\r\n\u2028pear"], "answered"),
     "long": (lambda: ["red " * 100_000], "answered"),
@@ -63,6 +73,7 @@ TEXTS = {  # makes the rows, verdict
     "polars null": (lambda: pl.Series(["red", None]), "refused"),
     "masked": (lambda: np.ma.masked_array(np.array(["red", "x"], dtype=object), mask=[1, 0]), "refused"),
     "number": (lambda: [1], "refused"),
+    "endless number": (lambda: [10**5000], "refused"),
     "lists": (lambda: [["red"]], "refused"),
     "equal lists": (lambda: [["red", "x"], ["y", "z"]], "refused"),
     "lone surrogate": (lambda: ["\ud800"], "refused"),
@@ -75,6 +86,7 @@ TEXTS = {  # makes the rows, verdict
     "nothing": (lambda: None, "refused"),
     "raises": (Raises, "refused"),
     "class": (lambda: str, "refused"),
+    "class of tables": (lambda: pa.Table, "refused"),
 }
 
 
@@ -170,6 +182,63 @@ def test_a_string_tensor_takes_nothing_for_its_str(value, frame):
     with pytest.raises(InputError):
         frame.model.run({**tensors, strings: cell})
     frame.model.run({**tensors, strings: [["red"]]})
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """A model that knows the text "red"."""
+    return Model.from_files(ToyModel(columns={"c": "str", "n": "float"}, answers={"red": "yes"}).files("toy"))
+
+
+def test_a_text_of_another_class_is_the_same_text(toy):
+    assert toy.predict([{"c": Fruit.RED, "n": 1.0}]).tolist() == ["yes"]
+    for rows in ([[Fruit.RED]], np.array([[Fruit.RED]], dtype=object)):
+        assert toy.run({"texts": rows, "numbers": [[1.0]]})["label"].tolist() == ["yes"]
+
+
+@pytest.mark.parametrize("value", [5, 1.5, True, b"red", "red\0"], ids=repr)
+def test_a_list_of_texts_holds_nothing_else(value, toy):
+    with pytest.raises(InputError, match=r"tensor 'texts' is .* at "):
+        toy.run({"texts": [["red"], [value]], "numbers": [[1.0], [1.0]]})
+
+
+@pytest.mark.parametrize(
+    "table", [pd.DataFrame, pl.DataFrame, pa.Table, mock.Mock()], ids=["pandas", "polars", "Arrow", "mock"]
+)
+def test_no_table_at_all(table, toy):
+    with pytest.raises(InputError, match=r"rows are a .* cannot be read as a table"):
+        toy.predict(table)
+
+
+def test_a_row_of_a_frame_is_no_frame(toy):
+    with pytest.raises(InputError, match="rows are a Series"):
+        toy.predict(pd.Series([1.0], index=["columns"]))
+
+
+def test_named_numbers_that_do_not_fit_the_tensor_are_refused():
+    examples = {"n": np.array([[1]], np.int32), "x": np.array([[[1.0]]], np.float32)}
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["n"], ["n_out"]), helper.make_node("Identity", ["x"], ["x_out"])],
+        "same",
+        [
+            helper.make_tensor_value_info("n", TensorProto.INT32, ["rows", 1]),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 1, 1]),
+        ],
+        [
+            helper.make_tensor_value_info("n_out", TensorProto.INT32, ["rows", 1]),
+            helper.make_tensor_value_info("x_out", TensorProto.FLOAT, ["rows", 1, 1]),
+        ],
+    )
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8).SerializeToString()
+    model = Model.from_files(ToyModel(onnx=data, examples=examples).files("same"))
+    assert model.run({"n": [[7]], "x": [[[0.5]]]})["n_out"].tolist() == [[7]]
+    for wrong, message in (
+        ({"n": [[2**32 + 7]]}, "tensor 'n' row 0, column 0 is beyond the range of int32"),
+        ({"x": [[[1e300]]]}, r"tensor 'x' place \[0, 0, 0\] is beyond the range of float32"),
+        ({"n": np.ma.masked_array([[7]], mask=[[1]], dtype=np.int32)}, "masked"),
+    ):
+        with pytest.raises(InputError, match=message):
+            model.run({**examples, **wrong})
 
 
 NUMBERS = st.one_of(

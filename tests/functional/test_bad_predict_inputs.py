@@ -61,6 +61,9 @@ MATRICES = {
     "MultiIndex": (pd.DataFrame(X, columns=pd.MultiIndex.from_product([["a"], ["x", "y", "z"]])), "answered"),
     "Float64": (pd.DataFrame(X).astype("Float64"), "answered"),
     "categories": (pd.DataFrame(X).astype("category"), "answered"),
+    "DataFrame with one float32 column": (pd.DataFrame(X).astype({1: np.float32}), "answered"),
+    "float32 DataFrame": (pd.DataFrame(X.astype(np.float32)), "refused"),
+    "int8 DataFrame": (pd.DataFrame(np.ones((2, 3), dtype=np.int8)), "refused"),
     "polars": (pl.DataFrame(X), "answered"),
     "Arrow": (pa.table({"a": [1.0], "b": [2.0], "c": [3.0]}), "answered"),
     "no masked value": (np.ma.masked_array(X), "answered"),
@@ -111,6 +114,7 @@ MATRICES = {
     "raises": (Raises(), "refused"),
     "list of what raises": ([[Raises(), 1, 2]], "refused"),
     "class": (int, "refused"),
+    "class of tables": (pd.DataFrame, "refused"),
 }
 
 

@@ -1,7 +1,11 @@
 """A followed model: what an admin activates answers from then on, between two calls, and nothing is lost on the way."""
 
 import dataclasses
+import os
 import queue
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -99,6 +103,96 @@ def test_a_new_version_that_does_not_load_leaves_the_old_one(model, store, told,
     model._retry_at = 0.0
     assert model.now.version == "1.0.0"
     assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+
+
+def test_a_callback_that_raises_is_logged(model, store, caplog):
+    def broken(_switch):
+        raise RuntimeError("the pager is away")
+
+    model._on_switch = broken
+    generations.activate(store.layout, 2)
+    assert model.now
+    _end_of_switch()
+    assert model.version == "1.1.0"
+    (record,) = (record for record in caplog.records if record.name == "sealift.following")
+    assert record.exc_info[0] is RuntimeError
+
+
+def test_without_a_thread_to_be_had_the_old_one_answers(model, store, told, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    generations.activate(store.layout, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert len(model.predict(ROWS)) == 50
+        assert model.version == "1.0.0"
+    assert model.now
+    assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_while_loading_is_not_met_again_on_every_call(model, store, monkeypatch):
+    loads = []
+
+    def load():
+        loads.append(1)
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(model, "_load", load)
+    generations.activate(store.layout, 2)
+    for _ in range(5):
+        assert len(model.predict(ROWS)) == 50
+        _end_of_switch()
+    assert loads == [1]
+
+
+def test_who_closed_it_is_told_nothing_more(model, store, told, monkeypatch):
+    load, go = model._load, threading.Event()
+    monkeypatch.setattr(model, "_load", lambda: go.wait(TIMEOUT_S) and load())
+    generations.activate(store.layout, 2)
+    assert model.now
+    model._closed = True  # what `close` does first; then it waits for the load
+    go.set()
+    _end_of_switch()
+    with pytest.raises(UsageError, match="was closed"):
+        model._model.predict(ROWS)
+    assert told.empty()
+
+
+def test_a_worker_forked_in_the_middle_of_a_switch_follows_by_itself(store, monkeypatch):
+    monkeypatch.setattr(following, "_LOOK_EVERY_S", 0.0)
+    with sealift.load("toy", follow=True, threads=1) as model:
+        load, begun, go = model._load, threading.Event(), threading.Event()
+
+        def slow():
+            begun.set()
+            assert go.wait(TIMEOUT_S)
+            return load()
+
+        model._load = slow
+        generations.activate(store.layout, 2)
+        assert model.now
+        assert begun.wait(TIMEOUT_S)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.alarm(TIMEOUT_S)
+                model._load = load
+                while model.now.version != "1.1.0":
+                    time.sleep(0.01)
+                model.close()
+                os._exit(7)
+            finally:
+                os._exit(1)
+        go.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def _end_of_switch():
+    for thread in threading.enumerate():
+        if thread.name == "sealift-switch":
+            thread.join(TIMEOUT_S)
 
 
 def test_a_store_that_goes_away_is_no_reason_to_stop(model, store):

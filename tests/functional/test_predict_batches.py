@@ -121,6 +121,18 @@ def test_a_row_that_only_onnx_runtime_refuses_is_found():
     assert [(one.rows, one.error) for one in seen] == [(3, None), (None, "InputError")]
 
 
+class Endless:
+    """Rows without a length, which cannot be read."""
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("no")
+
+
+def test_an_error_in_rows_without_a_length_names_the_batch(toy):
+    with pytest.raises(sealift.InputError, match="batch 1: rows are a Endless"):
+        list(toy.predict_batches([ROWS, Endless()]))
+
+
 def test_the_first_rows_of_each_kind_of_table():
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
     for rows in (frame, pl.from_pandas(frame), pa.Table.from_pandas(frame), frame.to_dict("list"), frame.to_numpy()):
@@ -247,6 +259,31 @@ def test_an_observer_that_raises_breaks_nothing_and_is_logged_once(toy, caplog):
     assert record.name == "sealift.model.observing"
     assert "'toy'" in record.getMessage()
     assert record.exc_info[0] is RuntimeError
+
+
+def test_an_observed_model_is_closed_and_shared_like_any_other(toy):
+    seen = []
+    model = toy.observed(seen.append)
+    shared = model.share()
+    with model:
+        session = weakref.ref(model.session)
+    with pytest.raises(sealift.UsageError, match="was closed"):
+        model.predict(ROWS)
+    with pytest.raises(sealift.UsageError, match="was closed"):
+        model.run({model.inputs[0].name: ROWS})
+    assert session() is toy.session
+    assert len(toy.predict(ROWS)) == len(shared.predict(ROWS)) == 12
+    assert [one.error for one in seen] == ["UsageError", "UsageError", None]
+
+
+def test_closing_an_observed_model_gives_its_session_back():
+    model = Model.from_files(toy_files(), threads=1)
+    session = weakref.ref(model.session)
+    observed = model.observed(print)
+    del model
+    observed.close()
+    gc.collect()
+    assert session() is None
 
 
 def test_without_an_observer_a_model_is_the_plain_class(channel, instance, tmp_path, caplog):

@@ -9,6 +9,7 @@ import pty
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,23 @@ def written(frame, path):
     else:
         frame.to_json(path, orient="records", lines=path.suffix == ".jsonl")
     return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_no_rows_are_a_document_of_no_answers(predict, frame, tmp_path, suffix):
+    status, out, _ = predict("table", "--input", written(frame[:0], tmp_path / f"rows{suffix}"), "--json", "--proba")
+    assert status == 0
+    document = json.loads(out)
+    assert (document["predict"], document["predict_proba"]) == ([], [])
+
+
+def test_a_wide_heading_takes_no_minute(predict, tmp_path):
+    names = ",".join(map(str, range(100_000)))
+    (tmp_path / "rows.csv").write_text(f"{names}\n")
+    started = time.process_time()
+    status, _, err = predict("table", "--input", tmp_path / "rows.csv")
+    assert (status, "is missing" in err) == (41, True)
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl", ".parquet"])

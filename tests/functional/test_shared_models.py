@@ -1,7 +1,10 @@
 """What `Store.load` shares between loads, threads and processes, and what it never skips."""
 
+import faulthandler
 import gc
 import os
+import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -69,6 +72,30 @@ def test_many_threads_make_one_session(store, file_reads):
         thread.join()
     assert len(models) == 12
     assert len(file_reads) == 1
+
+
+def test_a_signal_handler_may_load_in_the_middle_of_a_load(store, monkeypatch):
+    original, loaded = files.seal_files, []
+
+    def seal_files(*args):
+        if not loaded:
+            loaded.append(None)
+            signal.raise_signal(signal.SIGUSR1)
+        return original(*args)
+
+    def reload(_number, _frame):
+        loaded.append(store.load("toy"))
+
+    monkeypatch.setattr(files, "seal_files", seal_files)
+    before = signal.signal(signal.SIGUSR1, reload)
+    faulthandler.dump_traceback_later(60, exit=True)
+    try:
+        model = store.load("toy")
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGUSR1, before)
+    assert len(model.predict(ROWS)) == len(loaded[1].predict(ROWS)) == 3
+    assert store.load("toy").session is model.session
 
 
 def test_a_failed_load_does_not_stick(store, instance):
@@ -161,8 +188,54 @@ def test_a_closed_model_says_so_and_leaves_the_others_alone(store):
 def test_an_unknown_execution_provider(store):
     with pytest.raises(UsageError, match=r"no execution provider 'WarpDrive' in this onnxruntime; it has .*CPU"):
         store.load("toy", providers=["WarpDrive"])
-    with pytest.raises(UsageError, match="threads is 0; expected 1 or more"):
-        store.load("toy", threads=0)
+    with pytest.raises(UsageError, match=r"no execution provider \('CPU.*in this onnxruntime; it has .*CPU"):
+        store.load("toy", providers=[("CPUExecutionProvider", {"arena": "0"})])
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", 2**40, 1_000_000])
+def test_no_number_of_threads(store, threads):
+    with pytest.raises(UsageError, match=f"threads is {threads!r}; expected 1 or more"):
+        store.load("toy", threads=threads)
+
+
+def test_too_few_descriptors_are_no_damage(store):
+    store.load("toy").predict(ROWS)
+    kept = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.open("/", os.O_RDONLY)
+    said = []
+    try:
+        for spare in range(8):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + spare, kept[1]))
+            try:
+                store.load("toy", threads=1)
+            except sealift.Error as error:
+                said.append(error)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, kept)
+        os.close(first_free)
+    assert {type(error) for error in said} == {LocalError}
+    assert all("Too many open files" in str(error) and "raise the limit" in str(error) for error in said)
+
+
+@pytest.mark.parametrize(
+    "path", ["current", "generations/1/.generation.json", "trust/1/targets.json", "models/toy/1.0.0/model.onnx"]
+)
+def test_what_this_user_may_not_read_is_no_damage(path, store, monkeypatch):
+    # The tests may run as root, who may read everything.
+    original = {name: getattr(os, name) for name in ("open", "readlink")}
+
+    def refusing(name):
+        def refuse(file, *args, **kwargs):
+            if str(store.layout.root / path).endswith(str(file)):
+                raise PermissionError(13, "Permission denied", str(file))
+            return original[name](file, *args, **kwargs)
+
+        return refuse
+
+    for name in original:
+        monkeypatch.setattr(os, name, refusing(name))
+    with pytest.raises(LocalError, match=r"cannot load 'toy', step .*Permission denied.*must be readable by this user"):
+        store.load("toy")
 
 
 def test_a_provider_that_does_not_start(store, monkeypatch):

@@ -1,5 +1,6 @@
 """`sealift.testing` as an application's developer uses it: the base install, the real installer, real refusals."""
 
+import math
 import os
 import subprocess
 import sys
@@ -68,8 +69,9 @@ def test_the_store_is_a_real_one(toys):
         ToyModel(columns={"a": "float", "b": "str", "c": "bool"}, classes=(1, 2), answers={"x": 2}, key="b"),
         ToyModel(columns={"a": "bool", "b": "float"}, classes=None, answers={True: 1.5}, default=-2),
         ToyModel(columns={"n": "int"}, classes=(3, 5), answers={7: 5, 300: 3}),
+        ToyModel(columns={"a": "bool"}, answers={True: "yes", False: "no"}),
     ],
-    ids=["texts", "default", "one class", "key", "numbers", "integers"],
+    ids=["texts", "default", "one class", "key", "numbers", "integers", "both booleans"],
 )
 def test_the_graph_written_by_hand_is_valid_onnx(toy):
     files = toy.files("toy")
@@ -175,6 +177,9 @@ def test_the_environment_and_the_directory_are_put_back(monkeypatch, tmp_path):
         (ToyModel(classes=("a", 1)), "expected texts, or integers"),
         (ToyModel(answers={"x": "maybe"}), "answers 'maybe'; expected one of \\['no', 'yes'\\]"),
         (ToyModel(classes=None, default="much"), "answers 'much'; expected a number"),
+        (ToyModel(classes=None, default=math.inf), "answers inf; expected a number"),
+        (ToyModel(classes=None, default=10**400), "answers 10+; expected a number"),
+        (ToyModel(columns={"n": "int"}, answers={10**400: "yes"}), "looks up 10+ in column 'n'"),
         (ToyModel(answers={3: "yes"}), "looks up 3 in column 'text' of kind 'str'"),
         (ToyModel(columns={"n": "int"}, answers={2**24: "no", 2**24 + 1: "yes"}), "equal as float32"),
         (ToyModel(version="1"), "not SemVer"),

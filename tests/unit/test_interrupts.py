@@ -2,13 +2,14 @@
 
 import os
 import signal
+import sys
 
 import click
 import pytest
 
 from sealift.errors import NoSpaceError
-from sealift_keys import interrupts
-from sealift_keys.console import run
+from sealift_keys import console, interrupts
+from sealift_keys.console import entry, run
 
 
 @pytest.fixture(autouse=True)
@@ -61,4 +62,14 @@ def test_an_error_of_the_cleaning_up_does_not_hide_it(error, capsys):
             raise error
 
     assert run(command, "x", []) == 143
+    assert capsys.readouterr().err == "x: interrupted; nothing half-done is left active\n"
+
+
+def test_a_second_one_is_no_traceback(monkeypatch, capsys):
+    """`timeout` sends two: one to the process, one to its group."""
+    monkeypatch.setattr(console, "_let_go_of_stdout", _end)
+    monkeypatch.setattr(sys, "argv", ["x"])
+    with pytest.raises(SystemExit) as ended:
+        entry(click.command()(_end), "x")()
+    assert ended.value.code == 143
     assert capsys.readouterr().err == "x: interrupted; nothing half-done is left active\n"

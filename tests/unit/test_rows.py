@@ -1,8 +1,10 @@
 """Rows of files: every format gives what the model takes, and every refusal says where."""
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from channel_simulator import toy_files
 
@@ -12,6 +14,10 @@ from sealift.rows import fields
 from sealift.rows.batch import Batch, batched
 from sealift.rows.source import Source
 from sealift.testing import ToyModel
+
+# The defaults of `pandas.read_csv(na_values=…)`, as its documentation lists them.
+NUMBERS = ["-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "NaN", "nan"]
+NOTHING = ["", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null"]
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +135,12 @@ def test_fields_are_read_as_pandas_reads_them():
     with pytest.raises(InputError, match="'9007199254740993', an integer that is not exact"):
         fields.number("9007199254740993", whole, "n")
     assert [fields.text(text) for text in ("", "NULL", "no")] == [None, None, "no"]
+
+
+@pytest.mark.parametrize("field", [*NUMBERS, *NOTHING, "-", "none", "NAN"])
+def test_a_missing_field_is_what_pandas_reads_as_missing(field):
+    read = pd.read_csv(StringIO(f'x,y\n"{field}",1\nword,2\n'))["x"]
+    assert (fields.text(field) is None) == pd.isna(read[0])
 
 
 def test_a_document_may_hold_columns_or_tensors(tmp_path):

@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,13 +25,14 @@ class AnswerWriter:
         write: takes text.
         model: its name, version, digest and classes are written where the format has a place for them.
         kind: one of `FORMATS`.
+        methods: what will be answered; a document without rows has an empty list for each.
     """
 
-    def __init__(self, write: Callable[[str], object], model: "Model", kind: str) -> None:
+    def __init__(self, write: Callable[[str], object], model: "Model", kind: str, methods: Sequence[str] = ()) -> None:
         self._write = write
         self._model = model
         self._kind = kind
-        self._whole: dict[str, list[Any]] = {}
+        self._whole: dict[str, list[Any]] = {method: [] for method in methods}
         self._begun = False
 
     def take(self, answers: dict[str, Any]) -> None:

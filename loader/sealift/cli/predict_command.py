@@ -84,7 +84,7 @@ def command(
         rows.batches(model.description, batch_rows, read=progress) as batches,
         _writing(output, source) as write,
     ):
-        writer = AnswerWriter(write, model, "json" if as_json else kind)
+        writer = AnswerWriter(write, model, "json" if as_json else kind, methods)
         for answers in answer_batches(model, batches, methods):
             writer.take(answers)
         writer.end()

@@ -84,4 +84,7 @@ def _row(plain: Callable[[Any], Any], rows: Any, error: InputError) -> str:
             return True
         return False
 
-    return f", row {first_refused(count_rows(rows), refuses)}"
+    try:
+        return f", row {first_refused(count_rows(rows), refuses)}"
+    except TypeError:  # a generator, a set: without a length, or without parts
+        return ""

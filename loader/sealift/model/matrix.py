@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.description import Column, TensorInput
+from sealift.model.tables import is_frame
 from sealift.model.values import all_finite, cast, check_dtype, check_numbers, numbers
 
 
@@ -47,8 +48,9 @@ class MatrixReader:
         ):
             return rows
         values = self._array(rows)
-        # Lists, and objects read from JSON, have no dtype of the caller's choosing.
-        typed = hasattr(rows, "dtype") and values.dtype.kind != "O"
+        # Lists, and objects read from JSON, have no dtype of the caller's choosing. Of tables, scikit-learn keeps only
+        # pandas' dtypes.
+        typed = (hasattr(rows, "dtype") or is_frame(rows)) and values.dtype.kind != "O"
         values = numbers(values, "the array")
         if typed:
             check_dtype(values.dtype, self._columns[0], "the array")

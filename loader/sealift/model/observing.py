@@ -46,7 +46,8 @@ class ObservedModel(Model):
     """
 
     def __init__(self, model: Model, observer: Observer) -> None:
-        self._model = model
+        # A model of its own: closing this one leaves the other as it is.
+        self._model = model.share()
         self._observer = observer
         self._identity = (model.name, model.version, model.digest)
         self._logger = logger(__name__)
@@ -56,6 +57,14 @@ class ObservedModel(Model):
         if name.startswith("__") or name == "_model":
             raise AttributeError(name)
         return getattr(self._model, name)
+
+    def share(self) -> Model:
+        """Share as `Model.share`."""
+        return ObservedModel(self._model, self._observer)
+
+    def disable(self, message: str) -> None:
+        """Refuse as `Model.disable`."""
+        self._model.disable(message)
 
     def predict(self, rows: Any) -> Any:
         """Answer as `Model.predict`."""

@@ -37,6 +37,8 @@ _SETTINGS = frozenset(["ort_config"])
 _DTYPE_OF_TYPE = {
     f"tensor({ {'float32': 'float', 'float64': 'double'}.get(dtype, dtype) })": dtype for dtype in TENSOR_DTYPES
 }
+# ONNX Runtime starts as many as it is told, however long that takes; no machine has more cores.
+_MOST_THREADS = 1024
 _CPU = ("CPUExecutionProvider",)
 _USE_BUFFERS = "session.use_external_initializer_file_buffers_directly"
 _USE_BUFFERS_SINCE = (1, 31)
@@ -57,7 +59,7 @@ def make_session(
         providers: execution providers in order of preference; None means the CPU's.
 
     Raises:
-        UsageError: no such execution provider, or a number of threads below 1.
+        UsageError: no such execution provider, or no number of threads.
         IncompatibleError: this ONNX Runtime is too old for the graph, or refuses it, or a provider does not start.
         MalformedError: the graph's inputs or outputs are not those of `model.json`, or its external data is not
             in the model's shards.
@@ -75,8 +77,8 @@ def make_session(
     for provider in wanted:
         if provider not in known:
             raise UsageError(f"no execution provider {provider!r} in this onnxruntime; it has {', '.join(known)}")
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads is {threads}; expected 1 or more, or None")
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
+        raise UsageError(f"threads is {threads!r:.80}; expected 1 or more, up to {_MOST_THREADS:,}, or None")
     graph = files[GRAPH_FILE]
     shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
     tensors = _checked_graph(description, graph, {name: len(view) for name, view in shards.items()})

@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
 def is_frame(data: Any) -> bool:
     """Know a pandas DataFrame; first of all, because its columns are attributes too, and may be named like Arrow's."""
-    return hasattr(data, "iloc") and hasattr(data, "columns")
+    return hasattr(data, "iloc") and hasattr(data, "columns") and getattr(data, "ndim", 0) == 2
 
 
 def as_table(data: Any) -> Table | None:
@@ -39,6 +39,16 @@ def as_table(data: Any) -> Table | None:
     Raises:
         InputError: the columns of a dict have different lengths, or a list mixes dicts with other things.
     """
+    try:
+        return _as_table(data)
+    except InputError:
+        raise
+    except Exception as error:
+        # The class of a table, or the caller's own object, which raises whatever it likes.
+        raise InputError(f"rows are a {type(data).__name__} that cannot be read as a table") from error
+
+
+def _as_table(data: Any) -> Table | None:
     if isinstance(data, list):
         return _from_records(data) if data and isinstance(data[0], Mapping) else None
     if isinstance(data, np.ndarray):

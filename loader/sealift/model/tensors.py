@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.description import TensorInput
-from sealift.model.values import shown
+from sealift.model.values import cast, objects, shown, str_of
 
 
 def checked_tensors(inputs: Sequence[TensorInput], feeds: Any) -> dict[str, NDArray[Any]]:
@@ -30,38 +30,42 @@ def checked_tensors(inputs: Sequence[TensorInput], feeds: Any) -> dict[str, NDAr
 
 
 def _checked(tensor: TensorInput, value: Any) -> NDArray[Any]:
+    text = tensor.dtype == "string"
+    if np.ma.is_masked(value):
+        raise InputError(f"tensor {tensor.name!r} is a masked array with masked values; fill them first")
     try:
-        array = np.asarray(value)
+        # Left to itself, NumPy makes texts of the numbers among a list of texts, and cuts off NUL at their ends.
+        array = np.asarray(value, dtype=object if text and not hasattr(value, "dtype") else None)
     except Exception as error:
         # Rows of different lengths, or another library's object, whose conversion raises whatever it likes.
         raise InputError(
             f"tensor {tensor.name!r} is a {type(value).__name__} that cannot be read as an array; "
             f"expected shape {list(tensor.shape)}"
         ) from error
-    wanted = "object" if tensor.dtype == "string" else tensor.dtype
+    wanted = np.dtype(object if text else tensor.dtype)
     if array.dtype != wanted:
-        if tensor.dtype == "string" and array.dtype.kind in "UT":
+        if text and array.dtype.kind in "UT":
             array = array.astype(object)
-        elif not np.can_cast(array.dtype, wanted, casting="same_kind") or tensor.dtype == "string":
+        elif text or not np.can_cast(array.dtype, wanted, casting="same_kind"):
             raise InputError(f"tensor {tensor.name!r} has dtype {array.dtype}; expected {tensor.dtype}")
         else:
-            array = array.astype(wanted)
+            array = cast(array, wanted, f"tensor {tensor.name!r}")
     fits = len(array.shape) == len(tensor.shape) and all(
         isinstance(want, str) or want == have for want, have in zip(tensor.shape, array.shape, strict=True)
     )
     if not fits:
         raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
-    if tensor.dtype == "string":
-        _check_strings(tensor, array)
-    return np.ascontiguousarray(array)
+    return _strings(tensor, array) if text else np.ascontiguousarray(array)
 
 
-def _check_strings(tensor: TensorInput, array: NDArray[Any]) -> None:
-    """ONNX Runtime takes any object for its `str`, and text up to its first NUL: answers for other values."""
-    for index, value in enumerate(array.ravel().tolist()):
+def _strings(tensor: TensorInput, array: NDArray[Any]) -> NDArray[Any]:
+    """ONNX Runtime takes any object for its `str()`, and text up to its first NUL: answers for other values."""
+    values = array.ravel().tolist()
+    for index, value in enumerate(values):
         if not isinstance(value, str) or "\0" in value:
             expected = "text without NUL" if isinstance(value, str) else "text"
             place = [int(number) for number in np.unravel_index(index, array.shape)]
             raise InputError(
                 f"tensor {tensor.name!r} is {shown(value)} ({type(value).__name__}) at {place}; expected {expected}"
             )
+    return objects([str_of(value) for value in values]).reshape(array.shape)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.description import MISSING_TEXT, Column
-from sealift.model.values import is_pandas_na, shown
+from sealift.model.values import is_pandas_na, shown, str_of
 
 # Rows in one part: the joined copy stays small.
 _ROWS_AT_ONCE = 1 << 14
@@ -65,7 +65,7 @@ def _checked(values: Sequence[Any], start: int, column: Column, what: str, *, ty
         if not isinstance(value, str):
             found.append(_missing_token(value, column, place, typed=typed))
             continue
-        text = str(value)
+        text = str_of(value)
         if text == MISSING_TEXT:
             raise InputError(f"{place} is U+10FFFF, which stands for a missing value")
         # ONNX strings are UTF-8, and end at the first NUL on some paths into the runtime.

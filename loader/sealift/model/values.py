@@ -22,7 +22,15 @@ _FEW = 1 << 14
 
 def shown(value: Any) -> str:
     """Show an untrusted value in an error message: on one line, not longer than that."""
-    return " ".join(f"{value!r:.80}".split())
+    try:
+        return " ".join(f"{value!r:.80}".split())
+    except ValueError:  # an integer of more digits than Python writes
+        return f"<{type(value).__name__} too long to show>"
+
+
+def str_of(text: str) -> str:
+    """Return the characters of `text`; the `str()` of a subclass, an enumeration say, may be other ones."""
+    return str.__str__(text)
 
 
 def objects(values: Any) -> NDArray[Any]:
@@ -168,5 +176,5 @@ def _refuse(wrong: NDArray[np.bool_], what: str, reason: str) -> None:
 def _place(index: int, shape: tuple[int, ...]) -> str:
     if len(shape) < 2:
         return f"row {index}"
-    row, column = np.unravel_index(index, shape)
-    return f"row {row}, column {column}"
+    place = [int(number) for number in np.unravel_index(index, shape)]
+    return f"row {place[0]}, column {place[1]}" if len(place) == 2 else f"place {place}"

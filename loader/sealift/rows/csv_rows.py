@@ -1,6 +1,7 @@
 """Rows of a CSV file: the first line names the columns; quoted fields may hold line ends."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -84,7 +85,7 @@ def _readers(
         first = description.columns[0]
         readers = [(index, _number(first, name)) for index, name in enumerate(names)]
         return readers, lambda rows: np.array(rows, dtype=_dtype(first))
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise InputError(f"{source!r} has the column {twice[:80]!r} twice; expected unique names")
     columns = [column for column in description.columns if column.name in names]

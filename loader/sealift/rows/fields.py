@@ -5,8 +5,10 @@ import math
 from sealift.errors import InputError
 from sealift.model.description import Column
 
-# What pandas reads as missing in a CSV field; an empty field comes first.
-MISSING = frozenset(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"])
+# What pandas reads as missing in a CSV field.
+_MISSING_NUMBERS = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
+_NOTHING = ("", "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "null", "NULL", "None")
+MISSING = frozenset(_NOTHING + _MISSING_NUMBERS)
 _BOOLEANS = {"true": 1.0, "True": 1.0, "TRUE": 1.0, "false": 0.0, "False": 0.0, "FALSE": 0.0}
 # From here on, float64 does not hold every integer.
 _EXACT = 2.0**53

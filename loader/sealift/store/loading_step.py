@@ -1,9 +1,16 @@
 """Say at which of the four steps a load failed: trust, manifest, files, session."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sealift.errors import Error, LocalError, NotInstalledError, UsageError, WithdrawnError
+from sealift.errors import CorruptError, Error, LocalError, NotInstalledError, UsageError, WithdrawnError
+
+# As `sealift predict` runs for root and applications do not, a refusal is most often a permission.
+_READABLE = "the store and the pinned root must be readable by this user"
+_TOO_MANY = "close models that are not needed, or raise the limit of open files"
+# The store looks damaged to a process that may not read it, or may open no more files; it is not.
+_NO_DAMAGE = {errno.EACCES: _READABLE, errno.EPERM: _READABLE, errno.EMFILE: _TOO_MANY, errno.ENFILE: _TOO_MANY}
 
 
 @contextmanager
@@ -21,13 +28,18 @@ def loading_step(step: str, name: str) -> Iterator[None]:
         # Answers, not failures: nothing was wrong with the step.
         raise
     except Error as error:
+        refusal = error.__context__
+        if isinstance(error, CorruptError) and isinstance(refusal, OSError) and refusal.errno in _NO_DAMAGE:
+            raise _local(before, refusal) from error
         error.args = (before + str(error),)
         raise
     except MemoryError:
         raise LocalError(before + "this machine has too little free memory") from None
     except OSError as error:
-        # As `sealift predict` runs for root and applications do not, this is most often a permission.
-        where = f" ({error.filename!r})" if error.filename else ""
-        raise LocalError(
-            f"{before}{error.strerror or error}{where}; the store and the pinned root must be readable by this user"
-        ) from error
+        raise _local(before, error) from error
+
+
+def _local(before: str, error: OSError) -> LocalError:
+    where = f" ({error.filename!r})" if error.filename else ""
+    remedy = _NO_DAMAGE.get(error.errno or 0, _READABLE)
+    return LocalError(f"{before}{error.strerror or error}{where}; {remedy}")

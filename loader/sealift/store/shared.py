@@ -6,8 +6,9 @@ memory that nobody else can change, so a second load verifies trust and manifest
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ReferenceType, ref
 
@@ -26,18 +27,20 @@ class Key(NamedTuple):
 
 @dataclass
 class _Slot:
-    lock: Lock = field(default_factory=Lock)
+    # A signal's handler may load in the middle of a load: it must not wait for the thread that it runs in.
+    lock: AbstractContextManager[object] = field(default_factory=RLock)
+    users: int = 0
     model: "ReferenceType[Model] | None" = None
 
     def is_idle(self) -> bool:
-        return not self.lock.locked() and (self.model is None or self.model() is None)
+        return not self.users and (self.model is None or self.model() is None)
 
 
 class SharedModels:
     """The models that are alive in this process."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()
         self._slots: dict[Key, _Slot] = {}
 
     def get(self, key: Key, make: Callable[[], "Model"]) -> "Model":
@@ -47,21 +50,21 @@ class SharedModels:
             sealift.Error: whatever `make` raises; the next caller tries again.
         """
         with self._lock:
-            for old in [old for old, slot in self._slots.items() if old != key and slot.is_idle()]:
-                del self._slots[old]
+            for old in [old for old, slot in list(self._slots.items()) if old != key and slot.is_idle()]:
+                self._slots.pop(old, None)
             slot = self._slots.setdefault(key, _Slot())
-            # Taken here, a slot is never idle between being found and being used. Nobody waits for it here.
-            mine = slot.lock.acquire(blocking=False)
-        if not mine:
-            slot.lock.acquire()
+            # Counted here, a slot is never idle between being found and being used.
+            slot.users += 1
         try:
-            model = slot.model() if slot.model is not None else None
-            if model is None:
-                model = make()
-                slot.model = ref(model)
-            return model.share()
+            with slot.lock:
+                model = slot.model() if slot.model is not None else None
+                if model is None:
+                    model = make()
+                    slot.model = ref(model)
+                return model.share()
         finally:
-            slot.lock.release()
+            with self._lock:
+                slot.users -= 1
 
 
 SHARED = SharedModels()

@@ -194,7 +194,8 @@ class Store:
                 )
 
         def share(installed: Installed) -> "Model":
-            key = Key(str(self.layout.root), installed.manifest.digest, threads, tuple(providers or ()))
+            # As text: what is no name of a provider is refused by `make`, and need not have a hash.
+            key = Key(str(self.layout.root), installed.manifest.digest, threads, tuple(map(str, providers or ())))
             return SHARED.get(key, lambda: make(installed))
 
         installed, model, held = in_use.read_held(find, share)

@@ -11,7 +11,10 @@ _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class VersionRange(NamedTuple):
-    """A set of versions; a pre-release is in it only if a comparison names a pre-release."""
+    """A set of versions; a pre-release is in it only if a comparison names a pre-release.
+
+    `<2` ends before the pre-releases of 2.0.0: who asks for it does not want a 2.
+    """
 
     clauses: tuple[tuple[str, Version], ...]
 
@@ -47,5 +50,5 @@ def _holds(version: Version, operator: str, bound: Version) -> bool:
         ">=": version >= bound,
         "<=": version <= bound,
         ">": version > bound,
-        "<": version < bound,
+        "<": version < bound and (bool(bound.prerelease) or version.release != bound.release),
     }[operator]

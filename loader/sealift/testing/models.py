@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from sealift.testing.graph import IR_VERSION, ONNXRUNTIME, OPSETS, Value, lookup
 
 # The class that is answered gets this probability; the others share the rest.
 _SURE = 0.9
+_LARGEST = sys.float_info.max
 _FILLER: Mapping[str, Value] = {"str": "text", "float": 0.5, "int": 1, "bool": True}
 
 
@@ -76,12 +78,14 @@ class ToyModel:
             known,
             [(output, table) for output, (_role, table) in tables.items()],
         )
-        rows = [*known, self._unknown(key)]
+        unknown = self._unknown(key)
+        # Both booleans may be known; the default then has no example.
+        rows = known if unknown in known else [*known, unknown]
         request = {
             column: _column([*rows] if column == key else [_FILLER[kind]] * len(rows), kind)
             for column, kind in self.columns.items()
         }
-        response = {METHOD_OF_ROLE[role]: table for role, table in tables.values()}
+        response = {METHOD_OF_ROLE[role]: table[: len(rows)] for role, table in tables.values()}
         return {
             GRAPH_FILE: graph,
             FILE_NAME: self._description(name, inputs, tables),
@@ -98,12 +102,12 @@ class ToyModel:
         if self.classes is not None and (not self.classes or not (_all(self.classes, str) or _all(self.classes, int))):
             raise UsageError(f"toy model {name!r} has classes {self.classes!r}; expected texts, or integers")
         for answer in [*self.answers.values(), self._default()]:
-            if answer not in self.classes if self.classes is not None else not isinstance(answer, int | float):
+            if answer not in self.classes if self.classes is not None else not _is_number(answer):
                 expected = f"one of {list(self.classes)}" if self.classes is not None else "a number"
                 raise UsageError(f"toy model {name!r} answers {answer!r}; expected {expected}")
-        wanted = str if self.columns[key] == "str" else (int, float)
         for value in self.answers:
-            if not isinstance(value, wanted) or (isinstance(value, float) and not math.isfinite(value)):
+            fits = isinstance(value, str) if self.columns[key] == "str" else _is_number(value) and not math.isnan(value)
+            if not fits:
                 raise UsageError(
                     f"toy model {name!r} looks up {value!r} in column {key!r} of kind {self.columns[key]!r}"
                 )
@@ -174,6 +178,10 @@ class ToyModel:
             document["classes"] = {"dtype": dtype, "values": list(self.classes)}
         task = "regression" if self.classes is None else "classification"
         return model_json(name, self.version, task, "columns", document)
+
+
+def _is_number(answer: object) -> bool:
+    return isinstance(answer, int | float) and not abs(answer) > _LARGEST  # NaN is one
 
 
 def _all(values: Sequence[Any], kind: type) -> bool:

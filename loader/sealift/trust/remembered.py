@@ -6,7 +6,6 @@ follows it, the absence of a further one, and the targets. One changed byte has 
 
 import hashlib
 from collections.abc import Callable
-from threading import Lock
 from typing import NamedTuple
 
 from sealift.trust.chain import verify_targets
@@ -22,7 +21,6 @@ class _Verified(NamedTuple):
 
 
 _verified: dict[tuple[str, str], _Verified] = {}
-_lock = Lock()
 
 
 def verified_release(pinned_root: bytes, next_root: Callable[[int], bytes | None], targets: bytes) -> Release:
@@ -45,10 +43,10 @@ def verified_release(pinned_root: bytes, next_root: Callable[[int], bytes | None
 
     root, found = verify_targets(pinned_root, recorded, targets)
     release = release_of(root, found)
-    with _lock:
-        while len(_verified) >= _MOST:
-            del _verified[next(iter(_verified))]
-        _verified[name] = _Verified(release, tuple(roots))
+    # Without a lock, which a signal's handler or a forked worker might find taken for ever.
+    _verified[name] = _Verified(release, tuple(roots))
+    for old in list(_verified)[:-_MOST]:
+        _verified.pop(old, None)
     return release
 
 
