@@ -150,3 +150,7 @@ class ChannelSimulator:
                 signed.unrecognized_fields["sealift"]["released"] = "2020-01-01T00:00:00Z"
 
         self.change(role, change)
+
+    def channel_models(self) -> list[ModelVersion]:
+        """Every model version that the channel lists."""
+        return [ModelVersion.from_target_path(path) for path in self.channel.targets().signed.targets]

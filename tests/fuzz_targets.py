@@ -31,6 +31,9 @@ from sealift.model import frontend, golden
 from sealift.model.description import ModelDescription
 from sealift.model.external_data import external_tensors
 from sealift.model.graph import read_header
+from sealift.registry import address
+from sealift.registry.release_artifact import artifact_bytes, parse_artifact
+from sealift.registry.tags import annotations, claimed_release
 from sealift.rows.source import Source
 from sealift.testing import ToyModel
 from sealift.trust import pin
@@ -258,6 +261,20 @@ def good_graph() -> bytes:
     return bytes(made.SerializeToString())
 
 
+def release_artifact(data: bytes) -> None:
+    claimed_release(data)
+    parse_artifact(data, "a release")
+
+
+def registry_address(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    for prefix in ("", address.OCI, address.GITLAB):
+        with contextlib.suppress(Error):
+            found = address.parse(prefix + text)
+            # What is shown is what was given, so that nobody is led elsewhere.
+            assert address.parse(str(found)) == found
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -281,6 +298,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         frontend_json,
         graph,
         rows_of_every_format,
+        release_artifact,
+        registry_address,
     )
 }
 
@@ -318,6 +337,8 @@ def seeds(name: str) -> list[bytes]:
     return {
         "tar_header": [data[:512]],
         "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
+        "release_artifact": [artifact_bytes({"index.json": b"{}", "tuf/1.root.json": b""}, annotations("sim", 3, ""))],
+        "registry_address": [b"oci://host:5000/a/b:tag", b"gitlab://[::1]:8080/a%2Fb/c/3", f"oci://h/r@{SHA}".encode()],
         "base_document": [_base().to_bytes()],
         "patch": [b"\0\x10" + frame, b"\0\x10" + _patch_frame()],
         "json_document": [files["targets.json"]],

@@ -17,7 +17,7 @@ from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
-from sealift.bundle.parts import open_bundle
+from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import DigestError, Error, UsageError
@@ -274,7 +274,7 @@ def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]
 def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
     """Verify what was written with the loader's code, as an instance that pinned the first root."""
     hasher = hashlib.sha256()
-    with TemporaryDirectory() as scratch, open_bundle([str(path) for path in paths]) as file:
+    with TemporaryDirectory() as scratch, open_stream([str(path) for path in paths]) as file:
         archive = Archive(file, progress)
         try:
             verified = verify_head(archive, metadata["1.root.json"], Path(scratch), None, now=datetime.now(UTC))

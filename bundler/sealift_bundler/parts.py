@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 
 from sealift.bundle.archive import CHUNK_BYTES, Archive
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader
-from sealift.bundle.parts import check_part, is_part, is_part_name, open_bundle, part_name
+from sealift.bundle.parts import check_part, is_part, is_part_name, open_stream, part_name
 from sealift.bundle.reader import read_head
 from sealift.errors import UsageError
 from sealift.limits import LIMITS
@@ -144,7 +144,7 @@ def split(
     if not bundle.is_dir() and is_part(str(bundle)):
         raise UsageError(f"{str(bundle)!r} is a part already; split the whole bundle")
     with ExitStack() as stack:
-        file = stack.enter_context(open_bundle(str(bundle)))
+        file = stack.enter_context(open_stream(str(bundle)))
         read_head(Archive(file))
         size = file.seek(0, os.SEEK_END)
         file.seek(0)

@@ -102,5 +102,21 @@ class Limits(NamedTuple):
     # 100 GB fails by itself and the machine stays alive.
     self_test_memory_share: float = 0.8
 
+    # A registry, which nobody trusts. Silence this long ends a connection, and so does a body of which less than
+    # this many bytes came in the time: half a modem. A head has a few hundred bytes; proxies add cookies.
+    http_timeout_s: float = 30.0
+    http_window_bytes: int = 32 * KIB
+    http_head_bytes: int = 256 * KIB
+    # To object storage, perhaps by way of a proxy.
+    http_redirects: int = 5
+    # Waiting 0.5, 1, 2, … seconds between them, a minute in all: a switch that starts again. What makes progress
+    # begins to count anew.
+    http_attempts: int = 8
+    http_backoff_s: float = 0.5
+    # Errors, tokens, lists of packages; also the configuration file with the logins.
+    http_document_bytes: int = 1 * MIB
+    # One request of an upload: proxies buffer it, and what was lost of it is sent again.
+    http_upload_bytes: int = 256 * MIB
+
 
 LIMITS = Limits()

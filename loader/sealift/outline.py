@@ -4,15 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
-from sealift.bundle.parts import open_bundle, size_of
+from sealift.bundle.opening import open_bundle, size_of
 from sealift.bundle.reader import read_ahead, read_contents, read_head
 from sealift.errors import LimitError
 from sealift.inspect import Claims, claims
 from sealift.limits import LIMITS
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift_keys.names import ModelVersion
 
 CARD_FILE = "CARD.md"
@@ -23,7 +23,7 @@ class Outline:
     """What stands in front of the weights.
 
     Attributes:
-        size: bytes of the bundle.
+        size: bytes of the bundle; those of its files, where it is in a registry.
         base: what a differential bundle leaves out; None for a whole one.
         documents: content of the files that were asked for, by model version; a model without it is left out.
     """
@@ -40,7 +40,11 @@ class Outline:
 
 
 def read_outline(
-    bundle: str | Sequence[str], *, document: str | None = None, models: Collection[ModelVersion] | None = None
+    bundle: str | Sequence[str],
+    *,
+    document: str | None = None,
+    models: Collection[ModelVersion] | None = None,
+    access: Access = DEFAULT_ACCESS,
 ) -> Outline:
     """Read the head of a bundle, and one small document of each model if asked.
 
@@ -48,14 +52,14 @@ def read_outline(
         bundle: as for `open_bundle`; the first parts will do.
         document: name of a file, for example `CARD.md`; None reads no further than the head.
         models: whose document is read; None means all.
+        access: how a registry may be reached.
 
     Raises:
         MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError, UntrustedKeyError: the
             bundle is damaged, or does not hold what it says.
         UsageError, OSError: as `open_bundle`.
     """
-    with open_bundle(bundle, complete=False) as file:
-        archive = Archive(file)
+    with open_bundle(bundle, access=access, complete=False) as archive:
         head = read_head(archive)
         claimed = claims(head)
         contents = read_contents(archive, head, claimed.release.models)
@@ -69,7 +73,8 @@ def read_outline(
         for blob, data in read_ahead(archive, contents, wanted):
             for manifest, one in wanted[blob]:
                 documents[manifest.model] = _plain(data, manifest, one)
-    return Outline(claimed, contents.manifests, size_of(bundle), documents, contents.base)
+    size = size_of(bundle)
+    return Outline(claimed, contents.manifests, contents.size if size is None else size, documents, contents.base)
 
 
 def _plain(data: bytes, manifest: Manifest, file: ModelFile) -> bytes:

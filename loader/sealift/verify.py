@@ -6,15 +6,15 @@ are a Sealift release (`trust.release`) · 5. every manifest and config is the s
 6. every file blob is the signed one, and the bundle ends there (`verify_payload`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealift.bundle.archive import Archive
 from sealift.bundle.base import Patch
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
+from sealift.bundle.source import Source
 from sealift.errors import MixError
 from sealift.trust import threshold
 from sealift.trust.client import TrustClient, Trusted, same_channel
@@ -50,7 +50,7 @@ class Verified:
 
 
 def verify_head(
-    archive: Archive,
+    archive: Source,
     pinned_root: bytes,
     scratch: Path,
     floor: Floor | None,
@@ -85,19 +85,23 @@ def verify_head(
 
 
 def verify_payload(
-    archive: Archive,
+    archive: Source,
     verified: Verified,
     sink: Callable[[Blob, Iterator[bytes]], object] | None = None,
     patch_sink: Callable[[Patch, Iterator[bytes]], object] | None = None,
+    wanted: Collection[Blob] | None = None,
 ) -> None:
     """Verify every file blob, handing each to `sink`, and check that the bundle ends there.
 
     A patch is compared with its unsigned digest alone, and handed to `patch_sink`, which verifies what it makes.
 
+    Args:
+        wanted: what is needed, where a source can leave out the rest; None means everything.
+
     Raises:
         DigestError, MalformedError, UnsafeMemberError.
     """
-    read_payload(archive, verified.contents, sink or _drain, patch_sink or _drain)
+    read_payload(archive, verified.contents, sink or _drain, patch_sink or _drain, wanted)
 
 
 def _drain(_: Blob | Patch, chunks: Iterator[bytes]) -> None:

@@ -12,7 +12,7 @@ from self_test_stub import Passes
 
 import sealift
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader, parse_header
-from sealift.bundle.parts import open_bundle
+from sealift.bundle.parts import open_stream
 from sealift.cli import cli
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UsageError
 from sealift.install import install
@@ -124,7 +124,7 @@ def test_packing_in_parts_gives_the_same_bytes(bundle, channel, tmp_path):
 @given(data=st.data())
 def test_the_stream_reads_and_seeks_as_the_file_does(shared_parts, data):
     whole, paths = shared_parts
-    with open_bundle(paths) as stream:
+    with open_stream(paths) as stream:
         for _ in range(4):
             place = data.draw(st.integers(0, len(whole) + 10))
             count = data.draw(st.integers(1, len(whole)))

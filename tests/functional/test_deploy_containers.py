@@ -1,5 +1,6 @@
 """deploy/docker and deploy/helm: every command of the image and of the chart runs, in containers without an engine."""
 
+import base64
 import json
 import os
 import re
@@ -12,11 +13,14 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import dedent
 
 import chart
 import containers
 import pytest
+import yaml
 from containers import DOCKERFILE, Volume
+from registry_server import docker_registry, password_file, private_ca
 
 USER = "10001:10001"
 TRY = """
@@ -154,9 +158,11 @@ def volume_directories(rendered, tmp_path, bundle):
             for file, text in rendered["ConfigMap"]["data"].items():
                 (found[name] / "..2026" / file).write_text(text, "utf-8")
                 (found[name] / file).symlink_to(f"..data/{file}")
+        elif "secret" in volume:
+            found[name] = tmp_path / volume["secret"]["secretName"]
         elif "emptyDir" in volume:
-            found[name] = tmp_path / name
-            found[name].mkdir()
+            found[name] = tmp_path / "volumes" / name
+            found[name].mkdir(parents=True)
             found[name].chmod(0o777)
         elif name == "store":
             # With `fsGroup`, the root of a claim's volume is given to the group.
@@ -187,8 +193,11 @@ def run_container(rendered, container, directories, **more):
     ]
     given = {item["name"]: item["value"] for item in container.get("env", [])}
     files = {"/app/application.py": DOCKERFILE.parent / "application.py"}
+    command = container.get("command", [*image.entrypoint, *image.arguments])
+    if "workingDir" in container:
+        command = ["env", "--chdir", container["workingDir"], *command]
     return containers.start(
-        container.get("command", [*image.entrypoint, *image.arguments]),
+        command,
         volumes,
         user=f"{everywhere['runAsUser']}:{everywhere['runAsGroup']}",
         environment={**image.environment, **given, **more.pop("environment", {})},
@@ -197,11 +206,11 @@ def run_container(rendered, container, directories, **more):
     )
 
 
-def initialize(rendered, directories):
+def initialize(rendered, directories, network=()):
     """Run the init containers in their order, until one fails; its name, status and output."""
     said = []
     for container in pod(rendered)["initContainers"]:
-        process = run_container(rendered, container, directories)
+        process = run_container(rendered, container, directories, network=container["name"] in network)
         output, errors = process.communicate(timeout=300)
         said.append((container["name"], process.returncode, output + errors))
         if process.returncode:
@@ -291,6 +300,47 @@ def test_a_claim_remembers_what_it_has_seen(channel, bundle, tmp_path):
         directories = directories or volume_directories(rendered, tmp_path, bundle)
         said = initialize(rendered, directories)
         assert [status for _, status, _ in said] == expected, said
+
+
+def test_a_pod_takes_the_release_from_a_registry(channel, bundle, tmp_path):
+    """With TLS of a private CA and a login, as the page writes its values."""
+    text = (containers.ROOT / "docs/how-to/use-with-helm.md").read_text("utf-8")
+    (block,) = re.findall(r"```yaml\n( +bundle: oci:.*?)```", text, re.DOTALL)
+    given = yaml.safe_load(dedent(block))
+    secret = tmp_path / given["registryVolume"]["secret"]["secretName"]
+    (tmp_path / "ca").mkdir()
+    ca = private_ca(tmp_path / "ca")
+    passwords = password_file(tmp_path / "htpasswd", "pod", "s3cret")
+    with docker_registry(
+        tmp_path / "oci", certificate=(ca / "server.pem", ca / "server.key"), htpasswd=passwords
+    ) as server:
+        secret.mkdir()
+        auth = base64.b64encode(b"pod:s3cret").decode()
+        (secret / "config.json").write_text(json.dumps({"auths": {server.host: {"auth": auth}}}))
+        (secret / "ca.pem").write_bytes((ca / "ca.pem").read_bytes())
+        address = f"oci://{server.host}/models/sim"
+        pushed = subprocess.run(
+            ["sealift", "push", bundle, address, "--ca-file", ca / "ca.pem"],
+            env={**os.environ, "DOCKER_CONFIG": str(secret)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert pushed.returncode == 0, pushed.stderr
+        # What Helm makes of null and what it merges.
+        given = {
+            **{
+                key: {k: v for k, v in value.items() if v is not None}
+                for key, value in given.items()
+                if key != "bundle"
+            },
+            "bundle": f"{address}:sim-2",
+        }
+        rendered = chart.render({**values(channel, bundle), **given}, "demo")
+        directories = volume_directories(rendered, tmp_path, bundle)
+        said = initialize(rendered, directories, network={"install"})
+    assert [(name, status) for name, status, _ in said] == [("place", 0), ("install", 0), ("check", 0)], said
+    assert "installed toy 1.0.0" in said[1][2]
 
 
 def test_the_root_reaches_the_pod_byte_for_byte(channel, bundle):

@@ -27,8 +27,20 @@ CASES = [
         "podSecurityContext": {"fsGroup": 10001, "fsGroupChangePolicy": "OnRootMismatch"},
         "replicas": 2,
     },
+    {
+        **GIVEN,
+        "bundle": "oci://registry.example:5000/models/gitlab-models:gitlab-models-2",
+        "bundleVolume": {"emptyDir": {}, "persistentVolumeClaim": None},
+        "registryVolume": {"secret": {"secretName": "sealift-registry"}, "emptyDir": None},
+    },
 ]
-REFUSED = [{}, {**GIVEN, "bundle": "../x.tar"}, {**GIVEN, "model": "A B"}, {**GIVEN, "root": ""}]
+REFUSED = [
+    {},
+    {**GIVEN, "bundle": "../x.tar"},
+    {**GIVEN, "bundle": "oci://x y"},
+    {**GIVEN, "model": "A B"},
+    {**GIVEN, "root": ""},
+]
 ASK = """
 import json, sys
 import helm_python as helm

@@ -3,15 +3,15 @@
 Works on any binary stream; knows nothing of models or trust. Whoever reads says how much it will take.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NoReturn
 
+from sealift.bundle.source import verified
 from sealift.bundle.tarformat import BLOCK, END, Member, parse_header
-from sealift.errors import DigestError, LimitError, MalformedError, UsageError
+from sealift.errors import LimitError, MalformedError, UsageError
 
 CHUNK_BYTES = 1024 * 1024
 _OTHER_FORMATS = (
@@ -61,6 +61,8 @@ class Archive:
         progress: called with the number of bytes taken since the last call.
         what: how errors name the file, `bundle` or `backup`.
     """
+
+    any_order = False
 
     def __init__(
         self, stream: BinaryIO, progress: Callable[[int], object] = lambda _: None, *, what: str = "bundle"
@@ -130,13 +132,7 @@ class Archive:
         Raises:
             DigestError: the content is not what was signed.
         """
-        hasher = hashlib.sha256()
-        for chunk in self.chunks(member):
-            hasher.update(chunk)
-            yield chunk
-        found = "sha256:" + hasher.hexdigest()
-        if found != digest:
-            raise DigestError(f"{member.name!r} ({what}) is damaged or was changed; expected {digest}, got {found}")
+        return verified(self.chunks(member), digest, f"{member.name!r} ({what})")
 
     @contextmanager
     def looking_ahead(self) -> Iterator[None]:

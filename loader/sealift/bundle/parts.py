@@ -139,7 +139,7 @@ class PartStream(io.RawIOBase):
 
 
 @contextmanager
-def open_bundle(paths: str | Sequence[str], *, complete: bool = True) -> Iterator[BinaryIO]:
+def open_stream(paths: str | Sequence[str], *, complete: bool = True) -> Iterator[BinaryIO]:
     """Open a bundle: one file, or its parts in any order, or directories that hold them.
 
     An error inside the block that damage can cause names the parts that are damaged.
@@ -214,7 +214,7 @@ def size_of(paths: str | Sequence[str]) -> int:
     """Return the length in bytes of a bundle, as its parts say if it is in parts.
 
     Raises:
-        As `open_bundle`.
+        As `open_stream`.
     """
     found = find(paths)
     if found is None:

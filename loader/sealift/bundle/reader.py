@@ -20,9 +20,9 @@ from typing import Any
 
 from sealift import strict_json
 from sealift.bundle import layout
-from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base, Patch, parse_base, require_fit
 from sealift.bundle.manifest import Blob, Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
@@ -79,7 +79,7 @@ class Contents:
         return sum(blob.size for blob in self.payload) + sum(patch.content.size for patch in self.patches)
 
 
-def read_head(archive: Archive) -> Head:
+def read_head(archive: Source) -> Head:
     """Read the members before the first blob (rules 1 and 2).
 
     Raises:
@@ -118,7 +118,7 @@ def read_head(archive: Archive) -> Head:
     return Head(index, index_bytes, metadata, digests, members[layout.MANIFEST_MD], base)
 
 
-def read_contents(archive: Archive, head: Head, targets: Mapping[ModelVersion, Blob]) -> Contents:
+def read_contents(archive: Source, head: Head, targets: Mapping[ModelVersion, Blob]) -> Contents:
     """Read manifests and configs against the signed `targets` (rules 4 to 6).
 
     Raises:
@@ -147,21 +147,28 @@ def read_contents(archive: Archive, head: Head, targets: Mapping[ModelVersion, B
 
 
 def read_payload(
-    archive: Archive,
+    archive: Source,
     contents: Contents,
     sink: Callable[[Blob, Iterator[bytes]], object],
     patch_sink: Callable[[Patch, Iterator[bytes]], object],
+    wanted: Collection[Blob] | None = None,
 ) -> None:
     """Stream every file blob and patch once, in order, then check that the bundle ends.
 
     `sink` must take all chunks; a chunk is verified only once the iteration has ended without error. What
     `patch_sink` gets was signed by nobody: the digest of a patch finds damage, and only what it makes can be verified.
 
+    Args:
+        wanted: what the caller needs; from a source that gives members in any order, nothing else is fetched.
+            None means everything.
+
     Raises:
         MalformedError, UnsafeMemberError, DigestError: and whatever `sink` raises.
     """
     users = names_of_blobs(contents.manifests)
     for blob in contents.payload:
+        if archive.any_order and wanted is not None and blob not in wanted:
+            continue
         member = _enter(archive, blob, users[blob])
         sink(blob, archive.verified_chunks(member, blob.digest, users[blob]))
     for patch in contents.patches:
@@ -171,7 +178,7 @@ def read_payload(
     archive.end()
 
 
-def read_ahead(archive: Archive, contents: Contents, wanted: Collection[Blob]) -> Iterator[tuple[Blob, bytes]]:
+def read_ahead(archive: Source, contents: Contents, wanted: Collection[Blob]) -> Iterator[tuple[Blob, bytes]]:
     """Yield some file blobs before their turn, each verified, and return to the beginning of the payload.
 
     Blobs come from small to large, so that documents stand before weights and the look ahead is short.
@@ -187,7 +194,8 @@ def read_ahead(archive: Archive, contents: Contents, wanted: Collection[Blob]) -
             if not left:
                 return
             if blob not in left:
-                archive.skip(_enter(archive, blob, users[blob]))
+                if not archive.any_order:
+                    archive.skip(_enter(archive, blob, users[blob]))
                 continue
             left.remove(blob)
             yield blob, _read_blob(archive, blob, users[blob], LIMITS.json_size_bytes)
@@ -272,24 +280,24 @@ def _listed_manifests(head: Head, targets: Mapping[ModelVersion, Blob]) -> set[M
     return listed
 
 
-def _read_manifest(archive: Archive, model: ModelVersion, blob: Blob) -> UnboundManifest:
+def _read_manifest(archive: Source, model: ModelVersion, blob: Blob) -> UnboundManifest:
     return parse_manifest(
         _read_blob(archive, blob, f"the manifest of {model}", LIMITS.oci_manifest_size_bytes), model, blob.digest
     )
 
 
-def _enter(archive: Archive, blob: Blob, what: str) -> Member:
+def _enter(archive: Source, blob: Blob, what: str) -> Member:
     return _enter_member(archive, blob.member, blob.size, what)
 
 
-def _enter_member(archive: Archive, name: str, size: int, what: str) -> Member:
+def _enter_member(archive: Source, name: str, size: int, what: str) -> Member:
     member = archive.next(name)
     if member.size != size:
         raise DigestError(f"{member.name!r} has {member.size:,} bytes; {what} was listed with {size:,}")
     return member
 
 
-def _read_blob(archive: Archive, blob: Blob, what: str, max_size_bytes: int) -> bytes:
+def _read_blob(archive: Source, blob: Blob, what: str, max_size_bytes: int) -> bytes:
     member = _enter(archive, blob, what)
     if member.size > max_size_bytes:
         raise LimitError(f"{what} has {member.size:,} bytes; expected at most {max_size_bytes:,}")

@@ -10,6 +10,7 @@ _COMMANDS = (
     "inspect",
     "diff",
     "install",
+    "push",
     "status",
     "list",
     "show",

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import json_option, store_options, tmpdir_option
+from sealift.cli.options import access_options, json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import plain, print_json, table
 
 if TYPE_CHECKING:
+    from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.store.check import CheckReport
     from sealift_keys.names import ModelVersion
@@ -24,13 +25,24 @@ if TYPE_CHECKING:
     metavar="BUNDLE",
     type=click.Path(readable=False),
     default=None,
-    help="Restore damaged models from this bundle, or the directory of its parts, then check again. Activates nothing.",
+    help="Restore damaged models from this bundle, the directory of its parts, or the address of a release, "
+    "then check again. Activates nothing.",
 )
 @tmpdir_option
+@access_options
 @json_option
-def command(store_path: Path, trust_path: Path, bundle: str | None, tmpdir: Path | None, as_json: bool) -> None:
+def command(
+    store_path: Path,
+    trust_path: Path,
+    bundle: str | None,
+    tmpdir: Path | None,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
+) -> None:
     """Compare everything in the store with what is signed, and report all damage at once."""
     from sealift.errors import Error
+    from sealift.registry.access import Access
     from sealift.store import Store
 
     store = Store(store_path, trust=trust_path)
@@ -39,7 +51,7 @@ def command(store_path: Path, trust_path: Path, bundle: str | None, tmpdir: Path
     refusal = None
     if bundle is not None and report.damaged_models():
         try:
-            repaired = _repair(bundle, store, report, tmpdir)
+            repaired = _repair(bundle, store, report, tmpdir, Access(ca_file, plain_http))
         except Error as error:
             refusal = error
         else:
@@ -62,12 +74,22 @@ def _check(store: "Store") -> "CheckReport":
     return check(store, progress=lambda total: bytes_bar(total, "checking"))
 
 
-def _repair(bundle: str, store: "Store", report: "CheckReport", tmpdir: Path | None) -> "list[ModelVersion]":
-    from sealift.bundle.parts import size_of
+def _repair(
+    bundle: str, store: "Store", report: "CheckReport", tmpdir: Path | None, access: "Access"
+) -> "list[ModelVersion]":
+    from sealift.bundle.opening import size_of
     from sealift.install.repair import repair
 
     with bytes_bar(size_of(bundle), "repairing") as progress:
-        return repair(bundle, store, report.damaged_models(), now=datetime.now(UTC), tmpdir=tmpdir, bytes_read=progress)
+        return repair(
+            bundle,
+            store,
+            report.damaged_models(),
+            now=datetime.now(UTC),
+            tmpdir=tmpdir,
+            bytes_read=progress,
+            access=access,
+        )
 
 
 def _document(store: "Store", report: "CheckReport", repaired: "list[ModelVersion]") -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """`sealift diff`: what changes from one bundle to another, before anybody carries it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import json_option
+from sealift.cli.options import access_options, json_option
 from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json
 
 if TYPE_CHECKING:
     from sealift.outline import Outline
+    from sealift.registry.access import Access
 
 _MOST_LINES = 20
 
@@ -17,30 +19,34 @@ _MOST_LINES = 20
 @click.command("diff")
 @click.argument("before", metavar="A", type=click.Path(readable=False))
 @click.argument("after", metavar="B", type=click.Path(readable=False))
+@access_options
 @json_option
-def command(before: str, after: str, as_json: bool) -> None:
+def command(before: str, after: str, ca_file: Path | None, plain_http: bool, as_json: bool) -> None:
     """Show what changes from bundle A to bundle B: models, files, inputs and outputs, proofs, withdrawals.
 
-    A and B are bundles, or directories of their parts. Reads heads and descriptions; checks damage, not trust.
+    A and B are bundles, directories of their parts, or addresses of releases in a registry. Reads heads and
+    descriptions; checks damage, not trust.
     """
-    document = compare(before, after)
+    from sealift.registry.access import Access
+
+    document = compare(before, after, Access(ca_file, plain_http))
     if as_json:
         print_json(document)
     else:
         _print(document)
 
 
-def compare(before: str, after: str) -> dict[str, Any]:
+def compare(before: str, after: str, access: "Access") -> dict[str, Any]:
     """Return the document that `--json` prints."""
     from sealift.difference import compare_models
     from sealift.model.description import FILE_NAME, ModelDescription
     from sealift.outline import read_outline
 
-    one, other = read_outline(before), read_outline(after)
+    one, other = read_outline(before, access=access), read_outline(after, access=access)
     old, new = one.newest(), other.newest()
     changed = [name for name in new if name in old and old[name].digest != new[name].digest]
-    one = read_outline(before, document=FILE_NAME, models=[old[name].model for name in changed])
-    other = read_outline(after, document=FILE_NAME, models=[new[name].model for name in changed])
+    one = read_outline(before, document=FILE_NAME, models=[old[name].model for name in changed], access=access)
+    other = read_outline(after, document=FILE_NAME, models=[new[name].model for name in changed], access=access)
 
     def described(outline: "Outline", model: Any) -> ModelDescription | None:
         data = outline.documents.get(model)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options
+from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json, table
 
 if TYPE_CHECKING:
     from sealift.outline import Outline
+    from sealift.registry.access import Access
     from sealift_keys.names import ModelVersion
 
 
@@ -25,18 +26,29 @@ if TYPE_CHECKING:
 )
 @click.option("--cards", is_flag=True, help="Print the card of every model.")
 @store_options
+@access_options
 @json_option
 def command(
-    bundle: tuple[str, ...], base: str | None, cards: bool, store_path: Path, trust_path: Path, as_json: bool
+    bundle: tuple[str, ...],
+    base: str | None,
+    cards: bool,
+    store_path: Path,
+    trust_path: Path,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
 ) -> None:
     """Show a bundle's models, sizes, signers and news by reading only its head. Checks damage, not trust.
 
-    FILE is a bundle, or parts of one from the first on, or directories that hold them.
+    FILE is a bundle, or parts of one from the first on, or directories that hold them. ADDRESS is a release in a
+    registry.
     """
     from sealift.outline import CARD_FILE, read_outline
+    from sealift.registry.access import Access
 
-    outline = read_outline(bundle, document=CARD_FILE if cards else None)
-    compared, known = _base_of_store(store_path, trust_path) if base is None else _base_of_bundle(base)
+    access = Access(ca_file, plain_http)
+    outline = read_outline(bundle, document=CARD_FILE if cards else None, access=access)
+    compared, known = _base_of_store(store_path, trust_path) if base is None else _base_of_bundle(base, access)
     document = _document(outline, compared, known, cards=cards)
     if as_json:
         print_json(document)
@@ -44,10 +56,10 @@ def command(
         _print(document)
 
 
-def _base_of_bundle(path: str) -> "tuple[dict[str, Any], dict[ModelVersion, str]]":
+def _base_of_bundle(path: str, access: "Access") -> "tuple[dict[str, Any], dict[ModelVersion, str]]":
     from sealift.outline import read_outline
 
-    outline = read_outline(path)
+    outline = read_outline(path, access=access)
     known = {manifest.model: manifest.digest for manifest in outline.manifests}
     return {"bundle": path, "release": outline.claims.release.number}, known
 

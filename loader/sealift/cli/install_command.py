@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, require_reason, store_options, tmpdir_option
+from sealift.cli.options import access_options, json_option, require_reason, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift.limits import LIMITS
 from sealift_keys.console import print_json
 
 
 @click.command("install")
-@click.argument("bundle", metavar="[FILE...]", type=click.Path(readable=False), nargs=-1)
+@click.argument("bundle", metavar="[FILE...|ADDRESS]", type=click.Path(readable=False), nargs=-1)
 @store_options
 @tmpdir_option
 @click.option("--dry-run", is_flag=True, help="Verify the head and show the plan; change nothing.")
@@ -62,6 +62,7 @@ from sealift_keys.console import print_json
     show_default=True,
     help="With --watch: time between two looks at DIR.",
 )
+@access_options
 @json_option
 @click.pass_context
 def command(
@@ -78,15 +79,19 @@ def command(
     once: bool,
     settle: float,
     interval: float,
+    ca_file: Path | None,
+    plain_http: bool,
     as_json: bool,
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step.
 
-    FILE is a bundle, or all parts of one in any order, or directories that hold them.
+    FILE is a bundle, or all parts of one in any order, or directories that hold them. ADDRESS is a release in a
+    registry: oci://HOST[:PORT]/REPOSITORY[:TAG|@DIGEST] or gitlab://HOST/GROUP%2FPROJECT/PACKAGE[/RELEASE].
     """
-    from sealift.bundle.parts import size_of
+    from sealift.bundle.opening import size_of
     from sealift.cli.watching import watch
     from sealift.install.steps import Observer, install
+    from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.store.creation import require_place
 
@@ -107,11 +112,12 @@ def command(
         )
         return
     if not bundle:
-        ctx.fail("give the FILE to install, or --watch DIR")
+        ctx.fail("give the FILE or ADDRESS to install, or --watch DIR")
     if once:
         ctx.fail("--once goes with --watch")
     require_reason("--accept-expired", accept_expired)
-    if if_newer and _is_installed(bundle, store, as_json):
+    access = Access(ca_file, plain_http)
+    if if_newer and _is_installed(bundle, store, access, as_json):
         return
     with bytes_bar(size_of(bundle), "installing") as progress:
         observer = Observer(step=_say if sys.stderr.isatty() else _ignore, bytes_read=progress)
@@ -123,6 +129,7 @@ def command(
             tmpdir=tmpdir,
             self_test_timeout_s=self_test_timeout_s,
             observer=observer,
+            access=access,
         )
     if as_json:
         print_json(_document(report, dry_run))
@@ -130,10 +137,10 @@ def command(
         _print(report, dry_run)
 
 
-def _is_installed(bundle: tuple[str, ...], store: Any, as_json: bool) -> bool:
+def _is_installed(bundle: tuple[str, ...], store: Any, access: Any, as_json: bool) -> bool:
     from sealift.install.newer import installed_release
 
-    number = installed_release(bundle, store)
+    number = installed_release(bundle, store, access)
     if number is not None and as_json:
         print_json({"release": number, "changed": False, "installed_already": True})
     return number is not None

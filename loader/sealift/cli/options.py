@@ -36,12 +36,30 @@ tmpdir_option = click.option(
     default=None,
     help="Directory for temporary files [default: inside the store].",
 )
-bundle_argument = click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1, required=True)
+bundle_argument = click.argument(
+    "bundle", metavar="FILE...|ADDRESS", type=click.Path(readable=False), nargs=-1, required=True
+)
+_ca_file_option = click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, readable=False),
+    envvar="SEALIFT_CA_FILE",
+    show_envvar=True,
+    default=None,
+    help="For a registry: certificates (PEM) to trust beside the system's.",
+)
+_plain_http_option = click.option(
+    "--plain-http", is_flag=True, help="For a registry: use http without TLS, also for other hosts than this one."
+)
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--store` and `--trust`."""
     return store_option(trust_option(command))
+
+
+def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--ca-file` and `--plain-http`."""
+    return _ca_file_option(_plain_http_option(command))
 
 
 def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

@@ -10,10 +10,14 @@ _MEGABYTE = 1_000_000
 
 
 @contextmanager
-def bytes_bar(total: int, label: str) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the number of bytes done since the last call."""
+def bytes_bar(total: int | None, label: str) -> Iterator[Callable[[int], object]]:
+    """Yield a function to call with the number of bytes done since the last call; `total` is None if unknown."""
     if not sys.stderr.isatty():
         yield lambda _count: None
+        return
+    if total is None:
+        with _counter(label) as count:
+            yield count
         return
     with click.progressbar(length=max(total, 1), label=label, file=sys.stderr, show_eta=True, show_pos=False) as bar:
         yield bar.update
@@ -39,20 +43,23 @@ def rows_bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], obje
     """
     if not (shown and sys.stderr.isatty()):
         yield lambda _count: None
-    elif total:
-        with bytes_bar(total, "predicting") as update:
-            yield update
     else:
-        done = 0
+        with bytes_bar(total or None, "predicting") as update:
+            yield update
 
-        def count(read: int) -> None:
-            nonlocal done
-            before, done = done, done + read
-            # A line for every megabyte is often enough.
-            if before // _MEGABYTE != done // _MEGABYTE:
-                click.echo(f"\r\x1b[Kpredicting: {human(done)} read", err=True, nl=False)
 
-        try:
-            yield count
-        finally:
-            click.echo(err=True)
+@contextmanager
+def _counter(label: str) -> Iterator[Callable[[int], object]]:
+    done = 0
+
+    def count(read: int) -> None:
+        nonlocal done
+        before, done = done, done + read
+        # A line for every megabyte is often enough.
+        if before // _MEGABYTE != done // _MEGABYTE:
+            click.echo(f"\r\x1b[K{label}: {human(done)} read", err=True, nl=False)
+
+    try:
+        yield count
+    finally:
+        click.echo(err=True)

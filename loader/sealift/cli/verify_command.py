@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift.cli.options import bundle_argument, json_option, store_options
+from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import plain, print_json, table
 
 if TYPE_CHECKING:
+    from sealift.registry.access import Access
     from sealift.trust.explain import Link
     from sealift.verify import Verified
 
@@ -27,9 +28,17 @@ if TYPE_CHECKING:
     help="Directory for a few kilobytes of metadata [default: the system's].",
 )
 @click.option("--explain", "explained", is_flag=True, help="Print the whole chain of trust, link by link.")
+@access_options
 @json_option
 def command(
-    bundle: tuple[str, ...], store_path: Path, trust_path: Path, tmpdir: Path | None, explained: bool, as_json: bool
+    bundle: tuple[str, ...],
+    store_path: Path,
+    trust_path: Path,
+    tmpdir: Path | None,
+    explained: bool,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
 ) -> None:
     """Check every signature and every byte of a bundle against what is trusted and installed here.
 
@@ -38,11 +47,11 @@ def command(
     FILE is a bundle, or all parts of one in any order, or directories that hold them. One part of several is
     compared with its own digest, which finds a bad stick and proves nothing.
     """
-    from sealift.bundle.archive import Archive
-    from sealift.bundle.parts import open_bundle, size_of
+    from sealift.bundle.opening import open_bundle, size_of
     from sealift.errors import Error
     from sealift.install.base_files import BaseFiles
     from sealift.install.plan import make_plan
+    from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.trust import pin
     from sealift.trust.explain import agree
@@ -55,18 +64,21 @@ def command(
     state = store.trust_state()
     pinned = pin.read(trust_path)
     now = datetime.now(UTC)
-    chain = _chain(bundle, pinned, state.read_floor(), now) if explained else []
+    access = Access(ca_file, plain_http)
+    chain = _chain(bundle, access, pinned, state.read_floor(), now) if explained else []
     try:
-        with open_bundle(bundle) as file, TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch:
-            size = size_of(bundle)
-            with bytes_bar(size, "verifying") as progress:
-                archive = Archive(file, progress)
-                state.copy_to(Path(scratch))
-                verified = verify_head(archive, pinned, Path(scratch), state.read_floor(), now=now)
-                # Refuses a bundle that was stripped of a model's newest version, as installing would.
-                make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
-                BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
-                verify_payload(archive, verified)
+        size = size_of(bundle)
+        with (
+            TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch,
+            bytes_bar(size, "verifying") as progress,
+            open_bundle(bundle, progress, access) as source,
+        ):
+            state.copy_to(Path(scratch))
+            verified = verify_head(source, pinned, Path(scratch), state.read_floor(), now=now)
+            # Refuses a bundle that was stripped of a model's newest version, as installing would.
+            make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+            BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
+            verify_payload(source, verified)
     except Error as error:
         if not as_json:
             _echo(agree(chain, str(error)))
@@ -74,6 +86,7 @@ def command(
     chain = agree(chain, None)
     if not as_json:
         _echo(chain)
+    size = verified.contents.size if size is None else size
     document = _document(verified, size)
     if as_json:
         print_json({**document, "chain": [link.to_dict() for link in chain]} if explained else document)
@@ -92,22 +105,22 @@ def _echo(chain: "list[Link]") -> None:
         click.echo(str(link))
 
 
-def _chain(bundle: tuple[str, ...], pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
+def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
     """Read the head alone, so that a refusal still comes with its chain."""
-    from sealift.bundle.archive import Archive
-    from sealift.bundle.parts import open_bundle
+    from sealift.bundle.opening import open_bundle
     from sealift.bundle.reader import read_head
     from sealift.trust.explain import explain
 
-    with open_bundle(bundle) as file:
-        head = read_head(Archive(file))
+    with open_bundle(bundle, access=access) as source:
+        head = read_head(source)
     return explain(head.metadata, pinned, floor, max(now, floor.time) if floor else now)
 
 
 def _is_one_of_several(bundle: tuple[str, ...]) -> bool:
     from sealift.bundle.parts import is_part, read_header
+    from sealift.registry.address import is_address
 
-    if len(bundle) > 1 or Path(bundle[0]).is_dir() or not is_part(bundle[0]):
+    if len(bundle) > 1 or is_address(bundle[0]) or Path(bundle[0]).is_dir() or not is_part(bundle[0]):
         return False
     return read_header(bundle[0]).count > 1
 

@@ -6,17 +6,17 @@ Compares bytes and verifies nothing: whatever differs goes to a real install, wh
 from collections.abc import Sequence
 from pathlib import Path
 
-from sealift.bundle.archive import Archive
-from sealift.bundle.parts import open_bundle
+from sealift.bundle.opening import open_bundle
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.trust.floor import ROLES
 
 _NAMES = tuple(f"{role}.json" for role in ROLES)
 
 
-def installed_release(bundle: str | Sequence[str], store: Store) -> int | None:
+def installed_release(bundle: str | Sequence[str], store: Store, access: Access = DEFAULT_ACCESS) -> int | None:
     """Return the number of the release that `bundle` makes if it was installed here completely, otherwise None.
 
     A rollback since then changes nothing about that; whether files of the store were damaged is not looked at.
@@ -25,8 +25,8 @@ def installed_release(bundle: str | Sequence[str], store: Store) -> int | None:
         MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError: the head cannot be read.
         NoTrustError, CorruptError: the store cannot say what was accepted.
     """
-    with open_bundle(bundle) as file:
-        head = read_head(Archive(file))
+    with open_bundle(bundle, access=access) as source:
+        head = read_head(source)
     try:
         number = store.release().number
     except NotInstalledError:

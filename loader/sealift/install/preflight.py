@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sealift.bundle.archive import Archive
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
 from sealift.bundle.reader import Contents, read_ahead
+from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
 from sealift.install.base_files import BaseFiles
 from sealift.limits import LIMITS
@@ -27,7 +27,7 @@ _SLACK_INODES = 64
 Descriptions = Mapping[ModelVersion, ModelDescription]
 
 
-def read_descriptions(archive: Archive, contents: Contents, new: Sequence[Manifest], base: BaseFiles) -> Descriptions:
+def read_descriptions(archive: Source, contents: Contents, new: Sequence[Manifest], base: BaseFiles) -> Descriptions:
     """Read what each new model says of itself, ahead of the payload; out of the store where the bundle leaves it out.
 
     Raises:

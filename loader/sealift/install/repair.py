@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from sealift.bundle.archive import Archive
 from sealift.bundle.manifest import Manifest
-from sealift.bundle.parts import open_bundle
+from sealift.bundle.opening import open_bundle
 from sealift.errors import NoSpaceError, UsageError
 from sealift.install.staging import Staging
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store, history
 from sealift.store.lock import locked
 from sealift.store.placing import keep_document, place_model
@@ -40,13 +40,15 @@ def repair(
     now: datetime,
     tmpdir: Path | None = None,
     bytes_read: Callable[[int], object] = lambda _count: None,
+    access: Access = DEFAULT_ACCESS,
 ) -> list[ModelVersion]:
     """Write every model version of `damaged` anew that `bundle` carries; return those.
 
     Args:
-        bundle: path of the tar, or of a directory that holds its parts.
+        bundle: path of the tar, or of a directory that holds its parts, or the address of a release in a registry.
         damaged: from `CheckReport.damaged_models`; others are left alone.
         tmpdir: where compressed files wait for their digest; None means inside the store.
+        access: how a registry may be reached.
 
     Raises:
         sealift.Error: the bundle is refused, or the store may not be written; the store is as it was before.
@@ -55,10 +57,9 @@ def repair(
     """
     pinned = pin.read(store.trust_directory)
     with full_disk(store.layout.root), ExitStack() as stack:
-        file = stack.enter_context(open_bundle(bundle))
+        archive = stack.enter_context(open_bundle(bundle, bytes_read, access))
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
-        archive = Archive(file, bytes_read)
         staging = store.layout.staging / str(os.getpid())
         # Whatever is there belongs to nobody, for we hold the lock.
         durable.remove_tree(store.layout.staging)
@@ -79,7 +80,7 @@ def repair(
             return []
         _require_space(store, manifests)
         files = Staging(staging / "models", scratch, manifests)
-        verify_payload(archive, verified, files.take)
+        verify_payload(archive, verified, files.take, wanted=files.wanted)
         files.sync()
         models = [manifest.model for manifest in manifests]
         with postponed(), ExitStack() as undo:

@@ -7,7 +7,7 @@ directory descriptor to directory descriptor, without following a link and witho
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
@@ -43,6 +43,11 @@ class Staging:
             self._make(manifest.model)
             for file in manifest.files:
                 self._uses[file.blob].append((manifest, file))
+
+    @property
+    def wanted(self) -> Collection[Blob]:
+        """The blobs that make files of new models."""
+        return self._uses.keys()
 
     def path(self, model: ModelVersion) -> Path:
         """Return where the files of `model` are built."""

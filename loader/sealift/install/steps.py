@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealift.bundle.archive import Archive
-from sealift.bundle.parts import open_bundle
+from sealift.bundle.opening import open_bundle
+from sealift.bundle.source import Source
 from sealift.errors import Error, LockedError, UnsafeStoreError
 from sealift.install import preflight
 from sealift.install.base_files import BaseFiles
@@ -28,6 +28,7 @@ from sealift.install.survey import survey
 from sealift.install.tryout import try_out
 from sealift.limits import LIMITS
 from sealift.model.selftest_process import SelfTestProcess
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.store.completion import complete
 from sealift.store.lock import locked
@@ -77,16 +78,19 @@ def install(
     self_test_timeout_s: float = LIMITS.self_test_timeout_s,
     observer: Observer | None = None,
     now: datetime | None = None,
+    access: Access = DEFAULT_ACCESS,
 ) -> InstallReport:
     """Install `bundle` into `store`.
 
     Args:
-        bundle: path of the tar, or of its parts, or of a directory that holds them.
+        bundle: path of the tar, or of its parts, or of a directory that holds them, or the address of a release in a
+            registry.
         dry_run: stop after step 4; nothing that counts is written.
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
         self_test_timeout_s: how long one model may take to replay its golden examples.
         now: the system clock (UTC), for tests.
+        access: how a registry may be reached.
 
     Raises:
         sealift.Error: every refusal; the store is then as it was before.
@@ -95,12 +99,11 @@ def install(
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory)
     with full_disk(store.layout.root), ExitStack() as stack:
-        file = stack.enter_context(open_bundle(bundle))
+        archive = stack.enter_context(open_bundle(bundle, observer.bytes_read, access))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
-        archive = Archive(file, observer.bytes_read)
         return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
 
 
@@ -161,7 +164,7 @@ class _Run:
         if tmpdir is not None:
             self._scratch = self._outside(tmpdir)
 
-    def install(self, archive: Archive, pinned: bytes, *, dry_run: bool, self_test_timeout_s: float) -> InstallReport:
+    def install(self, archive: Source, pinned: bytes, *, dry_run: bool, self_test_timeout_s: float) -> InstallReport:
         self._observer.step(2, "reading the head of the bundle")
         state = self._store.trust_state()
         floor = state.read_floor()
@@ -196,7 +199,7 @@ class _Run:
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
         base.copy_into(staging)
-        verify_payload(archive, verified, staging.take, base.patcher(staging))
+        verify_payload(archive, verified, staging.take, base.patcher(staging), staging.wanted)
         staging.sync()
         examples = try_out(plan, descriptions, staging, process, self._observer.step)
         self._observer.step(8, "activating")

@@ -1,0 +1,89 @@
+"""`sealift push`: bring a bundle into a registry inside the closed network."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift.cli.options import access_options, json_option, trust_option
+from sealift.cli.progress import bytes_bar, human
+from sealift_keys.console import print_json
+
+if TYPE_CHECKING:
+    from sealift.registry.sending import PushReport
+
+
+@click.command("push")
+@click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1, required=True)
+@click.argument("address", metavar="ADDRESS")
+@click.option(
+    "--as-image",
+    is_flag=True,
+    help="Push a ready store as a container image of one layer; needs the pinned root, and tries the models here.",
+)
+@click.option(
+    "--tmpdir",
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
+    default=None,
+    help="With --as-image: directory with room for two copies of the store [default: the system's].",
+)
+@trust_option
+@access_options
+@json_option
+def command(
+    bundle: tuple[str, ...],
+    address: str,
+    as_image: bool,
+    tmpdir: Path | None,
+    trust_path: Path,
+    ca_file: Path | None,
+    plain_http: bool,
+    as_json: bool,
+) -> None:
+    """Copy a bundle to ADDRESS; only what is missing there travels.
+
+    FILE is a bundle, or all parts of one in any order, or directories that hold them.
+
+    ADDRESS is oci://HOST[:PORT]/REPOSITORY[:TAG] or gitlab://HOST/GROUP%2FPROJECT[/PACKAGE]. The login comes from the
+    Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN.
+    """
+    from sealift.bundle.layout import is_digest
+    from sealift.bundle.parts import size_of
+    from sealift.errors import UsageError
+    from sealift.registry.access import Access
+    from sealift.registry.address import GitlabAddress, OciAddress, is_address, parse
+    from sealift.registry.image import push_image
+    from sealift.registry.push import push
+    from sealift.registry.push_package import push_package
+
+    if any(map(is_address, bundle)) or not is_address(address):
+        raise UsageError(
+            "`sealift push` takes a file, then an address; for example 'gitlab-models-2.tar oci://host/repo'"
+        )
+    target = parse(address)
+    access = Access(ca_file, plain_http)
+    if isinstance(target, OciAddress) and is_digest(target.reference):
+        raise UsageError(f"{str(target)!r} names what is there already; give a tag, or only the repository")
+    if as_image and isinstance(target, GitlabAddress):
+        raise UsageError("--as-image goes to a container registry: oci://…")
+    with bytes_bar(size_of(bundle), "pushing") as progress:
+        if isinstance(target, GitlabAddress):
+            report = push_package(bundle, target, access, progress)
+        elif as_image:
+            report = push_image(bundle, target, access, trust_path, progress, tmpdir)
+        else:
+            report = push(bundle, target, access, progress)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _print(report)
+
+
+def _print(report: "PushReport") -> None:
+    click.echo(f"{report.channel} release {report.release} is at {report.address}")
+    click.echo(f"sent {report.sent} blobs ({human(report.sent_bytes)}), {report.kept} were there already")
+    if report.digest is not None:
+        click.echo(f"tags {', '.join(report.tags)}; digest {report.digest}")
+    if report.superseded:
+        click.echo("a newer release was pushed before, and stays the latest")

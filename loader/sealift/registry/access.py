@@ -1,0 +1,20 @@
+"""How a registry may be reached: what the command line says of an address. Pure."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Access:
+    """Options of one run.
+
+    Attributes:
+        ca_file: certificates (PEM) to trust beside the system's; None means only those.
+        plain_http: use http without TLS also for hosts other than this one.
+    """
+
+    ca_file: Path | None = None
+    plain_http: bool = False
+
+
+DEFAULT_ACCESS = Access()

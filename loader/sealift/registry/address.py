@@ -1,0 +1,119 @@
+"""Addresses of bundles in a registry, parsed by one strict rule: `oci://` and `gitlab://`. Pure."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from sealift.bundle import layout
+from sealift.errors import UsageError
+
+OCI = "oci://"
+GITLAB = "gitlab://"
+LATEST = "latest"
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+# Names that GitLab gives to groups and projects, or a project's number.
+_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_MOST_CHARS = 255
+
+
+@dataclass(frozen=True)
+class OciAddress:
+    """A repository of an OCI registry, and what is meant in it: a tag, or `sha256:<hex>`; None is the newest."""
+
+    host: str
+    repository: str
+    reference: str | None = None
+
+    def __str__(self) -> str:
+        mark = "" if self.reference is None else "@" if layout.is_digest(self.reference) else ":"
+        return f"{OCI}{self.host}/{self.repository}{mark}{self.reference or ''}"
+
+    def without_reference(self) -> "OciAddress":
+        """Return the address of the repository."""
+        return OciAddress(self.host, self.repository)
+
+
+@dataclass(frozen=True)
+class GitlabAddress:
+    """A generic package of a GitLab project; by default that of the channel's name, and its newest version."""
+
+    host: str
+    project: str
+    package: str | None = None
+    version: str | None = None
+
+    def __str__(self) -> str:
+        parts = [self.project.replace("/", "%2F"), self.package, self.version]
+        return f"{GITLAB}{self.host}/{'/'.join(part for part in parts if part)}"
+
+
+def is_address(bundle: str) -> bool:
+    """Tell whether `bundle` names a place in a registry, not a file."""
+    return bundle.startswith((OCI, GITLAB))
+
+
+def parse(text: str) -> OciAddress | GitlabAddress:
+    """Parse an address.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    return _parse_oci(text) if text.startswith(OCI) else _parse_gitlab(text)
+
+
+def split_host(host: str) -> tuple[str, int | None]:
+    """Return the bare host and the port, if one is given."""
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]"):
+        return host.strip("[]"), None
+    return name.strip("[]"), int(port)
+
+
+def _parse_oci(text: str) -> OciAddress:
+    host, _, rest = text.removeprefix(OCI).partition("/")
+    _require_host(host, text)
+    repository, at, digest = rest.partition("@")
+    reference: str | None = digest
+    if not at:
+        repository, colon, tag = rest.partition(":")
+        reference = tag if colon else None
+        if reference is not None and _TAG.fullmatch(reference) is None:
+            raise UsageError(f"{tag[:140]!r} in {text[:300]!r} is no tag; expected letters, digits, '.', '_' and '-'")
+    elif not layout.is_digest(digest):
+        raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is no digest; expected 'sha256:' and 64 digits")
+    if _REPOSITORY.fullmatch(repository) is None or len(repository) > _MOST_CHARS:
+        raise UsageError(
+            f"{text[:300]!r} names no repository; expected 'oci://host[:port]/repository[:tag]', in lower case"
+        )
+    return OciAddress(host, repository, reference)
+
+
+def _parse_gitlab(text: str) -> GitlabAddress:
+    host, _, rest = text.removeprefix(GITLAB).partition("/")
+    _require_host(host, text)
+    project, *more = rest.split("/")
+    package, version = (*more, None, None)[:2]
+    form = "'gitlab://host/group%2Fproject[/package[/release]]'"
+    if len(more) > 2 or _PROJECT.fullmatch(unquote(project)) is None or len(project) > _MOST_CHARS:
+        raise UsageError(f"{text[:300]!r} names no project; expected {form}, the project's path with %2F for '/'")
+    if package is not None and (_PACKAGE.fullmatch(package) is None or len(package) > _MOST_CHARS):
+        raise UsageError(f"{package[:140]!r} in {text[:300]!r} is no package; expected {form}")
+    if version is not None and _NUMBER.fullmatch(version) is None:
+        raise UsageError(f"{version[:140]!r} in {text[:300]!r} is no release; expected its number: {form}")
+    return GitlabAddress(host, unquote(project), package, version)
+
+
+def _require_host(host: str, text: str) -> None:
+    if "@" in host:
+        # Not shown: it may hold a password.
+        raise UsageError(
+            "an address takes no user or password; log in with `docker login`, or see `sealift push --help`"
+        )
+    if _HOST.fullmatch(host) is None or len(host) > _MOST_CHARS or (split_host(host)[1] or 1) not in range(1, 65536):
+        raise UsageError(f"{host[:140]!r} in {text[:300]!r} is no host; expected 'host' or 'host:port'")

@@ -1,0 +1,114 @@
+"""Logins where Docker and its kin keep them: `$DOCKER_CONFIG/config.json`, `auths`, and credential helpers."""
+
+import base64
+import binascii
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sealift import strict_json
+from sealift.errors import LimitError, LocalError, MalformedError
+from sealift.limits import LIMITS
+
+_HELPER = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
+_HELPER_TIMEOUT_S = 60
+# What helpers of every kind print when they know nothing of a server.
+_NOT_FOUND = "credentials not found"
+
+
+@dataclass(frozen=True)
+class Login:
+    """A user and a password, or an identity token that an authorization server takes in place of both."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+
+
+def find_login(host: str, repository: str, environment: Mapping[str, str] = os.environ) -> Login | None:
+    """Look up who we are to a registry; None where nobody logged in.
+
+    The entry of the longest path wins, as with podman: `host/group`, then `host`.
+
+    Raises:
+        LocalError: the configuration cannot be read, or a helper failed.
+    """
+    # Not `Path.home()`, which fails where a service has no home.
+    folder = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    path = Path(folder, "config.json")
+    document = _read(path)
+    helpers = document.get("credHelpers")
+    helper = helpers.get(host) if isinstance(helpers, dict) else None
+    helper = helper or document.get("credsStore")
+    if helper and (login := _ask(str(helper), host)):
+        return login
+    auths = document.get("auths")
+    for name in _names(host, repository):
+        entry = auths.get(name) if isinstance(auths, dict) else None
+        if isinstance(entry, dict) and entry:
+            return _login(entry, f"{name!r} in {str(path)!r}")
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        document = strict_json.parse(data, str(path), max_size_bytes=LIMITS.http_document_bytes)
+    except (MalformedError, LimitError) as error:
+        raise LocalError(f"the Docker configuration cannot be read: {error}") from None
+    return document if isinstance(document, dict) else {}
+
+
+def _names(host: str, repository: str) -> list[str]:
+    parts = repository.split("/")
+    paths = [f"{host}/{'/'.join(parts[:count])}" for count in range(len(parts), 0, -1)]
+    return [*paths, host, f"https://{host}", f"https://{host}/v2/", f"https://{host}/v1/", f"http://{host}"]
+
+
+def _login(entry: Mapping[str, Any], what: str) -> Login:
+    if isinstance(token := entry.get("identitytoken"), str) and token:
+        return Login(identity_token=token)
+    if isinstance(entry.get("username"), str) and isinstance(entry.get("password"), str):
+        return Login(entry["username"], entry["password"])
+    try:
+        user, colon, password = base64.b64decode(str(entry.get("auth", "")), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        user, colon, password = "", "", ""
+    if not colon:
+        raise LocalError(f"the login {what} is damaged; log in again with `docker login`")
+    # Docker pads short ones with zero bytes.
+    return Login(user, password.rstrip("\0"))
+
+
+def _ask(helper: str, host: str) -> Login | None:
+    """Run a credential helper: the server's name on stdin, a JSON document on stdout."""
+    if _HELPER.fullmatch(helper) is None:
+        raise LocalError(f"the credential helper {helper[:80]!r} has no usable name")
+    program = f"docker-credential-{helper}"
+    try:
+        done = subprocess.run(
+            [program, "get"], input=host.encode(), capture_output=True, timeout=_HELPER_TIMEOUT_S, check=False
+        )
+    except FileNotFoundError:
+        raise LocalError(f"the Docker configuration names {program!r}, which is not installed here") from None
+    except subprocess.TimeoutExpired:
+        raise LocalError(f"{program!r} did not answer within {_HELPER_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        if _NOT_FOUND in (done.stdout + done.stderr).decode(errors="replace"):
+            return None
+        said = (done.stdout or done.stderr).decode(errors="replace").strip()[:200]
+        raise LocalError(f"{program!r} failed for {host!r}: {said!r}")
+    try:
+        document = json.loads(done.stdout)
+        user, secret = document["Username"], document["Secret"]
+    except (ValueError, KeyError, TypeError):
+        raise LocalError(f"{program!r} answered something else than a login") from None
+    return Login(identity_token=secret) if user == "<token>" else Login(user, secret)

@@ -1,0 +1,159 @@
+"""A bundle as a file in GitLab's package registry, for instances whose container registry takes no artifacts.
+
+`PUT` and `GET /api/v4/projects/:id/packages/generic/:package/:release/:file`; the file is the bundle, unchanged.
+"""
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from urllib.parse import quote, urlencode
+
+from sealift import strict_json
+from sealift.bundle.archive import CHUNK_BYTES
+from sealift.errors import LocalError, UsageError
+from sealift.limits import LIMITS
+from sealift.registry.access import Access
+from sealift.registry.address import GitlabAddress
+from sealift.registry.origin import Origin
+from sealift.registry.remote_file import open_remote
+from sealift.registry.session import Session, gone, waits
+from sealift.registry.transport import BrokenError, Response, Transport
+
+# Variable of the environment to header; the first that is set counts. CI sets the last by itself.
+_TOKENS = (
+    ("GITLAB_TOKEN", "PRIVATE-TOKEN"),
+    ("GITLAB_DEPLOY_TOKEN", "DEPLOY-TOKEN"),
+    ("CI_JOB_TOKEN", "JOB-TOKEN"),
+)
+_PAGE = 100
+
+
+class _Token:
+    """The token for one GitLab instance; it goes nowhere else, not to object storage either."""
+
+    def __init__(self, origin: Origin, environment: Mapping[str, str]) -> None:
+        self._origin = origin
+        found = ((header, environment[name]) for name, header in _TOKENS if environment.get(name))
+        self._headers = dict([first]) if (first := next(found, None)) else {}
+
+    def headers(self, origin: Origin) -> dict[str, str]:
+        return self._headers if origin == self._origin else {}
+
+    def answer(self, _challenges: list[str]) -> None:
+        raise LocalError(
+            f"{self._origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
+            f"set one of {', '.join(name for name, _ in _TOKENS)} in the environment"
+        )
+
+
+class Project:
+    """The package registry of one project."""
+
+    def __init__(self, origin: Origin, address: GitlabAddress, session: Session) -> None:
+        self._address = address
+        self._api = f"{origin}/api/v4/projects/{quote(address.project, safe='')}/packages"
+        self._session = session
+
+    def open_bundle(self) -> io.BufferedReader:
+        """Open the bundle that the address names, or the one of the highest release.
+
+        Raises:
+            UsageError: the address names no package.
+            LocalError: there is none, or the server does not answer.
+        """
+        package = self._address.package
+        if package is None:
+            raise UsageError(f"{str(self._address)!r} names no package; add '/' and its name, which is the channel's")
+        release = self._address.version or self._newest(package)
+        url = self._url(package, release)
+
+        def ask(offset: int) -> Response:
+            headers = {"Range": f"bytes={offset}-"} if offset else {}
+            return self._session.request("GET", url, accept=(200, 206), headers=headers)
+
+        return open_remote(ask)
+
+    def has(self, package: str, release: str, sha256: str) -> bool:
+        """Tell whether exactly this file is there."""
+        for found in self._list({"package_name": package, "package_type": "generic"}):
+            if (found.get("name"), found.get("version")) == (package, release):
+                files = self._get(f"{self._api}/{int(found['id'])}/package_files?per_page={_PAGE}")
+                return any(
+                    file.get("file_name") == _file_name(package, release) and file.get("file_sha256") == sha256
+                    for file in files
+                )
+        return False
+
+    def put(self, package: str, release: str, file: BinaryIO, size: int, progress: Callable[[int], object]) -> None:
+        """Upload a bundle; GitLab cannot go on with half a file, so a break begins anew."""
+
+        def body() -> Iterable[bytes]:
+            file.seek(0)
+            while chunk := file.read(CHUNK_BYTES):
+                progress(len(chunk))
+                yield chunk
+
+        url = self._url(package, release)
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        tries = waits()
+        while True:
+            try:
+                self._session.once("PUT", url, accept=(200, 201), headers=headers, body=body).read(
+                    LIMITS.http_document_bytes, "the answer to an upload"
+                )
+                return
+            except BrokenError as error:
+                wait = next(tries, None)
+                if wait is None:
+                    raise gone(url, error) from None
+                time.sleep(wait)
+
+    def _newest(self, package: str) -> str:
+        numbers = [
+            int(found["version"])
+            for found in self._list({"package_name": package, "package_type": "generic"})
+            if found.get("name") == package and str(found.get("version")).isdecimal()
+        ]
+        if not numbers:
+            raise LocalError(f"the project {self._address.project!r} holds no package {package!r}; push a bundle first")
+        return str(max(numbers))
+
+    def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        # The newest hundred releases are enough to find the newest.
+        order = {"order_by": "created_at", "sort": "desc", "per_page": str(_PAGE)}
+        return self._get(f"{self._api}?{urlencode({**query, **order})}")
+
+    def _get(self, url: str) -> list[dict[str, Any]]:
+        response = self._session.request("GET", url, accept=(200,))
+        try:
+            data = response.read(LIMITS.http_document_bytes, "a list of packages")
+        except BrokenError as error:
+            raise gone(url, error) from None
+        document = strict_json.parse(data, "the list of packages", max_size_bytes=LIMITS.http_document_bytes)
+        if not isinstance(document, list) or not all(
+            isinstance(entry, dict) and isinstance(entry.get("id"), int) for entry in document
+        ):
+            raise LocalError(f"{response.origin} answers something else than a list of packages; check the address")
+        return document
+
+    def _url(self, package: str, release: str) -> str:
+        return f"{self._api}/generic/{quote(package)}/{quote(release)}/{quote(_file_name(package, release))}"
+
+
+def _file_name(package: str, release: str) -> str:
+    return f"{package}-{release}.tar"
+
+
+@contextmanager
+def open_project(address: GitlabAddress, access: Access) -> Iterator[Project]:
+    """Open the package registry of a project; nothing is sent yet."""
+    transport = Transport(access)
+    try:
+        origin = transport.origin(address.host)
+        transport.require_allowed(origin, "the instance is")
+        yield Project(origin, address, Session(transport, _Token(origin, os.environ)))
+    finally:
+        transport.close()

@@ -1,0 +1,57 @@
+"""How long a server may take, and how much it may say before it comes to the point.
+
+A timeout of the socket bounds only silence; a server that sends one byte a minute would hold an install for years.
+"""
+
+import io
+import socket
+import time
+
+from sealift.errors import LimitError
+from sealift.limits import LIMITS
+
+
+class PacedReader(io.RawIOBase):
+    """The bytes of one response: its head within a time and a size, then its body at no less than a pace.
+
+    Raises:
+        TimeoutError: silence, or less than the pace.
+        LimitError: the head is too long.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+        self._inner = connection.makefile("rb", buffering=0)
+        self._in_head = True
+        self._since = time.monotonic()
+        self._count = 0
+
+    def body_begins(self) -> None:
+        """Count anew: from here on the pace of a body counts."""
+        self._in_head = False
+        self._since = time.monotonic()
+        self._count = 0
+
+    def readable(self) -> bool:
+        """Say that this is a stream to read from."""
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int | None:  # type: ignore[override]
+        """Read what is there, and look at the clock."""
+        waited = time.monotonic() - self._since
+        if waited >= LIMITS.http_timeout_s:
+            if self._in_head or self._count < LIMITS.http_window_bytes:
+                raise TimeoutError(f"the answer is too slow: {self._count:,} bytes in {waited:.0f} s")
+            self._since, self._count, waited = time.monotonic(), 0, 0.0
+        self._connection.settimeout(max(LIMITS.http_timeout_s - waited, 0.001))
+        count: int | None = self._inner.readinto(buffer)
+        self._count += count or 0
+        if self._in_head and self._count > LIMITS.http_head_bytes:
+            raise LimitError(f"the head of an answer has more than {LIMITS.http_head_bytes:,} bytes")
+        return count
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._inner.close()
+        super().close()
