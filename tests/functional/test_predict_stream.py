@@ -310,6 +310,14 @@ def test_an_error_names_the_row_and_the_answers_before_it_are_written(
     assert (status, list(document), document["error"]["code"]) == (41, ["error"], "input")
 
 
+@pytest.mark.parametrize("text", ['[{"size": NaN, "color": "red"}]', '[{"size": 1, "size": 2, "color": "red"}]', "[1,"])
+def test_a_document_that_is_not_json_is_wrong_input(predict, tmp_path, text):
+    (tmp_path / "rows.json").write_text(text)
+    status, out, err = predict("table", "--input", tmp_path / "rows.json")
+    assert (status, out) == (41, "")
+    assert "rows.json" in err
+
+
 def test_an_error_that_only_onnx_runtime_sees_is_found_by_halving():
     from sealift.errors import InputError
     from sealift.rows.answering import answer_batches

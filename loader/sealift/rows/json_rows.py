@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.errors import InputError, LimitError
+from sealift.errors import InputError, LimitError, MalformedError
 from sealift.limits import LIMITS
 from sealift.model.description import ModelDescription
 from sealift.model.values import shown
@@ -23,8 +23,7 @@ def json_batches(
 
     Raises:
         LimitError: the document is larger than what may be read whole.
-        MalformedError: it is not JSON.
-        InputError: it holds no rows that the model takes.
+        InputError: it is not JSON, or holds no rows that the model takes.
     """
     data = file.read(LIMITS.rows_json_size_bytes + 1)
     read(len(data))
@@ -35,7 +34,10 @@ def json_batches(
         )
     most = LIMITS.rows_json_size_bytes
     # The user's own rows may be many: as many as fit.
-    document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
+    try:
+        document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
+    except MalformedError as error:
+        raise InputError(str(error)) from None
     return _batches(document, source, description, size)
 
 

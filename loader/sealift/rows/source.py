@@ -99,7 +99,6 @@ class Source:
         Raises:
             InputError: the content does not have the form of its format; also while iterating.
             LimitError: a JSON document is too large to be read whole.
-            MalformedError: a JSON document is not JSON.
             LocalError: the source cannot be read.
             UsageError: Parquet from standard input, which cannot be read from its end.
         """
