@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,34 +94,69 @@ def page_for(system: BareSystem) -> str:
     return page
 
 
+def make_newer(kit: Path, path: Path) -> None:
+    """A kit as a later one is: with another list of digests, which gives it an environment of its own."""
+    folder = kit.parent / "newer"
+    folder.mkdir()
+    script = (
+        f"tar -xf {kit} -C {folder} && cd {folder}/* && echo 'This kit is newer.' >>README.md && rm SHA256SUMS && "
+        f"find . -type f -printf '%P\\n' | sort | xargs sha256sum >../SHA256SUMS && mv ../SHA256SUMS . && "
+        f"tar -cf {path} -C {folder} $(ls {folder})"
+    )
+    subprocess.run(["bash", "-euc", script], check=True)
+
+
+def content(store: Path) -> dict[str, bytes | str]:
+    """Everything in a store."""
+    paths = [path for path in store.rglob("*") if path.is_symlink() or path.is_file()]
+    return {
+        str(path.relative_to(store)): os.readlink(path) if path.is_symlink() else path.read_bytes() for path in paths
+    }
+
+
 def leads_to_a_prediction(system: BareSystem, build_machine: Path) -> None:
-    """Follow the page from the kit's making to the answers of the model."""
+    """Follow the page from the kit's making to the answers of the model, through an upgrade and back."""
     before, heading, after = page_for(system).partition("## Check the kit\n")
     assert heading
+    first, heading, later = after.partition("## Upgrade Sealift by a newer kit\n")
+    assert heading
+    upgrade, heading, back = later.partition("To go back, also without the kit:\n")
+    assert heading
+
     release(build_machine / "channel")
     with _outside(build_machine) as outside:
         made = follow(outside, before)
     issues, model = triage()
+    home = system.root / "root"
     for name in CARRIED:
-        (system.root / "root" / name).write_bytes((build_machine / name).read_bytes())
-    (system.root / "root" / "new-issues.csv").write_text(issues.to_csv(index=False))
+        (home / name).write_bytes((build_machine / name).read_bytes())
+    (home / "new-issues.csv").write_text(issues.to_csv(index=False))
 
     with _inside(system) as inside:
         is_as_bare_as_promised(inside, system)
-        seen = follow(inside, after)
+        seen = follow(inside, first)
+        (kit_said,) = (lines for command, lines in made.items() if "bundler kit" in command)
+        published = next(line for line in kit_said if line.startswith("sha256:")).removeprefix("sha256:")
+        assert seen["sha256sum sealift-kit.tar"] == [f"{published}  sealift-kit.tar"]
+        fingerprint = re.search(r"fingerprint: ([0-9a-f ]+)", "\n".join(kit_said))
+        assert fingerprint
+        assert f"fingerprint: {fingerprint[1]}" in seen["sealift trust init 1.root.json"]
+        assert seen["sealift predict issue-triage --input new-issues.csv"] == model.predict(issues).tolist()
+
+        make_newer(build_machine / "sealift-kit.tar", home / "newer-kit.tar")
+        store, current = (system.root / name for name in ("var/opt/gitlab/sealift", "opt/sealift/current"))
+        kept, old = content(store), os.readlink(current)
+        for part, served in ((upgrade, "newer"), (back, "old")):
+            follow(inside, part)
+            assert (os.readlink(current) == old) == (served == "old")
+            answers = [line for line in inside.type("sealift predict issue-triage --input ../new-issues.csv") if line]
+            assert answers == model.predict(issues).tolist()
+            assert content(store) == kept
+
         # What every user needs is readable by every user.
         assert [line for line in inside.type("find /opt/sealift -not -type l -not -perm -o+r") if line] == []
-        assert "<title>Documentation</title>" in "\n".join(
-            inside.type("cat /opt/sealift/current/share/doc/sealift/index.html")
-        )
-
-    (kit_said,) = (lines for command, lines in made.items() if "bundler kit" in command)
-    published = next(line for line in kit_said if line.startswith("sha256:")).removeprefix("sha256:")
-    assert seen["sha256sum sealift-kit.tar"] == [f"{published}  sealift-kit.tar"]
-    fingerprint = re.search(r"fingerprint: ([0-9a-f ]+)", "\n".join(kit_said))
-    assert fingerprint
-    assert f"fingerprint: {fingerprint[1]}" in seen["sealift trust init 1.root.json"]
-    assert seen["sealift predict issue-triage --input new-issues.csv"] == model.predict(issues).tolist()
+        shown = inside.type("cat /opt/sealift/current/share/doc/sealift/index.html")
+        assert "<title>Documentation</title>" in "\n".join(shown)
 
 
 def is_as_bare_as_promised(inside: Shell, system: BareSystem) -> None:
