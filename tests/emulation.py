@@ -14,8 +14,8 @@ import mounts
 import pytest
 
 _QEMU = "qemu-aarch64-static"
-# An ELF file: 64 bits, little-endian, a program or a shared object, for machine 183. Neither its version of the ABI
-# nor the lowest bit of its type, which tells the two apart, matters.
+# An ELF file: 64 bits, little-endian, a program or a shared object, for machine 183. Neither the system that it
+# names nor the lowest bit of its type, which tells the two apart, matters.
 _MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
 _MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 _BINFMT = "/proc/sys/fs/binfmt_misc"
@@ -74,9 +74,10 @@ def describe_processor(root: Path) -> tuple[str, ...]:
 
 
 def _register(enter: tuple[str, ...], qemu: str) -> None:
-    mounted = subprocess.run([*enter, "mount", "-t", "binfmt_misc", "none", _BINFMT], capture_output=True, check=False)
+    mount = [*enter, "mount", "-t", "binfmt_misc", "none", _BINFMT]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
     if mounted.returncode:
-        pytest.fail(f"this kernel gives a user namespace no binfmt_misc, as Linux 6.7 and newer do: {mounted.stderr}")
+        pytest.fail(f"no binfmt_misc in a user namespace, which Linux 6.7 and newer can give: {mounted.stderr.strip()}")
     # F: opened now, so that it is found from within any root.
     line = f":aarch64:M::{_MAGIC}:{_MASK}:{qemu}:F"
     mounts.command(*enter, "sh", "-c", f'printf %s "$1" > {_BINFMT}/register', "sh", line)
