@@ -191,6 +191,29 @@ def test_credential_helpers(helper, docker_config):
     assert find(config, "known") is None
 
 
+@pytest.mark.parametrize(
+    ("program", "mode", "match"),
+    [
+        ("#!/bin/sh\n", 0o644, "cannot be run"),
+        ("no program", 0o755, "cannot be run"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": null}'\n""", 0o755, "something else"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret\\ud800"}'\n""", 0o755, "something else"),
+        ("#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '['\n", 0o755, "something else"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret"}'\nexit 1\n""", 0o755, "failed for 'known'"),
+    ],
+    ids=["not executable", "not a program", "null", "surrogate", "deep", "fails with a secret"],
+)
+def test_a_damaged_helper(program, mode, match, helper, docker_config, tmp_path):
+    from sealift.errors import LocalError
+
+    path = tmp_path / "bin" / "docker-credential-mine"
+    path.write_text(program)
+    path.chmod(mode)
+    with pytest.raises(LocalError, match=match) as caught:
+        find(docker_config({"credsStore": "mine"}), "known")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_the_longest_path_wins(docker_config):
     auths = {"host": {"auth": encoded("all", "1")}, "host/a": {"auth": encoded("group", "2")}}
     config = docker_config({"auths": auths})
