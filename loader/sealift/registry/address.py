@@ -67,6 +67,11 @@ def parse(text: str) -> OciAddress | GitlabAddress:
     return _parse_oci(text) if text.startswith(OCI) else _parse_gitlab(text)
 
 
+def is_release_number(text: str) -> bool:
+    """Tell whether `text` is the number of a release, as it is written."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def split_host(host: str) -> tuple[str, int | None]:
     """Return the bare host and the port, if one is given."""
     name, colon, port = host.rpartition(":")
@@ -104,7 +109,7 @@ def _parse_gitlab(text: str) -> GitlabAddress:
         raise UsageError(f"{text[:300]!r} names no project; expected {form}, the project's path with %2F for '/'")
     if package is not None and (_PACKAGE.fullmatch(package) is None or len(package) > _MOST_CHARS):
         raise UsageError(f"{package[:140]!r} in {text[:300]!r} is no package; expected {form}")
-    if version is not None and _NUMBER.fullmatch(version) is None:
+    if version is not None and not is_release_number(version):
         raise UsageError(f"{version[:140]!r} in {text[:300]!r} is no release; expected its number: {form}")
     return GitlabAddress(host, unquote(project), package, version)
 

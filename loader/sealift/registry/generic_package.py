@@ -5,7 +5,6 @@
 
 import io
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -16,10 +15,10 @@ from sealift.bundle.archive import CHUNK_BYTES
 from sealift.errors import LocalError, UsageError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
-from sealift.registry.address import GitlabAddress
+from sealift.registry.address import GitlabAddress, is_release_number
 from sealift.registry.origin import Origin
 from sealift.registry.remote_file import open_remote
-from sealift.registry.session import Session, gone, waits
+from sealift.registry.session import Patience, Session, gone
 from sealift.registry.transport import BrokenError, Response, Transport
 
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.
@@ -35,16 +34,19 @@ class _Token:
     """The token for one GitLab instance; it goes nowhere else, not to object storage either."""
 
     def __init__(self, origin: Origin, environment: Mapping[str, str]) -> None:
-        self._origin = origin
-        found = ((header, environment[name]) for name, header in _TOKENS if environment.get(name))
-        self._headers = dict([first]) if (first := next(found, None)) else {}
+        self.origin = origin
+        name, header = next(((name, header) for name, header in _TOKENS if environment.get(name)), ("", ""))
+        token = environment.get(name, "")
+        if not token.isascii() or not token.isprintable():
+            raise LocalError(f"the token in {name} holds a line break, or a character that no token has; set it anew")
+        self._headers = {header: token} if token else {}
 
     def headers(self, origin: Origin) -> dict[str, str]:
-        return self._headers if origin == self._origin else {}
+        return self._headers if origin == self.origin else {}
 
     def answer(self, _challenges: list[str]) -> None:
         raise LocalError(
-            f"{self._origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
+            f"{self.origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
             f"set one of {', '.join(name for name, _ in _TOKENS)} in the environment"
         )
 
@@ -98,7 +100,7 @@ class Project:
 
         url = self._url(package, release)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        tries = waits()
+        patience = Patience()
         while True:
             try:
                 self._session.once("PUT", url, accept=(200, 201), headers=headers, body=body).read(
@@ -106,16 +108,13 @@ class Project:
                 )
                 return
             except BrokenError as error:
-                wait = next(tries, None)
-                if wait is None:
-                    raise gone(url, error) from None
-                time.sleep(wait)
+                patience.wait(url, error)
 
     def _newest(self, package: str) -> str:
         numbers = [
             int(found["version"])
             for found in self._list({"package_name": package, "package_type": "generic"})
-            if found.get("name") == package and str(found.get("version")).isdecimal()
+            if found.get("name") == package and is_release_number(str(found.get("version")))
         ]
         if not numbers:
             raise LocalError(f"the project {self._address.project!r} holds no package {package!r}; push a bundle first")
