@@ -16,6 +16,7 @@ from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import Login
 from sealift.registry.generic_package import open_project
 from sealift.registry.origin import Origin, join
+from sealift.registry.push import push
 from sealift.registry.repository import open_repository
 from sealift.registry.transport import Transport
 
@@ -238,6 +239,28 @@ def test_an_upload_of_which_more_is_there_than_was_sent(claimed, registry, repos
     repository.upload(BLOB, content)
     assert registry.blobs[BLOB.digest] == DATA
     assert all(offset >= 0 and 0 <= length <= len(DATA) - offset for offset, length in asked)
+
+
+def test_a_newer_release_that_came_while_we_pushed(channel, registry, tmp_path):
+    channel.add("toy", "1.0.0")
+    channel.release()
+    older = channel.pack_anything(tmp_path / "older.tar")
+    channel.add("toy", "1.1.0")
+    channel.release()
+    newer = channel.pack_anything(tmp_path / "newer.tar")
+    address = parse(f"oci://{registry.host}/models")
+    began = []
+
+    def lie(handler):
+        if handler.command == "POST" and not began:
+            began.append(handler.path)
+            push(str(newer), address, Access(), lambda _: None)
+
+    registry.lie = lie
+    report = push(str(older), address, Access(), lambda _: None)
+    assert report.superseded
+    claimed = json.loads(registry.manifests["latest"])["annotations"]["io.sealift.release"]
+    assert int(claimed) == report.release + 1
 
 
 @pytest.mark.parametrize("version", ["9" * 5000, "007", "\N{ARABIC-INDIC DIGIT THREE}", "-1", ["3"]])
