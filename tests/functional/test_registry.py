@@ -251,6 +251,7 @@ def test_latest_never_goes_back(bundle, address, channel, instance, tmp_path):
     older = run(instance, "push", bundle, address)
     assert "tags sim-2; digest" in older.stdout
     assert "a newer release was pushed before" in older.stdout
+    assert run(instance, "push", bundle, f"{address}:latest").stdout == run(instance, "push", bundle, address).stdout
     assert json.loads(run(instance, "install", address, "--json").stdout)["release"] == 3
     assert (
         "names what is there already" in run(instance, "push", bundle, f"{address}@sha256:{'0' * 64}", status=2).stderr

@@ -87,9 +87,10 @@ def _parse_oci(text: str) -> OciAddress:
     reference: str | None = digest
     if not at:
         repository, colon, tag = rest.partition(":")
-        reference = tag if colon else None
-        if reference is not None and _TAG.fullmatch(reference) is None:
+        if colon and _TAG.fullmatch(tag) is None:
             raise UsageError(f"{tag[:140]!r} in {text[:300]!r} is no tag; expected letters, digits, '.', '_' and '-'")
+        # Written out, it is no other tag: a push leaves it with the newest release too.
+        reference = tag if tag not in ("", LATEST) else None
     elif not layout.is_digest(digest):
         raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is no digest; expected 'sha256:' and 64 digits")
     if _REPOSITORY.fullmatch(repository) is None or len(repository) > _MOST_CHARS:
