@@ -120,6 +120,21 @@ def test_a_token_with_a_line_break_is_not_shown(name, token, registry, monkeypat
     assert not registry.asked
 
 
+def test_a_job_token_goes_to_the_instance_of_the_job_alone(registry, monkeypatch):
+    for other in ("GITLAB_TOKEN", "GITLAB_DEPLOY_TOKEN"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv("CI_JOB_TOKEN", "s3cret")
+    registry.lie = lambda handler: handler.say(200, b"[]") or True
+    for host, sent in (("gitlab.example.com", False), ("127.0.0.1", True)):
+        monkeypatch.setenv("CI_SERVER_HOST", host)
+        with (
+            open_project(parse(f"gitlab://{registry.host}/a/b"), Access()) as project,
+            pytest.raises(LocalError, match="holds no package"),
+        ):
+            project.open_bundle()
+        assert ("JOB-TOKEN" in registry.asked.pop()[2]) is sent
+
+
 def test_a_header_that_cannot_be_sent_is_not_shown(registry):
     with pytest.raises(LocalError, match="HTTP cannot carry") as caught:
         Transport(Access()).exchange("GET", f"http://{registry.host}/", {"Authorization": "s3cret\n"})

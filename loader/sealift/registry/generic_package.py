@@ -21,11 +21,12 @@ from sealift.registry.remote_file import open_remote
 from sealift.registry.session import Patience, Session, gone
 from sealift.registry.transport import BrokenError, Response, Transport
 
+_OF_A_JOB = "CI_JOB_TOKEN"
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.
 _TOKENS = (
     ("GITLAB_TOKEN", "PRIVATE-TOKEN"),
     ("GITLAB_DEPLOY_TOKEN", "DEPLOY-TOKEN"),
-    ("CI_JOB_TOKEN", "JOB-TOKEN"),
+    (_OF_A_JOB, "JOB-TOKEN"),
 )
 _PAGE = 100
 
@@ -35,7 +36,10 @@ class _Token:
 
     def __init__(self, origin: Origin, environment: Mapping[str, str]) -> None:
         self.origin = origin
-        name, header = next(((name, header) for name, header in _TOKENS if environment.get(name)), ("", ""))
+        # Nobody chose the token of a job, so it goes to the instance that runs the job and to no other.
+        ours = environment.get("CI_SERVER_HOST", origin.host).lower() == origin.host
+        usable = [(name, header) for name, header in _TOKENS if environment.get(name) and (ours or name != _OF_A_JOB)]
+        name, header = usable[0] if usable else ("", "")
         token = environment.get(name, "")
         if not token.isascii() or not token.isprintable():
             raise LocalError(f"the token in {name} holds a line break, or a character that no token has; set it anew")

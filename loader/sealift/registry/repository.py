@@ -1,7 +1,7 @@
 """One repository of an OCI registry: the requests of the distribution specification, and what their answers mean."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import find_login
 from sealift.registry.download import Download
 from sealift.registry.origin import Origin, join
-from sealift.registry.session import Patience, Session, failure, retrying, said
+from sealift.registry.session import PASSING, Patience, Session, failure, retrying, said
 from sealift.registry.transport import BrokenError, Response, Transport
 
 _UPLOADED = re.compile(r"(?:bytes=)?0-([0-9]{1,15})", re.ASCII)
@@ -180,6 +180,14 @@ class Repository:
         return join(response.url, location)
 
 
+def _ask_for_token(transport: Transport, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    length = {"Content-Length": str(len(body))} if body else {}
+    response = transport.exchange(method, url, {**headers, **length}, [body])
+    if response.status in PASSING:
+        raise BrokenError(f"HTTP {response.status}")
+    return response
+
+
 @contextmanager
 def open_repository(address: OciAddress, access: Access, actions: str) -> Iterator[Repository]:
     """Open a repository; nothing is sent yet.
@@ -196,10 +204,7 @@ def open_repository(address: OciAddress, access: Access, actions: str) -> Iterat
             f"repository:{address.repository}:{actions}",
             lambda: find_login(address.host, address.repository),
             lambda method, url, headers, body: retrying(
-                lambda: transport.exchange(
-                    method, url, {**headers, **({"Content-Length": str(len(body))} if body else {})}, [body]
-                ),
-                url,
+                lambda: _ask_for_token(transport, method, url, headers, body), url
             ),
             transport.require_allowed,
         )

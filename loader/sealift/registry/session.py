@@ -14,7 +14,7 @@ from sealift.registry.transport import BrokenError, Response, Transport
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)
 # The server is busy, or one of several behind a proxy is away.
-_PASSING = (429, 500, 502, 503, 504)
+PASSING = (429, 500, 502, 503, 504)
 _HINTS = {
     401: "log in with `docker login`, or check the token",
     403: "the account may not do this; ask for the right to it",
@@ -102,7 +102,7 @@ class Session:
         if response.status in accept:
             return response
         text = said(response)
-        if response.status in _PASSING:
+        if response.status in PASSING:
             raise BrokenError(f"HTTP {response.status}{text}")
         raise failure(method, response, text)
 
