@@ -2,6 +2,7 @@
 
 import json
 import random
+from http.client import HTTPConnection
 
 import pytest
 from hostile_registry import digest, hostile_registry
@@ -287,6 +288,16 @@ def test_a_package_whose_version_is_no_release(version, registry):
         pytest.raises(LocalError, match="holds no package"),
     ):
         project.open_bundle()
+
+
+def test_a_slow_line_may_take_as_long_to_push_as_to_pull(registry, repository, monkeypatch):
+    sizes = []
+    send = HTTPConnection.send
+    monkeypatch.setattr(HTTPConnection, "send", lambda self, data: sizes.append(len(data)) or send(self, data))
+    upload(repository)
+    # One send has 30 s for all that it is given.
+    assert max(sizes) == LIMITS.http_window_bytes
+    assert registry.blobs[BLOB.digest] == DATA
 
 
 def test_questions_share_a_connection(registry, repository):

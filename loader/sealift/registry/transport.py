@@ -204,9 +204,12 @@ class Transport:
     def _send(connection: HTTPConnection, body: Iterable[bytes]) -> None:
         try:
             for piece in body:
-                if connection.sock is not None:
-                    connection.sock.settimeout(LIMITS.http_timeout_s)
-                connection.send(piece)
+                view = memoryview(piece)
+                # A timeout holds for all that one `send` is given, so it is given no more than has to pass in the time.
+                for begin in range(0, len(view), LIMITS.http_window_bytes):
+                    if connection.sock is not None:
+                        connection.sock.settimeout(LIMITS.http_timeout_s)
+                    connection.send(view[begin : begin + LIMITS.http_window_bytes])
         except (BrokenPipeError, ConnectionResetError):
             # A server that refuses early says why before it hangs up.
             return
