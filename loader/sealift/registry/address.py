@@ -116,10 +116,11 @@ def _parse_gitlab(text: str) -> GitlabAddress:
 
 
 def _require_host(host: str, text: str) -> None:
-    if "@" in host:
-        # Not shown: it may hold a password.
+    if "@" in host or ("@" in text and not text.rpartition("@")[2].startswith("sha")):
+        # Not shown: it may hold a password, even one with a slash.
         raise UsageError(
-            "an address takes no user or password; log in with `docker login`, or see `sealift push --help`"
+            "an address takes no user or password, and only a digest after '@'; log in with `docker login`, "
+            "or see `sealift push --help`"
         )
     if _HOST.fullmatch(host) is None or len(host) > _MOST_CHARS or (split_host(host)[1] or 1) not in range(1, 65536):
         raise UsageError(f"{host[:140]!r} in {text[:300]!r} is no host; expected 'host' or 'host:port'")
