@@ -21,7 +21,7 @@ from sealift_keys.fingerprint import grouped
     required=True,
     multiple=True,
     type=click.Choice(PYTHONS),
-    help="The Python that is there.",
+    help="The Python that is there; repeat for several.",
 )
 @click.option(
     "--channel",
