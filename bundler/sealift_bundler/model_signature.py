@@ -63,16 +63,19 @@ def sign_model(name: str, files: Mapping[str, bytes | Path], signer: Signer) -> 
     return rfc8785.dumps(document)
 
 
-def p256_key(signer: Signer) -> ec.EllipticCurvePublicKey:
+def p256_key(signer: Signer, what: str = FILE_NAME) -> ec.EllipticCurvePublicKey:
     """Return the public key of `signer`.
 
+    Args:
+        what: the file that it shall sign, for the message.
+
     Raises:
-        KeyFileError: it is no P-256 key; the public tool knows no other of ours.
+        KeyFileError: it is no P-256 key; the public tools know no other of ours.
     """
     public = fingerprint.parse(signer.public_key)
     if not (isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1)):
         raise KeyFileError(
-            f"key {key_name(signer.public_key)!r} is no P-256 key; expected one for {FILE_NAME}, "
+            f"key {key_name(signer.public_key)!r} is no P-256 key; expected one for {what}, "
             "make it with: sealift-keys new FILE"
         )
     return public

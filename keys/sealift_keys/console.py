@@ -143,7 +143,7 @@ def _let_go_of_stdout() -> None:
 
 
 def _say(name: str, message: str, status: int) -> int:
-    line = " ".join(message.split())
+    line = plain(" ".join(message.split()))
     click.echo(f"{name}: {line}", err=True)
     return status
 

@@ -107,6 +107,8 @@ class Limits(NamedTuple):
     http_timeout_s: float = 30.0
     http_window_bytes: int = 32 * KIB
     http_head_bytes: int = 256 * KIB
+    # A body without Content-Length, with the marks around its chunks: only documents come so, of 4 MiB at most.
+    http_unsized_bytes: int = 16 * MIB
     # To object storage, perhaps by way of a proxy.
     http_redirects: int = 5
     # Waiting 0.5, 1, 2, … seconds between them, a minute in all: a switch that starts again. What makes progress

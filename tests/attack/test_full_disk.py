@@ -8,6 +8,9 @@ from instance import Instance
 from mounts import command, image, remount, tmpfs
 from self_test_stub import Passes
 
+from sealift.backup.export import export
+from sealift.backup.restore import restore
+from sealift.cli import cli
 from sealift.errors import NoSpaceError, PreflightError
 from sealift_keys.console import run
 
@@ -127,6 +130,127 @@ def test_quota(releases, channel, tmp_path, blind, require_tool):
         assert instance.store.load("toy").version == "1.1.0"
 
 
+@pytest.mark.parametrize("limit", ["bytes", "inodes"])
+@pytest.mark.parametrize("replace", [False, True], ids=["empty", "replace"])
+def test_disk_full_at_every_step_of_a_restore(
+    releases, channel, instance, tmp_path, monkeypatch, blind, replace, limit
+):
+    first, second = releases
+    instance.pin(channel.root_bytes)
+    instance.install(first)
+    instance.install(second)
+    backup = tmp_path / "store.tar"
+    export(instance.store, str(backup))
+    monkeypatch.setattr("sealift.backup.restore.free_bytes", lambda _: 10**12)
+    with tmpfs(tmp_path / "small", "size=64m,nr_inodes=10000") as root:
+        machine = Instance(root / "machine")
+        machine.pin(channel.root_bytes)
+        if replace:
+            machine.install(first)
+        give = _giver(root, limit)
+        refusals = 0
+        for room in range(2000):
+            give(room)
+            before, served = _content(machine), (machine.store_path / "current").is_symlink()
+            refusal = _restored(machine, backup, replace=replace or served)
+            if refusal is None:
+                break
+            refusals += 1
+            assert "\n" not in refusal
+            if "is active" in refusal:
+                assert refusal.endswith("make room and restore again with --replace")
+                assert machine.store.load("more").version == "1.0.0"
+            else:
+                assert refusal.endswith("make room and run the same command again")
+                assert _content(machine) == before
+    assert refusals > 10
+
+
+def _content(machine):
+    """All that is there, but for the folders of a store, which a refusal may leave empty."""
+    folders = {"store", *(f"store/{name}" for name in ("models", "manifests", "generations", "trust"))}
+    return {name: value for name, value in machine.snapshot().items() if name not in folders}
+
+
+def _giver(root, limit):
+    status = os.statvfs(root)
+    if limit == "bytes":
+        used = status.f_blocks - status.f_bfree
+        return lambda room: remount(root, f"size={(used + room) * PAGE}")
+    return lambda room: remount(root, f"nr_inodes={status.f_files - status.f_ffree + room}")
+
+
+def _restored(machine, backup, *, replace):
+    try:
+        with backup.open("rb") as stream:
+            restore(stream, machine.store, replace=replace)
+    except NoSpaceError as error:
+        return str(error)
+    assert machine.store.load("toy").version == "1.1.0"
+    assert machine.store.load("more").version == "1.0.0"
+    assert [entry["action"] for entry in _history(machine)][-1] == "restore"
+    assert not (machine.store_path / "staging").exists()
+    return None
+
+
+@pytest.mark.parametrize("limit", ["bytes", "inodes"])
+def test_disk_full_at_every_step_of_a_repair(releases, channel, tmp_path, monkeypatch, capsys, blind, limit):
+    first, second = releases
+    monkeypatch.setattr("sealift.install.repair._require_space", lambda *_: None)
+    with tmpfs(tmp_path / "small", "size=64m,nr_inodes=10000") as root:
+        instance = Instance(root / "instance")
+        instance.pin(channel.root_bytes)
+        instance.install(first)
+        instance.install(second)
+        for model in ("toy/1.1.0", "more/1.0.0"):
+            damaged = instance.store_path / "models" / model / "model.onnx"
+            damaged.chmod(0o644)
+            damaged.write_bytes(b"damaged")
+        monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
+        monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+        give, before, refusals = _giver(root, limit), instance.snapshot(), 0
+        for room in range(2000):
+            give(room)
+            status = run(cli, "sealift", ["check", "--repair", str(second)])
+            said = capsys.readouterr().err
+            if status == 0:
+                break
+            refusals += 1
+            assert status == 34, said
+            assert f"the file system of {str(instance.store_path)!r} is full" in said
+            assert said.endswith("run the same command again [no-space]\n")
+            assert instance.snapshot() == before
+        assert [entry["action"] for entry in _history(instance)] == ["install", "install", "repair"]
+        assert instance.store.load("toy").version == "1.1.0"
+    assert refusals > 10
+
+
+@pytest.mark.parametrize("inodes", [1, 2], ids=["no folder", "no file"])
+def test_a_full_tmpdir_is_named_and_not_the_store(releases, channel, tmp_path, monkeypatch, capsys, blind, inodes):
+    first, second = releases
+    instance = Instance(tmp_path / "instance")
+    instance.pin(channel.root_bytes)
+    instance.install(first)
+    monkeypatch.setattr("sealift.install.repair._require_space", lambda *_: None)
+    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
+    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    with tmpfs(tmp_path / "elsewhere", f"size=64m,nr_inodes={inodes}") as elsewhere:
+        before = instance.snapshot()
+        words = ["--tmpdir", str(elsewhere)]
+        assert run(cli, "sealift", ["install", str(second), *words]) == 34
+        assert f"the file system of {str(elsewhere)!r} is full" in capsys.readouterr().err
+        assert instance.snapshot() == before
+        damaged = instance.store_path / "models/toy/1.0.0/model.onnx"
+        damaged.chmod(0o644)
+        damaged.write_bytes(b"damaged")
+        assert run(cli, "sealift", ["check", "--repair", str(first), *words]) == 34
+        assert f"the file system of {str(elsewhere)!r} is full" in capsys.readouterr().err
+        remount(elsewhere, "nr_inodes=10")
+        assert run(cli, "sealift", ["check", "--repair", str(first), *words]) == 0
+        assert run(cli, "sealift", ["install", str(second), *words]) == 0
+        assert list(elsewhere.iterdir()) == []
+
+
 def _quota_reached(_descriptor):
     raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
@@ -150,8 +274,6 @@ def test_preflight_tells_of_bytes_and_inodes_at_once_and_writes_nothing(releases
 
 
 def test_read_only_file_system(releases, channel, tmp_path, monkeypatch, capsys):
-    from sealift.cli import cli
-
     first, second = releases
     with tmpfs(tmp_path / "fixed", "size=64m") as root:
         instance = Instance(root / "instance")

@@ -67,3 +67,11 @@ def test_a_report_that_ends_with_an_error_is_one_json_document(channel):
     assert json.loads(result.stdout)["warning"] == 7
     result = shell(f'"{sys.executable}" -c "{KEYS}" expiry {channel.directory / "none"} --json')
     assert json.loads(result.stdout)["error"]["code"] == "channel"
+
+
+def test_no_message_acts_on_the_terminal():
+    result = shell(f'"{sys.executable}" -c "{SEALIFT}" verify $\'no\\x1b[2J\\u202e.tar\'')
+    assert result.returncode == 3
+    assert result.stderr.isascii() or "\N{REPLACEMENT CHARACTER}" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert "\u202e" not in result.stderr

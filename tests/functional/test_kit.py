@@ -21,6 +21,7 @@ from sealift_bundler.cli import command
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.lock import parse_lock
 from sealift_bundler.kit.target import PLATFORMS, Target
+from sealift_keys.cli import command as keys
 from sealift_keys.console import run
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -196,6 +197,41 @@ def test_every_link_of_the_pages_leads_somewhere_inside(unpacked):
             destination = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
             assert destination in pages, f"{path} links to {link}"
             assert not anchor or f'id="{anchor}"' in pages[destination], f"{path} links to {link}"
+
+
+def test_openssl_alone_checks_a_signed_kit_as_the_page_says(
+    unpacked, channel, downloaded, tmp_path, require_tool, capsys
+):
+    require_tool("openssl")
+    (tmp_path / "passphrase").write_text("only for this test")
+    secret = ("--passphrase-file", tmp_path / "passphrase")
+    assert run(keys, "sealift-keys", ["new", str(tmp_path / "kit-key"), *map(str, secret)]) == 0
+    made = tmp_path / "sealift-kit.tar"
+    words = ("--platform", PLATFORM, "--python", HERE, "--wheels", unpacked / "wheels", "--channel", channel.directory)
+    capsys.readouterr()
+    kit(*words, "-o", made, "--sign", tmp_path / "kit-key", *secret, "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert made.read_bytes() == downloaded.read_bytes()
+
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "start-on-a-bare-system.md").read_text("utf-8")
+    typed = re.search(r"### Sign the kit\n.*?```shell\n(.*?)```", page, re.DOTALL)[1]
+    check = ["bash", "-ec", typed]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=True)
+    digest, verdict = done.stdout.splitlines()
+    assert digest.endswith(f"= {said['key_fingerprint']}")
+    assert verdict == "Verified OK"
+    with made.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"oops")
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Verified OK" not in done.stdout
+
+    assert run(keys, "sealift-keys", ["new", str(tmp_path / "other"), "--algorithm", "ed25519", *map(str, secret)]) == 0
+    capsys.readouterr()
+    kit(*words, "-o", tmp_path / "no.tar", "--sign", tmp_path / "other", *secret, status=53)
+    assert "is no P-256 key; expected one for a kit" in capsys.readouterr().err
+    assert not (tmp_path / "no.tar").exists()
 
 
 # --- what is refused while it is made -----------------------------------------------------------

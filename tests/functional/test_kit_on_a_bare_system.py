@@ -91,6 +91,26 @@ def inside(bare_system, tmp_path, require_tool):
     shell.close()
 
 
+def make_newer(kit: Path, path: Path) -> None:
+    """A kit as a later one is: with another list of digests, which gives it an environment of its own."""
+    folder = kit.parent / "newer"
+    folder.mkdir()
+    script = (
+        f"tar -xf {kit} -C {folder} && cd {folder}/* && echo 'This kit is newer.' >>README.md && rm SHA256SUMS && "
+        f"find . -type f -printf '%P\\n' | sort | xargs sha256sum >../SHA256SUMS && mv ../SHA256SUMS . && "
+        f"tar -cf {path} -C {folder} $(ls {folder})"
+    )
+    subprocess.run(["bash", "-euc", script], check=True)
+
+
+def content(store: Path) -> dict[str, bytes | str]:
+    """Everything in a store."""
+    paths = [path for path in store.rglob("*") if path.is_symlink() or path.is_file()]
+    return {
+        str(path.relative_to(store)): os.readlink(path) if path.is_symlink() else path.read_bytes() for path in paths
+    }
+
+
 def follow(shell: Shell, part: str) -> dict[str, list[str]]:
     """Type every command of a part of the page; return what each said."""
     said = {}
@@ -121,7 +141,9 @@ def test_the_page_leads_from_nothing_to_a_prediction_without_a_network(bare_syst
     for name in CARRIED:
         (bare_system / "root" / name).write_bytes((build_machine / name).read_bytes())
     (bare_system / "root" / "new-issues.csv").write_text(issues.to_csv(index=False))
-    seen = follow(inside, after)
+    first, heading, later = after.partition("## Upgrade Sealift by a newer kit\n")
+    assert heading
+    seen = follow(inside, first)
 
     (kit_said,) = (lines for command, lines in made.items() if "bundler kit" in command)
     published = next(line for line in kit_said if line.startswith("sha256:")).removeprefix("sha256:")
@@ -130,6 +152,18 @@ def test_the_page_leads_from_nothing_to_a_prediction_without_a_network(bare_syst
     assert fingerprint
     assert f"fingerprint: {fingerprint[1]}" in seen["sealift trust init 1.root.json"]
     assert seen["sealift predict issue-triage --input new-issues.csv"] == model.predict(issues).tolist()
+
+    upgrade, heading, back = later.partition("To go back, also without the kit:\n")
+    assert heading
+    make_newer(build_machine / "sealift-kit.tar", bare_system / "root" / "newer-kit.tar")
+    store = bare_system / "var" / "opt" / "gitlab" / "sealift"
+    kept, old = content(store), os.readlink(bare_system / "opt" / "sealift" / "current")
+    for part, served in ((upgrade, "newer"), (back, "old")):
+        follow(inside, part)
+        assert (os.readlink(bare_system / "opt" / "sealift" / "current") == old) == (served == "old")
+        answers = [line for line in inside.type("sealift predict issue-triage --input ../new-issues.csv") if line]
+        assert answers == model.predict(issues).tolist()
+        assert content(store) == kept
 
     # What every user needs is readable by every user.
     assert [line for line in inside.type("find /opt/sealift -not -type l -not -perm -o+r") if line] == []

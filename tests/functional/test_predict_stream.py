@@ -125,6 +125,93 @@ def test_every_format_and_batch_size_gives_the_same_answers(predict, frame, expe
     assert [json.loads(line)["predict"] for line in out.splitlines()] == expected
 
 
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    """An instance whose models were proven on narrow numbers, and the rows of each as they were proven."""
+    base = tmp_path_factory.mktemp("narrow")
+    channel, instance = ChannelSimulator(base / "channel"), Instance(base / "instance")
+    rng = np.random.default_rng(5)
+    floats = rng.normal(0.1, 3, (60, 2)).astype(np.float32)
+    bytes_, longs = rng.integers(-99, 99, (60, 2)).astype(np.int8), rng.integers(-9, 9, (60, 2))
+    labels = floats[:, 0] > 0
+    rows = {
+        "floats": floats,
+        "longs": longs,
+        "bytes": bytes_,
+        "floats-frame": pd.DataFrame(floats, columns=["a", "b"]),
+        "bytes-frame": pd.DataFrame(bytes_, columns=["a", "b"]),
+    }
+    for name, samples in rows.items():
+        estimator = make_pipeline(StandardScaler(), LogisticRegression()).fit(samples, labels)
+        channel.add(name, files=convert(estimator, samples, name=name, version="1.0.0").files)
+    channel.release()
+    instance.pin(channel.root_bytes)
+    instance.install(channel.pack(base))
+    return instance, rows
+
+
+NARROW = ["floats", "longs", "bytes", "floats-frame", "bytes-frame"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+@pytest.mark.parametrize("name", NARROW)
+def test_text_has_no_width_and_takes_that_of_the_model(narrow, predict, tmp_path, name, suffix):
+    instance, rows = narrow
+    samples, path = rows[name], tmp_path / f"rows{suffix}"
+    expected = Store(instance.store_path, trust=instance.trust_path).load(name).predict_proba(samples).tolist()
+    frame = pd.DataFrame(samples, columns=["a", "b"])
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        # What float32 rounds to has more digits in float64: a user writes the short ones.
+        plain = json.loads(frame.to_json(orient="records" if name.endswith("frame") else "values", double_precision=9))
+        path.write_text(json.dumps(plain) if suffix == ".json" else "\n".join(map(json.dumps, plain)))
+    places = ["--store", instance.store_path, "--trust", instance.trust_path]
+    status, out, err = predict(name, "--input", path, "--proba", "--format", "jsonl", "--batch-rows", 7, *places)
+    assert (status, err) == (0, "")
+    assert [json.loads(line)["predict_proba"] for line in out.splitlines()] == expected
+
+
+def test_parquet_has_widths_which_must_be_those_of_the_model(narrow, predict, tmp_path):
+    instance, rows = narrow
+    places = ["--store", instance.store_path, "--trust", instance.trust_path]
+    frame = pd.DataFrame(rows["floats"], columns=["a", "b"])
+    frame.to_parquet(tmp_path / "same.parquet")
+    frame.astype(np.float64).to_parquet(tmp_path / "wide.parquet")
+    assert predict("floats", "--input", tmp_path / "same.parquet", *places)[0] == 0
+    status, out, err = predict("floats", "--input", tmp_path / "wide.parquet", *places)
+    assert (status, out) == (41, "")
+    assert "has dtype float64; the model was proven on float32" in err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".jsonl"])
+@pytest.mark.parametrize(
+    ("name", "value", "dtype"),
+    [
+        ("floats", "1e39", "float32"),
+        ("floats-frame", "-3.4028236e38", "float32"),
+        ("bytes", "128", "int8"),
+        ("bytes-frame", "-129", "int8"),
+        ("longs", "9223372036854775808", "int64"),
+    ],
+)
+def test_a_value_beyond_the_width_is_named_with_row_and_column(narrow, predict, tmp_path, name, value, dtype, suffix):
+    instance, _ = narrow
+    path, column = tmp_path / f"rows{suffix}", "'b'" if name.endswith("frame") else "1"
+    if suffix == ".csv":
+        path.write_text(f"a,b\n1,2\n3,4\n1,{value}\n")
+    else:
+        lines = [f'{{"a": 1, "b": {one}}}' if name.endswith("frame") else f"[1, {one}]" for one in ("2", "4", value)]
+        path.write_text("\n".join(lines) if suffix == ".jsonl" else f"[{', '.join(lines)}]")
+    places = ["--store", instance.store_path, "--trust", instance.trust_path]
+    status, out, err = predict(name, "--input", path, *places)
+    assert status == 41
+    assert err.count("\n") == 1
+    seen = json.loads(value)
+    assert f"row 2: column {column} is {seen}, beyond the range of {dtype}" in err
+    assert len(out.splitlines()) == 2
+
+
 def test_parquet_through_polars_where_there_is_no_pyarrow(predict, frame, expected, tmp_path, monkeypatch):
     rows = written(frame, tmp_path / "rows.parquet")
     import sealift.rows.parquet_rows as module
@@ -221,6 +308,14 @@ def test_an_error_names_the_row_and_the_answers_before_it_are_written(
     status, out, _ = predict("table", "--input", rows, "--json", "--batch-rows", size)
     document = json.loads(out)
     assert (status, list(document), document["error"]["code"]) == (41, ["error"], "input")
+
+
+@pytest.mark.parametrize("text", ['[{"size": NaN, "color": "red"}]', '[{"size": 1, "size": 2, "color": "red"}]', "[1,"])
+def test_a_document_that_is_not_json_is_wrong_input(predict, tmp_path, text):
+    (tmp_path / "rows.json").write_text(text)
+    status, out, err = predict("table", "--input", tmp_path / "rows.json")
+    assert (status, out) == (41, "")
+    assert "rows.json" in err
 
 
 def test_an_error_that_only_onnx_runtime_sees_is_found_by_halving():

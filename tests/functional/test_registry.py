@@ -165,7 +165,10 @@ def test_skopeo_mirrors_a_repository_and_the_mirror_installs(
 def test_messages(bundle, address, instance, registry, tmp_path):
     assert "holds no" in run(instance, "install", address, status=3).stderr
     assert "no repository" in run(instance, "install", "oci://host", status=2).stderr
-    assert "no user or password" in run(instance, "install", "oci://me:secret@host/x", status=2).stderr
+    for hidden in ("oci://me:secret@host/x", "oci://me:sec/secret@host/x", "oci://me:1/secret@host/x"):
+        said = run(instance, "install", hidden, status=2).stderr
+        assert "no user or password" in said
+        assert "secret" not in said
     assert "takes a file, then an address" in run(instance, "push", address, bundle, status=2).stderr
     assert "cannot use" in run(instance, "push", tmp_path / "none.tar", address, status=3).stderr
     bundle.write_bytes(bundle.read_bytes()[:-2000])
@@ -251,6 +254,7 @@ def test_latest_never_goes_back(bundle, address, channel, instance, tmp_path):
     older = run(instance, "push", bundle, address)
     assert "tags sim-2; digest" in older.stdout
     assert "a newer release was pushed before" in older.stdout
+    assert run(instance, "push", bundle, f"{address}:latest").stdout == run(instance, "push", bundle, address).stdout
     assert json.loads(run(instance, "install", address, "--json").stdout)["release"] == 3
     assert (
         "names what is there already" in run(instance, "push", bundle, f"{address}@sha256:{'0' * 64}", status=2).stderr

@@ -13,7 +13,12 @@ import pytest
 from hostile_registry import hostile_registry
 from registry_server import docker_registry, password_file, private_ca
 
+from sealift.limits import LIMITS
+from sealift.registry import session
+from sealift.registry.access import Access
+from sealift.registry.address import parse
 from sealift.registry.credentials import Login, find_login
+from sealift.registry.repository import open_repository
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +106,9 @@ class TokenServer(BaseHTTPRequestHandler):
         self.answer("refresh_token=identity" in form)
 
     def answer(self, good):
+        busy = self.server.before()
         body = json.dumps({"token": "good"} if good else {"errors": []}).encode()
-        self.send_response(200 if good else 401)
+        self.send_response(busy or (200 if good else 401))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -113,6 +119,7 @@ def token_registry():
     """A registry that wants a token of another server."""
     with hostile_registry() as registry, ThreadingHTTPServer(("127.0.0.1", 0), TokenServer) as tokens:
         tokens.asked = []
+        tokens.before = lambda: None
         thread = threading.Thread(target=tokens.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         realm = f"http://127.0.0.1:{tokens.server_address[1]}/token"
@@ -143,6 +150,20 @@ def test_a_token(entry, bundle, docker_config, instance):
         assert "service=the+registry" in said
         refused = run(instance, "verify", f"oci://{registry.host}/models", status=3)
         assert "refuses a request without login" in refused.stderr
+
+
+def test_a_busy_token_server_is_asked_again(docker_config, monkeypatch):
+    monkeypatch.setattr(session, "LIMITS", LIMITS._replace(http_backoff_s=0.0))
+    with token_registry() as (registry, tokens):
+        registry.manifests["latest"] = b"{}"
+        monkeypatch.setenv(
+            "DOCKER_CONFIG", str(docker_config({"auths": {registry.host: {"identitytoken": "identity"}}}))
+        )
+        statuses = [503, 429]
+        tokens.before = lambda: statuses.pop() if statuses else None
+        with open_repository(parse(f"oci://{registry.host}/models"), Access(), "pull") as repository:
+            assert repository.manifest("latest") == b"{}"
+        assert len(tokens.asked) == 3
 
 
 HELPER = """#!/bin/sh
@@ -189,6 +210,29 @@ def test_credential_helpers(helper, docker_config):
     with pytest.raises(LocalError, match="no usable name"):
         find(config, "two")
     assert find(config, "known") is None
+
+
+@pytest.mark.parametrize(
+    ("program", "mode", "match"),
+    [
+        ("#!/bin/sh\n", 0o644, "cannot be run"),
+        ("no program", 0o755, "cannot be run"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": null}'\n""", 0o755, "something else"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret\\ud800"}'\n""", 0o755, "something else"),
+        ("#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '['\n", 0o755, "something else"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret"}'\nexit 1\n""", 0o755, "failed for 'known'"),
+    ],
+    ids=["not executable", "not a program", "null", "surrogate", "deep", "fails with a secret"],
+)
+def test_a_damaged_helper(program, mode, match, helper, docker_config, tmp_path):
+    from sealift.errors import LocalError
+
+    path = tmp_path / "bin" / "docker-credential-mine"
+    path.write_text(program)
+    path.chmod(mode)
+    with pytest.raises(LocalError, match=match) as caught:
+        find(docker_config({"credsStore": "mine"}), "known")
+    assert "s3cret" not in str(caught.value)
 
 
 def test_the_longest_path_wins(docker_config):

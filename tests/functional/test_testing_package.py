@@ -13,8 +13,8 @@ from onnx import TensorProto, helper
 
 import sealift
 from sealift.model import golden
+from sealift.model.wire import encode, encode_varint
 from sealift.testing import ToyModel, toy_store
-from sealift.testing.protobuf import field, varint
 
 TRIAGE = ToyModel(
     columns={"title": "str", "comments": "int"},
@@ -87,9 +87,9 @@ def test_the_graph_written_by_hand_is_valid_onnx(toy):
 
 def test_numbers_as_protocol_buffers_write_them():
     # The examples of the format's own documentation.
-    assert (varint(1), varint(150)) == (b"\x01", b"\x96\x01")
-    assert field(1, 150) == b"\x08\x96\x01"
-    assert field(2, "testing") == b"\x12\x07testing"
+    assert (encode_varint(1), encode_varint(150)) == (b"\x01", b"\x96\x01")
+    assert encode(1, 150) == b"\x08\x96\x01"
+    assert encode(2, "testing") == b"\x12\x07testing"
 
 
 def test_a_graph_of_ones_own():

@@ -564,3 +564,13 @@ def test_if_newer_installs_renewed_metadata_of_the_same_release(channel, tmp_pat
     assert status == 0
     assert "newer metadata is accepted" in out
     assert if_newer(renewed, pinned) == (0, "", "")
+
+
+def test_if_newer_follows_a_new_root_although_the_release_is_the_same(channel, tmp_path, bundle, pinned):
+    pinned.install(bundle)
+    channel.next_root(lambda _signed: None)
+    followed = channel.pack_anything(tmp_path / "followed.tar")
+    status, out, _ = if_newer(followed, pinned)
+    assert status == 0
+    assert "newer metadata is accepted" in out
+    assert if_newer(followed, pinned) == (0, "", "")

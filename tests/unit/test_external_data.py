@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift.model import external_data
+from sealift.model import wire
 from sealift.model.external_data import ExternalTensor, external_tensors
 
 SHARDS = {"model.onnx.data": 4096, "model.onnx.data.1": 64}
@@ -187,8 +187,8 @@ def test_a_graph_cut_short(cut):
 def test_millions_of_numbers_are_passed_over(monkeypatch):
     """A forest's arrays are not walked number by number: that would take seconds."""
     read = []
-    varint = external_data._varint
-    monkeypatch.setattr(external_data, "_varint", lambda *place: read.append(place) or varint(*place))
+    varint = wire.varint
+    monkeypatch.setattr(wire, "varint", lambda *place: read.append(place) or varint(*place))
     node = helper.make_node("Trees", ["location"], ["y"], thresholds=np.zeros(100_000, np.float32).tolist())
     assert len(found(tensor(), nodes=[node])) == 1
     assert len(read) < 200

@@ -129,6 +129,9 @@ def test_fields_are_read_as_pandas_reads_them():
     assert [fields.number(text, real, "x") for text in ("1", " 2.5", "true", "FALSE", "1e3")] == [1, 2.5, 1, 0, 1000]
     assert fields.number("9007199254740993", real, "x") == 2.0**53
     assert fields.number("9007199254740994", whole, "n") == 2.0**53 + 2
+    assert fields.number("9007199254740993", whole._replace(dtype="int64"), "n") == 2**53 + 1
+    with pytest.raises(InputError, match="'1_000'; expected a number"):
+        fields.number("1_000", real, "x")
     with pytest.raises(InputError, match="'9007199254740993', an integer that is not exact"):
         fields.number("9007199254740993", whole, "n")
     assert [fields.text(text) for text in ("", "NULL", "no")] == [None, None, "no"]
@@ -154,3 +157,36 @@ def test_a_document_may_hold_columns_or_tensors(tmp_path):
     for name in ("a.csv", "a.jsonl"):
         with pytest.raises(InputError, match=r"takes named tensors: give a \.json"):
             read(write(tmp_path / name, "x"), tensors)
+
+
+def test_a_tensor_holds_the_very_values_that_were_given(tmp_path):
+    toy = ModelDescription.parse(ToyModel(columns={"a": "float"}).files("t")["model.json"])
+    for dtype, text, message in (
+        ("float32", "[[1, 1e39]]", r"'x' has 1e\+39 at \[0, 1\], which float32 does not hold"),
+        ("int64", "[1, 2.5]", r"'x' has 2.5 at \[1\], which int64 does not hold"),
+        ("bool", "[true, 2]", r"'x' has 2 at \[1\], which bool does not hold"),
+    ):
+        tensors = toy._replace(interface="tensors", inputs=(toy.inputs[0]._replace(name="x", dtype=dtype),))
+        with pytest.raises(InputError, match=message):
+            read(write(tmp_path / "a.json", f'{{"x": {text}}}'), tensors)
+        (batch,) = read(write(tmp_path / "a.json", '{"x": [[0, 1]]}'), tensors)
+        assert (batch.rows["x"].dtype, batch.rows["x"].tolist()) == (dtype, [[0, 1]])
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl"])
+def test_integers_stay_exact_and_the_rows_before_a_wrong_one_come_first(tmp_path, description, name):
+    (tensor,) = description.inputs
+    whole = tuple(column._replace(kind="int", dtype="int64", missing=None) for column in tensor.columns)
+    exact = description._replace(inputs=(tensor._replace(columns=whole),))
+
+    def text(*rows):
+        lines = [",".join(row) if name == "a.csv" else f"[{', '.join(row)}]" for row in rows]
+        return f"[{','.join(lines)}]" if name == "a.json" else "\n".join(["x,y"] * (name == "a.csv") + lines) + "\n"
+
+    (batch,) = read(write(tmp_path / name, text(("9007199254740993", "1"), ("-9007199254740993", "2.0"))), exact)
+    assert (batch.rows.dtype, batch.rows.tolist()) == (np.int64, [[2**53 + 1, 1], [-(2**53) - 1, 2]])
+    write(tmp_path / name, text(("1", "2"), ("3", "4"), ("5", "1e20"), ("9223372036854775808", "8")))
+    with Source(tmp_path / name).batches(exact) as batches:
+        assert next(batches).rows.tolist() == [[1, 2], [3, 4]]
+        with pytest.raises(InputError, match=r"^row 2: column 1 is 1e\+20, beyond the range of int64$"):
+            next(batches)

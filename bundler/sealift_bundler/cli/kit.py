@@ -9,8 +9,10 @@ from sealift.errors import UsageError
 from sealift_bundler.cli.options import json_option
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
 from sealift_keys.channel import Channel
+from sealift_keys.cli.options import KEY, passphrase_file_option
 from sealift_keys.console import print_json
 from sealift_keys.fingerprint import grouped
+from sealift_keys.signers import open_signers
 
 
 @click.command("kit")
@@ -50,14 +52,25 @@ from sealift_keys.fingerprint import grouped
     type=click.Path(path_type=Path, readable=False),
     help="File to write, or a folder for sealift-kit-<version>-<platform>.tar.",
 )
+@click.option(
+    "--sign",
+    "sign_key",
+    type=KEY,
+    metavar="KEY",
+    help="Sign the tar with this P-256 key; `openssl` checks KIT.sig with KIT.pub, which are written beside it.",
+)
+@passphrase_file_option
 @json_option
 def command(
+    *,
     platform: str,
     pythons: tuple[str, ...],
     directory: Path | None,
     root_file: Path | None,
     wheels: Path | None,
     output: Path,
+    sign_key: str | None,
+    passphrase_files: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Write Sealift, its packages, its pages and a channel's root as one tar that installs without internet."""
@@ -68,6 +81,13 @@ def command(
 
     from sealift.cli.progress import human
     from sealift_bundler.kit.making import make_kit
+    from sealift_bundler.kit.signature import sign_kit
+    from sealift_bundler.model_signature import p256_key
+
+    signers = open_signers((sign_key,) if sign_key else (), passphrase_files)
+    for signer in signers:
+        # Before the long work.
+        p256_key(signer, "a kit")
 
     def stage(text: str) -> None:
         if sys.stderr.isatty():
@@ -75,6 +95,7 @@ def command(
 
     targets = [Target(platform, python) for python in PYTHONS if python in pythons]
     kit = make_kit(output, targets, root=root, wheels=wheels, stage=stage)
+    signed = sign_kit(kit.written.path, signers[0]) if signers else None
     if as_json:
         print_json(
             {
@@ -86,6 +107,8 @@ def command(
                 "pythons": list(kit.pythons),
                 "channel": kit.channel,
                 "root_fingerprint": kit.fingerprint,
+                "signature": str(signed.path) if signed else None,
+                "key_fingerprint": signed.fingerprint if signed else None,
                 "wheels": [
                     {
                         "name": wheel.name,
@@ -104,4 +127,6 @@ def command(
     click.echo(kit.written.digest)
     if kit.fingerprint is not None:
         click.echo(f"root of channel {kit.channel!r}, fingerprint: {grouped(kit.fingerprint)}")
+    if signed is not None:
+        click.echo(f"{signed.path}: signed; fingerprint of the key {signed.public_key}: {grouped(signed.fingerprint)}")
     click.echo("next: publish what you read here where the kit does not travel; then carry the kit in")

@@ -10,6 +10,8 @@ import onnx
 from onnx import external_data_helper
 
 from sealift.model.description import TensorInput, TensorOutput
+from sealift.model.external_data import external_tensors
+from sealift.model.session import give_weights
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
 from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.graph import DTYPE_OF_ELEMENT
@@ -152,14 +154,17 @@ def _session(source: ReadyMade) -> Any:
     _check(source.model)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    for name, data in source.weights.items():
-        options.add_external_initializers_from_files_in_memory([name], [data], [len(data)])
+    tensors = external_tensors(source.graph, {name: len(data) for name, data in source.weights.items()})
+    shards = {name: memoryview(data) for name, data in source.weights.items()}
+    kept = give_weights(onnxruntime, options, tensors, shards, _WEIGHTS) if tensors else []
     try:
-        return onnxruntime.InferenceSession(source.graph, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(source.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # ONNX Runtime's exceptions have no common class.
         reason = " ".join(str(error).split())[:300]
         raise ConversionError(f"onnxruntime {onnxruntime.__version__} refuses the model: {reason}") from error
+    session.sealift_weights = kept
+    return session
 
 
 def _check(model: onnx.ModelProto) -> None:

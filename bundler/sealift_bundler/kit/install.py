@@ -6,6 +6,8 @@ It needs Python as the distribution has it, and no network. Each kit gets a virt
     PREFIX/current -> environments/<...>            switched by one rename, after the new one was tried
     PREFIX/previous -> environments/<...>           what --roll-back returns to
 
+Killed at any moment, the old Sealift serves, or the new one; the same command again finishes the job.
+
 A kit may meet a Python that is too old for it. This file keeps to what Python 3.7 understands, to say so in one line.
 """
 
@@ -13,13 +15,16 @@ import sys
 
 try:
     import argparse
-    import ctypes  # noqa: F401 - NumPy needs it, and Debian's smallest Python lacks it
+    import ctypes
+    import errno
     import fcntl
+    import functools
     import hashlib
     import json
     import os
     import platform
     import shutil
+    import signal
     import subprocess
     import venv
     from contextlib import contextmanager
@@ -34,6 +39,13 @@ SCHEMA = "sealift.kit/1"
 CHUNK_BYTES = 1024 * 1024
 # Compiled modules take about as much as their source, and the file system rounds up.
 ROOM_FACTOR = 1.4
+NO_ROOM = (f"[Errno {errno.ENOSPC}]", f"[Errno {errno.EDQUOT}]")
+PR_SET_PDEATHSIG = 1
+# What becomes `previous` once `current` is switched.
+UPGRADING, ROLLING_BACK = ".previous.new", ".rolled-back.new"
+# The lock of the prefix, which what this script starts holds as well: a child may outlive a killed script by a moment.
+HELD: "list[int]" = []
+LIBC = ctypes.CDLL(None)
 
 
 class RefusalError(Exception):
@@ -52,6 +64,13 @@ def incompatible(message: str) -> RefusalError:
 def local(message: str) -> RefusalError:
     """Say that this machine stands in the way."""
     return RefusalError(message, 3, "local")
+
+
+def no_room(prefix: Path, message: str) -> RefusalError:
+    """Say that a file system is full."""
+    return RefusalError(
+        f"{message} on the file system of {str(prefix)!r}; make room and run this again", 34, "no-space"
+    )
 
 
 def step(text: str) -> None:
@@ -132,8 +151,7 @@ def check_room(prefix: Path, kit: "dict[str, object]") -> None:
     needed = int(float(str(kit["unpacked_bytes"])) * ROOM_FACTOR)
     free = shutil.disk_usage(str(prefix)).free
     if free < needed:
-        message = f"it needs {needed:,} bytes on the file system of {str(prefix)!r}; {free:,} are free"
-        raise RefusalError(message, 34, "no-space")
+        raise no_room(prefix, f"it needs {needed:,} bytes, and {free:,} are free")
 
 
 def wanted_links(prefix: Path, arguments: argparse.Namespace) -> "dict[Path, Path]":
@@ -154,8 +172,6 @@ def wanted_links(prefix: Path, arguments: argparse.Namespace) -> "dict[Path, Pat
 
 def build(environment: Path, python: str, kit: "dict[str, object]") -> None:
     """Make the environment from the kit's wheels; kit.json goes in last and says that it is whole."""
-    if environment.exists():
-        shutil.rmtree(str(environment))
     step(f"making {environment}")
     venv.EnvBuilder(symlinks=True, with_pip=False).create(str(environment))
     step("installing the wheels")
@@ -166,20 +182,49 @@ def build(environment: Path, python: str, kit: "dict[str, object]") -> None:
     command += ["--find-links", str(KIT / "wheels"), "-r", str(KIT / "requirements" / f"{python}.txt")]
     done = run(command)
     if done.returncode != 0:
+        if says_full(done.stderr):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise incompatible(f"pip cannot install the wheels: {' '.join(done.stderr.split())[-400:]}")
     share = environment / "share"
     shutil.copytree(str(KIT / "man"), str(share / "man"))
     shutil.copytree(str(KIT / "docs"), str(share / "doc" / "sealift"))
     shutil.copy(str(KIT / "install.py"), str(environment / "install.py"))
-    shutil.copy(str(KIT / "kit.json"), str(environment / "kit.json"))
+    # Whole on the disk before it says so.
+    os.sync()
+    shutil.copy(str(KIT / "kit.json"), str(environment / "kit.json.new"))
+    os.replace(str(environment / "kit.json.new"), str(environment / "kit.json"))
     os.sync()
 
 
+def build_whole(prefix: Path, environment: Path, python: str, kit: "dict[str, object]") -> None:
+    """Make the environment, or leave nothing of it: what a killed run left takes the room that this one needs."""
+    if environment.exists():
+        shutil.rmtree(str(environment))
+    check_room(prefix, kit)
+    try:
+        build(environment, python, kit)
+    except BaseException as error:
+        shutil.rmtree(str(environment), ignore_errors=True)
+        if says_full(error):
+            raise no_room(prefix, "there is no room left") from None
+        raise
+
+
+def says_full(error: object) -> bool:
+    """Tell a full disk by the text of an error; pip has nothing else, and neither has `copytree`."""
+    return any(mark in str(error) for mark in NO_ROOM)
+
+
 def run(command: "list[str]") -> "subprocess.CompletedProcess[str]":
-    """Run a command that no setting of pip or Python from outside reaches."""
+    """Run a command that no setting of pip or Python from outside reaches, and that ends when this script does."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
     kept.update({"PIP_CONFIG_FILE": os.devnull, "LC_ALL": "C.UTF-8"})
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=kept, stdin=subprocess.DEVNULL)
+    # The kernel ends the child when this script is killed: pip must not go on beside the next run.
+    ends = functools.partial(LIBC.prctl, PR_SET_PDEATHSIG, signal.SIGKILL)
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    return subprocess.run(
+        command, stdin=null, stdout=pipe, stderr=pipe, check=False, text=True, env=kept, pass_fds=HELD, preexec_fn=ends
+    )
 
 
 def problems(environment: Path) -> "dict[tuple[str, str], str] | None":
@@ -218,24 +263,49 @@ def target_of(link: Path) -> "Path | None":
 
 def point(link: Path, target: str) -> None:
     """Make `link` lead to `target` in one step, durably."""
-    scratch = link.parent / f".{link.name}.{os.getpid()}.new"
+    scratch = link.parent / f".{link.name}.new"
+    prepare(scratch, target)
+    take(scratch, link)
+
+
+def prepare(scratch: Path, target: str) -> None:
+    """Make a link under another name; one that a killed run left goes first."""
+    if scratch.is_symlink():
+        scratch.unlink()
     os.symlink(target, str(scratch))
+
+
+def take(scratch: Path, link: Path) -> None:
+    """Give a prepared link its name."""
     os.replace(str(scratch), str(link))
     descriptor = os.open(str(link.parent), os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
-def switch(prefix: Path, environment: Path) -> None:
-    """Make `environment` the current one; what was current becomes the previous one first."""
+def switch(prefix: Path, environment: Path, mark: str) -> None:
+    """Make `environment` the current one, and what was current the previous one, which `settle` may have to finish."""
     before = target_of(prefix / "current")
     if before == environment:
         return
     if before is not None:
-        point(prefix / "previous", f"environments/{before.name}")
+        prepare(prefix / mark, f"environments/{before.name}")
     point(prefix / "current", f"environments/{environment.name}")
+    if before is not None:
+        take(prefix / mark, prefix / "previous")
+
+
+def settle(prefix: Path) -> bool:
+    """Finish or take back the switch of a killed run; tell whether this finished a roll back."""
+    finished = False
+    for mark in (UPGRADING, ROLLING_BACK):
+        if (prefix / mark).is_symlink():
+            if target_of(prefix / mark) in (None, target_of(prefix / "current")):
+                (prefix / mark).unlink()
+            else:
+                take(prefix / mark, prefix / "previous")
+                finished = mark == ROLLING_BACK
+    return finished
 
 
 def install(prefix: Path, arguments: argparse.Namespace) -> None:
@@ -248,11 +318,9 @@ def install(prefix: Path, arguments: argparse.Namespace) -> None:
     environment = prefix / "environments" / f"{kit['version']}-{python}-{identity[:12]}"
     with locked(prefix):
         if not (environment / "kit.json").exists():
-            check_room(prefix, kit)
-            build(environment, python, kit)
-        before = target_of(prefix / "current")
-        try_out(environment, before if before != environment else None, str(kit["version"]))
-        switch(prefix, environment)
+            build_whole(prefix, environment, python, kit)
+        try_out(environment, target_of(prefix / "current"), str(kit["version"]))
+        switch(prefix, environment, UPGRADING)
         for link, target in links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.is_symlink():
@@ -262,18 +330,18 @@ def install(prefix: Path, arguments: argparse.Namespace) -> None:
         sys.stdout.write(f"linked {link}\n")
     previous = target_of(prefix / "previous")
     if previous is not None and previous != environment:
-        sys.stdout.write(f"previous: {previous.name}; to go back: python3 {prefix}/current/install.py --roll-back\n")
+        sys.stdout.write(f"previous: {previous.name}; to go back: python3 -I {prefix}/current/install.py --roll-back\n")
 
 
 def roll_back(prefix: Path) -> None:
     """Make the previous environment the current one again, if it still runs."""
-    with locked(prefix):
-        previous = target_of(prefix / "previous")
+    with locked(prefix) as finished:
+        previous = target_of(prefix / ("current" if finished else "previous"))
         if previous is None:
             raise local(f"there is no earlier Sealift in {str(prefix)!r} to go back to")
         if run([str(previous / "bin" / "sealift"), "--version"]).returncode != 0:
             raise incompatible(f"the Sealift in {str(previous)!r} does not start any more, so nothing was switched")
-        switch(prefix, previous)
+        switch(prefix, previous, ROLLING_BACK)
     sys.stdout.write(f"{previous.name} is current in {prefix}\n")
 
 
@@ -284,10 +352,14 @@ def locked(prefix: Path):  # type: ignore[no-untyped-def] # noqa: ANN201 - its t
     descriptor = os.open(str(prefix), os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
     except BlockingIOError:
+        os.close(descriptor)
         raise RefusalError(f"another install.py is at work in {str(prefix)!r}; wait for it", 32, "locked") from None
+    HELD.append(descriptor)
+    try:
+        yield settle(prefix)
     finally:
+        HELD.remove(descriptor)
         os.close(descriptor)
 
 
@@ -311,9 +383,16 @@ def main() -> int:
         sys.stderr.write(f"install.py: {refusal}\n")
         return refusal.status
     except OSError as error:
+        if says_full(error):
+            sys.stderr.write(f"install.py: {no_room(Path(arguments.prefix).absolute(), 'there is no room left')}\n")
+            return 34
         place = f" {str(error.filename)!r}" if error.filename else ""
-        sys.stderr.write(f"install.py: cannot use{place}: {error.strerror or error} [local]\n")
+        reason = " ".join(str(error.strerror or error).split())[:400]
+        sys.stderr.write(f"install.py: cannot use{place}: {reason} [local]\n")
         return 3
+    except KeyboardInterrupt:
+        sys.stderr.write("install.py: interrupted; the same command again finishes the job\n")
+        return 130
     return 0
 
 

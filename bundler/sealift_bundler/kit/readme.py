@@ -20,7 +20,12 @@ compare with the one that was published elsewhere: a web page, a letter, a telep
        sha256sum {folder}.tar
        openssl dgst -sha256 {folder}.tar
 
-   If it differs, stop.
+   If it differs, stop. Where `{folder}.tar.sig` came with it, this says `Verified OK`; it proves as much once the
+   digest of the key, which the second line prints, was compared with the published one:
+
+       openssl dgst -sha256 -verify {folder}.tar.pub -signature {folder}.tar.sig {folder}.tar
+       openssl pkey -pubin -in {folder}.tar.pub -outform DER | openssl dgst -sha256
+
 1. Unpack the tar, and check that every file arrived whole:
 
        tar -xf {folder}.tar

@@ -33,6 +33,7 @@ from sealift.limits import LIMITS
 from sealift.store import Store, files, generations, history
 from sealift.store.layout import StoreLayout
 from sealift.store.lock import locked
+from sealift.store.room import full_disk
 from sealift.store.safety import require_safe
 from sealift.trust.state import ROOT_HISTORY
 from sealift_keys import durable
@@ -74,7 +75,7 @@ def export(
     """
     path = None if target == STDOUT else _target(Path(target), store.layout)
     store.active()
-    with ExitStack() as stack:
+    with full_disk(store.layout.root), ExitStack() as stack:
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
         found, sources, mtime = _collect(store)
@@ -226,7 +227,8 @@ def _write_file(path: Path, chunks: Iterator[bytes], note: Callable[[], None]) -
     # One name for all exports to this file, so that the next one removes what a killed one left.
     scratch = path.with_name(f".{path.name}.new")
     scratch.unlink(missing_ok=True)
-    durable.write_new(scratch, chunks, mode=_MODE)
+    with full_disk(path.parent):
+        durable.write_new(scratch, chunks, mode=_MODE)
     try:
         note()
         durable.move(scratch, path)

@@ -22,7 +22,7 @@ from sealift.store import Store, generations
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout
 from sealift.store.lock import locked
-from sealift.store.room import free_bytes
+from sealift.store.room import free_bytes, full_disk
 from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.trust.state import ROOT_HISTORY, TrustState
@@ -78,7 +78,7 @@ def restore(
     """
     pinned = pin.read(store.trust_directory)
     layout = store.layout
-    with ExitStack() as stack:
+    with full_disk(layout.root), ExitStack() as stack:
         durable.make_directory(layout.root)
         stack.enter_context(locked(layout.lock))
         require_safe(layout)

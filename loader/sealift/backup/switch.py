@@ -2,7 +2,8 @@
 
 Model directories · manifests · the trust state · generations, of which the active one names that state · the
 `current` switch · `trust/current` · history · what the backup does not hold leaves. Cut off anywhere, the previous
-generation serves, or the restored one; restoring again finishes the job.
+generation serves, or the restored one; restoring again finishes the job. An error before the switch, a full disk say,
+takes everything back.
 """
 
 import json
@@ -13,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from sealift.backup.document import HISTORY, Backup
-from sealift.errors import CorruptError, Error
+from sealift.errors import CorruptError, Error, NoSpaceError
 from sealift.store import Store, files, generations, history
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout
+from sealift.store.placing import keep_document, place_model
 from sealift.trust.floor import Floor
 from sealift.trust.release import Release
 from sealift.trust.state import TrustState
@@ -56,37 +58,33 @@ class Switch:
             intact: of those, what the store has already.
         """
         layout = self.store.layout
-        for model in models:
-            if model not in intact:
-                self._place(model)
-        durable.make_directory(layout.manifests)
-        for file in self.backup.group("manifests"):
-            source = self.staged.root / file.path
-            durable.write_file(layout.root / file.path, source.read_bytes())
         if state is None:
             durable.remove_tree(layout.trust)
             state = TrustState(layout.trust, at_least=0, used=False)
         with ExitStack() as undo:
+            for model in models:
+                if model not in intact:
+                    place_model(self.staged.model(model), layout.model(model), self.staged.root, undo)
+            for file in self.backup.group("manifests"):
+                data = (self.staged.root / file.path).read_bytes()
+                keep_document(layout.root / file.path, data, self.staged.root, undo)
             state.write(self.trust, floor, undo)
-            restored = self._generations(state.number)
+            restored = self._generations(state.number, undo)
             active = next(entry for entry in restored if entry.created_as == self.backup.active).generation
-            generations.activate(layout, active.number)
-            undo.pop_all()
-        state.settle()
-        self._history(active)
-        if self.replace:
-            self._remove_others({entry.generation.number for entry in restored}, models)
+            generations.switch(layout, active.number, undo)
+        try:
+            state.settle()
+            self._history(active)
+            if self.replace:
+                self._remove_others({entry.generation.number for entry in restored}, models)
+        except OSError as error:
+            raise NoSpaceError(
+                f"release {self.backup.release} is active as generation {active.number}, but what remains could not be "
+                f"written ({error.strerror}); make room and restore again with --replace"
+            ) from None
         return active
 
-    def _place(self, model: ModelVersion) -> None:
-        destination = self.store.layout.model(model)
-        durable.make_directory(destination.parent)
-        if destination.exists() or destination.is_symlink():
-            # Damaged: it leaves in one rename.
-            durable.move(destination, self.staged.root / f"damaged-{model.name}-{model.version}")
-        durable.move(self.staged.model(model), destination)
-
-    def _generations(self, trust: int) -> list["_Restored"]:
+    def _generations(self, trust: int, undo: ExitStack) -> list["_Restored"]:
         """Write the backup's generations; where a number is taken by another one, all get new numbers."""
         layout = self.store.layout
         taken = generations.numbers(layout)
@@ -99,6 +97,7 @@ class Switch:
             active = entry.number == self.backup.active
             generation = entry._replace(number=entry.number + offset, trust=trust if active else 0)
             if clash or entry.number not in same:
+                undo.callback(durable.remove_tree, layout.generation(generation.number))
                 generations.write(layout, self.staged.root / f"generation-{generation.number}", generation)
             restored.append(_Restored(entry.number, generation))
         return restored

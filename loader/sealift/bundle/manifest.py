@@ -67,6 +67,11 @@ class Manifest(NamedTuple):
         """Length in bytes of all files once expanded."""
         return sum(file.plain.size for file in self.files)
 
+    @property
+    def documents(self) -> tuple[tuple[str, bytes], ...]:
+        """Digest and bytes of the manifest and of its config."""
+        return (self.digest, self.raw), (self.config.digest, self.raw_config)
+
 
 class UnboundManifest(NamedTuple):
     """A manifest whose config has not been read: what it takes to find that config."""

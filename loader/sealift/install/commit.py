@@ -6,15 +6,12 @@ its trust, or the new one with its own; the next run finds what is there and goe
 full disk say, takes everything back.
 """
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sealift import plain_file
-from sealift.bundle.manifest import Manifest
 from sealift.errors import NoSpaceError
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
@@ -22,6 +19,7 @@ from sealift.store import generations, history
 from sealift.store.completion import versions
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout
+from sealift.store.placing import keep_document, place_model
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift.verify import Verified
@@ -70,16 +68,17 @@ class Commit:
         """
         with ExitStack() as undo:
             for manifest in plan.new:
-                self._place(staging.path(manifest.model), self.layout.model(manifest.model), undo)
+                place_model(staging.path(manifest.model), self.layout.model(manifest.model), self.scratch, undo)
             for manifest in verified.contents.manifests:
-                self._keep_documents(manifest, undo)
+                for digest, data in manifest.documents:
+                    keep_document(self.layout.manifest(digest), data, self.scratch, undo)
             refreshed = not state.is_same(trust)
             if refreshed:
                 state.write(trust, _raise(floor, verified.floor()), undo)
             generation = self._generation(plan, active, state.number, undo)
             switched = generation != active
             if switched:
-                self._switch(generation, undo)
+                generations.switch(self.layout, generation.number, undo)
             undo.pop_all()
         try:
             state.settle()
@@ -93,14 +92,6 @@ class Commit:
                 f"written ({error.strerror}); make room and run the same command again"
             ) from None
         return Outcome(generation, switched=switched, refreshed=refreshed)
-
-    def _switch(self, generation: Generation, undo: ExitStack) -> None:
-        try:
-            generations.activate(self.layout, generation.number)
-        except BaseException:
-            if generations.active_number(self.layout) == generation.number:
-                undo.pop_all()  # it is active, though perhaps not durably so
-            raise
 
     def _note_install(self, generation: Generation, verified: Verified, plan: Plan) -> None:
         self._note(
@@ -135,37 +126,6 @@ class Commit:
         signers = {role: list(names) for role, names in verified.signers.items()}
         override = {"accepted_expired": self.accepted_expired} if self.accepted_expired is not None else {}
         history.append(self.layout.history, action, self.now, **details, signers=signers, **override)
-
-    def _place(self, staged: Path, destination: Path, undo: ExitStack) -> None:
-        if not destination.parent.exists():
-            undo.callback(durable.remove_tree, destination.parent)
-        durable.make_directory(destination.parent)
-        if os.path.lexists(destination):
-            # Damaged: what stands there leaves in one rename.
-            damaged = self.scratch / f"damaged-{destination.parent.name}-{destination.name}"
-            durable.move(destination, damaged)
-            undo.callback(durable.move, damaged, destination)
-        undo.callback(durable.remove_tree, destination)
-        durable.move(staged, destination)
-
-    def _keep_documents(self, manifest: Manifest, undo: ExitStack) -> None:
-        durable.make_directory(self.layout.manifests)
-        for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
-            path = self.layout.manifest(digest)
-            if _holds(path, data):
-                continue
-            if not os.path.lexists(path):
-                undo.callback(durable.remove_tree, path)
-            elif not path.is_file() or path.is_symlink():
-                durable.move(path, self.scratch / f"damaged-{path.name}")
-            durable.write_file(path, data)
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    try:
-        return plain_file.read(path, len(data)) == data
-    except OSError:
-        return False
 
 
 def _raise(old: Floor | None, new: Floor) -> Floor:

@@ -12,6 +12,7 @@ from sealift.errors import NotInstalledError
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.trust.floor import ROLES
+from sealift.trust.state import ROOT_HISTORY
 
 _NAMES = tuple(f"{role}.json" for role in ROLES)
 
@@ -33,7 +34,13 @@ def installed_release(bundle: str | Sequence[str], store: Store, access: Access 
         return None
     # Trust and models are switched by one rename, so metadata that counts belongs to an install that was finished.
     current = store.trust_state().current
-    same = current is not None and all(_is_same(current / name, head.metadata[name]) for name in _NAMES)
+    newest_root = [name for name in head.metadata if name not in _NAMES][-1]
+    same = (
+        current is not None
+        and all(_is_same(current / name, head.metadata[name]) for name in _NAMES)
+        # A root that takes a key away may come with the release that is here.
+        and _is_same(current / ROOT_HISTORY / newest_root, head.metadata[newest_root])
+    )
     return number if same else None
 
 

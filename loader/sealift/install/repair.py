@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 from sealift.bundle.manifest import Manifest
 from sealift.bundle.opening import open_bundle
@@ -20,7 +19,8 @@ from sealift.install.staging import Staging
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store, history
 from sealift.store.lock import locked
-from sealift.store.room import free_bytes
+from sealift.store.placing import keep_document, place_model
+from sealift.store.room import free_bytes, full_disk, private_directory
 from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.verify import Verified, verify_head, verify_payload
@@ -56,7 +56,7 @@ def repair(
         OSError: the operating system refused.
     """
     pinned = pin.read(store.trust_directory)
-    with ExitStack() as stack:
+    with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, bytes_read, access))
         stack.enter_context(locked(store.layout.lock))
         require_safe(store.layout)
@@ -65,7 +65,7 @@ def repair(
         durable.remove_tree(store.layout.staging)
         stack.callback(durable.remove_tree, store.layout.staging)
         durable.make_directory(staging / "trust")
-        scratch = staging if tmpdir is None else Path(mkdtemp(prefix="sealift-", dir=tmpdir))
+        scratch = staging if tmpdir is None else private_directory(tmpdir)
         if tmpdir is not None:
             stack.callback(durable.remove_tree, scratch)
         state = store.trust_state()
@@ -83,9 +83,11 @@ def repair(
         verify_payload(archive, verified, files.take, wanted=files.wanted)
         files.sync()
         models = [manifest.model for manifest in manifests]
-        with postponed():
+        with postponed(), ExitStack() as undo:
             for manifest in manifests:
-                _place(store, manifest, files.path(manifest.model), staging)
+                for digest, data in manifest.documents:
+                    keep_document(store.layout.manifest(digest), data, staging, undo)
+                place_model(files.path(manifest.model), store.layout.model(manifest.model), staging, undo)
             history.append(
                 store.layout.history,
                 "repair",
@@ -93,6 +95,7 @@ def repair(
                 release=verified.release.number,
                 repaired=[model.reference for model in models],
             )
+            undo.pop_all()
         return models
 
 
@@ -114,15 +117,3 @@ def _require_space(store: Store, manifests: list[Manifest]) -> None:
             f"the repair needs {need:,} bytes on the file system of {str(store.layout.root)!r}; {free:,} are free; "
             "make room and run the same command again"
         )
-
-
-def _place(store: Store, manifest: Manifest, staged: Path, staging: Path) -> None:
-    """Put the documents and the directory in place; the damaged directory leaves by one rename first."""
-    durable.make_directory(store.layout.manifests)
-    for digest, data in ((manifest.digest, manifest.raw), (manifest.config.digest, manifest.raw_config)):
-        durable.write_file(store.layout.manifest(digest), data)
-    destination = store.layout.model(manifest.model)
-    durable.make_directory(destination.parent)
-    if os.path.lexists(destination):
-        durable.move(destination, staging / f"damaged-{destination.parent.name}-{destination.name}")
-    durable.move(staged, destination)

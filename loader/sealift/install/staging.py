@@ -8,11 +8,12 @@ directory descriptor to directory descriptor, without following a link and witho
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.store.room import full_disk
 from sealift_keys import durable
 from sealift_keys.names import ModelVersion
 
@@ -93,12 +94,20 @@ class Staging:
         with ExitStack() as stack:
             scratch = os.open(self._scratch, _DIRECTORY)
             stack.callback(os.close, scratch)
-            durable.write_new(_SPOOL, chunks, mode=0o600, directory=scratch, sync=False)
+            with self._spooling():
+                durable.write_new(_SPOOL, chunks, mode=0o600, directory=scratch, sync=False)
             stack.callback(os.unlink, _SPOOL, dir_fd=scratch)
             for manifest, file in uses:
                 what = f"{file.name!r} of {manifest.model}"
                 frame = _chunks(_SPOOL, scratch)
                 self._write((manifest, file), expand(frame, file.plain, what) if file.compressed else frame)
+
+    @contextmanager
+    def _spooling(self) -> Iterator[None]:
+        elsewhere = self._scratch.stat().st_dev != self._directory.stat().st_dev
+        # The folder is ours alone, and gone when somebody reads this.
+        with full_disk(self._scratch.parent) if elsewhere else nullcontext():
+            yield
 
     def _make(self, model: ModelVersion) -> None:
         with ExitStack() as stack:

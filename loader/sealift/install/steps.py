@@ -9,18 +9,16 @@ Nothing that counts is touched before step 8; each step of 8 leaves the previous
 running the same command again finishes what was cut off.
 """
 
-import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 from sealift.bundle.opening import open_bundle
 from sealift.bundle.source import Source
-from sealift.errors import Error, LockedError, NoSpaceError, UnsafeStoreError
+from sealift.errors import Error, LockedError, UnsafeStoreError
 from sealift.install import preflight
 from sealift.install.base_files import BaseFiles
 from sealift.install.commit import Commit
@@ -34,13 +32,12 @@ from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.store.completion import complete
 from sealift.store.lock import locked
+from sealift.store.room import full_disk, private_directory
 from sealift.store.safety import require_safe
 from sealift.trust import pin
 from sealift.verify import verify_head, verify_payload
 from sealift_keys import durable
 from sealift_keys.interrupts import postponed
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -101,26 +98,13 @@ def install(
     """
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory)
-    with _full_disk_is_ours(store), ExitStack() as stack:
+    with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, observer.bytes_read, access))
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
         return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
-
-
-@contextmanager
-def _full_disk_is_ours(store: Store) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise NoSpaceError(
-            f"the file system of {str(store.layout.root)!r} is full ({error.strerror}); "
-            "make room and run the same command again"
-        ) from None
 
 
 def _enter(store: Store, stack: ExitStack) -> list[Error]:
@@ -238,7 +222,7 @@ class _Run:
 
     def _outside(self, tmpdir: Path | None) -> Path:
         """Make a private directory outside the store, which goes when the install ends."""
-        path = Path(mkdtemp(prefix="sealift-", dir=tmpdir))
+        path = private_directory(tmpdir)
         self._stack.callback(durable.remove_tree, path)
         return path
 

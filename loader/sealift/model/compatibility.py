@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sealift.model.wire import encode
+
 # The default domain has an empty name in a graph, and this one in documents.
 _DEFAULT_DOMAIN = "ai.onnx"
 
@@ -81,27 +83,10 @@ def _probe(ir_version: int, opsets: Mapping[str, int]) -> bytes:
     versions = {"": 1, **opsets}
 
     def value(name: bytes) -> bytes:
-        shape = _field(2, _field(1, _number(1, 1)))
-        return _field(1, name) + _field(2, _field(1, _number(1, 1) + shape))
+        shape = encode(2, encode(1, encode(1, 1)))
+        return encode(1, name) + encode(2, encode(1, encode(1, 1) + shape))
 
-    node = _field(1, b"x") + _field(2, b"y") + _field(4, b"Identity")
-    graph = _field(1, node) + _field(2, b"probe") + _field(11, value(b"x")) + _field(12, value(b"y"))
-    imports = [_field(8, _field(1, domain.encode()) + _number(2, version)) for domain, version in versions.items()]
-    return _number(1, ir_version) + _field(7, graph) + b"".join(imports)
-
-
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _field(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+    node = encode(1, b"x") + encode(2, b"y") + encode(4, b"Identity")
+    graph = encode(1, node) + encode(2, b"probe") + encode(11, value(b"x")) + encode(12, value(b"y"))
+    imports = [encode(8, encode(1, domain.encode()) + encode(2, version)) for domain, version in versions.items()]
+    return encode(1, ir_version) + encode(7, graph) + b"".join(imports)

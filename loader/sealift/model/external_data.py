@@ -16,9 +16,9 @@ from mmap import mmap
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift.model.wire import BYTES, VARINT, fields, varint
 
 _WORD = b"location"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _EXTERNAL = 1
 # Of any dimension: a tensor of bits in the largest file.
 _LONGEST = 8 * LIMITS.file_size_bytes
@@ -134,7 +134,7 @@ def _walk(
     if len(path) > LIMITS.graph_depth:
         raise LimitError(f"the graph is nested more than {LIMITS.graph_depth} deep")
     seen = set()
-    for number, _, first, last in _read(data, start, end):
+    for number, _, _, first, last in fields(data, start, end):
         inner = _FIELDS[kind].get(number)
         if inner is None or data.find(_WORD, first, last) < 0:
             continue
@@ -158,23 +158,23 @@ class _Raw:
 
 def _parse(data: bytes | mmap, start: int, end: int) -> _Raw:
     raw = _Raw()
-    for number, wire, first, last in _read(data, start, end):
+    for number, wire, value, first, last in fields(data, start, end):
         if number == 1:
-            raw.dims += _dims(data, wire, first, last)
-        elif number == 2 and wire == _VARINT:
-            raw.kind = first
-        elif number == 8 and wire == _BYTES:
+            raw.dims += [_signed(value)] if wire == VARINT else _packed(data, first, last)
+        elif number == 2 and wire == VARINT:
+            raw.kind = value
+        elif number == 8 and wire == BYTES:
             raw.name = _text(data, first, last)
-        elif number == 13 and wire == _BYTES:
-            key, value = _entry(data, first, last)
+        elif number == 13 and wire == BYTES:
+            key, text = _entry(data, first, last)
             if key not in _KEYS or key in raw.entries:
                 # ONNX Runtime has keys of its own, which name further places in files.
                 raise MalformedError(
                     f"a tensor of the graph has the key {key[:80]!r}; expected each of {sorted(_KEYS)} at most once"
                 )
-            raw.entries[key] = value
-        elif number == 14 and wire == _VARINT:
-            raw.external = first == _EXTERNAL
+            raw.entries[key] = text
+        elif number == 14 and wire == VARINT:
+            raw.external = value == _EXTERNAL
     return raw
 
 
@@ -219,13 +219,9 @@ def _check_places(tensors: list[ExternalTensor]) -> None:
             raise MalformedError(f"two tensors of the graph overlap at byte {start:,} of {location!r}")
 
 
-def _dims(data: bytes | mmap, wire: int, first: int, last: int) -> Iterator[int]:
-    if wire == _VARINT:
-        yield _signed(first)
-        return
-    place = first
-    while place < last:
-        value, place = _varint(data, place, last)
+def _packed(data: bytes | mmap, place: int, end: int) -> Iterator[int]:
+    while place < end:
+        value, place = varint(data, place, end)
         yield _signed(value)
 
 
@@ -235,8 +231,8 @@ def _signed(value: int) -> int:
 
 def _entry(data: bytes | mmap, start: int, end: int) -> tuple[str, str]:
     parts = {1: "", 2: ""}
-    for number, wire, first, last in _read(data, start, end):
-        if number in parts and wire == _BYTES:
+    for number, wire, _, first, last in fields(data, start, end):
+        if number in parts and wire == BYTES:
             parts[number] = _text(data, first, last)
     return parts[1], parts[2]
 
@@ -256,37 +252,3 @@ def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise MalformedError(f"{what} has the offset or length {text[:40]!r}; expected a number of bytes")
     return int(text)
-
-
-def _read(data: bytes | mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Give the fields of one message: number, wire type, and the value, or where its bytes start and end."""
-    place = start
-    while place < end:
-        tag, place = _varint(data, place, end)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            value, place = _varint(data, place, end)
-            yield number, wire, value, 0
-            continue
-        if wire == _BYTES:
-            size, place = _varint(data, place, end)
-        elif wire in (_FIXED32, _FIXED64):
-            size = 4 if wire == _FIXED32 else 8
-        else:
-            raise MalformedError(f"the graph is not an ONNX model: wire type {wire} at byte {place:,}")
-        if place + size > end:
-            raise MalformedError(f"the graph is not an ONNX model: it is cut short at byte {place:,}")
-        yield number, wire, place, place + size
-        place += size
-
-
-def _varint(data: bytes | mmap, place: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while place < end and shift < 70:
-        byte = data[place]
-        place += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value & 0xFFFFFFFFFFFFFFFF, place
-        shift += 7
-    raise MalformedError(f"the graph is not an ONNX model: no number ends at byte {place:,}")

@@ -88,7 +88,7 @@ def make_session(
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if threads is not None:
         options.intra_op_num_threads = threads
-    kept = _give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
+    kept = give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
         session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)
     except Exception as error:
@@ -187,10 +187,19 @@ def _openable(graph: "Content") -> str | bytes:
     return graph.path if isinstance(graph, SealedFile) else bytes(graph)
 
 
-def _give_weights(
+def give_weights(
     onnxruntime: Any, options: Any, tensors: Sequence["ExternalTensor"], shards: Mapping[str, memoryview], model: str
 ) -> list[Any]:
-    """Hand over the weights in the best way that there is; return what must live as long as the session."""
+    """Hand over the weights in the best way that there is; return what must live as long as the session.
+
+    Args:
+        options: the SessionOptions that the session is then made with.
+        tensors: of the graph, as `external_tensors` found them in `shards`.
+        model: its name, for errors.
+
+    Raises:
+        IncompatibleError: this ONNX Runtime has no way for tensors of these types.
+    """
     if numbers(onnxruntime.__version__) >= _USE_BUFFERS_SINCE:
         options.add_session_config_entry(_USE_BUFFERS, "1")
     elif _has_numpy_types(tensors):

@@ -16,6 +16,9 @@ _NUMBERS = "biuf"
 _PLAIN_NUMBERS = {bool, int, float, type(None), np.bool_, np.float16, np.float32, np.float64}
 _PLAIN_NUMBERS |= {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64}
 
+# From here on not every integer is a float64.
+_EXACT = 2**53
+
 # Below this a sum is not worth silencing NumPy's warnings for.
 _FEW = 1 << 14
 
@@ -64,9 +67,14 @@ def numbers(values: NDArray[Any], what: str) -> NDArray[Any]:
 
 def _numbers_of_objects(values: NDArray[Any], what: str) -> NDArray[Any]:
     flat = values.ravel()
-    if _PLAIN_NUMBERS.issuperset(map(type, flat.tolist())):
+    kinds = set(map(type, flat.tolist()))
+    if kinds <= _PLAIN_NUMBERS:
         try:
-            return flat.astype(np.float64).reshape(values.shape)
+            numbers = flat.astype(np.float64)
+            if kinds == {int} and np.any(np.abs(numbers) >= _EXACT):
+                # As pandas and NumPy keep them; identifiers of this size differ in digits that a float64 lacks.
+                return flat.astype(np.int64).reshape(values.shape)
+            return numbers.reshape(values.shape)
         except OverflowError:
             pass  # the loop below finds the row
     result = np.empty(flat.shape, dtype=np.float64)

@@ -73,6 +73,11 @@ def parse(text: str) -> OciAddress | GitlabAddress:
     return _parse_oci(text) if text.startswith(OCI) else _parse_gitlab(text)
 
 
+def is_release_number(text: str) -> bool:
+    """Tell whether `text` is the number of a release, as it is written."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def split_host(host: str) -> tuple[str, int | None]:
     """Return the bare host and the port, if one is given."""
     name, colon, port = host.rpartition(":")
@@ -88,9 +93,10 @@ def _parse_oci(text: str) -> OciAddress:
     reference: str | None = digest
     if not at:
         repository, colon, tag = rest.partition(":")
-        reference = tag if colon else None
-        if reference is not None and _TAG.fullmatch(reference) is None:
+        if colon and _TAG.fullmatch(tag) is None:
             raise UsageError(f"{tag[:140]!r} in {text[:300]!r} is no tag; expected letters, digits, '.', '_' and '-'")
+        # Written out, it is no other tag: a push leaves it with the newest release too.
+        reference = tag if tag not in ("", LATEST) else None
     elif not layout.is_digest(digest):
         raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is no digest; expected 'sha256:' and 64 digits")
     if _REPOSITORY.fullmatch(repository) is None or len(repository) > _MOST_CHARS:
@@ -110,16 +116,17 @@ def _parse_gitlab(text: str) -> GitlabAddress:
         raise UsageError(f"{text[:300]!r} names no project; expected {form}, the project's path with %2F for '/'")
     if package is not None and (_PACKAGE.fullmatch(package) is None or len(package) > _MOST_CHARS):
         raise UsageError(f"{package[:140]!r} in {text[:300]!r} is no package; expected {form}")
-    if version is not None and _NUMBER.fullmatch(version) is None:
+    if version is not None and not is_release_number(version):
         raise UsageError(f"{version[:140]!r} in {text[:300]!r} is no release; expected its number: {form}")
     return GitlabAddress(host, unquote(project), package, version)
 
 
 def _require_host(host: str, text: str) -> None:
-    if "@" in host:
-        # Not shown: it may hold a password.
+    if "@" in host or ("@" in text and not text.rpartition("@")[2].startswith("sha")):
+        # Not shown: it may hold a password, even one with a slash.
         raise UsageError(
-            "an address takes no user or password; log in with `docker login`, or see `sealift push --help`"
+            "an address takes no user or password, and only a digest after '@'; log in with `docker login`, "
+            "or see `sealift push --help`"
         )
     if _HOST.fullmatch(host) is None or len(host) > _MOST_CHARS or (split_host(host)[1] or 1) not in range(1, 65536):
         raise UsageError(f"{host[:140]!r} in {text[:300]!r} is no host; expected 'host' or 'host:port'")

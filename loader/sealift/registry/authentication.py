@@ -10,7 +10,7 @@ from sealift import strict_json
 from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.credentials import Login
-from sealift.registry.origin import Origin
+from sealift.registry.origin import Origin, require_no_downgrade
 from sealift.registry.transport import Response
 
 _PARAMETER = re.compile(r'([a-z_]+)="([^"]*)"', re.ASCII | re.IGNORECASE)
@@ -39,7 +39,7 @@ class Authentication:
         send: Send,
         require_tls: Callable[[Origin, str], None],
     ) -> None:
-        self._origin = origin
+        self.origin = origin
         self._scope = scope
         self._find = find
         self._send = send
@@ -48,7 +48,7 @@ class Authentication:
 
     def headers(self, origin: Origin) -> dict[str, str]:
         """Return what goes with a request to `origin`; nothing for any host but the registry."""
-        return {"Authorization": self._header} if self._header and origin == self._origin else {}
+        return {"Authorization": self._header} if self._header and origin == self.origin else {}
 
     def answer(self, challenges: list[str]) -> None:
         """Prepare for what the registry asks for.
@@ -67,20 +67,19 @@ class Authentication:
                 login = self._find()
                 if login is None or not login.user:
                     raise LocalError(
-                        f"{self._origin} wants a login; use `docker login {self._origin.host}`, or see "
+                        f"{self.origin} wants a login; use `docker login {self.origin.host}`, or see "
                         "how the Docker configuration file names one"
                     )
-                self._require_tls(self._origin, "a password would go to")
+                self._require_tls(self.origin, "a password would go to")
                 self._header = _basic(login)
                 return
-        raise LocalError(
-            f"{self._origin} wants a login of a kind that Sealift does not know; it knows Basic and Bearer"
-        )
+        raise LocalError(f"{self.origin} wants a login of a kind that Sealift does not know; it knows Basic and Bearer")
 
     def _token(self, parameters: Mapping[str, str]) -> str:
         realm = parameters["realm"]
         server = Origin.of(realm)
         self._require_tls(server, "the registry asks for a token from")
+        require_no_downgrade(self.origin, server)
         login = self._find()
         asked = {"service": parameters.get("service", ""), "scope": parameters.get("scope") or self._scope}
         asked = {name: value for name, value in asked.items() if value}
@@ -97,7 +96,7 @@ class Authentication:
             who = "the login" if login is not None else "a request without login"
             raise LocalError(
                 f"{server} refuses {who} for {asked.get('scope', 'the registry')!r}: HTTP {response.status}; "
-                f"use `docker login {self._origin.host}` with an account that may do this"
+                f"use `docker login {self.origin.host}` with an account that may do this"
             )
         return _token_of(data, server)
 

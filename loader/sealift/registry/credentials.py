@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 import os
 import re
 import subprocess
@@ -99,16 +98,25 @@ def _ask(helper: str, host: str) -> Login | None:
         )
     except FileNotFoundError:
         raise LocalError(f"the Docker configuration names {program!r}, which is not installed here") from None
+    except OSError as error:
+        raise LocalError(
+            f"{program!r}, which the Docker configuration names, cannot be run: {error.strerror}"
+        ) from None
     except subprocess.TimeoutExpired:
         raise LocalError(f"{program!r} did not answer within {_HELPER_TIMEOUT_S} s") from None
     if done.returncode != 0:
         if _NOT_FOUND in (done.stdout + done.stderr).decode(errors="replace"):
             return None
         said = (done.stdout or done.stderr).decode(errors="replace").strip()[:200]
-        raise LocalError(f"{program!r} failed for {host!r}: {said!r}")
+        shown = "it shows a secret" if '"Secret"' in said else repr(said)
+        raise LocalError(f"{program!r} failed for {host!r}: {shown}")
     try:
-        document = json.loads(done.stdout)
-        user, secret = document["Username"], document["Secret"]
-    except (ValueError, KeyError, TypeError):
-        raise LocalError(f"{program!r} answered something else than a login") from None
+        document = strict_json.parse(done.stdout, program, max_size_bytes=LIMITS.http_document_bytes)
+    except (MalformedError, LimitError):
+        document = None
+    found = [document.get(key) for key in ("Username", "Secret")] if isinstance(document, dict) else []
+    texts = [value for value in found if isinstance(value, str)]
+    if len(texts) != 2:
+        raise LocalError(f"{program!r} answered something else than a login")
+    user, secret = texts
     return Login(identity_token=secret) if user == "<token>" else Login(user, secret)

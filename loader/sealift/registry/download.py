@@ -1,11 +1,10 @@
 """One body from a server, in order, that goes on where a broken connection left it. Its reader checks the digest."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
 from sealift.errors import LocalError
-from sealift.registry.session import gone, waits
+from sealift.registry.session import Patience
 from sealift.registry.transport import BrokenError, Response
 
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/(?:[0-9]{1,15}|\*)", re.ASCII)
@@ -41,22 +40,19 @@ class Download:
         Raises:
             LocalError: the connection broke too often, or the server sends something else than before.
         """
-        tries = waits()
+        patience = Patience()
         while True:
             try:
                 for chunk in self._response.chunks():
-                    tries = waits()  # it moves, so breaks count anew
                     kept = chunk[self._skip :] if self._skip else chunk
                     self._skip -= len(chunk) - len(kept)
                     if kept:
                         self.offset += len(kept)
+                        patience.reached(self.offset)
                         yield kept
                 return
             except BrokenError as error:
-                wait = next(tries, None)
-                if wait is None:
-                    raise gone(self._response.url, error) from None
-                time.sleep(wait)
+                patience.wait(self._response.url, error)
                 self._resume()
 
     def chunks_from(self, offset: int) -> Iterator[bytes]:

@@ -5,7 +5,6 @@
 
 import io
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -16,17 +15,18 @@ from sealift.bundle.archive import CHUNK_BYTES
 from sealift.errors import LocalError, UsageError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
-from sealift.registry.address import GitlabAddress
+from sealift.registry.address import GitlabAddress, is_release_number
 from sealift.registry.origin import Origin
 from sealift.registry.remote_file import open_remote
-from sealift.registry.session import Session, gone, waits
+from sealift.registry.session import Patience, Session, gone
 from sealift.registry.transport import BrokenError, Response, Transport
 
+_OF_A_JOB = "CI_JOB_TOKEN"
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.
 _TOKENS = (
     ("GITLAB_TOKEN", "PRIVATE-TOKEN"),
     ("GITLAB_DEPLOY_TOKEN", "DEPLOY-TOKEN"),
-    ("CI_JOB_TOKEN", "JOB-TOKEN"),
+    (_OF_A_JOB, "JOB-TOKEN"),
 )
 _PAGE = 100
 
@@ -35,16 +35,22 @@ class _Token:
     """The token for one GitLab instance; it goes nowhere else, not to object storage either."""
 
     def __init__(self, origin: Origin, environment: Mapping[str, str]) -> None:
-        self._origin = origin
-        found = ((header, environment[name]) for name, header in _TOKENS if environment.get(name))
-        self._headers = dict([first]) if (first := next(found, None)) else {}
+        self.origin = origin
+        # Nobody chose the token of a job, so it goes to the instance that runs the job and to no other.
+        ours = environment.get("CI_SERVER_HOST", origin.host).lower() == origin.host
+        usable = [(name, header) for name, header in _TOKENS if environment.get(name) and (ours or name != _OF_A_JOB)]
+        name, header = usable[0] if usable else ("", "")
+        token = environment.get(name, "")
+        if not token.isascii() or not token.isprintable():
+            raise LocalError(f"the token in {name} holds a line break, or a character that no token has; set it anew")
+        self._headers = {header: token} if token else {}
 
     def headers(self, origin: Origin) -> dict[str, str]:
-        return self._headers if origin == self._origin else {}
+        return self._headers if origin == self.origin else {}
 
     def answer(self, _challenges: list[str]) -> None:
         raise LocalError(
-            f"{self._origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
+            f"{self.origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
             f"set one of {', '.join(name for name, _ in _TOKENS)} in the environment"
         )
 
@@ -98,7 +104,7 @@ class Project:
 
         url = self._url(package, release)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        tries = waits()
+        patience = Patience()
         while True:
             try:
                 self._session.once("PUT", url, accept=(200, 201), headers=headers, body=body).read(
@@ -106,16 +112,13 @@ class Project:
                 )
                 return
             except BrokenError as error:
-                wait = next(tries, None)
-                if wait is None:
-                    raise gone(url, error) from None
-                time.sleep(wait)
+                patience.wait(url, error)
 
     def _newest(self, package: str) -> str:
         numbers = [
             int(found["version"])
             for found in self._list({"package_name": package, "package_type": "generic"})
-            if found.get("name") == package and str(found.get("version")).isdecimal()
+            if found.get("name") == package and is_release_number(str(found.get("version")))
         ]
         if not numbers:
             raise LocalError(f"the project {self._address.project!r} holds no package {package!r}; push a bundle first")

@@ -73,6 +73,8 @@ def push_image(
                 sending = Sending(repository, progress)
                 sending.document(config)
                 sending.blob(blob, FileBlob(file, 0, blob, "the layer"))
+                # Again: somebody else may have pushed a newer release meanwhile.
+                tags = tags_for(repository, release.channel, release.number, "-image")
                 for tag in tags:
                     sending.manifest(tag, raw)
     return sending.report(release.channel, release.number, layout.sha256(raw), tags)

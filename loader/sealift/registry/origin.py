@@ -1,11 +1,13 @@
 """Whom an address belongs to: scheme, host and port. Pure."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from sealift.errors import LocalError
 
 PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9_.:-]+", re.ASCII)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -29,9 +31,10 @@ class Origin:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        if parts.scheme not in PORTS or not parts.hostname:
+        # Also, because hosts are shown: whoever names one must not speak to the terminal.
+        if parts.scheme not in PORTS or _HOST.fullmatch(parts.hostname or "") is None:
             raise LocalError(f"the server names {url[:200]!r}; expected an address with https")
-        return cls(parts.scheme, parts.hostname, port or PORTS[parts.scheme])
+        return cls(parts.scheme, str(parts.hostname), port or PORTS[parts.scheme])
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -42,12 +45,24 @@ def join(base: str, location: str) -> str:
     """Return the address that a `Location` header leads to.
 
     Raises:
-        LocalError: it is none.
+        LocalError: it is none, or one without TLS where `base` has it.
     """
     try:
-        return urljoin(base, location)
+        url = urljoin(base, location)
     except ValueError:
         raise LocalError(f"{Origin.of(base)} leads to {location[:200]!r}, which is no address") from None
+    require_no_downgrade(Origin.of(base), Origin.of(url))
+    return url
+
+
+def require_no_downgrade(origin: Origin, to: Origin) -> None:
+    """Check that a server with TLS does not lead to one without, not even on this machine.
+
+    Raises:
+        LocalError: it does.
+    """
+    if origin.scheme == "https" and to.scheme == "http":
+        raise LocalError(f"{origin} leads to {to}, which is without TLS")
 
 
 def is_loopback(host: str) -> bool:

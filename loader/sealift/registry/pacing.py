@@ -16,7 +16,7 @@ class PacedReader(io.RawIOBase):
 
     Raises:
         TimeoutError: silence, or less than the pace.
-        LimitError: the head is too long.
+        LimitError: the head is too long, or a body of unknown length.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -26,10 +26,12 @@ class PacedReader(io.RawIOBase):
         self._in_head = True
         self._since = time.monotonic()
         self._count = 0
+        self._left: int | None = None
 
-    def body_begins(self) -> None:
-        """Count anew: from here on the pace of a body counts."""
+    def body_begins(self, length: int | None) -> None:
+        """Count anew: from here on the pace of a body counts; if nobody knows its length, also all of its bytes."""
         self._in_head = False
+        self._left = LIMITS.http_unsized_bytes if length is None else None
         self._since = time.monotonic()
         self._count = 0
 
@@ -49,7 +51,15 @@ class PacedReader(io.RawIOBase):
         self._count += count or 0
         if self._in_head and self._count > LIMITS.http_head_bytes:
             raise LimitError(f"the head of an answer has more than {LIMITS.http_head_bytes:,} bytes")
+        if self._left is not None:
+            self._left -= count or 0
+            if self._left < 0:
+                raise LimitError(f"an answer without Content-Length has more than {LIMITS.http_unsized_bytes:,} bytes")
         return count
+
+    def readall(self) -> bytes:
+        """Refuse: nobody asks for all at once, but `http.client` does so for a chunk of the size -1."""
+        raise OSError("a chunk has no size")
 
     def close(self) -> None:
         """Let go of the connection."""

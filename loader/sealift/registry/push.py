@@ -55,6 +55,8 @@ def push(
                 sending.document(manifest.raw_config)
             for manifest in found.contents.manifests:
                 sending.manifest(model_tag(manifest.model, manifest.digest), manifest.raw)
+            # Again: somebody else may have pushed a newer release meanwhile.
+            tags = tags_for(repository, release.channel, release.number)
             for tag in tags:
                 sending.manifest(tag, raw)
         return sending.report(release.channel, release.number, digest, tags)

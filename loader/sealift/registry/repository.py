@@ -1,8 +1,7 @@
 """One repository of an OCI registry: the requests of the distribution specification, and what their answers mean."""
 
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
 
@@ -16,7 +15,7 @@ from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import find_login
 from sealift.registry.download import Download
 from sealift.registry.origin import Origin, join
-from sealift.registry.session import Session, failure, gone, retrying, said, waits
+from sealift.registry.session import PASSING, Patience, Session, failure, retrying, said
 from sealift.registry.transport import BrokenError, Response, Transport
 
 _UPLOADED = re.compile(r"(?:bytes=)?0-([0-9]{1,15})", re.ASCII)
@@ -109,27 +108,31 @@ class Repository:
         Raises:
             LocalError: the registry refused, or did not answer.
         """
+        most = 0
+
+        def counted(offset: int, length: int) -> Iterator[bytes]:
+            nonlocal most
+            for chunk in content(offset, length):
+                offset += len(chunk)
+                most = max(most, offset)
+                yield chunk
+
         location, offset = self._begin(), 0
-        tries = waits()
+        patience = Patience()
         while True:
             try:
                 if blob.size - offset > _ONE_REQUEST_BYTES:
-                    location, offset = self._append(location, offset, blob, content)
-                    tries = waits()
+                    location, offset = self._append(location, offset, blob, counted)
+                    patience.reached(offset)
                     continue
-                self._finish(location, offset, blob, content)
+                self._finish(location, offset, blob, counted)
                 return
             except BrokenError as error:
-                wait = next(tries, None)
-                if wait is None:
-                    raise gone(location, error) from None
-                time.sleep(wait)
+                patience.wait(location, error)
             if self.has_blob(blob.digest):
                 return  # the answer was lost, not the blob
-            before = offset
-            location, offset = self._where(location)
-            if offset > before:
-                tries = waits()  # some of it arrived, so breaks count anew
+            location, offset = self._where(location, most)
+            patience.reached(offset)
 
     def _begin(self) -> str:
         response = self._session.request("POST", f"{self._base}/blobs/uploads/", accept=(202,))
@@ -161,12 +164,12 @@ class Repository:
             body=lambda: content(offset, length),
         )
 
-    def _where(self, location: str) -> tuple[str, int]:
-        """Ask how much of an upload arrived; begin anew where the registry does not know."""
+    def _where(self, location: str, most: int) -> tuple[str, int]:
+        """Ask how much of an upload arrived; begin anew where the registry does not know, or says more than `most`."""
         response = self._session.request("GET", location, accept=(204, 400, 404, 416))
         match = _UPLOADED.fullmatch(response.header("Range") or "")
         # `0-0` is written for nothing and for one byte.
-        if response.status != 204 or match is None or match[1] == "0":
+        if response.status != 204 or match is None or match[1] == "0" or int(match[1]) >= most:
             return self._begin(), 0
         return self._location(response, location), int(match[1]) + 1
 
@@ -175,6 +178,14 @@ class Repository:
         if not location:
             raise LocalError(f"{response.origin} begins an upload and does not say where; there is no Location")
         return join(response.url, location)
+
+
+def _ask_for_token(transport: Transport, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
+    length = {"Content-Length": str(len(body))} if body else {}
+    response = transport.exchange(method, url, {**headers, **length}, [body])
+    if response.status in PASSING:
+        raise BrokenError(f"HTTP {response.status}")
+    return response
 
 
 @contextmanager
@@ -193,10 +204,7 @@ def open_repository(address: OciAddress, access: Access, actions: str) -> Iterat
             f"repository:{address.repository}:{actions}",
             lambda: find_login(address.host, address.repository),
             lambda method, url, headers, body: retrying(
-                lambda: transport.exchange(
-                    method, url, {**headers, **({"Content-Length": str(len(body))} if body else {})}, [body]
-                ),
-                url,
+                lambda: _ask_for_token(transport, method, url, headers, body), url
             ),
             transport.require_allowed,
         )

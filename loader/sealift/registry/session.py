@@ -14,7 +14,7 @@ from sealift.registry.transport import BrokenError, Response, Transport
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)
 # The server is busy, or one of several behind a proxy is away.
-_PASSING = (429, 500, 502, 503, 504)
+PASSING = (429, 500, 502, 503, 504)
 _HINTS = {
     401: "log in with `docker login`, or check the token",
     403: "the account may not do this; ask for the right to it",
@@ -26,7 +26,13 @@ _HINTS = {
 
 
 class Logins(Protocol):
-    """Who says what goes into the head of a request, and what to do when the server wants a login."""
+    """Who says what goes into the head of a request, and what to do when the server wants a login.
+
+    Attributes:
+        origin: the server; nobody else's challenge is answered.
+    """
+
+    origin: Origin
 
     def headers(self, origin: Origin) -> dict[str, str]:
         """Return headers for a request to `origin`."""
@@ -96,7 +102,7 @@ class Session:
         if response.status in accept:
             return response
         text = said(response)
-        if response.status in _PASSING:
+        if response.status in PASSING:
             raise BrokenError(f"HTTP {response.status}{text}")
         raise failure(method, response, text)
 
@@ -113,7 +119,7 @@ class Session:
             length = {} if callable(body) or method in ("GET", "HEAD") else {"Content-Length": str(len(body))}
             sent = {**headers, **length, **self._logins.headers(origin)}
             response = self._transport.exchange(method, url, sent, pieces)
-            if response.status == 401 and not challenged and origin == start:
+            if response.status == 401 and not challenged and origin == self._logins.origin:
                 challenged = True
                 challenges = response.headers("WWW-Authenticate")
                 said(response)
@@ -132,6 +138,34 @@ def waits() -> Iterator[float]:
     """Yield the seconds to wait before each further try."""
     for count in range(LIMITS.http_attempts - 1):
         yield min(LIMITS.http_backoff_s * 2**count, LIMITS.http_timeout_s)
+
+
+class Patience:
+    """Waiting between the tries of one transfer. What makes progress counts tries anew, a trickle does not.
+
+    A server that breaks each connection after a byte, or takes everything but the end, would hold us for ever.
+    """
+
+    def __init__(self) -> None:
+        self._waits = waits()
+        self._counted = 0
+
+    def reached(self, offset: int) -> None:
+        """Take note of how many bytes of the whole have passed."""
+        if offset - self._counted >= LIMITS.http_window_bytes:
+            self._counted = offset
+            self._waits = waits()
+
+    def wait(self, url: str, error: BrokenError) -> None:
+        """Wait before the next try.
+
+        Raises:
+            LocalError: there were enough.
+        """
+        wait = next(self._waits, None)
+        if wait is None:
+            raise gone(url, error) from None
+        time.sleep(wait)
 
 
 def retrying(action: Callable[[], Response], url: str) -> Response:

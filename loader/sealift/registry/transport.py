@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ class _PacedResponse(HTTPResponse):
     def begin(self) -> None:
         """Read the head."""
         super().begin()
-        self._paced.body_begins()
+        self._paced.body_begins(self.length)
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Response:
         while left is None or left:
             try:
                 chunk = self._answer.read(_CHUNK_BYTES if left is None else min(left, _CHUNK_BYTES))
-            except (OSError, HTTPException) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 raise BrokenError(_reason(error)) from None
             if not chunk:
                 break
@@ -127,7 +127,7 @@ class Transport:
 
     def origin(self, host: str) -> Origin:
         """Decide how to speak to `host`: TLS, but for `--plain-http`, and for a registry of this machine without it."""
-        name, port = split_host(host)
+        name, port = split_host(host.lower())
         if self._access.plain_http:
             return Origin("http", name, port or PORTS["http"])
         origin = Origin("https", name, port or PORTS["https"])
@@ -175,18 +175,13 @@ class Transport:
             answer = connection.getresponse()
         except (OSError, HTTPException, ValueError) as error:
             connection.close()
-            if isinstance(error, ssl.SSLCertVerificationError):
-                raise LocalError(
-                    f"the certificate of {origin} is not trusted here: {error.verify_message}; "
-                    "name the CA that signed it with --ca-file"
-                ) from None
-            if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-                raise LocalError(f"{origin} does not speak TLS; if that is meant, use --plain-http") from None
-            raise BrokenError(_reason(error)) from None
+            raise _failure(error, origin) from None
         except BaseException:
             connection.close()
             raise
         response = Response(answer.status, url, origin, answer.length, answer)
+        if answer.length == 0:
+            answer.read(1)  # nothing is there; this lets the connection serve again
         self._open[origin] = response
         return response
 
@@ -209,9 +204,12 @@ class Transport:
     def _send(connection: HTTPConnection, body: Iterable[bytes]) -> None:
         try:
             for piece in body:
-                if connection.sock is not None:
-                    connection.sock.settimeout(LIMITS.http_timeout_s)
-                connection.send(piece)
+                view = memoryview(piece)
+                # A timeout holds for all that one `send` is given, so it is given no more than has to pass in the time.
+                for begin in range(0, len(view), LIMITS.http_window_bytes):
+                    if connection.sock is not None:
+                        connection.sock.settimeout(LIMITS.http_timeout_s)
+                    connection.send(view[begin : begin + LIMITS.http_window_bytes])
         except (BrokenPipeError, ConnectionResetError):
             # A server that refuses early says why before it hangs up.
             return
@@ -248,6 +246,21 @@ class Transport:
             return False
         except OSError:
             return True  # the request itself will say what is wrong
+
+
+def _failure(error: Exception, origin: Origin) -> Exception:
+    """Say what became of a request: `BrokenError` where trying again may help."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return LocalError(
+            f"the certificate of {origin} is not trusted here: {error.verify_message}; "
+            "name the CA that signed it with --ca-file"
+        )
+    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
+        return LocalError(f"{origin} does not speak TLS; if that is meant, use --plain-http")
+    if isinstance(error, InvalidURL) or not isinstance(error, OSError | HTTPException):
+        # Not shown: it may be the login.
+        return LocalError(f"the address or the login for {origin} holds a character that HTTP cannot carry")
+    return BrokenError(_reason(error))
 
 
 def _reason(error: Exception) -> str:

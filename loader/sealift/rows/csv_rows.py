@@ -86,8 +86,10 @@ def _readers(
             raise InputError(f"{source!r} has the columns {_listed(names)}; expected one named {wanted!r}")
         return [(index, lambda field: field)], lambda rows: [row[0] for row in rows]
     if description.interface == "matrix":
-        readers = [(index, _number(None, name)) for index, name in enumerate(names)]
-        return readers, lambda rows: np.array(rows, dtype=np.float64)
+        # All columns of an array have one dtype.
+        first = description.columns[0]
+        readers = [(index, _number(first, name)) for index, name in enumerate(names)]
+        return readers, lambda rows: np.array(rows, dtype=_dtype(first))
     twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise InputError(f"{source!r} has the column {twice[:80]!r} twice; expected unique names")
@@ -101,13 +103,17 @@ def _readers(
     return found, lambda rows: _columns(columns, rows)
 
 
-def _number(column: Column | None, name: str) -> Callable[[str], float]:
+def _number(column: Column, name: str) -> Callable[[str], float]:
     what = f"column {name!r}"
     return lambda field: fields.number(field, column, what)
 
 
 def _columns(columns: list[Column], rows: list[Record]) -> Rows:
-    made = {}
+    made: dict[str, Any] = {}
     for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-        made[column.name] = np.array(values, dtype=object if column.kind == "str" else np.float64)
+        made[column.name] = np.array(values, dtype=_dtype(column))
     return made
+
+
+def _dtype(column: Column) -> type:
+    return object if column.kind == "str" or fields.is_whole(column) else np.float64

@@ -19,8 +19,8 @@ def text(field: str) -> str | None:
     return None if field in MISSING else field
 
 
-def number(field: str, column: Column | None, what: str) -> float:
-    """Return the number; NaN where it is missing, 1.0 and 0.0 for booleans.
+def number(field: str, column: Column | None, what: str) -> float | int:
+    """Return the number; NaN where it is missing, 1.0 and 0.0 for booleans, an int where the model takes NumPy's.
 
     Args:
         field: the text of the field.
@@ -38,9 +38,28 @@ def number(field: str, column: Column | None, what: str) -> float:
         if field in _BOOLEANS:
             return _BOOLEANS[field]
         raise InputError(f"{what} is {field[:80]!r}; expected a number") from None
-    if not -_EXACT < value < _EXACT and column is not None and column.kind == "int" and not _is_exact(field, value):
+    if "_" in field:
+        # Python's own way to write a number, which pandas reads as text.
+        raise InputError(f"{what} is {field[:80]!r}; expected a number")
+    if column is None or column.kind != "int":
+        return value
+    if is_whole(column):
+        return _integer(field, value)
+    if not -_EXACT < value < _EXACT and not _is_exact(field, value):
         raise InputError(f"{what} is {field[:80]!r}, an integer that is not exact as float64; give .parquet instead")
     return value
+
+
+def is_whole(column: Column) -> bool:
+    """Tell whether the model was proven on NumPy's integers, which are exact and have no missing value."""
+    return column.kind == "int" and column.missing is None and column.dtype not in (None, "float64")
+
+
+def _integer(field: str, value: float) -> float | int:
+    try:
+        return int(field)
+    except ValueError:
+        return value
 
 
 def _is_exact(field: str, value: float) -> bool:

@@ -6,9 +6,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.errors import InputError, LimitError
+from sealift.errors import InputError, LimitError, MalformedError
 from sealift.limits import LIMITS
 from sealift.model.description import ModelDescription
+from sealift.model.values import shown
 from sealift.rows.batch import Batch
 from sealift.strict_json import parse
 
@@ -22,8 +23,7 @@ def json_batches(
 
     Raises:
         LimitError: the document is larger than what may be read whole.
-        MalformedError: it is not JSON.
-        InputError: it holds no rows that the model takes.
+        InputError: it is not JSON, or holds no rows that the model takes.
     """
     data = file.read(LIMITS.rows_json_size_bytes + 1)
     read(len(data))
@@ -34,7 +34,10 @@ def json_batches(
         )
     most = LIMITS.rows_json_size_bytes
     # The user's own rows may be many: as many as fit.
-    document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
+    try:
+        document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
+    except MalformedError as error:
+        raise InputError(str(error)) from None
     return _batches(document, source, description, size)
 
 
@@ -43,7 +46,7 @@ def _batches(document: Any, source: str, description: ModelDescription, size: in
         if not isinstance(document, dict):
             raise InputError(f"{source!r} holds no object; expected one tensor by name for each input")
         dtypes = {tensor.name: tensor.dtype for tensor in description.inputs}
-        tensors = {name: array(name, values, dtypes.get(name, "object")) for name, values in document.items()}
+        tensors = {name: _tensor(name, values, dtypes.get(name, "object")) for name, values in document.items()}
         yield Batch(0, None, tensors)
         return
     if isinstance(document, dict) and description.interface == "columns":
@@ -53,6 +56,19 @@ def _batches(document: Any, source: str, description: ModelDescription, size: in
         raise InputError(f"{source!r} holds no array; expected an array with one item a row")
     rows = array("rows", document, "object") if description.interface == "matrix" else document
     yield from _slices(Batch(0, len(rows), rows), size)
+
+
+def _tensor(name: str, values: Any, dtype: str) -> NDArray[Any]:
+    """Make a tensor of exactly the values given: NumPy itself cuts fractions off, and makes large numbers infinite."""
+    with np.errstate(over="ignore"):
+        tensor = array(name, values, dtype)
+    if tensor.dtype.kind != "O":
+        given = np.array(values, dtype=object)
+        wrong = np.isinf(tensor) if tensor.dtype.kind == "f" else np.asarray(tensor != given, dtype=bool)
+        if wrong.any():
+            index = tuple(int(one) for one in np.argwhere(wrong)[0])
+            raise InputError(f"{name!r} has {shown(given[index])} at {list(index)}, which {dtype} does not hold")
+    return tensor
 
 
 def _columns(document: dict[str, Any], source: str) -> Batch:

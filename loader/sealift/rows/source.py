@@ -17,6 +17,7 @@ from sealift.rows.json_rows import json_batches
 from sealift.rows.jsonl_rows import jsonl_batches
 from sealift.rows.lines import lines
 from sealift.rows.text_rows import text_batches
+from sealift.rows.widths import narrowed
 
 FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
 # Small enough that a batch and its answers take some MB, large enough that a batch costs little.
@@ -88,7 +89,8 @@ class Source:
     ) -> Iterator[Iterator[Batch]]:
         """Open the source and give an iterator over batches of up to `size` rows.
 
-        CSV, JSON lines, text and Parquet are read as the batches are taken; a JSON document is read whole.
+        CSV, JSON lines, text and Parquet are read as the batches are taken; a JSON document is read whole. Numbers get
+        the dtype that the model was proven on, except those of Parquet, which has dtypes of its own.
 
         Args:
             description: says how the model takes its rows.
@@ -98,7 +100,6 @@ class Source:
         Raises:
             InputError: the content does not have the form of its format; also while iterating.
             LimitError: a JSON document is too large to be read whole.
-            MalformedError: a JSON document is not JSON.
             LocalError: the source cannot be read.
             UsageError: Parquet from standard input, which cannot be read from its end.
         """
@@ -113,13 +114,13 @@ class Source:
                 return
             with self._open() as file:
                 if kind == "json":
-                    yield json_batches(file, name, description, size, read)
+                    yield narrowed(json_batches(file, name, description, size, read), description)
                     return
                 text = lines(file, name, read)
                 if kind == "csv":
-                    yield csv_batches(text, name, description, size)
+                    yield narrowed(csv_batches(text, name, description, size), description)
                 elif kind == "jsonl":
-                    yield jsonl_batches(text, name, description, size)
+                    yield narrowed(jsonl_batches(text, name, description, size), description)
                 else:
                     yield text_batches(text, size)
         except OSError as error:

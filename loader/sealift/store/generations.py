@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -163,6 +164,23 @@ def write(layout: StoreLayout, scratch: Path, generation: Generation) -> None:
 def activate(layout: StoreLayout, number: int) -> None:
     """Switch `current` to a generation, in one rename."""
     durable.point(layout.current, f"generations/{number}")
+
+
+def switch(layout: StoreLayout, number: int, undo: ExitStack) -> None:
+    """Switch `current` as `activate` does; from then on nothing is taken back, whatever follows."""
+    before = _link_text(layout)
+    try:
+        activate(layout, number)
+    except BaseException:
+        if _link_text(layout) != before:
+            undo.pop_all()  # it is active, though perhaps not durably so
+        raise
+    undo.pop_all()
+
+
+def _link_text(layout: StoreLayout) -> str | None:
+    """What `current` says, which may be damage that a restore is there for."""
+    return os.readlink(layout.current) if layout.current.is_symlink() else None
 
 
 def _absence(number: int, exist: list[int]) -> str:

@@ -1,7 +1,15 @@
-"""How much a file system has left for this user."""
+"""How much a file system has left for this user, and which one it was that had nothing left."""
 
+import errno
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from sealift.errors import NoSpaceError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def free_bytes(path: Path) -> int:
@@ -14,3 +22,30 @@ def free_inodes(path: Path) -> int | None:
     """Return the files that this user may still make on the file system of `path`; None where it has no such limit."""
     status = os.statvfs(path)
     return status.f_favail if status.f_files else None
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Blame the file system of `path` for a full disk; within, another one may be blamed first.
+
+    Raises:
+        NoSpaceError: a write found no room, no inode, or the end of a quota.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise NoSpaceError(
+            f"the file system of {str(path)!r} is full ({error.strerror}); make room and run the same command again"
+        ) from None
+
+
+def private_directory(parent: Path | None) -> Path:
+    """Make a directory for this user alone in `parent`; None means where the system has such.
+
+    Raises:
+        NoSpaceError: the file system of `parent` is full.
+    """
+    with full_disk(Path(tempfile.gettempdir()) if parent is None else parent):
+        return Path(tempfile.mkdtemp(prefix="sealift-", dir=parent))

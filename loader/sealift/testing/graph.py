@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.testing.protobuf import field
+from sealift.model.wire import encode
 
 IR_VERSION = 8
 OPSETS = {"ai.onnx": 18, "ai.onnx.ml": 3}
@@ -40,11 +40,15 @@ def lookup_graph(
     """
     texts = next(dtype for name, dtype, _ in inputs if name == key[0]) == "string"
     nodes = [
-        _node("Gather", [key[0], "column"], ["key"], _attribute("axis", _INT, field(3, 1))),
-        *([] if texts else [_node("Cast", ["key"], ["number"], _attribute("to", _INT, field(3, _ELEMENT["float32"])))]),
+        _node("Gather", [key[0], "column"], ["key"], _attribute("axis", _INT, encode(3, 1))),
+        *(
+            []
+            if texts
+            else [_node("Cast", ["key"], ["number"], _attribute("to", _INT, encode(3, _ELEMENT["float32"])))]
+        ),
         _encoder("key" if texts else "number", known, texts=texts),
         *[
-            _node("Gather", [f"{name}_table", "place"], [name], _attribute("axis", _INT, field(3, 0)))
+            _node("Gather", [f"{name}_table", "place"], [name], _attribute("axis", _INT, encode(3, 0)))
             for name, _ in outputs
         ],
     ]
@@ -52,25 +56,25 @@ def lookup_graph(
     constants += [_tensor(f"{name}_table", table) for name, table in outputs]
     graph = b"".join(
         [
-            *[field(1, node) for node in nodes],
-            field(2, "toy"),
-            *[field(5, constant) for constant in constants],
-            *[field(11, _value(name, dtype, width)) for name, dtype, width in inputs],
-            *[field(12, _value(name, table.dtype.name, *table.shape[1:])) for name, table in outputs],
+            *[encode(1, node) for node in nodes],
+            encode(2, "toy"),
+            *[encode(5, constant) for constant in constants],
+            *[encode(11, _value(name, dtype, width)) for name, dtype, width in inputs],
+            *[encode(12, _value(name, table.dtype.name, *table.shape[1:])) for name, table in outputs],
         ]
     )
     domains = {"ai.onnx": "", "ai.onnx.ml": "ai.onnx.ml"}
-    opsets = [field(8, field(1, domains[name]) + field(2, version)) for name, version in OPSETS.items()]
-    return b"".join([field(1, IR_VERSION), field(2, "sealift.testing"), field(7, graph), *opsets])
+    opsets = [encode(8, encode(1, domains[name]) + encode(2, version)) for name, version in OPSETS.items()]
+    return b"".join([encode(1, IR_VERSION), encode(2, "sealift.testing"), encode(7, graph), *opsets])
 
 
 def _node(operator: str, inputs: list[str], outputs: list[str], *attributes: bytes, domain: str = "") -> bytes:
-    names = [field(1, name) for name in inputs] + [field(2, name) for name in outputs]
-    return b"".join([*names, field(4, operator), *[field(5, one) for one in attributes], field(7, domain)])
+    names = [encode(1, name) for name in inputs] + [encode(2, name) for name in outputs]
+    return b"".join([*names, encode(4, operator), *[encode(5, one) for one in attributes], encode(7, domain)])
 
 
 def _attribute(name: str, kind: int, value: bytes) -> bytes:
-    return field(1, name) + value + field(20, kind)
+    return encode(1, name) + value + encode(20, kind)
 
 
 def _encoder(source: str, known: Sequence[Value], *, texts: bool) -> bytes:
@@ -79,24 +83,24 @@ def _encoder(source: str, known: Sequence[Value], *, texts: bool) -> bytes:
     keys = list(known) or ["\U0010ffff" if texts else float("nan")]
     places = list(range(len(known))) or [0]
     if texts:
-        attribute = _attribute("keys_strings", _STRINGS, b"".join(field(9, str(one)) for one in keys))
+        attribute = _attribute("keys_strings", _STRINGS, b"".join(encode(9, str(one)) for one in keys))
     else:
-        attribute = _attribute("keys_floats", _FLOATS, field(7, np.array(keys, dtype="<f4").tobytes()))
-    values = _attribute("values_int64s", _INTS, b"".join(field(8, place) for place in places))
-    other = _attribute("default_int64", _INT, field(3, len(known)))
+        attribute = _attribute("keys_floats", _FLOATS, encode(7, np.array(keys, dtype="<f4").tobytes()))
+    values = _attribute("values_int64s", _INTS, b"".join(encode(8, place) for place in places))
+    other = _attribute("default_int64", _INT, encode(3, len(known)))
     return _node("LabelEncoder", [source], ["place"], attribute, values, other, domain="ai.onnx.ml")
 
 
 def _tensor(name: str, array: NDArray[np.generic]) -> bytes:
-    dims = b"".join(field(1, size) for size in array.shape)
+    dims = b"".join(encode(1, size) for size in array.shape)
     if array.dtype.kind == "O":
-        data = b"".join(field(6, str(text)) for text in array.ravel().tolist())
+        data = b"".join(encode(6, str(text)) for text in array.ravel().tolist())
     else:
-        data = field(9, array.astype(array.dtype.newbyteorder("<")).tobytes())
-    return dims + field(2, _ELEMENT[array.dtype.name]) + data + field(8, name)
+        data = encode(9, array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return dims + encode(2, _ELEMENT[array.dtype.name]) + data + encode(8, name)
 
 
 def _value(name: str, dtype: str, *sizes: int) -> bytes:
-    dimensions = field(1, field(2, "rows")) + b"".join(field(1, field(1, size)) for size in sizes)
-    tensor = field(1, _ELEMENT[dtype]) + field(2, dimensions)
-    return field(1, name) + field(2, field(1, tensor))
+    dimensions = encode(1, encode(2, "rows")) + b"".join(encode(1, encode(1, size)) for size in sizes)
+    tensor = encode(1, _ELEMENT[dtype]) + encode(2, dimensions)
+    return encode(1, name) + encode(2, encode(1, tensor))

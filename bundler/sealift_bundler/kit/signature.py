@@ -1,0 +1,54 @@
+"""A detached signature of a kit that `openssl` alone can check, and the public key beside it.
+
+    openssl dgst -sha256 -verify KIT.tar.pub -signature KIT.tar.sig KIT.tar
+
+The key lies beside the kit, so it proves nothing until its fingerprint was compared with one published elsewhere.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from securesystemslib.signer import Signer
+
+from sealift.errors import KeyFileError
+from sealift_bundler.model_signature import p256_key
+from sealift_keys import durable, fingerprint
+from sealift_keys.status import key_name
+
+
+@dataclass(frozen=True)
+class KitSignature:
+    """Where signature and public key are; `fingerprint` is that of the key, 64 hexadecimal digits."""
+
+    path: Path
+    public_key: Path
+    fingerprint: str
+
+
+def sign_kit(kit: Path, signer: Signer) -> KitSignature:
+    """Write `KIT.sig` and `KIT.pub` beside the tar, replacing those of an earlier one.
+
+    Args:
+        signer: a P-256 key; its signature is DER, over the SHA-256 of the tar.
+
+    Raises:
+        KeyFileError: the key is of another kind, or what it made does not verify.
+    """
+    public, data = p256_key(signer, f"{kit.name}.sig"), kit.read_bytes()
+    signature = bytes.fromhex(signer.sign(data).signature)
+    try:
+        public.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise KeyFileError(
+            f"key {key_name(signer.public_key)!r}: its signature of {kit.name!r} does not verify"
+        ) from None
+    made = KitSignature(
+        kit.with_name(f"{kit.name}.sig"), kit.with_name(f"{kit.name}.pub"), fingerprint.of_key(signer.public_key)
+    )
+    durable.write_file(made.path, signature)
+    durable.write_file(made.public_key, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return made

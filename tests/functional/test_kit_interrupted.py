@@ -1,0 +1,358 @@
+"""The script of a kit beside another one, on a full disk, and killed at any moment: the old Sealift serves, or the new.
+
+The kits here are real but for the Sealift in them, a stand-in of one module: what is tried is the script.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from itertools import count
+from pathlib import Path
+
+import mounts
+import pytest
+
+from sealift_bundler.kit import carried
+from sealift_bundler.kit.download import download
+from sealift_bundler.kit.lock import parse_lock
+from sealift_bundler.kit.target import Target
+
+SCRIPT = [sys.executable, "-I", "install.py"]
+PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
+OLD, NEW = "1.0.0", "1.1.0"
+MOMENTS = 20
+# Large enough that a disk can be full in the middle of it.
+DATA_FILES, DATA_BYTES = 40, 256 * 1024
+# It answers what install.py asks. Asked for its version, it waits at a pipe, so that a test can be sure of the moment.
+STAND_IN = """
+import json, os, sys
+def main():
+    if "SEALIFT_TEST_PIPE" in os.environ and "--version" in sys.argv:
+        open(os.environ["SEALIFT_TEST_PIPE"]).read()
+    print(json.dumps({"findings": []}) if "doctor" in sys.argv else "sealift VERSION")
+"""
+# strace counts each of them apart.
+CHANGING = "?rename,?renameat,?renameat2", "?symlink,?symlinkat", "?unlink,?unlinkat"
+
+
+def wheel(version: str, folder: Path) -> Path:
+    path, info = folder / f"sealift-{version}-py3-none-any.whl", f"sealift-{version}.dist-info"
+    files = {
+        "sealift_stand_in/__init__.py": STAND_IN.replace("VERSION", version),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: sealift\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[console_scripts]\nsealift = sealift_stand_in:main\n"
+        "sealift-keys = sealift_stand_in:main\n",
+        **{f"sealift_stand_in/{number}.txt": "x" * DATA_BYTES for number in range(DATA_FILES)},
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]))
+    return path
+
+
+def make_kit(folder: Path, version: str, pip: Path, unpacked_bytes: int = 1000) -> Path:
+    for name in ("wheels", "requirements", "man/man1", "docs"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(pip, folder / "wheels")
+    digest = hashlib.sha256(wheel(version, folder / "wheels").read_bytes()).hexdigest()
+    (folder / "requirements" / f"{PYTHON}.txt").write_text(f"sealift=={version} --hash=sha256:{digest}\n")
+    for name in ("sealift.1", "sealift-keys.1"):
+        (folder / "man" / "man1" / name).write_text(version)
+    (folder / "docs" / "index.html").write_text(version)
+    shutil.copy(carried.INSTALL_SCRIPT, folder / "install.py")
+    described = {
+        "schema": "sealift.kit/1",
+        "version": version,
+        "machine": os.uname().machine,
+        "glibc": [2, 17],
+        "pip": pip.name,
+        "pythons": {PYTHON: "this one"},
+        "unpacked_bytes": unpacked_bytes,
+    }
+    (folder / "kit.json").write_text(json.dumps(described))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pip(tmp_path_factory) -> Path:
+    """The wheel of pip that every kit brings."""
+    target = Target(f"linux-{os.uname().machine}", f"{sys.version_info.major}.{sys.version_info.minor}")
+    folder = tmp_path_factory.mktemp("pip")
+    download(parse_lock(carried.lock("kit.lock").read_text(), target), target, folder)
+    (path,) = folder.glob("pip-*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def kits(tmp_path_factory, pip) -> tuple[Path, Path]:
+    """An older kit and a newer one, unpacked."""
+    base = tmp_path_factory.mktemp("kits")
+    return make_kit(base / "old", OLD, pip), make_kit(base / "new", NEW, pip)
+
+
+class Machine:
+    """A prefix with the links that lead to it, and what each run did to them."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.prefix = base / "opt"
+        self.words = ["--prefix", str(self.prefix), "--bin", str(base / "bin"), "--man", str(base / "man")]
+
+    def run(self, kit: Path, *words: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        command = [*within, *SCRIPT, *(words or self.words)]
+        return subprocess.run(command, cwd=kit, capture_output=True, text=True, check=False)
+
+    def start(self, kit: Path, **environment: str) -> "subprocess.Popen[str]":
+        command = [*SCRIPT, *self.words]
+        piped = subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=kit, env={**os.environ, **environment}, stdout=piped, stderr=piped, text=True
+        )
+
+    def serves(self) -> str:
+        """The version that the linked command says; it always says one."""
+        done = subprocess.run([self.base / "bin" / "sealift", "--version"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.removeprefix("sealift ").strip()
+
+    def previous(self) -> str:
+        return (self.prefix / "previous" / "share" / "man" / "man1" / "sealift.1").read_text()
+
+    def wait_for_lock(self) -> None:
+        """Until what a killed script had started is gone as well."""
+        descriptor = os.open(self.prefix, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.close(descriptor)
+
+    def is_clean(self) -> bool:
+        """Nothing is here but two whole environments and the links."""
+        names = {path.name for path in self.prefix.iterdir()}
+        environments = list((self.prefix / "environments").iterdir())
+        links = {path.name for path in (self.base / "bin").iterdir()} | {
+            path.name for path in (self.base / "man" / "man1").iterdir()
+        }
+        return (
+            names == {"environments", "current", "previous"}
+            and len(environments) == 2
+            and all((environment / "kit.json").is_file() for environment in environments)
+            and links == {"sealift", "sealift-keys", "sealift.1", "sealift-keys.1"}
+        )
+
+
+@pytest.fixture
+def machine(tmp_path, kits) -> Machine:
+    """One on which the older kit is installed."""
+    made = Machine(tmp_path / "machine")
+    made.base.mkdir()
+    done = made.run(kits[0])
+    assert done.returncode == 0, done.stderr
+    assert made.serves() == OLD
+    return made
+
+
+@pytest.fixture
+def anew(machine, tmp_path):
+    """Give the machine back as it was when this was first asked for."""
+    kept = tmp_path / "kept"
+
+    def restore() -> None:
+        if kept.exists():
+            shutil.rmtree(machine.base)
+            shutil.copytree(kept, machine.base, symlinks=True)
+        else:
+            shutil.copytree(machine.base, kept, symlinks=True)
+
+    return restore
+
+
+# --- two at once --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pipe(tmp_path) -> Path:
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+def test_a_second_script_is_refused_while_the_first_works_and_hurts_it_not(machine, kits, pipe):
+    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first:
+        # Opens once the new Sealift is being tried: the first one is in the middle.
+        with pipe.open("w"):
+            for words in ([], ["--prefix", str(machine.prefix), "--roll-back"]):
+                second = machine.run(kits[1], *words)
+                assert (second.returncode, second.stdout) == (32, "")
+                assert second.stderr == (
+                    f"install.py: another install.py is at work in {str(machine.prefix)!r}; wait for it [locked]\n"
+                )
+            assert machine.serves() == OLD
+        assert first.wait(60) == 0, first.stderr.read()
+    assert (machine.serves(), machine.previous()) == (NEW, OLD)
+    assert machine.is_clean()
+
+
+def test_what_a_killed_script_started_ends_with_it_and_lets_the_next_one_in(machine, kits, pipe):
+    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first, pipe.open("w") as writing:
+        first.kill()
+        first.wait(60)
+        # The child waits at the pipe for ever, unless the kernel ends it; then nobody reads there.
+        waiting = select.poll()
+        waiting.register(writing, 0)
+        assert waiting.poll(30_000) == [(writing.fileno(), select.POLLERR)]
+        machine.wait_for_lock()
+    assert machine.serves() == OLD
+    assert machine.run(kits[1]).returncode == 0
+    assert (machine.serves(), machine.previous()) == (NEW, OLD)
+    assert machine.is_clean()
+
+
+# --- killed -------------------------------------------------------------------------------------
+
+
+def test_killed_at_random_moments_of_an_upgrade(machine, anew, kits, capsys):
+    anew()
+    started = time.monotonic()
+    assert machine.run(kits[1]).returncode == 0
+    whole = time.monotonic() - started
+    rng, found = random.Random(20261125), Counter[str]()
+    for _ in range(MOMENTS):
+        anew()
+        with machine.start(kits[1]) as first:
+            time.sleep(rng.uniform(0, whole))
+            first.send_signal(signal.SIGKILL)
+            first.wait(60)
+        machine.wait_for_lock()
+        found[machine.serves()] += 1
+        again = machine.run(kits[1])
+        assert again.returncode == 0, again.stderr
+        assert (machine.serves(), machine.previous()) == (NEW, OLD)
+        assert machine.is_clean()
+    assert set(found) <= {OLD, NEW}
+    with capsys.disabled():
+        print(f"\nkilled at {MOMENTS} random moments of {whole:.1f} s: serving afterwards {dict(found)}")
+
+
+def kill_before_each_change(machine, anew, kit, words, require_tool):
+    """Yield after each kill; strace ends the script at its first, second, ... change of a name."""
+    for calls in CHANGING:
+        for number in count(1):
+            anew()
+            strace = (
+                require_tool("strace"),
+                "-qq",
+                "-o",
+                os.devnull,
+                "-e",
+                f"inject={calls}:signal=KILL:when={number}",
+            )
+            done = machine.run(kit, *words, within=strace)
+            if done.returncode == 0:
+                break
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            yield calls, number
+
+
+def test_killed_before_each_change_of_a_name_while_switching(machine, anew, kits, require_tool):
+    # The new environment is there and whole, so that what is left is to switch and to link.
+    assert machine.run(kits[1]).returncode == 0
+    assert machine.run(kits[1], "--prefix", str(machine.prefix), "--roll-back").returncode == 0
+    (machine.prefix / "previous").unlink()
+    shutil.rmtree(machine.base / "man")
+    anew()
+    seen = []
+    for _ in kill_before_each_change(machine, anew, kits[1], machine.words, require_tool):
+        seen.append(machine.serves())
+        again = machine.run(kits[1])
+        assert again.returncode == 0, again.stderr
+        assert (machine.serves(), machine.previous()) == (NEW, OLD)
+        assert machine.is_clean()
+    # The two links of the switch, before and after; two of manual pages, which were not there.
+    assert len(seen) == 8
+    assert set(seen) == {OLD, NEW}
+
+
+def test_killed_before_each_change_of_a_name_while_rolling_back(machine, anew, kits, require_tool):
+    assert machine.run(kits[1]).returncode == 0
+    anew()
+    words = ["--prefix", str(machine.prefix), "--roll-back"]
+    seen = []
+    for _ in kill_before_each_change(machine, anew, kits[1], words, require_tool):
+        seen.append(machine.serves())
+        for served, before in ((OLD, NEW), (NEW, OLD)):
+            again = machine.run(kits[1], *words)
+            assert again.returncode == 0, again.stderr
+            assert (machine.serves(), machine.previous()) == (served, before)
+        assert machine.is_clean()
+    assert len(seen) == 4
+    assert set(seen) == {OLD, NEW}
+
+
+# --- a full disk --------------------------------------------------------------------------------
+
+
+def refused_for_room(done: subprocess.CompletedProcess[str], machine: Machine) -> str:
+    assert (done.returncode, done.stdout) == (34, ""), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("install.py: ")
+    assert f"on the file system of {str(machine.prefix)!r}" in line
+    assert line.endswith("[no-space]")
+    return line
+
+
+def test_too_little_room_is_said_before_anything_is_written(tmp_path, pip):
+    large = make_kit(tmp_path / "large", NEW, pip, unpacked_bytes=20_000_000)
+    with mounts.tmpfs(tmp_path / "small", "size=20m") as disk:
+        machine = Machine(disk)
+        line = refused_for_room(machine.run(large), machine)
+        assert "it needs 28,000,000 bytes, and " in line
+        assert [path for path in disk.rglob("*") if not path.is_dir()] == []
+        mounts.remount(disk, "size=100m")
+        assert machine.run(large).returncode == 0
+        assert machine.serves() == NEW
+
+
+@pytest.mark.parametrize("limit", ["size={bytes}", "nr_inodes={files}"])
+def test_a_disk_that_fills_up_leaves_the_old_one_and_the_same_command_finishes(tmp_path, kits, limit):
+    with mounts.tmpfs(tmp_path / "disk", "size=100m") as disk:
+        machine = Machine(disk)
+        assert machine.run(kits[0]).returncode == 0
+        before = {path.name for path in disk.rglob("*")}
+        status = os.statvfs(disk)
+        used_bytes, used = (status.f_blocks - status.f_bavail) * status.f_frsize, status.f_files - status.f_favail
+        for share in (0.02, 0.4, 0.8):
+            room = {"bytes": int(used_bytes * (1 + share)), "files": int(used * (1 + share))}
+            mounts.remount(disk, limit.format(**room))
+            refused_for_room(machine.run(kits[1]), machine)
+            assert machine.serves() == OLD
+            assert {path.name for path in disk.rglob("*")} - before <= {".previous.new"}
+        mounts.remount(disk, "size=100m,nr_inodes=100000")
+        assert machine.run(kits[1]).returncode == 0
+        assert (machine.serves(), machine.previous()) == (NEW, OLD)
+        assert machine.is_clean()
+
+
+def test_what_a_killed_run_left_does_not_take_the_room_of_the_next(tmp_path, kits, pip):
+    new = make_kit(tmp_path / "large", NEW, pip, unpacked_bytes=20_000_000)
+    with mounts.tmpfs(tmp_path / "disk", "size=60m") as disk:
+        machine = Machine(disk)
+        assert machine.run(kits[0]).returncode == 0
+        digest = hashlib.sha256((new / "SHA256SUMS").read_bytes()).hexdigest()
+        half = machine.prefix / "environments" / f"{NEW}-{PYTHON}-{digest[:12]}"
+        half.mkdir()
+        (half / "wheel").write_bytes(b"\0" * 25_000_000)
+        assert machine.run(new).returncode == 0
+        assert machine.is_clean()
