@@ -68,7 +68,7 @@ def _row(option: click.Option, context: click.Context) -> str:
     notes = [option.help or ""]
     if option.required:
         notes.append("Required.")
-    if option.multiple:
+    if option.multiple and "repeat for several" not in notes[0]:
         notes.append("May be given several times.")
     if option.show_default and option.default is not None and not option.is_flag:
         notes.append(f"Default: `{option.default}`.")

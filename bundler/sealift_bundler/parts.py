@@ -17,6 +17,7 @@ from sealift.bundle.reader import read_head
 from sealift.errors import UsageError
 from sealift.limits import LIMITS
 from sealift_keys import durable
+from sealift_keys.wording import counted
 
 
 class PartWriter:
@@ -127,7 +128,7 @@ class PartWriter:
 def split(
     bundle: Path, directory: Path, part_size_bytes: int, *, progress: Callable[[int], object] = lambda _: None
 ) -> tuple[Path, ...]:
-    """Write `bundle` as parts into `directory`, then read them back; the bundle stays.
+    """Write `bundle` as parts into `directory`, made if it is not there, then read them back; the bundle stays.
 
     Only its head is looked at: `sealift verify` judges bundles.
 
@@ -139,8 +140,6 @@ def split(
         UsageError: it is a part already, or parts would be too many or too small, or others are there.
         MalformedError, UnsafeMemberError, LimitError, DigestError, UnsupportedVersionError: it is no bundle.
     """
-    if not directory.is_dir():
-        raise UsageError(f"folder {str(directory)!r} does not exist; make it first")
     if not bundle.is_dir() and is_part(str(bundle)):
         raise UsageError(f"{str(bundle)!r} is a part already; split the whole bundle")
     with ExitStack() as stack:
@@ -148,6 +147,7 @@ def split(
         read_head(Archive(file))
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
+        directory.mkdir(parents=True, exist_ok=True)
         writer = stack.enter_context(PartWriter(directory / bundle.name, size, part_size_bytes))
         left = size
         while left and (chunk := file.read(min(left, CHUNK_BYTES))):
@@ -172,5 +172,6 @@ def _require_no_others(path: Path, paths: list[Path]) -> None:
     for name in sorted(os.listdir(path.absolute().parent)):
         if name.startswith(f"{path.name}.part-") and is_part_name(name) and name not in expected:
             raise UsageError(
-                f"{str(path.with_name(name))!r} is a part of another split into {len(paths)} parts now; remove it first"
+                f"{str(path.with_name(name))!r} is a part of another split, and this one has "
+                f"{counted(len(paths), 'part')}; remove it first"
             )

@@ -54,7 +54,8 @@ def report_html(conversion: Conversion) -> str:
         "labels wrong": f"{parity['labels_wrong']:,}",
         "scores wrong": f"{parity['scores_wrong']:,}",
         "exact ties": f"{parity['ties']:,}",
-        "largest error": f"{parity['largest_absolute_error']:.3g}",
+        "largest absolute error": f"{parity['largest_absolute_error']:.3g}",
+        "largest relative error": f"{parity['largest_relative_error']:.3g}",
         "tolerance": f"{described.tolerance.atol:g} + {described.tolerance.rtol:g}·|x|",
     }
     attempts = conversion.description.conversion["attempts"]

@@ -177,6 +177,12 @@ def table(rows: list[list[Any]], headings: list[str]) -> str:
     return "\n".join(lines)
 
 
+def typed(ctx: click.Context, first_argument: str) -> str:
+    """Return the first argument that was typed before the value that is to be completed, or an empty text."""
+    # After an option without its value, click gives up parsing and leaves arguments among the rest.
+    return str(ctx.params.get(first_argument) or next(iter(ctx.args), ""))
+
+
 class LazyGroup(click.Group):
     """A command group that imports a subcommand's module only when that subcommand is run.
 
@@ -199,6 +205,12 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(self._modules[cmd_name]).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say of each subcommand its whole first sentence; click cuts it off after some words."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in commands if one])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

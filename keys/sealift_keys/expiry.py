@@ -8,6 +8,7 @@ from sealift_keys.channel import Channel
 from sealift_keys.clock import rfc3339
 from sealift_keys.errors import Error, ExpiringError, ExpiringSoonError, LapsingError
 from sealift_keys.verification import metadata_by_role
+from sealift_keys.wording import counted
 
 # Days left at which the report becomes a warning, a louder one, and an alarm.
 WARN_DAYS = (90, 30, 7)
@@ -28,7 +29,7 @@ class RoleExpiry:
         day = f"{self.expires:%Y-%m-%d}"
         if self.warning == 0:
             return f"{self.role} {self.version} EXPIRED on {day}"
-        return f"{self.role} {self.version} expires on {day}, in {self.days_left} days"
+        return f"{self.role} {self.version} expires on {day}, in {counted(self.days_left, 'day')}"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sealift.trust.floor import Floor
 from sealift.trust.release import Release
 from sealift.trust.state import TrustState
 from sealift_keys.names import ModelVersion
+from sealift_keys.wording import counted
 
 # What the clocks of two machines, or a clock that is being corrected, may differ by.
 _TOLERATED = timedelta(minutes=5)
@@ -93,8 +94,8 @@ class Status:
         lines = []
         if thresholds.warn_after is not None and self.age_days > thresholds.warn_after:
             lines.append(
-                f"the newest bundle installed is {self.age_days} days old, more than {thresholds.warn_after}; "
-                "fetch a newer one"
+                f"the newest bundle installed is {counted(self.age_days, 'day')} old, "
+                f"more than {thresholds.warn_after}; fetch a newer one"
             )
         for model, reason in self.withdrawn.items():
             why = repr(reason) if reason is not None else "no reason given"
@@ -126,8 +127,8 @@ class Status:
         if thresholds.fail_after is not None and self.age_days > thresholds.fail_after:
             found.append(
                 StaleError(
-                    f"the newest bundle installed, {number}, was released {self.age_days} days ago; "
-                    f"expected at most {thresholds.fail_after} days; fetch a newer one"
+                    f"the newest bundle installed, {number}, was released {counted(self.age_days, 'day')} ago; "
+                    f"expected at most {counted(thresholds.fail_after, 'day')}; fetch a newer one"
                 )
             )
         return found

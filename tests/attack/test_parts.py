@@ -314,7 +314,6 @@ def test_a_part_beside_a_whole_bundle(bundle, parts, put, refused):
 
 def test_the_story_on_the_command_line(channel, bundle, tmp_path, sealift_command):
     folder = tmp_path / "out"
-    folder.mkdir()
     status, out, _ = sealift_command("split", bundle, "--part-size", "0.012MB", "-o", folder, "--json", command=bundler)
     assert status == 0
     parts = [part["path"] for part in json.loads(out)["parts"]]

@@ -41,6 +41,17 @@ def test_missing_bundle(fails, channel, instance):
     fails(3, ["'nowhere.tar'", "No such file", "check the path"], "install", "nowhere.tar")
 
 
+@pytest.mark.parametrize("command", ["install", "verify", "inspect"])
+def test_an_address_of_another_kind(fails, channel, instance, command):
+    instance.pin(channel.root_bytes)
+    fails(2, ["'docker://host/x' is no address", "oci://", "gitlab://"], command, "docker://host/x")
+
+
+def test_a_push_without_a_file_or_without_an_address(fails):
+    for arguments in (("a.tar",), ("oci://host/x",), ("a.tar", "b.tar"), ("docker://host/x", "oci://host/x")):
+        fails(2, ["[usage]"], "push", *arguments)
+
+
 def test_a_directory(fails, channel, instance, tmp_path):
     instance.pin(channel.root_bytes)
     for command in ("install", "verify", "inspect"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.shell_completion import ShellComplete
 
 import sealift_bundler
 from sealift.errors import ChannelError
@@ -81,7 +82,7 @@ def test_a_release_lists_what_was_released_and_what_is_staged(channel, bundler):
     assert stage(channel, model(), first) == "added"
     status, out, _ = bundler("release", "--channel", "ch", "--key", "k")
     assert status == 0
-    assert "made release 2 of channel 'models': 1 model versions" in out
+    assert "made release 2 of channel 'models': 1 model version\n" in out
     assert "added triage 1.0.0" in out
     assert "next: sealift-bundler pack --channel ch -o models-2.tar" in out
     stage(channel, model("1.1.0"), second)
@@ -160,6 +161,21 @@ def test_withdrawing_takes_a_version_back_for_ever(channel, bundler):
     release(channel)
     assert len(channel.withdrawn()) == 1
     assert list(channel.released()) == [model("2.0.0")]
+
+
+def test_completion_of_released_models(channel, bundler):
+    for name, version in (("triage", "1.0.0"), ("triage", "1.10.0"), ("other", "2.0.0")):
+        stage(channel, model(version, name), put(channel))
+    bundler("release", "--channel", "ch", "--key", "k")
+    complete = ShellComplete(command, {}, "sealift-bundler", "_SEALIFT_BUNDLER_COMPLETE")
+
+    def values(*arguments, incomplete=""):
+        return [item.value for item in complete.get_completions(list(arguments), incomplete)]
+
+    assert values("withdraw", "--channel", "ch") == ["other", "triage"]
+    assert values("withdraw", "--channel", "ch", "triage") == ["1.10.0", "1.0.0"]
+    assert values("pack", "--channel", "ch", "--include", incomplete="tri") == ["triage:1.10.0", "triage:1.0.0"]
+    assert values("withdraw", "--channel", "nowhere") == []
 
 
 def test_what_cannot_be_withdrawn(channel, bundler):

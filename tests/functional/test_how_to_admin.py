@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import chart
 import pytest
@@ -80,8 +81,9 @@ def test_the_page_about_helm_sets_what_the_chart_knows() -> None:
     given = set(re.findall(r"--set(?:-file)? (\w+)=", text))
     assert given == {"root", "bundle", "model", "sealiftImage", "applicationImage"}
     assert given <= set(chart.default_values())
-    claim = yaml.safe_load("".join(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)))
-    assert set(claim) <= set(chart.default_values())
+    values = [yaml.safe_load(dedent(block)) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    assert len(values) == 2
+    assert {name for block in values for name in block} <= set(chart.default_values())
     containers = chart.render({}, "triage")["Deployment"]["spec"]["template"]["spec"]
     named = [container["name"] for container in containers["initContainers"] + containers["containers"]]
     assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == named

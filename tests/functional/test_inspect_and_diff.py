@@ -11,6 +11,7 @@ from self_test_stub import Passes
 
 from sealift.bundle.archive import Archive
 from sealift.cli import cli
+from sealift.cli.diff_command import _change
 from sealift_bundler.parts import split
 from sealift_keys.console import run
 
@@ -93,12 +94,22 @@ def test_diff_for_people(two, sealift_command):
     assert "file NOTES.txt: gone, 4 bytes" in out
     assert "file MORE.txt: new, 3 bytes" in out
     assert "figure parity.rows: 1324 -> 9" in out
-    assert "unchanged beta:1.0.0" in out
+    assert "unchanged beta 1.0.0" in out
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", out)
     # Nothing changes from a bundle to itself.
     status, out, _ = sealift_command("diff", two[0], two[0], "--json")
     found = json.loads(out)
     assert found["added"] == found["removed"] == found["changed"] == found["withdrawn"] == []
+
+
+def test_a_long_figure_is_shown_where_it_differs():
+    same = "Pipeline(" + "x" * 500
+    before, after = (same + f", C={number})" + "y" * 500 for number in (1, 2))
+    line = _change(before, after)
+    assert len(line) < 300
+    assert re.fullmatch(r"\.\.\.x{36}, C=1\)y+\.\.\. -> \.\.\.x{36}, C=2\)y+\.\.\.", line)
+    assert _change("1", "2") == "1 -> 2"
+    assert _change("", "z" * 200) == " -> " + "z" * 120 + "..."
 
 
 def test_diff_of_bundles_of_two_channels(two, tmp_path, sealift_command):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from sealift_keys import pbes2
 from sealift_keys.cli import command
@@ -177,6 +178,23 @@ def test_source_date_epoch_sets_the_release_time_and_not_the_expiry(keys, monkey
     assert targets["expires"] > "2026"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "soon")
     refused(keys("init", "ch2", "--name", "c", "--key", "k"), 2, "SOURCE_DATE_EPOCH")
+
+
+def test_completion_of_key_names(two):
+    complete = ShellComplete(command, {}, "sealift-keys", "_SEALIFT_KEYS_COMPLETE")
+
+    def values(*arguments, incomplete=""):
+        return [item.value for item in complete.get_completions(list(arguments), incomplete)]
+
+    assert values("revoke", "ch") == ["approver", "builder"]
+    assert values("rotate", "ch", "--role", "root", "--remove", incomplete="b") == ["builder"]
+    assert values("revoke", "nowhere") == []
+
+
+def test_help_says_of_each_command_its_whole_sentence(keys):
+    _, out, _ = keys("--help")
+    assert "..." not in out.partition("Commands:")[2]
+    assert "take the stolen key name out of every role of the channel dir, for good." in " ".join(out.lower().split())
 
 
 def test_usage_help_and_completion_as_a_process():

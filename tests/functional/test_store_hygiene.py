@@ -259,7 +259,7 @@ def test_prune(release, instance, sealift_command):
     # A second run has nothing to do, and writes nothing.
     before = instance.snapshot()
     status, out, _ = sealift_command("prune")
-    assert (status, out) == (0, "freed 0 bytes (0 B); generations kept: 4, 5, 6\n")
+    assert (status, out) == (0, "freed 0 B; generations kept: 4, 5, 6\n")
     assert {n: v for n, v in instance.snapshot().items() if n != "store/staging"} == before
 
     status, _, err = sealift_command("rollback", "--to", "2")
@@ -422,6 +422,19 @@ def test_rollback_dry_run_refuses_what_a_rollback_refuses(release, channel, inst
     assert sealift_command("rollback", "--to", "1", "--dry-run")[0] == WithdrawnError.exit_code
     assert sealift_command("rollback", "--to", "1")[0] == WithdrawnError.exit_code
     assert instance.snapshot() == before
+
+
+def test_completion_of_versions(release, instance, sealift_command):
+    release("alpha", "1.0.0")
+    release("alpha", "1.10.0")
+    complete = ShellComplete(cli, {}, "sealift", "_SEALIFT_COMPLETE")
+
+    def values(*arguments):
+        return [item.value for item in complete.get_completions([*arguments, "--version"], "")]
+
+    for command in ("show", "bench", "predict"):
+        assert values(command, "alpha") == ["1.10.0", "1.0.0"]
+        assert values(command, "beta") == values(command, "../models/alpha") == values(command) == []
 
 
 def test_completion_of_generations(release, instance, sealift_command):

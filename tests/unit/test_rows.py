@@ -53,14 +53,14 @@ def test_rows_are_read_from_every_format(tmp_path, description, size):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "x,y\n1\n", "row 0 has 1 fields; expected 2"),
+        ("a.csv", "x,y\n1\n", "row 0 has 1 field; expected 2"),
         ("a.csv", "x,y\n1,two\n", "row 0: column 'y' is 'two'; expected a number"),
         ("a.csv", "", "is empty"),
         ("a.csv", '"x,y\n1,2\n', "line of column names is not CSV"),
         ("a.json", "{", "is not JSON"),
         ("a.json", "3", "holds no array"),
         ("a.jsonl", "[1,2]\n[1,\n", "row 1, line 2 is not JSON"),
-        ("a.jsonl", "[1,2]\n[1]\n", "row 1, line 2 has 1 values; expected 2"),
+        ("a.jsonl", "[1,2]\n[1]\n", "row 1, line 2 has 1 value; expected 2"),
         ("a.jsonl", '[1,2]\n{"x": 1}\n', "row 1, line 2 holds a dict; expected a list"),
         ("a.jsonl", "[" * 5000 + "\n", "row 0, line 1 nests deeper"),
         ("a.xlsx", "", "suffix '.xlsx'"),

@@ -15,12 +15,13 @@ MODULES = {
 }
 
 EPILOG = """\b
-In this order: convert (try a model), add (recipe to channel), release (sign), pack (one tar).
+In this order: convert (try a model), add (recipe to channel), release (sign),
+pack (one tar).
 Beside them: kit (Sealift itself, for machines without internet).
 
 \b
-Tab completion, for bash (zsh and fish alike):
-  eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"
+Tab completion: eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"
+(or zsh_source, fish_source).
 """
 
 

@@ -74,5 +74,6 @@ def command(
         console.print_json({**result, "directory": str(output)})
         return
     click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
-    click.echo(f"  largest error {parity['largest_absolute_error']:.3g}; exact ties {parity['ties']}")
+    absolute, relative = parity["largest_absolute_error"], parity["largest_relative_error"]
+    click.echo(f"  largest errors {absolute:.3g} absolute, {relative:.3g} relative; exact ties {parity['ties']}")
     click.echo(f"  written to {output}" + (f"; report in {report}" if report is not None else ""))

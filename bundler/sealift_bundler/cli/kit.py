@@ -23,7 +23,7 @@ from sealift_keys.signers import open_signers
     required=True,
     multiple=True,
     type=click.Choice(PYTHONS),
-    help="The Python that is there.",
+    help="The Python that is there; repeat for several.",
 )
 @click.option(
     "--channel",

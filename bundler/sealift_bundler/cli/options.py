@@ -13,7 +13,10 @@ from sealift_bundler.release import Made
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import echo_signed, echo_state
 from sealift_keys.console import print_json
+from sealift_keys.errors import Error
+from sealift_keys.names import ModelVersion
 from sealift_keys.status import status
+from sealift_keys.wording import counted
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
 
@@ -25,12 +28,36 @@ channel_option: Callable[[Any], Any] = click.option(
     metavar="DIR",
     help="The channel directory, made by: sealift-keys init.",
 )
+sign_option_text = "Private key to sign with; repeat for several. Others sign later with: sealift-keys sign."
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 benchmark_option: Callable[[Any], Any] = click.option(
     "--benchmark",
     is_flag=True,
     help="Record in model.json how fast the model answers here; its bytes then differ from run to run.",
 )
+
+
+def _released(ctx: click.Context) -> list[ModelVersion]:
+    try:
+        return sorted(Channel.open(ctx.params.get("directory") or ".").released(), reverse=True)
+    except (Error, OSError):
+        return []
+
+
+def complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the names of models that the channel has released."""
+    return sorted({model.name for model in _released(ctx) if model.name.startswith(incomplete)})
+
+
+def complete_versions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the released versions of the model that was named before, newest first."""
+    versions = [str(model.version) for model in _released(ctx) if model.name == ctx.params.get("name")]
+    return [version for version in versions if version.startswith(incomplete)]
+
+
+def complete_references(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete `NAME:VERSION` of released models, newest first."""
+    return [model.reference for model in _released(ctx) if model.reference.startswith(incomplete)]
 
 
 def echo_parts(parts: Sequence[Path]) -> None:
@@ -75,7 +102,7 @@ def report(channel: Channel, made: Made, *, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"made release {made.number} of channel {state.channel!r}: {state.released} model versions")
+    click.echo(f"made release {made.number} of channel {state.channel!r}: {counted(state.released, 'model version')}")
     for model in made.added:
         click.echo(f"  added {model}")
     for model in made.withdrawn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift.errors import UsageError
-from sealift_bundler.cli.options import channel_option, echo_parts, json_option, part_size_option
+from sealift_bundler.cli.options import channel_option, complete_references, echo_parts, json_option, part_size_option
 from sealift_keys.console import print_json
 from sealift_keys.names import ModelVersion
 
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, readable=False),
     help="File to write, or a folder for <channel>-<N>.tar.",
 )
-@click.option("--include", multiple=True, metavar="NAME:VERSION", help="Carry this older version too.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="NAME:VERSION",
+    shell_complete=complete_references,
+    help="Carry this older version too; repeat for several.",
+)
 @click.option(
     "--since",
     "base",

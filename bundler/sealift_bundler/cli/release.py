@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sealift_bundler.cli.options import channel_option, json_option, report
+from sealift_bundler.cli.options import channel_option, json_option, report, sign_option_text
 from sealift_bundler.release import release
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
@@ -13,7 +13,7 @@ from sealift_keys.signers import open_signers
 
 @click.command()
 @channel_option
-@key_option(required=False, text="Private key to sign with; others sign later with: sealift-keys sign.")
+@key_option(required=False, text=sign_option_text)
 @passphrase_file_option
 @click.option("--refresh", is_flag=True, help="Release although nothing is staged, for new expiry dates.")
 @json_option

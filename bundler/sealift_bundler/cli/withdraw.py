@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from sealift_bundler.cli.options import channel_option, json_option, report
+from sealift_bundler.cli.options import (
+    channel_option,
+    complete_names,
+    complete_versions,
+    json_option,
+    report,
+    sign_option_text,
+)
 from sealift_bundler.release import withdraw
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
@@ -13,11 +20,11 @@ from sealift_keys.signers import open_signers
 
 
 @click.command()
-@click.argument("name")
-@click.argument("version")
+@click.argument("name", shell_complete=complete_names)
+@click.argument("version", shell_complete=complete_versions)
 @channel_option
 @click.option("--reason", required=True, help="One line that admins read; it is signed.")
-@key_option(required=False, text="Private key to sign with; others sign later with: sealift-keys sign.")
+@key_option(required=False, text=sign_option_text)
 @passphrase_file_option
 @json_option
 def command(

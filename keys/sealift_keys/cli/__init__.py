@@ -22,12 +22,13 @@ _NAMES = (
 MODULES = {name: f"sealift_keys.cli.{'import_key' if name == 'import' else name}" for name in _NAMES}
 
 EPILOG = """\b
-Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the key's file
-name without .pem, in capitals), then SEALIFT_PASSPHRASE, then the terminal.
+Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the
+key's file name without .pem, in capitals), then SEALIFT_PASSPHRASE, then the
+terminal.
 
 \b
-Tab completion, for bash (zsh and fish alike):
-  eval "$(_SEALIFT_KEYS_COMPLETE=bash_source sealift-keys)"
+Tab completion: eval "$(_SEALIFT_KEYS_COMPLETE=bash_source sealift-keys)"
+(or zsh_source, fish_source).
 """
 
 

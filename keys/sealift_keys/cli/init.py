@@ -9,7 +9,7 @@ from securesystemslib.signer import Signer, SSlibKey
 from sealift_keys import fingerprint
 from sealift_keys.ceremony import init
 from sealift_keys.channel import ROLES, Channel
-from sealift_keys.cli.options import FILE, echo_signed, echo_state, key_option, passphrase_file_option
+from sealift_keys.cli.options import FILE, SEVERAL, echo_signed, echo_state, key_option, passphrase_file_option
 from sealift_keys.console import print_json
 from sealift_keys.errors import UsageError
 from sealift_keys.plan import DEFAULT_EXPIRES_DAYS, RolePlan
@@ -21,13 +21,26 @@ from sealift_keys.status import status
 @click.command()
 @click.argument("directory", metavar="DIR", type=FILE)
 @click.option("--name", required=True, metavar="CHANNEL", help="The channel's name, for example gitlab-models.")
-@click.option("--root-key", "root_keys", type=FILE, multiple=True, metavar="PUB", help="May change who signs.")
+@click.option(
+    "--root-key", "root_keys", type=FILE, multiple=True, metavar="PUB", help=f"May change who signs; {SEVERAL}."
+)
 @click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
-@click.option("--targets-key", "targets_keys", type=FILE, multiple=True, metavar="PUB", help="Releases models.")
+@click.option(
+    "--targets-key",
+    "targets_keys",
+    type=FILE,
+    multiple=True,
+    metavar="PUB",
+    help=f"Releases models; {SEVERAL}.",
+)
 @click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
-@click.option("--snapshot-key", "snapshot_keys", type=FILE, multiple=True, metavar="PUB", help="The build machine.")
+@click.option(
+    "--snapshot-key", "snapshot_keys", type=FILE, multiple=True, metavar="PUB", help=f"The build machine; {SEVERAL}."
+)
 @click.option("--snapshot-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
-@click.option("--timestamp-key", "timestamp_keys", type=FILE, multiple=True, metavar="PUB", help="The build machine.")
+@click.option(
+    "--timestamp-key", "timestamp_keys", type=FILE, multiple=True, metavar="PUB", help=f"The build machine; {SEVERAL}."
+)
 @click.option("--timestamp-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(
     "--expires-days",
@@ -37,7 +50,10 @@ from sealift_keys.status import status
     + ", ".join(f"{role}={days}" for role, days in DEFAULT_EXPIRES_DAYS.items())
     + ".",
 )
-@key_option(required=False, text="Private key to sign with right away; alone, it is the one key of all four roles.")
+@key_option(
+    required=False,
+    text=f"Private key to sign with right away; {SEVERAL}. Alone, it is the one key of all four roles.",
+)
 @passphrase_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(

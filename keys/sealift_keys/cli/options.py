@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from sealift_keys.channel import ROLES, Channel
-from sealift_keys.console import print_json
-from sealift_keys.roster import root_changes
+from sealift_keys.console import print_json, typed
+from sealift_keys.errors import Error
+from sealift_keys.roster import root_changes, roster
 from sealift_keys.rotation import Changed
 from sealift_keys.signing import Signed
 from sealift_keys.status import ChannelStatus, status
@@ -30,7 +31,19 @@ passphrase_file_option: Callable[[Any], Any] = click.option(
 
 directory_argument: Callable[[Any], Any] = click.argument("directory", metavar="DIR", type=FILE)
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-sign_option_text = "Private key to sign the change with right away; others sign later with: sealift-keys sign."
+SEVERAL = "repeat for several"
+sign_option_text = (
+    f"Private key to sign the change with right away; {SEVERAL}. Others sign later with: sealift-keys sign."
+)
+
+
+def complete_keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the names of the keys that may sign the channel DIR."""
+    try:
+        keys = roster(Channel.open(typed(ctx, "directory"))).keys
+    except (Error, OSError):
+        return []
+    return [key.name for key in keys if key.name.startswith(incomplete)]
 
 
 def role_option(*, required: bool, text: str) -> Callable[[Any], Any]:

@@ -9,6 +9,7 @@ from sealift_keys import fingerprint
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import (
     FILE,
+    complete_keys,
     directory_argument,
     json_option,
     key_option,
@@ -23,7 +24,7 @@ from sealift_keys.signers import open_signers
 
 @click.command()
 @directory_argument
-@click.argument("name")
+@click.argument("name", shell_complete=complete_keys)
 @click.option("--reason", required=True, help="One line; root signs it.")
 @click.option("--replace-with", "replacement", type=FILE, metavar="PUB", help="Takes the key's place in every role.")
 @click.option(

@@ -7,6 +7,8 @@ import click
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import (
     FILE,
+    SEVERAL,
+    complete_keys,
     directory_argument,
     json_option,
     key_option,
@@ -23,8 +25,14 @@ from sealift_keys.signers import open_signers
 @click.command()
 @directory_argument
 @role_option(required=True, text="The role whose keys change; repeat for several in one new root.")
-@click.option("--remove", multiple=True, metavar="NAME", help="Key that leaves these roles; `show` lists the names.")
-@click.option("--add", type=FILE, multiple=True, metavar="PUB", help="Public key that joins these roles.")
+@click.option(
+    "--remove",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_keys,
+    help=f"Key that leaves these roles; {SEVERAL}. `show` lists the names.",
+)
+@click.option("--add", type=FILE, multiple=True, metavar="PUB", help=f"Public key that joins these roles; {SEVERAL}.")
 @key_option(required=False, text=sign_option_text)
 @passphrase_file_option
 @json_option

@@ -27,8 +27,10 @@ def command(*, directory: Path, as_json: bool) -> None:
         [role.role, role.version, f"{role.threshold} of {len(role.keys)}", role.expires[:10], ", ".join(role.keys)]
         for role in shown.roles
     ]
+    click.echo()
     click.echo(table(rows, ["role", "version", "must sign", "expires", "keys"]))
     keys = [[key.name, key.algorithm, ", ".join(key.roles), fingerprint.grouped(key.fingerprint)] for key in shown.keys]
+    click.echo()
     click.echo(table(keys, ["key", "algorithm", "roles", "fingerprint"]))
     for entry in shown.revoked:
         click.echo(f"revoked {entry['name']!r} at {entry['at']}: {entry['reason']!r}")

@@ -8,7 +8,7 @@ from sealift.bundle.archive import Archive
 from sealift.bundle.source import Source
 from sealift.errors import UsageError
 from sealift.registry.access import DEFAULT_ACCESS, Access
-from sealift.registry.address import is_address
+from sealift.registry.address import GITLAB, OCI, has_scheme, is_address
 
 
 @contextmanager
@@ -55,6 +55,9 @@ def size_of(bundle: str | Sequence[str]) -> int | None:
 def _address(bundle: str | Sequence[str]) -> str | None:
     given = [bundle] if isinstance(bundle, str) else bundle
     found = [one for one in given if is_address(one)]
+    foreign = next((one for one in given if has_scheme(one) and not is_address(one)), None)
+    if foreign is not None:
+        raise UsageError(f"{foreign[:300]!r} is no address that Sealift knows; expected {OCI}… or {GITLAB}…, or a file")
     if found and len(given) > 1:
         raise UsageError(f"{found[0][:300]!r} is an address; give it alone")
     return found[0] if found else None

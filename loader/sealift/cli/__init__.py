@@ -31,7 +31,10 @@ _COMMANDS = (
     cls=LazyGroup,
     modules={name: f"sealift.cli.{name}_command" for name in _COMMANDS},
     context_settings=HELP_OPTIONS,
-    epilog='Tab completion: eval "$(_SEALIFT_COMPLETE=bash_source sealift)" (or zsh_source, fish_source).',
+    epilog="""\b
+Tab completion: eval "$(_SEALIFT_COMPLETE=bash_source sealift)"
+(or zsh_source, fish_source).
+""",
 )
 @click.version_option(package_name="sealift", message="sealift %(version)s")
 def cli() -> None:

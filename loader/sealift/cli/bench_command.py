@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, model_argument, store_options
+from sealift.cli.options import json_option, model_argument, store_options, version_option
 from sealift_keys.console import plain, print_json, table
 
 
 @click.command("bench")
 @model_argument
-@click.option("--version", "version", default=None, help="A version or range; default: the active one.")
+@version_option
 @click.option("--rows", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="Rows of a batch.")
 @click.option(
     "--seconds",

@@ -9,6 +9,7 @@ import click
 from sealift.cli.options import access_options, json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import plain, print_json, table
+from sealift_keys.wording import counted
 
 if TYPE_CHECKING:
     from sealift.registry.access import Access
@@ -127,7 +128,10 @@ def _print(report: "CheckReport", repaired: "list[ModelVersion]") -> None:
         click.echo(table(rows, ["where", "code", "problem"]))
     for where, text in report.notes:
         click.echo(plain(f"note: {where}: {text}"))
-    what = (
-        f"{report.models} model versions, {report.files} files, {human(report.size)}, {report.generations} generations"
-    )
-    click.echo(f"checked {what}" + ("" if report.findings else ": all is as it was signed"))
+    what = [
+        counted(report.models, "model version"),
+        counted(report.files, "file"),
+        human(report.size),
+        counted(report.generations, "generation"),
+    ]
+    click.echo(f"checked {', '.join(what)}" + ("" if report.findings else ": all is as it was signed"))

@@ -1,5 +1,6 @@
 """`sealift diff`: what changes from one bundle to another, before anybody carries it."""
 
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,14 @@ import click
 from sealift.cli.options import access_options, json_option
 from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json
+from sealift_keys.wording import counted, spaced
 
 if TYPE_CHECKING:
     from sealift.outline import Outline
     from sealift.registry.access import Access
 
 _MOST_LINES = 20
+_MOST_CHARS = 120
 
 
 @click.command("diff")
@@ -115,13 +118,14 @@ def _print(document: dict[str, Any]) -> None:
     click.echo()
     for kind in ("added", "removed"):
         for model in document[kind]:
-            click.echo(f"{kind} {model['name']} {model['version']} ({human(model['size'])}, {model['files']} files)")
+            size = f"{human(model['size'])}, {counted(model['files'], 'file')}"
+            click.echo(f"{kind} {model['name']} {model['version']} ({size})")
     for model in document["changed"]:
         _print_changed(model)
     if document["unchanged"]:
-        click.echo(f"unchanged {', '.join(document['unchanged'])}")
+        click.echo(f"unchanged {', '.join(map(spaced, document['unchanged']))}")
     for withdrawal in document["withdrawn"]:
-        click.echo(plain(f"withdrawn {withdrawal['model']}: {withdrawal['reason']!r}"))
+        click.echo(plain(f"withdrawn {spaced(withdrawal['model'])}: {withdrawal['reason']!r}"))
     click.echo()
     click.echo("This is what the bundles say of themselves. `sealift verify` tells whether it is true.")
 
@@ -134,7 +138,7 @@ def _print_changed(model: dict[str, Any]) -> None:
     for part in ("inputs", "outputs", "columns", "figures"):
         for change in model[part][:_MOST_LINES]:
             what = f"{part[:-1]} {change['name']}"
-            click.echo(plain(f"  {what}: {_text(change['before'])} -> {_text(change['after'])}"))
+            click.echo(plain(f"  {what}: {_change(_text(change['before']), _text(change['after']))}"))
         if len(model[part]) > _MOST_LINES:
             click.echo(f"  and {len(model[part]) - _MOST_LINES} more {part}; --json lists all")
 
@@ -149,5 +153,20 @@ def _sizes(change: dict[str, Any]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items())
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else str(value)
+
+
+def _change(before: str, after: str) -> str:
+    """Write both, long ones from shortly before the first character that differs."""
+    start = 0
+    if max(len(before), len(after)) > _MOST_CHARS:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))
+        start = max(0, sum(1 for _ in alike) - 40)
+    return " -> ".join(_cut(text, start) for text in (before, after))
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + _MOST_CHARS
+    return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")

@@ -12,6 +12,7 @@ import click
 from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json
+from sealift_keys.wording import counted
 
 
 @click.command("export")
@@ -41,8 +42,8 @@ def command(target: str, store_path: Path, trust_path: Path, as_json: bool) -> N
     backup = report.backup
     models = len({file.path.rpartition("/")[0] for file in backup.group("models")})
     click.echo(
-        f"exported release {backup.release} of channel {backup.channel}, {models} model versions, "
-        f"{len(backup.generations)} generations ({human(report.size)})",
+        f"exported release {backup.release} of channel {backup.channel}, {counted(models, 'model version')}, "
+        f"{counted(len(backup.generations), 'generation')} ({human(report.size)})",
         err=piped,
     )
     click.echo(f"{report.digest}", err=piped)

@@ -8,6 +8,7 @@ import click
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json, table
+from sealift_keys.wording import spaced
 
 if TYPE_CHECKING:
     from sealift.outline import Outline
@@ -143,9 +144,9 @@ def _print(document: dict[str, Any]) -> None:
             row.insert(2, model["news"])
     click.echo(table(rows, headings))
     for reference in document["not_carried"]:
-        click.echo(f"not carried: {reference}")
+        click.echo(f"not carried: {spaced(reference)}")
     for withdrawal in document["withdrawn"]:
-        click.echo(plain(f"withdrawn {withdrawal['model']}: {withdrawal['reason']!r}"))
+        click.echo(plain(f"withdrawn {spaced(withdrawal['model'])}: {withdrawal['reason']!r}"))
     _print_cards(document["models"])
     click.echo()
     click.echo("This is what the bundle says of itself. `sealift verify` tells whether it is true.")
@@ -155,5 +156,6 @@ def _print_cards(models: list[dict[str, Any]]) -> None:
     for model in models:
         if "card" in model:
             click.echo(f"\n--- card of {model['name']} {model['version']}{'' if model['card'] else ': none'}")
-            for line in model["card"].rstrip().split("\n"):
+            card = model["card"].rstrip()
+            for line in card.split("\n") if card else ():
                 click.echo(plain(line.replace("\t", "    ")))

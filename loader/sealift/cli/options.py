@@ -8,6 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from sealift.store.layout import DEFAULT_STORE, DEFAULT_TRUST
+from sealift_keys.console import typed
+from sealift_keys.names import is_model_name
 
 store_option = click.option(
     "--store",
@@ -103,4 +105,25 @@ def require_reason(option: str, reason: str | None) -> None:
         raise UsageError(f"{option} needs a reason of one line of text; it goes into the history")
 
 
+def complete_versions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the installed versions of the model that was named before, newest first."""
+    from sealift.errors import Error
+    from sealift.store import Store
+
+    name = typed(ctx, "name")
+    try:
+        models = Store(ctx.params.get("store_path") or None).installed_versions(name) if is_model_name(name) else []
+    except (Error, OSError):
+        return []
+    versions = [str(model.version) for model in sorted(models, reverse=True)]
+    return [version for version in versions if version.startswith(incomplete)]
+
+
 model_argument = click.argument("name", shell_complete=complete_models)
+version_option = click.option(
+    "--version",
+    "version",
+    default=None,
+    shell_complete=complete_versions,
+    help="A version or range; default: the active one.",
+)

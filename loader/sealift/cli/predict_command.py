@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sealift.cli.answer_writer import FORMATS, AnswerWriter
-from sealift.cli.options import model_argument, store_options
+from sealift.cli.options import model_argument, store_options, version_option
 
 _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
 
@@ -30,7 +30,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     default=None,
     help="What the rows are in [default: by suffix; without one: txt for text, json for tensors, else csv].",
 )
-@click.option("--version", "version", default=None, help="A version or range; default: the active one.")
+@version_option
 @click.option("--proba", is_flag=True, help="Print probabilities beside the labels.")
 @click.option(
     "--output",

@@ -9,6 +9,7 @@ import click
 from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import human
 from sealift_keys.console import print_json, table
+from sealift_keys.wording import counted
 
 if TYPE_CHECKING:
     from sealift.store.prune import PruneReport
@@ -59,7 +60,9 @@ def _print(report: "PruneReport", dry_run: bool) -> None:
         by = f" by process {', '.join(map(str, held.processes))}" if held.processes else ""
         click.echo(f"kept {held.model}: it is in use{by}")
     if report.unseen:
-        click.echo(f"note: {report.unseen} processes of other users could not be looked at; run as root to see them")
+        unseen = counted(report.unseen, "process", "processes")
+        click.echo(f"note: {unseen} of other users could not be looked at; run as root to see them")
     kept = ", ".join(map(str, report.kept))
     verb = "would free" if dry_run else "freed"
-    click.echo(f"{verb} {report.size:,} bytes ({human(report.size)}); generations kept: {kept}")
+    exact = f"{report.size:,} bytes ({human(report.size)})" if report.size >= 1000 else human(report.size)
+    click.echo(f"{verb} {exact}; generations kept: {kept}")

@@ -9,13 +9,14 @@ import click
 from sealift.cli.options import access_options, json_option, trust_option
 from sealift.cli.progress import bytes_bar, human
 from sealift_keys.console import print_json
+from sealift_keys.wording import counted
 
 if TYPE_CHECKING:
     from sealift.registry.sending import PushReport
 
 
 @click.command("push")
-@click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1, required=True)
+@click.argument("bundle", metavar="FILE...", type=click.Path(readable=False), nargs=-1)
 @click.argument("address", metavar="ADDRESS")
 @click.option(
     "--as-image",
@@ -52,12 +53,12 @@ def command(
     from sealift.bundle.parts import size_of
     from sealift.errors import UsageError
     from sealift.registry.access import Access
-    from sealift.registry.address import GitlabAddress, OciAddress, is_address, parse
+    from sealift.registry.address import GitlabAddress, OciAddress, has_scheme, is_address, parse
     from sealift.registry.image import push_image
     from sealift.registry.push import push
     from sealift.registry.push_package import push_package
 
-    if any(map(is_address, bundle)) or not is_address(address):
+    if not bundle or any(map(has_scheme, bundle)) or not is_address(address):
         raise UsageError(
             "`sealift push` takes a file, then an address; for example 'gitlab-models-2.tar oci://host/repo'"
         )
@@ -82,7 +83,8 @@ def command(
 
 def _print(report: "PushReport") -> None:
     click.echo(f"{report.channel} release {report.release} is at {report.address}")
-    click.echo(f"sent {report.sent} blobs ({human(report.sent_bytes)}), {report.kept} were there already")
+    sent, kept = counted(report.sent, "blob"), counted(report.kept, "was", "were")
+    click.echo(f"sent {sent} ({human(report.sent_bytes)}), {kept} there already")
     if report.digest is not None:
         click.echo(f"tags {', '.join(report.tags)}; digest {report.digest}")
     if report.superseded:

@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, model_argument, store_options
+from sealift.cli.options import json_option, model_argument, store_options, version_option
 from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json, table
 
 
 @click.command("show")
 @model_argument
-@click.option("--version", "version", default=None, help="A version or range; default: the active one.")
+@version_option
 @store_options
 @json_option
 def command(name: str, version: str | None, store_path: Path, trust_path: Path, as_json: bool) -> None:

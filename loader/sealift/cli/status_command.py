@@ -9,6 +9,7 @@ from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import human
 from sealift_keys.clock import rfc3339
 from sealift_keys.console import error_document, local_error, plain, print_json
+from sealift_keys.wording import counted
 
 if TYPE_CHECKING:
     from sealift.status import Status, Thresholds
@@ -158,9 +159,8 @@ def _version(model: Any) -> str | None:
 def _print(found: "Status", thresholds: "Thresholds") -> None:
     release, generation = found.release, found.generation
     click.echo(f"channel     {release.channel}")
-    click.echo(
-        f"newest bundle installed: {release.number}, released {release.released:%Y-%m-%d}, {found.age_days} days ago"
-    )
+    age = counted(found.age_days, "day")
+    click.echo(f"newest bundle installed: {release.number}, released {release.released:%Y-%m-%d}, {age} ago")
     click.echo(f"generation  {generation.number} of release {generation.release}, made {generation.created}")
     click.echo(f"models      {', '.join(str(model) for model in generation.models.values()) or 'none'}")
     for name, (active, newest) in found.differing.items():
@@ -185,4 +185,4 @@ def _print(found: "Status", thresholds: "Thresholds") -> None:
 
 
 def _days(left: int) -> str:
-    return f"in {left} days" if left >= 0 else "expired"
+    return f"in {counted(left, 'day')}" if left >= 0 else "expired"

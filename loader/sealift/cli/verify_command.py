@@ -118,9 +118,9 @@ def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any,
 
 def _is_one_of_several(bundle: tuple[str, ...]) -> bool:
     from sealift.bundle.parts import is_part, read_header
-    from sealift.registry.address import is_address
+    from sealift.registry.address import has_scheme
 
-    if len(bundle) > 1 or is_address(bundle[0]) or Path(bundle[0]).is_dir() or not is_part(bundle[0]):
+    if len(bundle) > 1 or has_scheme(bundle[0]) or Path(bundle[0]).is_dir() or not is_part(bundle[0]):
         return False
     return read_header(bundle[0]).count > 1
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sealift.doctor.finding import Finding, ok, problem, unknown, warning
 from sealift.errors import Error, LocalError, NoSpaceError, UnsafeStoreError
+from sealift_keys.wording import counted
 
 _DAY = timedelta(days=1)
 # What an install wants beside the models; with less, not even the history can be kept.
@@ -126,18 +127,18 @@ def _trust(facts: StoreFacts) -> list[Finding]:
     if facts.trust is None:
         return [unknown("trust", facts.reasons.get("trust", "nothing was installed yet"))]
     trust = facts.trust
-    age = (facts.now - trust.released) // _DAY
+    age = counted((facts.now - trust.released) // _DAY, "day")
     findings = [
         ok(
             "newest bundle",
-            f"release {trust.release} of channel {trust.channel}, of {trust.released:%Y-%m-%d}, {age} days ago; "
+            f"release {trust.release} of channel {trust.channel}, of {trust.released:%Y-%m-%d}, {age} ago; "
             "whether there is a newer one cannot be known here",
         )
     ]
     for role, expires in trust.expires.items():
         days = (expires - max(facts.now, trust.floor_time)) // _DAY
         if days >= 0:
-            findings.append(ok(f"{role} metadata", f"{days} days left, until {expires:%Y-%m-%d}"))
+            findings.append(ok(f"{role} metadata", f"{counted(days, 'day')} left, until {expires:%Y-%m-%d}"))
         else:
             findings.append(
                 warning(

@@ -79,7 +79,8 @@ def parse_requirements(lines: list[str], python: tuple[int, int]) -> dict[str, s
             continue
         marker = re.search(r"python_version\s*(.*)", (match[3] or "").replace('"', "").replace("'", ""))
         if marker is None or satisfies(".".join(map(str, python)), marker[1]):
-            wanted[match[1]] = match[2].strip(" ()")
+            # Metadata has them in no order; people read the lower bound first.
+            wanted[match[1]] = ",".join(sorted(match[2].replace(" ", "").strip("()").split(","), reverse=True))
     return wanted
 
 

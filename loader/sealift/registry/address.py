@@ -11,6 +11,7 @@ OCI = "oci://"
 GITLAB = "gitlab://"
 LATEST = "latest"
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
@@ -51,6 +52,11 @@ class GitlabAddress:
     def __str__(self) -> str:
         parts = [self.project.replace("/", "%2F"), self.package, self.version]
         return f"{GITLAB}{self.host}/{'/'.join(part for part in parts if part)}"
+
+
+def has_scheme(bundle: str) -> bool:
+    """Tell whether `bundle` has the form of an address, of whatever kind; `./` in front makes it a path."""
+    return _SCHEME.match(bundle) is not None
 
 
 def is_address(bundle: str) -> bool:

@@ -67,7 +67,7 @@ class Authentication:
                 login = self._find()
                 if login is None or not login.user:
                     raise LocalError(
-                        f"{self.origin} wants a login; use `docker login {self.origin.host}`, or see "
+                        f"{self.origin} wants a login; use `docker login {self.origin.login_name}`, or see "
                         "how the Docker configuration file names one"
                     )
                 self._require_tls(self.origin, "a password would go to")
@@ -96,7 +96,7 @@ class Authentication:
             who = "the login" if login is not None else "a request without login"
             raise LocalError(
                 f"{server} refuses {who} for {asked.get('scope', 'the registry')!r}: HTTP {response.status}; "
-                f"use `docker login {self.origin.host}` with an account that may do this"
+                f"use `docker login {self.origin.login_name}` with an account that may do this"
             )
         return _token_of(data, server)
 

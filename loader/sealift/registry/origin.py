@@ -36,6 +36,11 @@ class Origin:
             raise LocalError(f"the server names {url[:200]!r}; expected an address with https")
         return cls(parts.scheme, str(parts.hostname), port or PORTS[parts.scheme])
 
+    @property
+    def login_name(self) -> str:
+        """The host as Docker knows it in a login: with its port, unless that goes without saying."""
+        return str(self).removeprefix(f"{self.scheme}://").removesuffix(f":{PORTS[self.scheme]}")
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"

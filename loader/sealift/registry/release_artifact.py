@@ -55,7 +55,8 @@ def parse_artifact(raw: bytes, what: str) -> list[tuple[str, Blob]]:
     kind = document.get("artifactType") if isinstance(document, dict) else None
     if kind != ARTIFACT_TYPE:
         raise MalformedError(
-            f"{what} is not a release of Sealift: its artifactType is {kind!r:.120}; expected {ARTIFACT_TYPE!r}"
+            f"{what} is not a release of Sealift: expected artifactType {ARTIFACT_TYPE!r}, "
+            + ("got none, as images have" if kind is None else f"got {kind!r:.120}")
         )
     layers = document.get("layers")
     if not isinstance(layers, list):

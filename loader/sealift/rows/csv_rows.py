@@ -12,6 +12,7 @@ from sealift.limits import LIMITS
 from sealift.model.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, Rows, batched
+from sealift_keys.wording import counted
 
 # A batch of a wide table has fewer rows: each value takes some 60 bytes until the batch is an array.
 _BATCH_VALUES = 1_000_000
@@ -63,11 +64,15 @@ def _records(reader: Iterator[list[str]], source: str) -> Iterator[list[str]]:
 def _rows(records: Iterable[list[str]], names: list[str], readers: Readers, source: str) -> Iterator[Record]:
     for number, record in enumerate(records):
         if len(record) != len(names):
-            raise InputError(f"{source!r} row {number} has {len(record)} fields; expected {len(names)}")
+            raise InputError(f"{source!r} row {number} has {counted(len(record), 'field')}; expected {len(names)}")
         try:
             yield [read(record[index]) for index, read in readers]
         except InputError as error:
             raise InputError(f"{source!r} row {number}: {error}") from None
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(map(repr, names)):.200}"
 
 
 def _readers(
@@ -78,7 +83,7 @@ def _readers(
         wanted = description.columns[0].name
         index = names.index(wanted) if wanted in names else 0 if len(names) == 1 else -1
         if index < 0:
-            raise InputError(f"{source!r} has the columns {names!r:.200}; expected one named {wanted!r}")
+            raise InputError(f"{source!r} has the columns {_listed(names)}; expected one named {wanted!r}")
         return [(index, lambda field: field)], lambda rows: [row[0] for row in rows]
     if description.interface == "matrix":
         # All columns of an array have one dtype.
@@ -91,7 +96,7 @@ def _readers(
     columns = [column for column in description.columns if column.name in names]
     if len(columns) < len(description.columns):
         missing = next(column.name for column in description.columns if column.name not in names)
-        raise InputError(f"{source!r}: column {missing!r} is missing; it has {names!r:.200}")
+        raise InputError(f"{source!r}: column {missing!r} is missing; it has {_listed(names)}")
     found: Readers = [
         (names.index(one.name), fields.text if one.kind == "str" else _number(one, one.name)) for one in columns
     ]

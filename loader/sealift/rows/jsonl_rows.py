@@ -9,6 +9,7 @@ from sealift.model.description import ModelDescription
 from sealift.rows.batch import Batch, Rows, batched
 from sealift.rows.json_rows import array
 from sealift.strict_json import parse
+from sealift_keys.wording import counted
 
 _KIND = {"columns": dict, "matrix": list, "text": str}
 
@@ -45,6 +46,8 @@ def _rows(lines: Iterable[str], source: str, kind: type) -> Iterator[Any]:
         if isinstance(value, list):
             width = len(value) if width is None else width
             if len(value) != width:
-                raise InputError(f"{place} has {len(value)} values; expected {width}, as in the rows before it")
+                raise InputError(
+                    f"{place} has {counted(len(value), 'value')}; expected {width}, as in the rows before it"
+                )
         yield value
         row += 1

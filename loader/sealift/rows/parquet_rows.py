@@ -76,7 +76,7 @@ def _chosen(names: Sequence[str], path: Path, description: ModelDescription) -> 
         return list(names)
     missing = next((name for name in wanted if name not in names), None)
     if missing is not None:
-        raise InputError(f"{str(path)!r}: column {missing!r} is missing; it has {list(names)!r:.200}")
+        raise InputError(f"{str(path)!r}: column {missing!r} is missing; it has {', '.join(map(repr, names)):.200}")
     return wanted
 
 

@@ -74,7 +74,8 @@ class Source:
             return _FORMAT_OF_INTERFACE.get(description.interface, "csv")
         if suffix not in _FORMAT_OF_SUFFIX:
             raise InputError(
-                f"{str(self.path)!r} has the suffix {suffix!r}; expected one of {', '.join(_FORMAT_OF_SUFFIX)}"
+                f"{str(self.path)!r} has the suffix {suffix!r}; expected one of {', '.join(_FORMAT_OF_SUFFIX)}, "
+                "or the format by name (--input-format)"
             )
         return _FORMAT_OF_SUFFIX[suffix]
 
