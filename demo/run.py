@@ -185,7 +185,7 @@ def install(story: Transcript, instance: Place, fingerprint: str) -> None:
     story.step("One command installs: verify everything, replay recorded examples of every model, then switch at once.")
     story.run(instance, "sealift install gitlab-models-2.tar", contains="is active as generation 1")
     story.step("What does this instance run, and how old is it?")
-    story.run(instance, "sealift status", contains="newest bundle installed: 2")
+    story.run(instance, "sealift status", contains="newest      bundle 2")
 
 
 def use(story: Transcript, instance: Place) -> None:

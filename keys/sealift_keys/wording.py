@@ -1,4 +1,4 @@
-"""Words that people read: one blob, two blobs; a model and its version."""
+"""Words that people read: one blob, two blobs; a size; a model and its version."""
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -15,3 +15,13 @@ def counted(number: int, one: str, many: str = "") -> str:
 def spaced(reference: str) -> str:
     """Write `NAME:VERSION` with a space, as lines for people have it."""
     return reference.replace(":", " ")
+
+
+def human(size: int) -> str:
+    """Write a number of bytes for people, for example `12.3 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -81,7 +81,7 @@ def test_age_is_told_and_never_called_up_to_date(aged, sealift_status):
     released = datetime.now(UTC) - 114 * DAY - timedelta(hours=1)
     code, out, err = sealift_status()
     assert (code, err) == (0, "")
-    assert f"newest bundle installed: 2, released {released:%Y-%m-%d}, 114 days ago\n" in out
+    assert f"newest      bundle 2, released {released:%Y-%m-%d}, 114 days ago\n" in out
     assert "up to date" not in out
     assert "warning" not in out
 
@@ -152,7 +152,7 @@ def test_a_node_that_was_left_behind(aged, sealift_status):
     code, out, err = sealift_status("--expect", 7)
     assert code == BehindError.exit_code == 39
     assert err.startswith("sealift: this node was left behind: expected bundle 7, got 2; run `sealift install` here")
-    assert "newest bundle installed: 2" in out
+    assert "newest      bundle 2" in out
     code, out, _ = sealift_status("--expect", 2)
     assert code == 0
     assert "bundle 2 is as expected" in out

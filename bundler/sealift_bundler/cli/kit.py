@@ -79,10 +79,10 @@ def command(
     root = Channel.open(directory).root_bytes(1) if directory is not None else None
     root = root_file.read_bytes() if root_file is not None else root
 
-    from sealift.cli.progress import human
     from sealift_bundler.kit.making import make_kit
     from sealift_bundler.kit.signature import sign_kit
     from sealift_bundler.model_signature import p256_key
+    from sealift_keys.wording import human
 
     signers = open_signers((sign_key,) if sign_key else (), passphrase_files)
     for signer in signers:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from sealift.cli.progress import human
 from sealift_bundler.release import Made
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import echo_signed, echo_state
@@ -16,7 +15,7 @@ from sealift_keys.console import print_json
 from sealift_keys.errors import Error
 from sealift_keys.names import ModelVersion
 from sealift_keys.status import status
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
 

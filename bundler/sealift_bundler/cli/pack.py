@@ -77,8 +77,9 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
 
 
 def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, *, as_json: bool) -> None:
-    from sealift.cli.progress import bytes_bar, human
+    from sealift.cli.progress import bytes_bar
     from sealift_bundler.pack import digest_of, pack
+    from sealift_keys.wording import human
 
     before = digest_of(prepared.path_in(output))
     # Once to write, once to verify.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, json_option, store_options, tmpdir_option
-from sealift.cli.progress import bytes_bar, human
+from sealift.cli.progress import bytes_bar
 from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 if TYPE_CHECKING:
     from sealift.registry.access import Access

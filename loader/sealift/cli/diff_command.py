@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, json_option
-from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json
-from sealift_keys.wording import counted, spaced
+from sealift_keys.wording import counted, human, spaced
 
 if TYPE_CHECKING:
     from sealift.outline import Outline

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift.cli.progress import bytes_bar, human
+from sealift.cli.progress import bytes_bar
 from sealift_keys.console import print_json
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 
 @click.command("export")

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
-from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import spaced
+from sealift_keys.wording import human, spaced
 
 if TYPE_CHECKING:
     from sealift.outline import Outline

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from sealift.cli.options import access_options, json_option, require_reason, store_options, tmpdir_option
-from sealift.cli.progress import bytes_bar, human
+from sealift.cli.progress import bytes_bar
 from sealift.limits import LIMITS
 from sealift_keys.console import print_json
+from sealift_keys.wording import human
 
 
 @click.command("install")

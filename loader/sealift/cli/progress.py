@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import click
 
+from sealift_keys.wording import human
+
 _MEGABYTE = 1_000_000
 
 
@@ -21,16 +23,6 @@ def bytes_bar(total: int | None, label: str) -> Iterator[Callable[[int], object]
         return
     with click.progressbar(length=max(total, 1), label=label, file=sys.stderr, show_eta=True, show_pos=False) as bar:
         yield bar.update
-
-
-def human(size: int) -> str:
-    """Write a number of bytes for people, for example `12.3 MB`."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 @contextmanager

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift.cli.progress import human
 from sealift_keys.console import print_json, table
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 if TYPE_CHECKING:
     from sealift.store.prune import PruneReport

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift.cli.options import access_options, json_option, trust_option
-from sealift.cli.progress import bytes_bar, human
+from sealift.cli.progress import bytes_bar
 from sealift_keys.console import print_json
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 if TYPE_CHECKING:
     from sealift.registry.sending import PushReport

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options, version_option
-from sealift.cli.progress import human
 from sealift_keys.console import plain, print_json, table
+from sealift_keys.wording import human
 
 
 @click.command("show")

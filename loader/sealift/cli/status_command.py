@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift.cli.progress import human
 from sealift_keys.clock import rfc3339
 from sealift_keys.console import error_document, local_error, plain, print_json
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 if TYPE_CHECKING:
     from sealift.status import Status, Thresholds
@@ -160,7 +159,7 @@ def _print(found: "Status", thresholds: "Thresholds") -> None:
     release, generation = found.release, found.generation
     click.echo(f"channel     {release.channel}")
     age = counted(found.age_days, "day")
-    click.echo(f"newest bundle installed: {release.number}, released {release.released:%Y-%m-%d}, {age} ago")
+    click.echo(f"newest      bundle {release.number}, released {release.released:%Y-%m-%d}, {age} ago")
     click.echo(f"generation  {generation.number} of release {generation.release}, made {generation.created}")
     click.echo(f"models      {', '.join(str(model) for model in generation.models.values()) or 'none'}")
     for name, (active, newest) in found.differing.items():

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
-from sealift.cli.progress import bytes_bar, human
+from sealift.cli.progress import bytes_bar
 from sealift_keys.console import plain, print_json, table
+from sealift_keys.wording import human
 
 if TYPE_CHECKING:
     from sealift.registry.access import Access

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sealift.doctor.finding import Finding, ok, problem, unknown, warning
 from sealift.errors import Error, LocalError, NoSpaceError, UnsafeStoreError
-from sealift_keys.wording import counted
+from sealift_keys.wording import counted, human
 
 _DAY = timedelta(days=1)
 # What an install wants beside the models; with less, not even the history can be kept.
@@ -174,7 +174,7 @@ def _room(facts: StoreFacts) -> list[Finding]:
     room = facts.room
     if room is None:
         return [unknown("free space", facts.reasons.get("room", "not looked at"))]
-    seen = f"{room.free_bytes:,} bytes; the installed models have {room.models_bytes:,}"
+    seen = f"{human(room.free_bytes)}; the installed models have {human(room.models_bytes)}"
     findings = []
     if room.free_bytes < _LEAST_BYTES:
         findings.append(problem("free space", seen, "make room: nothing can be installed", NoSpaceError))
