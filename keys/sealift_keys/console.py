@@ -11,10 +11,9 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from signal import SIGINT
-from typing import Any, cast
+from typing import Any
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from sealift_keys.errors import Error, LocalError, UsageError
 from sealift_keys.interrupts import Interrupted, raise_if_heard, raise_on_signals
@@ -72,6 +71,7 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
     Bugs still print a traceback (exit 1), because hiding one helps nobody.
     """
     _printed.clear()
+    stdout = sys.stdout
     try:
         result = command.main(args=argv, prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -85,8 +85,9 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
     except (click.Abort, Interrupted) as stop:
         return _say(name, _INTERRUPTED, getattr(stop, "exit_status", 128 + SIGINT))
     except SystemExit as stop:
-        # The reader of our output left (`| head`), which is no error of ours; click exits with 1 then.
-        if isinstance(sys.stdout, cast("type", PacifyFlushWrapper)):
+        # The reader of our output left (`| head`), which is no error of ours. click then exits with 1, and puts
+        # something in the place of stdout that bears to be flushed.
+        if sys.stdout is not stdout:
             return 0
         return stop.code if isinstance(stop.code, int) else 1
     except ModuleNotFoundError as error:
