@@ -80,6 +80,10 @@ if case == "workers":
     print("ready", flush=True)
     sys.stdin.readline()
     said["pss"] = memory("Pss", "smaps_rollup")
+    # Sealed memory that is not mapped in yet is memory all the same.
+    ranges = re.findall(r"^(\w+)-(\w+) .*memfd:sealift", Path("/proc/self/maps").read_text(), re.M)
+    sealed = sum(int(end, 16) - int(start, 16) for start, end in ranges) / 2**20
+    said["all pss"] = said["pss"] - memory("Pss_Shmem", "smaps_rollup") + sealed
 print(json.dumps(said), flush=True)
 if case == "workers":
     sys.stdin.readline()
@@ -231,15 +235,18 @@ def workers(work: Path) -> bool:
             worker = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
             assert worker.stdout.readline() == "ready\n"
             children.append(worker)
-        total = 0.0
+        found = []
         for worker in children:
             worker.stdin.write("\n")
             worker.stdin.flush()
-            total += json.loads(worker.stdout.readline())["pss"]
+            found.append(json.loads(worker.stdout.readline()))
         for worker in children:
             worker.communicate("\n")
-        totals[who] = total
-    return judge(f"{WORKERS} processes with the encoder: proportional memory", *totals.values(), 1.0, "MB")
+        totals[who] = {key: sum(said[key] for said in found) for key in ("pss", "all pss")}
+    ours, bare = totals["sealift"], totals["onnxruntime"]
+    kept = judge(f"{WORKERS} processes with the encoder: proportional memory", ours["pss"], bare["pss"], 1.0, "MB")
+    _tell("   and sealed memory that is not mapped in, no promise", ours["all pss"], bare["all pss"], "MB")
+    return kept
 
 
 def big(work: Path) -> bool:

@@ -26,11 +26,14 @@ class SealedFile:
         self._descriptor = descriptor
         self._size = size
 
-    def map(self) -> mmap.mmap:
-        """Map the bytes, read only. The mapping may be kept longer than this object."""
+    def map(self, *, whole: bool = False) -> mmap.mmap:
+        """Map the bytes, read only. The mapping may be kept longer than this object.
+
+        Args:
+            whole: all of it is about to be read, so page faults, which cost more than that, are taken at once.
+        """
         # Not MAP_SHARED: before Linux 6.7 that is refused for a sealed file even where only reading is asked for.
-        # Populated at once: all of it is about to be read, and page faults cost more than the reading.
-        flags = mmap.MAP_PRIVATE | mmap.MAP_POPULATE
+        flags = mmap.MAP_PRIVATE | (mmap.MAP_POPULATE if whole else 0)
         return mmap.mmap(self._descriptor, self._size, flags=flags, prot=mmap.PROT_READ)
 
     @classmethod
@@ -58,7 +61,7 @@ class SealedFile:
 
     def sha256(self) -> str:
         """Return the digest of the sealed bytes, in hexadecimal."""
-        with self.map() as data:
+        with self.map(whole=True) as data:
             return hashlib.sha256(data).hexdigest()
 
     @property

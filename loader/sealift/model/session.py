@@ -120,7 +120,7 @@ def _checked_graph(
 ) -> Sequence["ExternalTensor"]:
     """Check what ONNX Runtime would not; return the tensors that lie in `shards`, names and lengths in bytes."""
     # One mapping for all who look, gone before ONNX Runtime takes memory of its own.
-    data = graph.map() if isinstance(graph, SealedFile) else bytes(graph)
+    data = graph.map(whole=True) if isinstance(graph, SealedFile) else bytes(graph)
     _check_header(description, read_header(data))
     # Most graphs are small and hold all their numbers; they need not even the code that reads them.
     if data.find(b"location") < 0:
