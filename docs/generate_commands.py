@@ -27,8 +27,21 @@ JSON document for scripts. The exit status says what happened: see [Errors and e
 | `SEALIFT_STORE` | the store, instead of `/var/opt/gitlab/sealift` |
 | `SEALIFT_TRUST` | the folder of the pinned root, instead of `/etc/gitlab/sealift` |
 | `SEALIFT_WARN_AFTER`, `SEALIFT_FAIL_AFTER` | days after which `sealift status` warns, or fails |
+| `SEALIFT_CA_FILE` | certificates to believe for registries, instead of `--ca-file` |
+| `DOCKER_CONFIG` | the folder of the `config.json` with logins to registries, instead of `~/.docker` |
+| `GITLAB_TOKEN`, `GITLAB_DEPLOY_TOKEN`, `CI_JOB_TOKEN` | the login to `gitlab://` addresses |
 | `SEALIFT_PASSPHRASE`, `SEALIFT_PASSPHRASE_<STEM>` | passphrase of every key, or of the key file `<stem>.pem` |
 | `SOURCE_DATE_EPOCH` | the release time that is signed, in seconds since 1970 |
+
+The shell completes commands, options, model names and versions once it knows how. For one user, put this into
+`~/.bashrc`:
+
+```shell
+eval "$(_SEALIFT_COMPLETE=bash_source sealift)"
+```
+
+For everybody, write what it prints to `/etc/bash_completion.d/sealift`. Likewise `_SEALIFT_BUNDLER_COMPLETE` and
+`_SEALIFT_KEYS_COMPLETE`, and `zsh_source` or `fish_source`.
 """
 
 
