@@ -1,4 +1,4 @@
-"""A model of any size, for measuring: y = the sum over shards of W_i[index], random weights that do not compress."""
+"""A model of any size, for benches and for tests of long transfers: y = the sum over shards of W_i[index], random weights that do not compress."""
 
 import json
 from collections.abc import Iterator

@@ -18,7 +18,7 @@ _PAUSE_S = 0.05
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the store's lock.
+    """Hold the store's lock; wait two seconds for one whose holder was killed.
 
     Raises:
         LockedError: another process holds it; a lock left by a dead process does not count.
