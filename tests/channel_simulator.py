@@ -143,6 +143,14 @@ class ChannelSimulator:
         members |= {name: data for name, data in old.items() if not name.startswith("tuf/") and name not in members}
         return write_members(members, output)
 
+    def began_at(self, time: datetime) -> None:
+        """Let the channel's first, empty release be of `time`: later ones are never older."""
+
+        def change(signed: Any) -> None:
+            signed.unrecognized_fields["sealift"]["released"] = f"{time:%Y-%m-%dT%H:%M:%SZ}"
+
+        self.change("targets", change)
+
     def expire(self, role: str) -> None:
         def change(signed: Any) -> None:
             signed.expires = self.now - timedelta(days=1)

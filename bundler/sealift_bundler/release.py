@@ -14,7 +14,7 @@ from securesystemslib.signer import Signer
 from sealift.errors import ChannelError, UsageError
 from sealift_keys.ceremony import Release, new_release
 from sealift_keys.channel import Channel, ManifestRef, Withdrawal
-from sealift_keys.clock import release_time, rfc3339
+from sealift_keys.clock import next_release_time
 from sealift_keys.names import ModelVersion
 from sealift_keys.signing import Signed
 from sealift_keys.status import status
@@ -102,7 +102,9 @@ def release(
             if before.get(model, reference) != reference:
                 raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
         targets = dict(sorted({**before, **staged}.items()))
-        signed = _write(channel, Release(targets, rfc3339(release_time()), channel.withdrawn()), signers, now)
+        signed = _write(
+            channel, Release(targets, next_release_time(channel.released_at()), channel.withdrawn()), signers, now
+        )
         for model in staged:
             channel.unstage(model)
         added = tuple(model for model in staged if model not in before)
@@ -128,7 +130,7 @@ def withdraw(
             "for the admins who will read it"
         )
     with channel.locked():
-        targets, withdrawn, at = channel.released(), channel.withdrawn(), rfc3339(release_time())
+        targets, withdrawn, at = channel.released(), channel.withdrawn(), next_release_time(channel.released_at())
         earlier = next((entry for entry in withdrawn if entry.model == model), None)
         if earlier is None:
             if model not in targets:

@@ -14,7 +14,7 @@ Rules, kept by every function here:
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,8 @@ def new_release(
         max(snapshot.version, timestamp.snapshot_meta.version) + 1,
         timestamp.version + 1,
     )
+    # Instances refuse a release whose time goes back.
+    release = replace(release, released=max(release.released, channel.released_at()))
     documents = _documents(root, versions, release, now or datetime.now(UTC))
     made = add_signatures(root, None, documents, signers)
     channel.write(*documents)

@@ -167,6 +167,12 @@ class Channel:
         except (UsageError, KeyError, TypeError, AttributeError) as error:
             raise ChannelError(f"{self.tuf_dir / 'targets.json'}: its list of withdrawn versions is damaged") from error
 
+    def released_at(self) -> str:
+        """The time of the current release, RFC 3339; empty where it says none."""
+        fields = self.targets().signed.unrecognized_fields.get(FIELD)
+        text = fields.get("released") if isinstance(fields, dict) else None
+        return text if isinstance(text, str) else ""
+
     def staged(self) -> dict[ModelVersion, ManifestRef]:
         """Every version that was added and waits for `release`, in order of name and version."""
         found = {}

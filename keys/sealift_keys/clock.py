@@ -33,6 +33,18 @@ def release_time(environment: Mapping[str, str] | None = None) -> datetime:
     return time
 
 
+def next_release_time(before: str) -> str:
+    """Return the time for the release after the one of `before` (RFC 3339, UTC): never earlier.
+
+    Instances refuse a release whose time goes back, whatever `SOURCE_DATE_EPOCH` says.
+
+    Raises:
+        UsageError: as `release_time`.
+
+    """
+    return max(rfc3339(release_time()), before)
+
+
 def rfc3339(moment: datetime) -> str:
     """Write a UTC time as `2026-11-23T12:00:00Z`."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

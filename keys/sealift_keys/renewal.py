@@ -11,7 +11,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
 from sealift_keys.channel import FIELD, Channel
-from sealift_keys.clock import release_time, rfc3339
+from sealift_keys.clock import next_release_time
 from sealift_keys.errors import ChannelError
 from sealift_keys.plan import lifetime_days
 from sealift_keys.status import status
@@ -51,7 +51,7 @@ def renewed(
     snapshot = channel.snapshot().signed
     timestamp = channel.timestamp().signed
     if "targets" in remade:
-        fields = {**targets.unrecognized_fields[FIELD], "released": rfc3339(release_time())}
+        fields = {**targets.unrecognized_fields[FIELD], "released": next_release_time(channel.released_at())}
         targets = Targets(
             version=targets.version + 1,
             expires=expires("targets"),

@@ -20,6 +20,7 @@ from sealift_keys.errors import UsageError
 from sealift_keys.rotation import Changed, change_root
 from sealift_keys.signing import verifies
 from sealift_keys.status import key_name
+from sealift_keys.succession import keys_of, replaced
 
 MAX_REASON_CHARS = 500
 
@@ -140,6 +141,33 @@ def exposure(channel: Channel, name: str, since: datetime | None = None) -> Expo
             )
         )
     return Exposure(key_name(key), fingerprint.of_bytes(material), others, tuple(found), tuple(sorted(unrecorded)))
+
+
+def targets_keys_to_replace(channel: Channel) -> tuple[str, ...]:
+    """Name the targets keys that have to go although nobody stole them.
+
+    Whoever held enough revoked keys to sign targets may have signed a release of a huge number or a far time.
+    Instances that installed it go on refusing what is older, until a root leaves too few of the earlier targets keys.
+
+    Raises:
+        ChannelError: a root is missing or damaged.
+
+    """
+    roots = [channel.root(version).signed for version in channel.root_versions()]
+    stolen = {entry["fingerprint"] for entry in revocations(roots[-1])}
+    exposed = [
+        place
+        for place, root in enumerate(roots)
+        if sum(fingerprint.of_bytes(key) in stolen for key in keys_of(root, Targets.type))
+        >= root.roles[Targets.type].threshold
+    ]
+    settled = [place for place in range(1, len(roots)) if replaced(Targets.type, roots[:place], roots[place])]
+    if not exposed or (settled and settled[-1] > exposed[-1]):
+        return ()
+    earlier = frozenset().union(*(keys_of(root, Targets.type) for root in roots[: exposed[-1] + 1]))
+    newest = roots[-1]
+    keys = [newest.keys[keyid] for keyid in newest.roles[Targets.type].keyids]
+    return tuple(sorted(key_name(key) for key in keys if fingerprint.material(key) in earlier))
 
 
 def _find(roots: Sequence[Root], name: str) -> Key:

@@ -2,8 +2,8 @@
 
 Steps: 1. read the head under limits (`bundle.reader`) · 2. it descends from the pinned root
 (`trust.client.same_channel`) · 3. python-tuf and our floors accept the metadata (`trust.client`) · 4. the targets
-are a Sealift release (`trust.release`) · 5. every manifest and config is the signed one (`bundle.reader`) ·
-6. every file blob is the signed one, and the bundle ends there (`verify_payload`).
+are a Sealift release (`trust.release`) that takes nothing back (`trust.continuity`) · 5. every manifest and config is
+the signed one (`bundle.reader`) · 6. every file blob is the signed one, and the bundle ends there (`verify_payload`).
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -15,8 +15,9 @@ from sealift.bundle.base import Patch
 from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
 from sealift.bundle.source import Source
-from sealift.errors import MixError
-from sealift.trust import threshold
+from sealift.errors import ExpiredError, MixError
+from sealift.trust import continuity, threshold
+from sealift.trust.chain import require_one_name
 from sealift.trust.client import TrustClient, Trusted, same_channel
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
@@ -33,20 +34,19 @@ class Verified:
     """A bundle whose head was verified: trusted metadata, the release it makes, the models it carries.
 
     Attributes:
-        time: the reference time that expiry was compared with (UTC).
+        floor: what has been seen once this bundle is accepted.
         signers: role to the names of the keys whose signatures are valid.
+        taken_back: what the release takes back of the accepted one, a sentence each, which it may because all targets
+            keys were replaced; see `trust.continuity`.
     """
 
     head: Head
     trusted: Trusted
     release: Release
     contents: Contents
-    time: datetime
+    floor: Floor
     signers: dict[str, tuple[str, ...]]
-
-    def floor(self) -> Floor:
-        """Return what has been seen once this bundle is accepted."""
-        return Floor(**self.trusted.versions(), time=max(self.time, self.release.released))
+    taken_back: tuple[str, ...]
 
 
 def verify_head(
@@ -75,13 +75,28 @@ def verify_head(
     client = TrustClient(
         scratch, pinned_root, BundleFetcher(head.metadata), floor, _BEFORE_ALL if ignore_expiry else time
     )
-    trusted = client.refresh()
+    try:
+        trusted = client.refresh()
+    except ExpiredError:
+        if time == now or not client.targets_keys_replaced():
+            raise
+        # The time that was recorded may be one that a thief of the targets keys signed.
+        client = TrustClient(scratch, pinned_root, BundleFetcher(head.metadata), floor, now)
+        trusted = client.refresh()
+    require_one_name(trusted.roots)
     signers = _signers(head, trusted)
     release = release_of(trusted.root, trusted.targets)
+    replaced = client.targets_keys_replaced()
+    accepted = client.accepted.release() if client.accepted else None
+    taken_back = continuity.require(accepted, release, targets_keys_replaced=replaced)
     contents = read_contents(archive, head, release.models)
-    # An override must not let a clock that is wrong raise the floor.
-    accepted = floor.time if floor and ignore_expiry else _BEFORE_ALL if ignore_expiry else time
-    return Verified(head, trusted, release, contents, accepted, signers)
+    seen = [release.released]
+    if not ignore_expiry:
+        # An override must not let a clock that is wrong raise the floor.
+        seen.append(now)
+    if floor is not None and not replaced:
+        seen.append(floor.time)
+    return Verified(head, trusted, release, contents, Floor(**trusted.versions(), time=max(seen)), signers, taken_back)
 
 
 def verify_payload(
@@ -116,16 +131,19 @@ def _signers(head: Head, trusted: Trusted) -> dict[str, tuple[str, ...]]:
     never looks at the bundle's.
 
     Raises:
-        MixError: the bundle holds other metadata under versions that were accepted before.
-        SignatureError, ThresholdError, UntrustedKeyError: the same metadata without its signatures.
+        MixError: the bundle holds other metadata, signed as well, under versions that were accepted before.
+        SignatureError, ThresholdError, UntrustedKeyError: metadata under such a version without its signatures.
     """
     signers = {}
     for role in ("timestamp", "snapshot", "targets"):
         brought = parse(head.metadata[f"{role}.json"], role)
-        if brought.signed != getattr(trusted, role):
+        accepted = getattr(trusted, role)
+        if brought.signed != accepted:
+            threshold.require(trusted.root, role, brought)
             raise MixError(
-                f"{role} of the bundle is not the version {getattr(trusted, role).version} that was accepted here: "
-                "the bundle was changed, or mixed from several"
+                f"{role} of the bundle is another version {accepted.version} than the one that was accepted here, and "
+                "both carry enough signatures: somebody signed that number twice. Do not use this bundle; ask the "
+                "channel's owners which of the two is theirs, and for a release under a new number"
             )
         threshold.require(trusted.root, role, brought)
         result = trusted.root.get_verification_result(role, brought.signed_bytes, brought.signatures)

@@ -42,6 +42,7 @@ def aged(channel, instance, tmp_path, monkeypatch):
 
     def make(days):
         released = datetime.now(UTC) - days * DAY - timedelta(hours=1)
+        channel.began_at(released)
         monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(released.timestamp())))
         channel.add("alpha", "1.0.0")
         channel.release()

@@ -25,7 +25,7 @@ from sealift_keys.errors import (
 from sealift_keys.expiry import expiry
 from sealift_keys.merging import merge
 from sealift_keys.plan import RolePlan
-from sealift_keys.revocation import exposure, revoke
+from sealift_keys.revocation import exposure, revoke, targets_keys_to_replace
 from sealift_keys.roster import root_changes, roster
 from sealift_keys.rotation import renew, rotate, set_threshold
 from sealift_keys.status import NAME_FIELD, require_complete, status
@@ -333,3 +333,36 @@ def test_expiry_warns_at_90_30_and_7_days(
     assert ("renew" in report.next_command()) == (kind is not None)
     if days < 0:
         assert "EXPIRED" in str(report.error())
+
+
+def test_a_key_that_could_sign_targets_alone_takes_the_others_with_it(channel):
+    holders = people("alice", "bob", "builder")
+    set_threshold(channel, "targets", 1, holders)
+    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
+    # 'dave' was never together with the stolen key in one root.
+    assert targets_keys_to_replace(channel) == ("builder",)
+    rotate(channel, ["targets"], remove=["builder"], add=[public("erin")], signers=holders)
+    assert targets_keys_to_replace(channel) == ()
+
+
+def test_a_key_that_needed_another_takes_nobody_with_it(channel):
+    holders = people("alice", "bob")
+    rotate(channel, ["targets"], add=[public("erin")], signers=holders)
+    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
+    assert targets_keys_to_replace(channel) == ()
+    # Two thieves may be one: together their keys were enough, and 'erin' is left of those days.
+    revoke(channel, "builder", "stolen too", replacement=public("carol"), signers=holders)
+    assert targets_keys_to_replace(channel) == ("erin",)
+
+
+@pytest.mark.parametrize("change", ["release", "renew", "rotate"])
+def test_the_release_time_never_goes_back(change, channel, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    before = channel.released_at()
+    if change == "release":
+        new_release(channel, Release({}, "2023-12-31T00:00:00Z"), ALL)
+    elif change == "renew":
+        renew(channel, ["targets"], signers=ALL)
+    else:
+        rotate(channel, ["targets"], remove=["approver"], add=[public("dave")], signers=people("alice", "bob"))
+    assert (channel.targets().signed.version, channel.released_at()) == (2, before)

@@ -25,12 +25,14 @@ from sealift.errors import (
 )
 from sealift.store import files
 from sealift.store.layout import StoreLayout
+from sealift.trust import continuity, local_state, metadata, threshold
 from sealift.trust import floor as floors
-from sealift.trust import local_state, metadata, threshold
-from sealift.trust.chain import verify_targets
+from sealift.trust.chain import follow_roots, require_one_name, verify_targets
 from sealift.trust.floor import Floor
+from sealift.trust.local_state import Accepted
 from sealift.trust.release import Release, release_of
 from sealift_keys.names import ModelVersion
+from sealift_keys.succession import replaced
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def check_trust(pinned_root: bytes, documents: Mapping[str, bytes], directory: P
 
     try:
         root, targets = verify_targets(pinned_root, next_root, documents["trust/targets.json"])
+        require_one_name(follow_roots(pinned_root, next_root))
         floor = Floor.from_bytes(documents[FLOOR])
     except CorruptError as error:
         raise MalformedError(f"the backup's trust state is damaged: {error}") from None
@@ -116,23 +119,30 @@ def _require_roots(pinned_root: bytes, documents: Mapping[str, bytes], root: Roo
             raise RootError(f"{path!r} of the backup is not the root that is pinned here")
 
 
-def require_not_older(restored: RestoredTrust, existing: Floor | None, existing_root: Root | None) -> Floor:
+def require_not_older(restored: RestoredTrust, seen: Floor | None, accepted: Accepted | None) -> Floor:
     """Return the floor to restore: never below what this store has seen already.
+
+    Args:
+        seen: the store's floor.
+        accepted: what the store accepted last.
 
     Raises:
         RollbackError: the backup is older than the store.
+        MixError: the backup's release lists a version with other bytes than the store's.
+        WithdrawnError: the backup's release lists a version that it withdraws.
     """
     floor = restored.floor
-    if existing is None or existing_root is None:
+    if seen is None or accepted is None:
         return floor
     try:
-        if floor.root < existing.root:
-            raise RollbackError(f"root is version {floor.root}; this instance has already accepted {existing.root}")
-        versions = {role: getattr(floor, role) for role in floors.ROLES}
-        floors.check(existing, versions, existing_root, restored.root)
+        if floor.root < seen.root:
+            raise RollbackError(f"root is version {floor.root}; this instance has already accepted {seen.root}")
+        floors.check(seen, {role: getattr(floor, role) for role in floors.ROLES}, accepted.roots, restored.root)
+        is_replaced = replaced("targets", accepted.roots, restored.root)
+        continuity.require(accepted.release(), restored.release, targets_keys_replaced=is_replaced)
     except RollbackError as error:
         raise RollbackError(f"the backup is older than the store that it would replace: {error}") from None
-    return floor._replace(time=max(floor.time, existing.time))
+    return floor if is_replaced else floor._replace(time=max(floor.time, seen.time))
 
 
 def check_contents(backup: Backup, release: Release, staged: StoreLayout) -> None:
@@ -186,8 +196,8 @@ def _require_same(found: Mapping[str, Blob], signed: Mapping[str, Blob], model: 
             )
 
 
-def existing_root(pinned_root: bytes, directory: Path | None, floor: Floor | None) -> Root | None:
-    """Return the root that a store trusts now, or None where it never trusted anything.
+def accepted_by(pinned_root: bytes, directory: Path | None, floor: Floor | None) -> Accepted | None:
+    """Return what a store accepted last, or None where it never accepted anything.
 
     Raises:
         CorruptError: the store's trust state is damaged, so that nobody can say what it has seen.

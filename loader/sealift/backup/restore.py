@@ -126,7 +126,7 @@ class _Restore:
     def run(self, reader: _Reader, *, replace: bool) -> RestoreReport:
         state = self._trust_state(replace=replace)
         seen = state.read_floor() if state else None
-        old_root = checks.existing_root(self._pinned, state.current if state else None, seen)
+        accepted = checks.accepted_by(self._pinned, state.current if state else None, seen)
         backup = Backup.from_bytes(self._archive.read(self._archive.next(NAME), LIMITS.backup_document_size_bytes))
         self._require_space(backup)
         durable.make_directory(self._trust / ROOT_HISTORY)
@@ -136,7 +136,7 @@ class _Restore:
             file.path: self._read_trust(file, index) for index, file in files if file.path.startswith("trust/")
         }
         restored = checks.check_trust(self._pinned, documents, self._trust, self._now)
-        floor = checks.require_not_older(restored, seen, old_root)
+        floor = checks.require_not_older(restored, seen, accepted)
         for index, file in files:
             if file.path.startswith("manifests/"):
                 self._write(file, index, durable.FILE_MODE)

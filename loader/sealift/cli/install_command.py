@@ -175,6 +175,7 @@ def _document(report: Any, dry_run: bool) -> dict[str, Any]:
             for model, withdrawal in plan.withdrawn
         ],
         "dropped": list(plan.dropped),
+        "taken_back": list(report.taken_back),
         "examples_replayed": report.examples,
         "signers": {role: list(names) for role, names in report.signers.items()},
     }
@@ -193,8 +194,15 @@ def _print(report: Any, dry_run: bool) -> None:
         click.echo(f"{'would activate' if dry_run else 'active'} {model}")
     for model, withdrawal in plan.withdrawn:
         click.echo(f"withdrawn {model}: {withdrawal.reason if withdrawal else 'no reason given'!r}")
+    for sentence in report.taken_back:
+        click.echo(f"allowed, because all targets keys were replaced: {sentence}")
     for name in plan.dropped:
         click.echo(f"no longer offered: {name}")
+    _print_outcome(report, dry_run)
+
+
+def _print_outcome(report: Any, dry_run: bool) -> None:
+    plan = report.plan
     what = f"{report.channel} release {plan.release}, signed by {', '.join(report.signers['targets'])}"
     if dry_run:
         click.echo(f"dry run: {what}; nothing was changed")

@@ -20,7 +20,6 @@ from sealift.store.completion import versions
 from sealift.store.generations import Generation
 from sealift.store.layout import StoreLayout
 from sealift.store.placing import keep_document, place_model
-from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift.verify import Verified
 from sealift_keys import durable
@@ -56,14 +55,12 @@ class Commit:
         staging: Staging,
         state: TrustState,
         trust: Path,
-        floor: Floor | None,
         active: Generation | None,
     ) -> Outcome:
         """Commit the staged models and the metadata in `trust`.
 
         Args:
             state: the store's trust state, to be replaced.
-            floor: what was seen before.
             active: the generation that serves now.
         """
         with ExitStack() as undo:
@@ -74,7 +71,7 @@ class Commit:
                     keep_document(self.layout.manifest(digest), data, self.scratch, undo)
             refreshed = not state.is_same(trust)
             if refreshed:
-                state.write(trust, _raise(floor, verified.floor()), undo)
+                state.write(trust, verified.floor, undo)
             generation = self._generation(plan, active, state.number, undo)
             switched = generation != active
             if switched:
@@ -124,10 +121,8 @@ class Commit:
     def _note(self, action: str, verified: Verified, **details: Any) -> None:
         """Write the history: what, and on whose word."""
         signers = {role: list(names) for role, names in verified.signers.items()}
-        override = {"accepted_expired": self.accepted_expired} if self.accepted_expired is not None else {}
-        history.append(self.layout.history, action, self.now, **details, signers=signers, **override)
-
-
-def _raise(old: Floor | None, new: Floor) -> Floor:
-    """Time never goes back; versions are those just accepted (python-tuf and `floor.check` allowed them)."""
-    return new if old is None else new._replace(time=max(old.time, new.time))
+        if self.accepted_expired is not None:
+            details["accepted_expired"] = self.accepted_expired
+        if verified.taken_back:
+            details["taken_back"] = list(verified.taken_back)
+        history.append(self.layout.history, action, self.now, **details, signers=signers)

@@ -49,6 +49,7 @@ class InstallReport:
         changed: whether another generation was activated.
         refreshed: whether newer metadata was accepted.
         examples: golden examples replayed, by model.
+        taken_back: what the release takes back of the one before, which it may because all targets keys were replaced.
     """
 
     channel: str
@@ -58,6 +59,7 @@ class InstallReport:
     refreshed: bool
     examples: dict[str, int]
     signers: dict[str, tuple[str, ...]]
+    taken_back: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ class _Run:
                 refreshed=False,
                 examples={},
                 signers=verified.signers,
+                taken_back=verified.taken_back,
             )
         self._observer.step(5, f"reading and verifying {verified.contents.size:,} bytes")
         staging = Staging(self._staging / "models", self._scratch, plan.new)
@@ -205,7 +208,7 @@ class _Run:
         self._observer.step(8, "activating")
         commit = Commit(self._layout, self._staging, self._now, self._accept_expired)
         with postponed():
-            outcome = commit.run(verified, plan, staging, state, trust, floor, active)
+            outcome = commit.run(verified, plan, staging, state, trust, active)
         return InstallReport(
             channel=verified.release.channel,
             plan=plan,
@@ -214,6 +217,7 @@ class _Run:
             refreshed=outcome.refreshed,
             examples=examples,
             signers=verified.signers,
+            taken_back=verified.taken_back,
         )
 
     def _start_self_test(self, timeout_s: float) -> SelfTestProcess:

@@ -4,7 +4,7 @@ Expiry is not looked at: it blocks installing, never loading. Snapshot and times
 installer's business: they say what is newest, and a loader only asks what is allowed. Pure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
@@ -12,6 +12,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift.errors import CorruptError, Error, RootError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
+from sealift.trust.release import channel_of
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations
@@ -55,6 +56,23 @@ def verify_targets(
     found, signed_bytes = _parse(targets, "targets", "targets")
     threshold.require(root, "targets", found, signed_bytes)
     return root, found.signed
+
+
+def require_one_name(roots: Sequence[Root]) -> None:
+    """Check that every root of a chain names the channel as the first does.
+
+    Raises:
+        RootError: a root renames the channel.
+        MalformedError: a root does not name it.
+    """
+    pinned = channel_of(roots[0])
+    for root in roots[1:]:
+        name = channel_of(root)
+        if name != pinned:
+            raise RootError(
+                f"root version {root.version} calls the channel {name!r}; expected {pinned!r}, as in the pinned root: "
+                "a channel keeps its name, ask its owners who signed this root"
+            )
 
 
 def _parse(data: bytes, role: str, what: str) -> tuple[Metadata[Any], bytes]:

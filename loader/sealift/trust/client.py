@@ -28,12 +28,18 @@ from sealift.trust.metadata import parse
 from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
+from sealift_keys.succession import replaced
 
 
 @dataclass(frozen=True)
 class Trusted:
-    """Metadata that python-tuf and our floors accepted."""
+    """Metadata that python-tuf and our floors accepted.
 
+    Attributes:
+        roots: the chain from the pinned root to `root`.
+    """
+
+    roots: tuple[Root, ...]
     root: Root
     timestamp: Timestamp
     snapshot: Snapshot
@@ -53,6 +59,9 @@ class TrustClient:
         fetcher: where new metadata comes from.
         floor: what was seen before; None only for an instance that never accepted anything.
         time: the reference time (UTC) for expiry.
+
+    Attributes:
+        accepted: what the state says was accepted last, checked; None where nothing ever was.
     """
 
     def __init__(
@@ -76,7 +85,7 @@ class TrustClient:
             snapshot_max_length=LIMITS.snapshot_size_bytes,
             targets_max_length=LIMITS.targets_size_bytes,
         )
-        self._floor_root = local_state.require(directory, floor, pinned_root)
+        self.accepted = local_state.require(directory, floor, pinned_root)
         try:
             self.updater = Updater(
                 str(directory), base_url, fetcher=self._fetcher, config=config, bootstrap=pinned_root
@@ -113,25 +122,30 @@ class TrustClient:
             role = self._fetcher.role
             accepted = getattr(self._floor, role, 0)
             raise refusal(error, Attempt(role, self._fetcher.data, trusted.root, accepted, self._time)) from None
-        result = Trusted(trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
-        self._require_distinct_signers(result)
-        if self._floor is not None and self._floor_root is not None:
+        roots = self._require_distinct_signers(trusted.root)
+        result = Trusted(roots, trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
+        if self._floor is not None and self.accepted is not None:
             if result.root.version < self._floor.root:
                 raise RollbackError(f"root is version {result.root.version}; version {self._floor.root} was accepted")
-            floors.check(self._floor, result.versions(), self._floor_root, result.root)
+            floors.check(self._floor, result.versions(), self.accepted.roots, result.root)
         return result
 
-    def _require_distinct_signers(self, trusted: Trusted) -> None:
-        """Count the signatures that python-tuf accepted again, by key instead of by key id."""
+    def targets_keys_replaced(self) -> bool:
+        """Return whether the newest root that was followed leaves nothing good that earlier targets keys signed."""
+        return self.accepted is not None and replaced(Targets.type, self.accepted.roots, trusted_set(self.updater).root)
+
+    def _require_distinct_signers(self, newest: Root) -> tuple[Root, ...]:
+        """Count the signatures that python-tuf accepted again, by key instead of by key id; return the roots."""
         history = self._directory / ROOT_HISTORY
-        signer = self._pinned
-        while signer.version < trusted.root.version:
-            new = Metadata[Root].from_file(str(history / f"{signer.version + 1}.root.json"))
-            threshold.require(signer, "root", new)
+        roots = [self._pinned]
+        while roots[-1].version < newest.version:
+            new = Metadata[Root].from_file(str(history / f"{roots[-1].version + 1}.root.json"))
+            threshold.require(roots[-1], "root", new)
             threshold.require(new.signed, "root", new)
-            signer = new.signed
+            roots.append(new.signed)
         for role in floors.ROLES:
-            threshold.require(trusted.root, role, Metadata.from_file(str(self._directory / f"{role}.json")))
+            threshold.require(newest, role, Metadata.from_file(str(self._directory / f"{role}.json")))
+        return tuple(roots)
 
 
 def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:

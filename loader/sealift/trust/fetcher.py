@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
 from sealift import strict_json
+from sealift.trust.metadata import require_numbers
 from sealift.trust.ngclient import FetcherInterface
 
 BASE_URL = "sealift:/"
@@ -51,12 +52,12 @@ class StrictFetcher(FetcherInterface):
         """Return one metadata file.
 
         Raises:
-            MalformedError, LimitError: its JSON has a key twice, NaN, or nests too deep; python-tuf's
-                parser would let the first two pass and recurse on the third.
+            MalformedError, LimitError: its JSON has a key twice, NaN, a boolean for a number, or nests too deep;
+                python-tuf's parser would let the first three pass and recurse on the last.
         """
         self.name, self.data = url.rsplit("/", 1)[1], None
         self.data = self._inner.download_bytes(url, max_length)
-        strict_json.parse(self.data, self.name, max_size_bytes=max_length)
+        require_numbers(strict_json.parse(self.data, self.name, max_size_bytes=max_length), self.name)
         return self.data
 
     def _fetch(self, url: str) -> Iterator[bytes]:

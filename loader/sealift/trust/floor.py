@@ -5,6 +5,7 @@ rollback protection. So we keep our own record beside it and fail closed when th
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "sealift.floor/1"
 ROLES = ("timestamp", "snapshot", "targets")
-# Replacing these roles' keys in a new root voids the floor of the role: the documented way back
-# from an attacker who signed version 2147483647 (TUF specification 1.0.34, 5.3.11).
-_VOIDED_BY = {"timestamp": ("timestamp",), "snapshot": ("timestamp", "snapshot"), "targets": ("snapshot", "targets")}
 
 
 class Floor(NamedTuple):
@@ -59,25 +57,42 @@ class Floor(NamedTuple):
             ) from None
 
 
-def check(floor: Floor, versions: dict[str, int], floor_root: "Root", new_root: "Root") -> None:
+def check(floor: Floor, versions: Mapping[str, int], earlier: Sequence["Root"], new: "Root") -> None:
     """Refuse `versions` (role to version) below `floor`.
 
     Args:
-        floor_root: the root that was trusted when the floor was recorded.
-        new_root: the root that is trusted now.
+        earlier: the verified chain of roots that was trusted when the floor was recorded, oldest first.
+        new: the root that is trusted now.
 
     Raises:
         RollbackError: a version is older than one already accepted.
     """
-    for role in ROLES:
-        voided = any(_keys(floor_root, name) != _keys(new_root, name) for name in _VOIDED_BY[role])
-        seen = getattr(floor, role)
-        if versions[role] < seen and not voided:
+    low = [role for role in ROLES if versions[role] < getattr(floor, role)]
+    if not low:
+        return
+    void = voided(earlier, new)
+    for role in low:
+        if role not in void:
             raise RollbackError(
-                f"{role} is version {versions[role]}; this instance has already accepted version {seen}: "
-                "the bundle is older than what is installed, fetch a newer one"
+                f"{role} is version {versions[role]}; this instance has already accepted version "
+                f"{getattr(floor, role)}: the bundle is older than what is installed, fetch a newer one"
             )
 
 
-def _keys(root: "Root", role: str) -> frozenset[str]:
-    return frozenset(root.roles[role].keyids)
+def voided(earlier: Sequence["Root"], new: "Root") -> frozenset[str]:
+    """Return the roles whose floor no longer counts under `new`.
+
+    This is the way back from a thief who signed version 2147483647 (TUF specification 1.0.34, 5.3.11), and must not
+    be a way back for anybody else. Two things make a floor void: a thief may have raised it, and nothing that is old
+    becomes acceptable by it.
+
+    - timestamp, snapshot: a key of the role is gone. Its holder could fast-forward them, and an old one
+      of either still has to lead to targets that are not below their floor.
+    - targets: what earlier keys of snapshot, or of targets, signed can no longer verify, so that no old release can.
+    """
+    from sealift_keys.succession import keys_of, replaced
+
+    void = {role for role in ("timestamp", "snapshot") if keys_of(earlier[-1], role) - keys_of(new, role)}
+    if replaced("snapshot", earlier, new) or replaced("targets", earlier, new):
+        void.add("targets")
+    return frozenset(void)

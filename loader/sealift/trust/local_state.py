@@ -4,10 +4,12 @@ python-tuf takes local metadata that does not verify for absent and starts afres
 bundle would be as good as a new one.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuf.api.metadata import Metadata, Root
+from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift import plain_file
 from sealift.errors import CorruptError, Error
@@ -16,13 +18,35 @@ from sealift.trust import floor as floors
 from sealift.trust import metadata, threshold
 from sealift.trust.chain import follow_roots
 from sealift.trust.floor import Floor
+from sealift.trust.release import Release, release_of
 from sealift.trust.state import ROOT_HISTORY
 
 _REMEDY = "it was changed outside Sealift, restore the store from a backup"
 
 
-def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | None:
-    """Check the local metadata in `directory` and return the root that was trusted with it.
+@dataclass(frozen=True)
+class Accepted:
+    """What this instance accepted last.
+
+    Attributes:
+        roots: the verified chain up to the root that was trusted then, oldest first.
+        targets: None where none were ever accepted.
+    """
+
+    roots: tuple[Root, ...]
+    targets: Targets | None
+
+    def release(self) -> Release | None:
+        """Return the release that was accepted last, if any was.
+
+        Raises:
+            MalformedError, UnsafeMemberError, LimitError: the targets are not a Sealift release.
+        """
+        return None if self.targets is None else release_of(self.roots[-1], self.targets)
+
+
+def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Accepted | None:
+    """Check the local metadata in `directory` and return what was accepted with it; None where nothing ever was.
 
     Args:
         floor: what was recorded; None only where nothing was ever accepted.
@@ -38,6 +62,7 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | 
             raise CorruptError(f"the trust state has metadata but no record of versions seen: {_REMEDY}")
         return None
     roots = _roots(directory / ROOT_HISTORY, floor.root, pinned_root)
+    targets = None
     for role in floors.ROLES:
         recorded = getattr(floor, role)
         if recorded == 0 and role not in present:
@@ -50,7 +75,9 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Root | 
             )
         if not any(threshold.is_met(root, role, found) for root in roots):
             raise CorruptError(f"the trust state's {role} metadata is not signed by this channel: {_REMEDY}")
-    return next(root for root in roots if root.version == floor.root)
+        if role == Targets.type:
+            targets = found.signed
+    return Accepted(tuple(root for root in roots if root.version <= floor.root), targets)
 
 
 def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
@@ -71,12 +98,29 @@ def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:
         raise CorruptError(f"the trust state's roots do not follow from the pinned one ({error}): {_REMEDY}") from None
     if roots[-1].version < recorded:
         raise CorruptError(f"the trust state's roots end at version {roots[-1].version}, not {recorded}: {_REMEDY}")
-    # An admin may have pinned a newer root by hand; the old one can then only be read, not followed.
-    return roots if roots[0].version <= recorded else [old, *roots]
+    if roots[0].version <= recorded:
+        return roots
+    # An admin pinned a newer root by hand. The old ones can then only be read, not followed; all of them are, since
+    # each key that they list keeps a floor from being void.
+    older = [root for version in range(1, recorded) if (root := _readable(next_root, version)) is not None]
+    return [*older, old, *roots]
+
+
+def _readable(next_root: Callable[[int], bytes | None], version: int) -> Root | None:
+    data = next_root(version)
+    return None if data is None else _parse(data, "root", f"root {version}").signed
 
 
 def _read(path: Path, role: str) -> Metadata[Any]:
     try:
-        return metadata.parse(plain_file.read(path, LIMITS.targets_size_bytes), role, f"the trust state's {role}")
-    except (Error, OSError) as error:
+        data = plain_file.read(path, LIMITS.targets_size_bytes)
+    except OSError as error:
         raise CorruptError(f"the trust state's {role} is missing or damaged ({error}): {_REMEDY}") from None
+    return _parse(data, role, role)
+
+
+def _parse(data: bytes, role: str, what: str) -> Metadata[Any]:
+    try:
+        return metadata.parse(data, role, f"the trust state's {what}")
+    except Error as error:
+        raise CorruptError(f"the trust state's {what} is missing or damaged ({error}): {_REMEDY}") from None

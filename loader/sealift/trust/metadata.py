@@ -8,6 +8,8 @@ from tuf.api.serialization import DeserializationError, SerializationError
 from sealift import strict_json
 from sealift.errors import MalformedError
 
+_NUMBERS = frozenset({"version", "threshold", "length", "x-sealift-expires-days"})
+
 
 def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
     """Parse metadata that must be of `role`; see `parse_signed`."""
@@ -29,7 +31,7 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
             form, so that no signature could ever cover them.
     """
     what = what or role
-    strict_json.parse(data, what)
+    require_numbers(strict_json.parse(data, what), what)
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(data)
         kind = metadata.signed.type
@@ -42,6 +44,29 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
     if kind != role:
         raise MalformedError(f"{what} holds {kind!r} metadata; expected {role!r}")
     return metadata, signed_bytes
+
+
+def require_numbers(document: Any, what: str) -> None:
+    """Check that nothing stands as `true` or `false` where TUF has a number: Python takes `true` for 1.
+
+    Args:
+        document: parsed JSON, within the limits of `strict_json`.
+
+    Raises:
+        MalformedError: a version, threshold, length or lifetime is a boolean.
+    """
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            for name in _NUMBERS & value.keys():
+                if isinstance(value[name], bool):
+                    raise MalformedError(
+                        f"{what} has {name!r} as {str(value[name]).lower()}; expected a number: it is not TUF metadata"
+                    )
+            waiting += value.values()
 
 
 def _reason(error: BaseException) -> str:

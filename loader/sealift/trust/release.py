@@ -38,6 +38,8 @@ class Release(NamedTuple):
         released: when the release was made, UTC, as signed.
         models: every version that may be installed and loaded, with the digest and length of its manifest.
         withdrawn: versions taken back, with reasons.
+        contradicted: those of them that targets list all the same; they are not among `models`, and an install refuses
+            the release.
     """
 
     channel: str
@@ -45,6 +47,7 @@ class Release(NamedTuple):
     released: datetime
     models: Mapping[ModelVersion, Blob]
     withdrawn: tuple[Withdrawal, ...]
+    contradicted: tuple[Withdrawal, ...] = ()
 
     def newest(self) -> dict[str, ModelVersion]:
         """Return the newest listed version of every model, by SemVer precedence."""
@@ -97,12 +100,15 @@ def release_of(root: Root, targets: Targets) -> Release:
         raise MalformedError(
             f"targets: released on {released:%Y-%m-%d}, after they expire on {targets.expires:%Y-%m-%d}"
         )
+    withdrawn = tuple(_withdrawal(entry) for entry in _list(extra.get("withdrawn", [])))
+    contradicted = tuple(withdrawal for withdrawal in withdrawn if models.pop(withdrawal.model, None) is not None)
     return Release(
         channel=channel_of(root),
         number=targets.version,
         released=released,
         models=MappingProxyType(models),
-        withdrawn=tuple(_withdrawal(entry) for entry in _list(extra.get("withdrawn", []))),
+        withdrawn=withdrawn,
+        contradicted=contradicted,
     )
 
 

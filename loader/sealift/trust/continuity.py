@@ -1,0 +1,69 @@
+"""What a channel never takes back, whichever of its keys sign: the rules between one accepted release and the next.
+
+1. The release time does not go back.
+2. Every withdrawal stays.
+3. A version that stays listed keeps its digest.
+
+TUF versions alone do not hold a thief of keys to these, and they hold even where a floor is void. They end where the
+keys that signed the earlier release are all gone: what a thief of the targets keys signed must not bind their
+successors. Beside them stands a rule within one release: it does not list what it withdraws. Pure.
+"""
+
+from collections.abc import Iterator
+
+from sealift.errors import Error, MixError, RollbackError, WithdrawnError
+from sealift.trust.release import Release
+
+_REMEDY = "do not use this bundle, and ask the channel's owners who signed it"
+
+
+def require(accepted: Release | None, new: Release, *, targets_keys_replaced: bool) -> tuple[str, ...]:
+    """Refuse a release that takes back what this instance accepted.
+
+    Args:
+        accepted: the release before, None where there is none.
+        targets_keys_replaced: nothing that earlier targets keys signed verifies under the new root.
+
+    Returns:
+        What `new` takes back of what was accepted, a sentence each; only where all targets keys were replaced.
+
+    Raises:
+        RollbackError: the release time goes back, or a withdrawal is gone.
+        MixError: a version has other bytes than before.
+        WithdrawnError: the release lists a version that it withdraws.
+    """
+    if new.contradicted:
+        withdrawal = new.contradicted[0]
+        raise WithdrawnError(
+            f"release {new.number} lists {withdrawal.model}, and says that it was withdrawn at {withdrawal.at} "
+            f"({withdrawal.reason!r}); {_REMEDY}"
+        )
+    if accepted is None:
+        return ()
+    breaches = list(_breaches(accepted, new))
+    if breaches and not targets_keys_replaced:
+        first = breaches[0]
+        raise type(first)(f"{first}; {_REMEDY}")
+    return tuple(str(breach) for breach in breaches)
+
+
+def _breaches(accepted: Release, new: Release) -> Iterator[Error]:
+    if new.released < accepted.released:
+        yield RollbackError(
+            f"release {new.number} was made on {new.released:%Y-%m-%d %H:%M} UTC, before release {accepted.number} of "
+            f"{accepted.released:%Y-%m-%d %H:%M} UTC, which this instance has accepted"
+        )
+    still = {withdrawal.model for withdrawal in new.withdrawn}
+    for withdrawal in accepted.withdrawn:
+        if withdrawal.model not in still:
+            yield RollbackError(
+                f"release {new.number} does not say that {withdrawal.model} is withdrawn, and release "
+                f"{accepted.number}, which this instance has accepted, does"
+            )
+    for model, blob in accepted.models.items():
+        again = new.models.get(model)
+        if again is not None and again != blob:
+            yield MixError(
+                f"release {new.number} lists {model} as {again.digest}, and release {accepted.number}, which this "
+                f"instance has accepted, as {blob.digest}: a released version never changes"
+            )
