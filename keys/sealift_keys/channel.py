@@ -26,6 +26,7 @@ from tuf.api.serialization.json import JSONSerializer
 from sealift_keys import durable, history
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import ModelVersion
+from sealift_keys.tuf_numbers import boolean_number
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
 # The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
@@ -243,11 +244,15 @@ class Channel:
     @staticmethod
     def _read(path: Path, expected: type[T]) -> Metadata[T]:
         try:
-            metadata = Metadata[T].from_bytes(path.read_bytes())
+            data = path.read_bytes()
+            metadata = Metadata[T].from_bytes(data)
         except FileNotFoundError as error:
             raise ChannelError(f"channel metadata {str(path)!r} is missing; restore it") from error
         except DeserializationError as error:
             raise ChannelError(f"channel metadata {str(path)!r} is not TUF metadata; restore it") from error
+        name = boolean_number(json.loads(data))
+        if name is not None:
+            raise ChannelError(f"channel metadata {str(path)!r} has true or false as {name!r}; restore it")
         if not isinstance(metadata.signed, expected):
             raise ChannelError(
                 f"channel metadata {str(path)!r}: expected {expected.type}, got {metadata.signed.type}; restore it"

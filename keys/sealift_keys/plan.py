@@ -73,7 +73,7 @@ def check_root(root: Root) -> None:
 def lifetime_days(root: Root, role: str) -> int:
     """For how many days a new version of `role` is good, as root records it."""
     days = root.roles[role].unrecognized_fields.get(DAYS_FIELD)
-    return days if isinstance(days, int) and 0 < days <= MAX_EXPIRES_DAYS else DEFAULT_EXPIRES_DAYS[role]
+    return days if type(days) is int and 0 < days <= MAX_EXPIRES_DAYS else DEFAULT_EXPIRES_DAYS[role]
 
 
 def _check_names(keys: Iterable[Key]) -> None:

@@ -355,6 +355,15 @@ def test_a_key_that_needed_another_takes_nobody_with_it(channel):
     assert targets_keys_to_replace(channel) == ("erin",)
 
 
+def test_nobody_signs_a_root_whose_threshold_is_true(channel):
+    path = channel.tuf_dir / "1.root.json"
+    path.write_bytes(path.read_bytes().replace(b'"threshold":1', b'"threshold":true'))
+    before = files_of(channel)
+    with pytest.raises(ChannelError, match=r"1\.root\.json' has true or false as 'threshold'; restore it"):
+        sign(channel, ALL)
+    assert files_of(channel) == before
+
+
 @pytest.mark.parametrize("change", ["release", "renew", "rotate"])
 def test_the_release_time_never_goes_back(change, channel, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")

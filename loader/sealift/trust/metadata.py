@@ -7,8 +7,7 @@ from tuf.api.serialization import DeserializationError, SerializationError
 
 from sealift import strict_json
 from sealift.errors import MalformedError
-
-_NUMBERS = frozenset({"version", "threshold", "length", "x-sealift-expires-days"})
+from sealift_keys.tuf_numbers import boolean_number
 
 
 def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:
@@ -47,26 +46,14 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
 
 
 def require_numbers(document: Any, what: str) -> None:
-    """Check that nothing stands as `true` or `false` where TUF has a number: Python takes `true` for 1.
-
-    Args:
-        document: parsed JSON, within the limits of `strict_json`.
+    """Check that parsed metadata has numbers where TUF has numbers.
 
     Raises:
         MalformedError: a version, threshold, length or lifetime is a boolean.
     """
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, dict):
-            for name in _NUMBERS & value.keys():
-                if isinstance(value[name], bool):
-                    raise MalformedError(
-                        f"{what} has {name!r} as {str(value[name]).lower()}; expected a number: it is not TUF metadata"
-                    )
-            waiting += value.values()
+    name = boolean_number(document)
+    if name is not None:
+        raise MalformedError(f"{what} has true or false as {name!r}; expected a number: it is not TUF metadata")
 
 
 def _reason(error: BaseException) -> str:
