@@ -68,11 +68,28 @@ class Limits(NamedTuple):
     backup_document_size_bytes: int = 64 * MIB
     # A line of the history has some KB where many models change; this is a century of daily installs.
     backup_history_size_bytes: int = 64 * MIB
-    # The drop folder, where anybody may write: nobody carries hundreds of bundles at a time, a file's name leaves
-    # room for `.2.reason.json` in the 255 bytes of a name, and a reason is one message.
-    drop_folder_files: int = 1000
+    # The drop folder, where anybody may write. Some hundred bytes are kept of each file that is looked at, so 10 MB of
+    # all; whatever lies beyond comes after them, in turn. No bundle is as short as its headers alone: shorter files
+    # have fewer places of their own, and take none from bundles.
+    drop_folder_files: int = 10_000
+    drop_short_files: int = 1_000
+    drop_short_bytes: int = 4 * KIB
+    # With `--once`, how often the next ones are looked at before the rest is reported as left out.
+    drop_folder_rounds: int = 10
+    # What one look at the folder may take before the folder is listed again; a single file may take longer.
+    drop_look_s: float = 5.0
+    # A smaller release that is still being copied, and whatever claims a smaller number, goes first for so long.
+    drop_hold_s: float = 3600.0
+    # A name leaves room for `.2.reason.json` in the 255 bytes of a name, and a reason is one message.
     drop_name_bytes: int = 220
     reason_size_bytes: int = 256 * KIB
+    # Files that were refused lie there until somebody removes them; the last refusal is among the newest reasons.
+    reasons_read: int = 16
+    # A file whose rest is zeros is still being copied; so much of them is read, for a length costs nothing to claim.
+    zeros_read_bytes: int = 16 * MIB
+    # `cp` and `rsync` may leave holes where a bundle has zeros, of which compressed files have hardly any. To hash
+    # this many takes a second.
+    hole_bytes: int = 1 * GIB
     # Parts of one bundle are open at the same time, and a process may open 1,024 files as a rule.
     parts_per_bundle: int = 256
     # Headers looked at to see whether a copy is complete: one for each file, manifest and config of a bundle.

@@ -24,7 +24,8 @@ from sealift.errors import (
     UnsafeStoreError,
 )
 from sealift.install import install
-from sealift.install.drop_folder import DropFolder, unfinished
+from sealift.install.drop_folder import DropFolder
+from sealift.install.first_look import unfinished
 from sealift.install.watch import Watch
 from sealift.store.rollback import rollback
 

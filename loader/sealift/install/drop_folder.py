@@ -1,4 +1,4 @@
-"""The drop folder: which files in it are completely copied bundles, and where each goes afterwards.
+"""The drop folder: which files in it may be bundles, and where each goes afterwards.
 
 Whoever may write in the folder is not trusted: a link is never followed, a file is opened once and everything is read
 from that descriptor, and `done` and `refused` belong to the watcher alone. Polled, not notified: inotify says nothing
@@ -8,18 +8,17 @@ of what another machine writes over NFS or SMB.
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from pathlib import Path
 
-from sealift import __version__, strict_json
-from sealift.bundle import layout
-from sealift.bundle.archive import Archive, open_regular
-from sealift.bundle.reader import read_head
-from sealift.bundle.tarformat import BLOCK, END, parse_header
+from sealift import __version__, plain_file, strict_json
 from sealift.errors import Error, UnsafeMemberError, UnsafeStoreError
-from sealift.limits import LIMITS, MIB
-from sealift.trust import metadata
+from sealift.install.turns import Signature, signature_of
+from sealift.limits import LIMITS
 from sealift_keys import durable
 from sealift_keys.clock import rfc3339
 from sealift_keys.console import error_document
@@ -29,9 +28,6 @@ REFUSED = "refused"
 _SUFFIX = ".tar"
 _REASON = ".reason.json"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-# Device and inode, size, and both times: what a copy changes while it goes on.
-Signature = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -73,19 +69,16 @@ class DropFolder:
             durable.make_directory(self.path / name)
             self._require_safe(self.path / name, (self.path / name).lstat(), shared=False)
 
-    def bundles(self) -> dict[str, Signature]:
-        """Return the files that may be bundles, by name; `.tar`, and not hidden as a copy in progress is."""
-        found = {}
+    def files(self) -> Iterator[tuple[str, Signature]]:
+        """Yield every file that may be a bundle; `.tar`, and not hidden as a copy in progress is."""
         with os.scandir(self.path) as entries:
             for entry in entries:
                 if is_bundle_name(entry.name) and not entry.is_dir(follow_symlinks=False):
                     try:
-                        found[entry.name] = signature_of(entry.stat(follow_symlinks=False))
+                        found = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
-                if len(found) == LIMITS.drop_folder_files:
-                    break
-        return found
+                    yield entry.name, signature_of(found)
 
     def open(self, name: str) -> int:
         """Open a bundle once and for all.
@@ -135,18 +128,21 @@ class DropFolder:
 
     def state(self) -> FolderState:
         """Count what is there; a reason that cannot be read counts as a file all the same."""
+        waiting, oldest = 0, None
         try:
-            waiting = self.bundles()
+            for _, signature in self.files():
+                waiting += 1
+                oldest = signature.modified_ns if oldest is None else min(oldest, signature.modified_ns)
         except OSError:
             return FolderState(readable=False, waiting=0, oldest=None, done=0, refused=0, last_refusal=None)
-        refused = sorted(_names(self.path / REFUSED))
-        reasons = [_read_reason(self.path / REFUSED / name) for name in refused if name.endswith(_REASON)]
+        refused, newest = _refused(self.path / REFUSED)
+        reasons = [_read_reason(path) for path in newest]
         return FolderState(
             readable=True,
-            waiting=len(waiting),
-            oldest=datetime.fromtimestamp(min(found[3] for found in waiting.values()) / 1e9, UTC) if waiting else None,
-            done=len(_names(self.path / DONE)),
-            refused=sum(not name.endswith(_REASON) for name in refused),
+            waiting=waiting,
+            oldest=None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC),
+            done=_count(self.path / DONE),
+            refused=refused,
             last_refusal=max((reason for reason in reasons if reason), key=lambda one: one.time, default=None),
         )
 
@@ -170,69 +166,13 @@ class DropFolder:
 
 
 def is_bundle_name(name: str) -> bool:
-    """Tell whether a file of this name is looked at; room is left for the ending of its reason."""
+    """Return whether a file of this name is looked at; room is left for the ending of its reason."""
     return name.endswith(_SUFFIX) and not name.startswith(".") and len(os.fsencode(name)) <= LIMITS.drop_name_bytes
-
-
-def signature_of(found: os.stat_result) -> Signature:
-    """Return what changes while a file is being copied."""
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def unfinished(descriptor: int) -> str | None:
-    """Say how a tar is cut short; None when it ends as it should, or when more bytes would not mend it.
-
-    Goes from header to header and reads no content. Verifies nothing: installing does.
-    """
-    size = os.fstat(descriptor).st_size
-    offset = 0
-    for _ in range(LIMITS.walked_members):
-        block = os.pread(descriptor, BLOCK, offset)
-        if block == bytes(len(block)):
-            if size - offset == len(END) and offset and os.pread(descriptor, len(END), offset) == END:
-                return None
-            if size - offset > len(END) and not _zero_from(descriptor, offset):
-                return None
-            return f"only {offset:,} bytes of it are there"
-        beginning = layout.OCI_LAYOUT.encode("ascii")[: len(block)]
-        if offset == 0 and not block.startswith(beginning):
-            return None
-        if len(block) < BLOCK:
-            return f"it ends inside a tar header after {offset:,} bytes"
-        try:
-            member = parse_header(block, f"at byte {offset}")
-        except Error:
-            whole = offset + BLOCK >= size or not _zero_from(descriptor, offset + BLOCK)
-            return None if whole else f"only {offset:,} bytes of it are there"
-        offset += BLOCK + member.size + member.padding
-        if offset > size:
-            return f"it ends inside {member.name!r}, {offset - size:,} bytes too early"
-    return None
-
-
-def claimed_number(descriptor: int) -> int | None:
-    """Return the release that a bundle says it is, unverified and good for ordering alone; None: it does not say."""
-    try:
-        with open_regular(reopened(descriptor)) as file:
-            head = read_head(Archive(file))
-        number: int = metadata.parse(head.metadata["targets.json"], "targets").signed.version
-    except (Error, OSError):
-        return None
-    return number
 
 
 def reopened(descriptor: int) -> str:
     """Return a path that leads to the open file itself, whatever its name leads to by now."""
     return f"/proc/self/fd/{descriptor}"
-
-
-def _zero_from(descriptor: int, offset: int) -> bool:
-    """Tell whether only zeros follow: some programs make a file as long as it will be, then fill it."""
-    while chunk := os.pread(descriptor, MIB, offset):
-        if chunk != bytes(len(chunk)):
-            return False
-        offset += len(chunk)
-    return True
 
 
 def _reason(name: str, error: Error, now: datetime) -> bytes:
@@ -252,17 +192,33 @@ def printable(name: str) -> str:
 
 def _read_reason(path: Path) -> Refusal | None:
     try:
-        with path.open("rb") as file:
-            data = file.read(LIMITS.reason_size_bytes + 1)
-        found = strict_json.parse(data, path.name, max_size_bytes=LIMITS.reason_size_bytes)
+        found = strict_json.parse(plain_file.read(path, LIMITS.reason_size_bytes), path.name)
         time = datetime.strptime(found["time"], _TIME).replace(tzinfo=UTC)
         return Refusal(str(found["code"]), int(found["exit_code"]), time)
     except (OSError, Error, KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
-def _names(path: Path) -> list[str]:
-    try:
-        return os.listdir(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def _count(path: Path) -> int:
+    return sum(1 for _ in _entries(path))
+
+
+def _refused(path: Path) -> tuple[int, list[Path]]:
+    """Count the refused files, and find the newest reasons: the watcher alone writes there, and sets no times."""
+    count = 0
+    reasons: list[tuple[int, str]] = []
+    for entry in _entries(path):
+        if not entry.name.endswith(_REASON):
+            count += 1
+            continue
+        with suppress(FileNotFoundError):
+            item = (entry.stat(follow_symlinks=False).st_mtime_ns, entry.path)
+            heappush(reasons, item)
+            if len(reasons) > LIMITS.reasons_read:
+                heappop(reasons)
+    return count, [Path(path) for _, path in reasons]
+
+
+def _entries(path: Path) -> Iterator[os.DirEntry[str]]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+        yield from entries

@@ -7,37 +7,30 @@ again. A signal abandons the running install, which is safe, and leaves its file
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sealift.errors import Error, LockedError, PreflightError, UnsafeMemberError
-from sealift.install.drop_folder import (
-    DONE,
-    REFUSED,
-    DropFolder,
-    Signature,
-    claimed_number,
-    printable,
-    reopened,
-    signature_of,
-    unfinished,
-)
+from sealift.errors import Error, LimitError, LockedError, PreflightError, UnsafeMemberError
+from sealift.install.drop_folder import DONE, REFUSED, DropFolder, printable, reopened
+from sealift.install.first_look import claimed_number, unfinished
 from sealift.install.steps import InstallReport
+from sealift.install.turns import OwnerTurns, Places, Signature, signature_of
+from sealift.limits import LIMITS
 from sealift_keys.console import local_error
 from sealift_keys.interrupts import Interrupted, raise_if_heard
+
+_Found = TypeVar("_Found")
 
 _LONGEST_RETRY_S = 600.0
 # Another install ends soon, and whoever copied a bundle waits for it.
 _LONGEST_LOCKED_S = 30.0
-# A smaller release that is still being copied goes first, but not for ever.
-_LONGEST_HOLD_S = 3600.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened: watching, waiting, installing, installed, refused, retrying or stopped."""
+    """Something that happened: watching, crowded, waiting, installing, installed, refused, retrying or stopped."""
 
     kind: str
     file: str = ""
@@ -58,6 +51,8 @@ class _Candidate:
     changes: int = 0
     judged: bool = False
     unfinished: str | None = None
+    number: int | None = None
+    held: bool = False
     retry_at: float = 0.0
     delay: float = 0.0
     said: str = ""
@@ -73,6 +68,7 @@ class Watch:
         settle_s: how long a file must not have changed, in seconds.
         interval_s: time between two looks at the folder, in seconds.
         clock: monotonic, in seconds; never the file's own times, which its owner sets.
+        wall_clock: seconds since 1970, for when the kernel last noted a change of a file, which nobody sets.
     """
 
     folder: DropFolder
@@ -82,11 +78,16 @@ class Watch:
     interval_s: float = 5.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
+    wall_clock: Callable[[], float] = time.time
     _seen: dict[str, _Candidate] = field(default_factory=dict)
-    _refused: list[tuple[str, Error]] = field(default_factory=list)
+    _stopped: list[tuple[str, Error]] = field(default_factory=list)
     _retried: dict[str, Error] = field(default_factory=dict)
-    _moved: int = 0
     _outage: str = ""
+    _places: Places = field(default_factory=Places)
+    _examining: OwnerTurns[str] = field(default_factory=OwnerTurns)
+    _dealing: OwnerTurns[str] = field(default_factory=OwnerTurns)
+    _round_began: float = 0.0
+    _crowded: bool = False
 
     def run(self, *, once: bool = False) -> None:
         """Watch until a signal comes, or with `once` until everything that is there has been dealt with.
@@ -98,28 +99,48 @@ class Watch:
         """
         self.folder.prepare()
         self.tell(Event("watching", message=f"watching {str(self.folder.path)!r}"))
+        self._round_began, rounds = self.clock(), 1
         try:
             while True:
-                moved = self._moved
                 self._look_or_wait(once=once)
                 raise_if_heard()
-                # What was moved makes room for files beyond the limit of one look.
-                waits = self._moved > moved or any(self._is_open(candidate) for candidate in self._seen.values())
-                if once and not waits:
-                    break
+                if not any(self._is_open(candidate) for candidate in self._seen.values()):
+                    if once and (not self._places.unreached or rounds == LIMITS.drop_folder_rounds):
+                        break
+                    if self._places.left_out:
+                        self._next_round()
+                        rounds += 1
                 self.sleep(self.interval_s)
         except (KeyboardInterrupt, SystemExit, Interrupted):
             self.tell(Event("stopped", message="stopped; a bundle that was not finished stays in the folder"))
             raise
-        stopped = [*self._refused, *self._retried.items()]
+        stopped = [(error, f"{name!r}: {error}") for name, error in [*self._stopped, *self._retried.items()]]
+        if unreached := self._places.unreached:
+            message = f"{unreached:,} files in {str(self.folder.path)!r} were not looked at; remove what is no bundle"
+            stopped.append((LimitError(message), message))
         if stopped:
-            name, error = max(stopped, key=lambda one: _seriousness(one[1]))
-            error.args = (f"{name!r}: {error}",)
+            error, message = max(stopped, key=lambda one: _seriousness(one[0]))
+            error.args = (message,)
             raise error
 
+    def _next_round(self) -> None:
+        for name, error in self._retried.items():
+            self._note(name, error)
+        self._places.advance()
+        self._round_began = self.clock()
+
+    def _note(self, name: str, error: Error) -> None:
+        """Remember what stopped a bundle, if it is the most serious so far."""
+        self._stopped = [max([*self._stopped, (name, error)], key=lambda one: _seriousness(one[1]))]
+
     def _is_open(self, candidate: _Candidate) -> bool:
-        """Tell whether `once` still has to wait for a file: it may settle, and has not changed under our eyes."""
-        return candidate.changes == 0 and not self._is_settled(candidate)
+        """Return whether this round still has to wait for a file: it was there in time, and its turn is to come."""
+        if candidate.since > self._round_began + self.settle_s:
+            return False
+        if not self._is_settled(candidate):
+            # What has changed under our eyes may go on changing.
+            return candidate.changes == 0
+        return not candidate.judged or (candidate.unfinished is None and not candidate.held and not candidate.delay)
 
     def _is_settled(self, candidate: _Candidate) -> bool:
         return self.clock() - candidate.since >= self.settle_s
@@ -139,12 +160,31 @@ class Watch:
             self._outage = ""
 
     def look(self) -> None:
-        """Look at the folder once and deal with what is ready.
+        """Look at the folder once and deal with what is ready; what takes too long goes on with the next look.
 
         Raises:
             OSError: the folder cannot be read.
         """
-        found = self.folder.bundles()
+        self._list()
+        end = self.clock() + LIMITS.drop_look_s
+        complete = self._examine(end)
+        ready = [name for name, candidate in self._seen.items() if self._is_ready(candidate)]
+        smallest = self._smallest_growing(end) if ready else None
+        for name in self._while_time(end, self._in_order(ready, complete=complete)):
+            candidate = self._seen[name]
+            candidate.held = self._is_held(name, candidate, smallest)
+            if not candidate.held:
+                self._deal_with(name, candidate)
+
+    def _while_time(self, end: float, names: Iterator[str]) -> Iterator[str]:
+        """Yield one name at least, and no more once the time is over: who is asked for has had a turn."""
+        for name in names:
+            yield name
+            if self.clock() > end:
+                return
+
+    def _list(self) -> None:
+        found = self._places.choose(self.folder.files())
         self._seen = {name: candidate for name, candidate in self._seen.items() if name in found}
         self._retried = {name: error for name, error in self._retried.items() if name in found}
         for name, signature in found.items():
@@ -153,59 +193,88 @@ class Watch:
                 self._seen[name] = _Candidate(signature, self.clock())
             elif candidate.signature != signature:
                 self._changed(name, signature)
-        ready = [name for name, candidate in self._seen.items() if self._is_ready(name, candidate)]
-        numbers = {name: self._number(name) or 0 for name in ready}
-        growing = [name for name, candidate in self._seen.items() if not self._is_settled(candidate)]
-        for name in sorted(ready, key=lambda one: (numbers[one], one)):
-            if growing and self._goes_later(name, numbers[name], growing):
-                continue
-            self._deal_with(name, self._seen[name])
+        left_out = self._places.left_out
+        if left_out and not self._crowded:
+            message = f"{len(found) + left_out:,} files are there; {len(found):,} at a time are looked at, each in turn"
+            self.tell(Event("crowded", message=message, details={"left_out": left_out}))
+        self._crowded = left_out > 0
 
     def _changed(self, name: str, signature: Signature) -> None:
         before = self._seen[name]
-        self._seen[name] = _Candidate(signature, self.clock(), before.changes + 1, said=before.said)
+        after = self._seen[name] = _Candidate(signature, self.clock(), before.changes + 1, said=before.said)
+        if signature.inode == before.signature.inode:
+            after.number = before.number
 
-    def _is_ready(self, name: str, candidate: _Candidate) -> bool:
-        if not self._is_settled(candidate) or self.clock() < candidate.retry_at:
-            return False
-        if not candidate.judged:
-            candidate.unfinished = self._unfinished(name)
+    def _examine(self, end: float) -> bool:
+        """Judge what has settled, owners in turn; return whether all of it is judged."""
+        waiting = [
+            (candidate.signature.owner, name)
+            for name, candidate in self._seen.items()
+            if not candidate.judged and self._is_settled(candidate)
+        ]
+        for name in self._while_time(end, self._examining.order(waiting)):
+            candidate = self._seen[name]
             candidate.judged = True
-        if candidate.unfinished is not None:
-            self._say(name, candidate, "waiting", f"not completely copied yet: {candidate.unfinished}")
-        return candidate.unfinished is None
+            candidate.unfinished = self._of_file(name, unfinished)
+            if candidate.unfinished is None:
+                candidate.number = self._of_file(name, claimed_number)
+            elif not self._crowded:
+                self._say(name, candidate, "waiting", f"not completely copied yet: {candidate.unfinished}")
+        return all(self._seen[name].judged for _, name in waiting)
 
-    def _unfinished(self, name: str) -> str | None:
+    def _is_ready(self, candidate: _Candidate) -> bool:
+        return candidate.judged and candidate.unfinished is None and self.clock() >= candidate.retry_at
+
+    def _of_file(self, name: str, look: Callable[[int], _Found]) -> _Found | None:
         try:
             descriptor = self.folder.open(name)
         except (Error, OSError):
             return None  # whatever is wrong with it, `_deal_with` finds it again and says so
         try:
-            return unfinished(descriptor)
+            return look(descriptor)
         finally:
             os.close(descriptor)
 
-    def _number(self, name: str) -> int | None:
-        try:
-            descriptor = self.folder.open(name)
-        except (Error, OSError):
-            return None
-        try:
-            return claimed_number(descriptor)
-        finally:
-            os.close(descriptor)
+    def _in_order(self, ready: list[str], *, complete: bool) -> Iterator[str]:
+        """Order by release, and what says none last; but nobody's claims keep others waiting for longer than the hold.
 
-    def _goes_later(self, name: str, number: int, growing: list[str]) -> bool:
-        """Tell whether a smaller release is still being copied: installed later, it would be refused as older."""
-        candidate = self._seen[name]
-        if self.clock() - candidate.since > _LONGEST_HOLD_S:
+        Args:
+            complete: False while something that goes first may not have been examined yet.
+        """
+        seen, now = self._seen, self.clock()
+        late = [name for name in ready if now - seen[name].since > LIMITS.drop_hold_s]
+        late.sort(key=lambda name: (seen[name].since, *self._place(name)))
+        # A generator, because only who was served has had a turn.
+        yield from self._dealing.order((seen[name].signature.owner, name) for name in late)
+        if complete:
+            yield from sorted(set(ready).difference(late), key=self._place)
+
+    def _place(self, name: str) -> tuple[bool, int, str]:
+        number = self._seen[name].number
+        return (number is None, number or 0, name)
+
+    def _smallest_growing(self, end: float) -> int | None:
+        """Return the smallest release that is still being copied, as far as there is time to find out."""
+        numbers = []
+        for name, candidate in self._seen.items():
+            if self._is_settled(candidate):
+                continue
+            if candidate.number is None and self.clock() <= end:
+                candidate.number = self._of_file(name, claimed_number)
+            if candidate.number is not None:
+                numbers.append(candidate.number)
+        return min(numbers, default=None)
+
+    def _is_held(self, name: str, candidate: _Candidate, smallest: int | None) -> bool:
+        """Return whether a smaller release is still being copied: installed later, it would be refused as older."""
+        if smallest is None or candidate.number is None or smallest >= candidate.number:
             return False
-        for other in growing:
-            smaller = self._number(other)
-            if smaller is not None and smaller < number:
-                self._say(name, candidate, "waiting", f"release {smaller} is still being copied and goes first")
-                return True
-        return False
+        # By the kernel's clock as well: runs with `once` are short, and together they must not hold without end.
+        age = max(self.clock() - candidate.since, self.wall_clock() - candidate.signature.changed_ns / 1e9)
+        if age > LIMITS.drop_hold_s:
+            return False
+        self._say(name, candidate, "waiting", f"release {smallest} is still being copied and goes first")
+        return True
 
     def _deal_with(self, name: str, candidate: _Candidate) -> None:
         try:
@@ -255,11 +324,10 @@ class Watch:
         except OSError as error:
             self._try_again(name, candidate, local_error(error))
             return
-        self._moved += 1
         self._retried.pop(name, None)
         del self._seen[name]
         if refusal is not None:
-            self._refused.append((name, refusal))
+            self._note(name, refusal)
             details = {"code": refusal.code, "exit_code": refusal.exit_code, "moved_to": f"{REFUSED}/{place or name}"}
             self.tell(Event("refused", name, str(refusal), details))
         elif isinstance(outcome, InstallReport):
@@ -300,7 +368,7 @@ class Watch:
 
 
 def _is_to_blame(error: Error) -> bool:
-    """Tell whether the bundle is at fault, and not this machine or its store."""
+    """Return whether the bundle is at fault, and not this machine or its store."""
     if isinstance(error, PreflightError):
         return all(_is_to_blame(problem) for problem in error.problems)
     return 10 <= error.exit_code < 30 or 40 <= error.exit_code < 50
