@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from sealift import plain_file
+from sealift.limits import LIMITS
 from sealift_bundler.errors import SourceError
 
 MARKER = "MLmodel"
@@ -33,7 +35,7 @@ def read_flavor(folder: Path) -> Flavor:
     """
     marker = folder / MARKER
     try:
-        document = yaml.safe_load(marker.read_text("utf-8"))
+        document = yaml.safe_load(plain_file.read(marker, LIMITS.document_size_bytes, follow=True).decode("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"{str(marker)!r} cannot be read: {reason}") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from sealift_bundler.converters.boosters.files import LIBRARY_OF, open_booster, require
 from sealift_bundler.errors import SourceError
+from sealift_bundler.given_file import require_written
 from sealift_bundler.mlflow import MARKER, Flavor, read_flavor
 from sealift_bundler.pickles import PICKLES, check_versions, open_pickle
 
@@ -32,6 +33,7 @@ def check_source(path: Path) -> None:
         return
     if not path.is_file():
         raise SourceError(f"the model {str(path)!r} does not exist; check the path")
+    require_written(path)
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, *_TORCH, *_KERAS):
         raise SourceError(f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {SUFFIXES}")

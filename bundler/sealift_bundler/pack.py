@@ -16,11 +16,12 @@ from typing import BinaryIO
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
+from sealift.bundle.holes import require_written
 from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import BLOCK, END, Member
-from sealift.errors import DigestError, Error, UsageError
+from sealift.errors import DigestError, Error, MalformedError, UsageError
 from sealift.trust.client import TrustClient
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.release import Release, release_of
@@ -175,10 +176,14 @@ def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
 
 
 def digest_of(path: Path) -> str | None:
-    """Return `sha256:<hex>` of a file, or None where there is none."""
+    """Return `sha256:<hex>` of a file for people, or None where there is none."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
+        try:
+            require_written(file.fileno(), repr(str(path)))
+        except MalformedError:
+            return "not completely copied"
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 

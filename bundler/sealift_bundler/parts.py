@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from sealift.bundle.archive import CHUNK_BYTES, Archive
+from sealift.bundle.holes import require_written
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader
 from sealift.bundle.parts import check_part, is_part, is_part_name, open_stream, part_name
 from sealift.bundle.reader import read_head
@@ -145,6 +146,7 @@ def split(
     with ExitStack() as stack:
         file = stack.enter_context(open_stream(str(bundle)))
         read_head(Archive(file))
+        require_written(file.fileno(), repr(str(bundle)))
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         directory.mkdir(parents=True, exist_ok=True)

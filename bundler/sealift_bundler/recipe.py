@@ -29,9 +29,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from sealift import plain_file
 from sealift.bundle.layout import is_file_name
-from sealift.errors import UsageError
+from sealift.errors import Error, UsageError
 from sealift_bundler.errors import RecipeError
+from sealift_bundler.given_file import require_written
 from sealift_keys.clock import VARIABLE, release_time, rfc3339
 from sealift_keys.names import ModelVersion, is_model_name
 
@@ -110,12 +112,9 @@ class Recipe:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SIZE_BYTES + 1)
+        data = plain_file.read(path, MAX_SIZE_BYTES, follow=True)
     except OSError as error:
         raise RecipeError(f"cannot read recipe {str(path)!r}: {error.strerror}; give a TOML file") from error
-    if len(data) > MAX_SIZE_BYTES:
-        raise RecipeError(f"recipe {str(path)!r} is larger than {MAX_SIZE_BYTES:,} bytes; give a TOML file")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -253,6 +252,11 @@ class _Reader:
             )
         if path.is_dir() and not folder:
             raise self._error(key, f"{key!r} names the folder {value!r}; expected a file", section)
+        try:
+            if not path.is_dir():
+                require_written(path)
+        except Error as error:
+            raise self._error(key, f"{key!r} names {value!r}: {error}", section) from None
         return path
 
     def _error(self, key: str, message: str, section: str = "") -> RecipeError:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sealift_bundler.errors import SourceError
+from sealift_bundler.given_file import require_written
 from sealift_bundler.trained_columns import text_columns
 
 _SUFFIXES = ".csv, .json, .jsonl, .parquet, .npy, .npz, .txt"
@@ -21,6 +22,7 @@ def read_samples(path: Path, model: Any) -> Any:
     """
     suffix = path.suffix.lower()
     try:
+        require_written(path)
         return _read(path, suffix, model)
     except OSError as error:
         raise SourceError(f"cannot read samples from {str(path)!r}: {error.strerror or error}") from error

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from sealift_keys.tuf_numbers import boolean_number
 ROLES = ("root", "targets", "snapshot", "timestamp")
 # The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
 FIELD = "sealift"
+
+# As large as instances read targets; the other roles have less.
+_METADATA_BYTES = 5_000_000
 
 _ROOT_FILE = re.compile(r"([1-9][0-9]*)\.root\.json", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -132,7 +136,7 @@ class Channel:
 
     def root_bytes(self, version: int | None = None) -> bytes:
         """The file bytes of the newest root, or of the given version."""
-        return self._root_path(version or self.root_versions()[-1]).read_bytes()
+        return _content(self._root_path(version or self.root_versions()[-1]))
 
     def targets(self) -> Metadata[Targets]:
         """The metadata of the current release."""
@@ -244,7 +248,7 @@ class Channel:
     @staticmethod
     def _read(path: Path, expected: type[T]) -> Metadata[T]:
         try:
-            data = path.read_bytes()
+            data = _content(path)
             metadata = Metadata[T].from_bytes(data)
         except FileNotFoundError as error:
             raise ChannelError(f"channel metadata {str(path)!r} is missing; restore it") from error
@@ -258,6 +262,17 @@ class Channel:
                 f"channel metadata {str(path)!r}: expected {expected.type}, got {metadata.signed.type}; restore it"
             )
         return metadata
+
+
+def _content(path: Path) -> bytes:
+    """Read a metadata file; `merge` reads those of a channel that somebody else made."""
+    # Looked at before it is opened: a pipe would be waited for.
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _METADATA_BYTES:
+        raise ChannelError(
+            f"channel metadata {str(path)!r} is no plain file of at most {_METADATA_BYTES:,} bytes; restore it"
+        )
+    return path.read_bytes()
 
 
 def create(directory: Path) -> Channel:

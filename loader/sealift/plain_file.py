@@ -1,4 +1,4 @@
-"""Read a small file of the store or the trust state: never through a link, never waiting, never without end."""
+"""Read a small file whole: never waiting for a pipe, never without end; and of the store, never through a link."""
 
 import errno
 import os
@@ -6,21 +6,27 @@ import stat
 from pathlib import Path
 
 
-def read(path: Path, max_size_bytes: int) -> bytes:
+def read(path: Path, max_size_bytes: int, *, follow: bool = False) -> bytes:
     """Return the content of a plain file.
+
+    Args:
+        follow: go through a link, where an admin may have made one.
 
     Raises:
         FileNotFoundError, NotADirectoryError: there is no such file.
-        OSError: it is a link, a folder, a pipe (which nobody might ever write) or larger than `max_size_bytes`.
+        OSError: it is a link that is not to be followed, a folder, a pipe (which nobody might ever write), or
+            larger than `max_size_bytes`.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    no_follow = 0 if follow else os.O_NOFOLLOW
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | no_follow)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+        if facts.st_size > max_size_bytes:
+            raise OSError(errno.EFBIG, f"it has more than {max_size_bytes:,} bytes", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(max_size_bytes + 1)
+            # As much as there is: to read with a limit takes memory for the whole limit.
+            return file.read(facts.st_size)
     finally:
         os.close(descriptor)
-    if len(data) > max_size_bytes:
-        raise OSError(errno.EFBIG, f"it has more than {max_size_bytes:,} bytes", str(path))
-    return data

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sealift import plain_file
 from sealift.errors import BehindError, CorruptError, Error, StaleError
+from sealift.limits import LIMITS
 from sealift.store import Store, history
 from sealift.store.generations import Generation
 from sealift.store.history import Entry
@@ -194,8 +196,13 @@ def _expires(state: TrustState, pinned: bytes, *, whole: bool) -> dict[str, date
     found = {"root": root.expires, "targets": targets.expires}
     if whole and state.current is not None:
         for role in ("timestamp", "snapshot"):
-            found[role] = metadata.parse((state.current / f"{role}.json").read_bytes(), role).signed.expires
+            found[role] = _expiry(state.current / f"{role}.json", role)
     return dict(sorted(found.items(), key=lambda entry: (entry[1], entry[0])))
+
+
+def _expiry(path: Path, role: str) -> datetime:
+    expires: datetime = metadata.parse(plain_file.read(path, LIMITS.targets_size_bytes), role).signed.expires
+    return expires
 
 
 def _last(entries: list[Entry], *actions: str) -> Entry | None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from sealift import plain_file
 from sealift.errors import UsageError
+from sealift.limits import LIMITS
 from sealift_bundler.cli.options import json_option
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
 from sealift_keys.channel import Channel
@@ -77,7 +79,8 @@ def command(
     if directory is not None and root_file is not None:
         raise UsageError("--channel and --root both name a root; give one of them")
     root = Channel.open(directory).root_bytes(1) if directory is not None else None
-    root = root_file.read_bytes() if root_file is not None else root
+    if root_file is not None:
+        root = plain_file.read(root_file, LIMITS.root_size_bytes, follow=True)
 
     from sealift_bundler.kit.making import make_kit
     from sealift_bundler.kit.signature import sign_kit

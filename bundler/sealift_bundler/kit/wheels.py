@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from sealift.errors import UsageError
 from sealift_bundler.errors import GateError
+from sealift_bundler.given_file import require_written
 from sealift_bundler.kit.lock import Pin
 from sealift_bundler.kit.target import Target
 
@@ -51,11 +52,13 @@ def open_wheel(path: Path) -> Wheel:
 
     Raises:
         GateError: it is not the file name of a wheel.
+        SourceError: it is a pipe, or most of it was never written.
     """
     try:
         name, version, _, _ = parse_wheel_filename(path.name)
     except InvalidWheelFilename:
         raise GateError(f"{str(path)!r} does not have the name of a wheel") from None
+    require_written(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Wheel(name, version, path, digest, path.stat().st_size)

@@ -6,6 +6,7 @@ holes says that everything is there; then the bounds on what is read hold alone.
 
 import errno
 import os
+import stat
 
 from sealift.errors import MalformedError
 from sealift.limits import LIMITS, MIB
@@ -31,18 +32,21 @@ def only_zeros(descriptor: int, offset: int) -> bool:
 
 
 def require_written(descriptor: int, what: str) -> None:
-    """Check that a file was written and not only made long.
+    """Check that a file was written and not only made long; a pipe is whatever comes.
 
     Raises:
         MalformedError: more of it are holes than a copy leaves that saves zeros.
     """
-    size = os.fstat(descriptor).st_size
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        return
+    size, before = facts.st_size, os.lseek(descriptor, 0, os.SEEK_CUR)
     position = holes = 0
     while position < size and holes <= LIMITS.hole_bytes:
         data = _next_data(descriptor, position, size)
         holes += data - position
         position = _next_hole(descriptor, data, size)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.lseek(descriptor, before, os.SEEK_SET)
     if holes > LIMITS.hole_bytes:
         raise MalformedError(
             f"{what} is not completely copied: it says that it has {size:,} bytes, and {holes:,} or more of them were "

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sealift.bundle.archive import CHUNK_BYTES, open_regular
+from sealift.bundle.holes import require_written
 from sealift.bundle.part_header import HEADER_BYTES, MAGIC, PartHeader, parse_header
 from sealift.errors import (
     DigestError,
@@ -57,6 +58,7 @@ class Part:
         try:
             self.header = parse_header(os.pread(self._file.fileno(), HEADER_BYTES, 0), path)
             self._require_length()
+            require_written(self._file.fileno(), str(self))
         except BaseException:
             self._file.close()
             raise

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sealift import plain_file
 from sealift.doctor.health import Room, StoreFacts, Trust
 from sealift.errors import Error, NotInstalledError
+from sealift.limits import LIMITS
 from sealift.store import Store
 from sealift.store.layout import StoreLayout
 from sealift.store.places import others_write, sudo, unsafe_parents, user
@@ -92,7 +94,7 @@ def _pin(directory: Path, store_owner: int | None, reasons: dict[str, str]) -> d
     path = directory / pin.FILE_NAME
     try:
         status = path.stat()
-        path.read_bytes()
+        pin.read(directory)
     except (FileNotFoundError, NotADirectoryError):
         return {"pinned": False}
     except OSError as error:
@@ -132,5 +134,6 @@ def _expires(state: TrustState, role: str) -> datetime:
     current = state.current
     if current is None:
         raise NotInstalledError("nothing was installed yet")
-    expires: datetime = metadata.parse((current / f"{role}.json").read_bytes(), role).signed.expires
+    data = plain_file.read(current / f"{role}.json", LIMITS.targets_size_bytes)
+    expires: datetime = metadata.parse(data, role).signed.expires
     return expires

@@ -6,6 +6,7 @@ Compares bytes and verifies nothing: whatever differs goes to a real install, wh
 from collections.abc import Sequence
 from pathlib import Path
 
+from sealift import plain_file
 from sealift.bundle.opening import open_bundle
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
@@ -46,6 +47,6 @@ def installed_release(bundle: str | Sequence[str], store: Store, access: Access 
 
 def _is_same(path: Path, data: bytes) -> bool:
     try:
-        return path.read_bytes() == data
+        return plain_file.read(path, len(data) + 1) == data
     except FileNotFoundError:
         return False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealift import strict_json
+from sealift import plain_file, strict_json
 from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 
@@ -56,7 +56,7 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = path.read_bytes()
+        data = plain_file.read(path, LIMITS.http_document_bytes, follow=True)
     except FileNotFoundError:
         return {}
     try:

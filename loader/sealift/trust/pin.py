@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tuf.api.metadata import Root
 
+from sealift import plain_file
 from sealift.errors import AlreadyPinnedError, Error, LimitError, MalformedError, NoTrustError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
@@ -43,9 +44,10 @@ def read(directory: Path) -> bytes:
 
     Raises:
         NoTrustError: nothing is pinned.
+        OSError: it cannot be read, is no plain file, or too large for a root.
     """
     try:
-        return (directory / FILE_NAME).read_bytes()
+        return plain_file.read(directory / FILE_NAME, LIMITS.root_size_bytes, follow=True)
     except (FileNotFoundError, NotADirectoryError):
         raise NoTrustError(
             f"no channel is trusted on this instance: {str(directory / FILE_NAME)!r} does not exist; "
@@ -63,7 +65,7 @@ def pin(directory: Path, data: bytes) -> Root:
     root = parse_root(data)
     path = directory / FILE_NAME
     if path.exists():
-        pinned = metadata.parse(path.read_bytes(), "root", "the pinned root")
+        pinned = metadata.parse(read(directory), "root", "the pinned root")
         if pinned.signed_bytes == metadata.parse(data, "root").signed_bytes:
             return root
         raise AlreadyPinnedError(
