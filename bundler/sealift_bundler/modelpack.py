@@ -17,7 +17,7 @@ import rfc8785
 from sealift.bundle import layout
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 from sealift_keys.channel import ManifestRef
 from sealift_keys.names import ModelVersion
 
@@ -98,6 +98,7 @@ def write_model(
     if len(files) > LIMITS.files_per_model:
         raise LimitError(f"{model} has {len(files):,} files; expected at most {LIMITS.files_per_model:,}")
     durable.make_directory(blobs)
+    scratch.sweep(blobs)
     layers, plain_digests = [], []
     for name in sorted(files):
         if not layout.is_file_name(name):
@@ -156,33 +157,27 @@ def _put(blobs: Path, data: bytes) -> ManifestRef:
 
 def _store(blobs: Path, source: bytes | Path) -> _Stored:
     """Write one file as the smaller of itself and its zstd frame, reading it in chunks."""
-    scratch = blobs / f".{os.getpid()}.zst"
     plain, packed = hashlib.sha256(), hashlib.sha256()
     plain_size = packed_size = 0
     compressor = zstd.ZstdCompressor(level=_LEVEL)
-    try:
-        with scratch.open("wb") as out:
-            for chunk in _chunks(source):
-                plain.update(chunk)
-                plain_size += len(chunk)
-                packed_size += _write(out, packed, compressor.compress(chunk))
-            packed_size += _write(out, packed, compressor.flush())
-            out.flush()
-            os.fsync(out.fileno())
+    with scratch.beside(blobs / "blob", "part", durable.FILE_MODE) as made:
+        for chunk in _chunks(source):
+            plain.update(chunk)
+            plain_size += len(chunk)
+            packed_size += _write(made.file, packed, compressor.compress(chunk))
+        packed_size += _write(made.file, packed, compressor.flush())
         compressed = packed_size <= plain_size * _WORTH_COMPRESSING
         digest = "sha256:" + (packed if compressed else plain).hexdigest()
         path = blobs / digest.removeprefix("sha256:")
         if not path.exists():
             if not compressed:
-                scratch.unlink()
-                with scratch.open("wb") as out:
-                    for chunk in _chunks(source):
-                        out.write(chunk)
-                    out.flush()
-                    os.fsync(out.fileno())
-            durable.move(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+                made.file.seek(0)
+                made.file.truncate()
+                for chunk in _chunks(source):
+                    made.file.write(chunk)
+            made.file.flush()
+            os.fsync(made.file.fileno())
+            durable.move(made.path, path)
     return _Stored(
         digest, packed_size if compressed else plain_size, "sha256:" + plain.hexdigest(), plain_size, compressed
     )

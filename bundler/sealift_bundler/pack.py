@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from sealift.bundle import layout
@@ -29,7 +28,7 @@ from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError
 from sealift_bundler.manifest_md import manifest_md
 from sealift_bundler.parts import PartWriter
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
 from sealift_keys.status import status
@@ -129,18 +128,15 @@ def pack(
         raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
     if part_size_bytes is not None:
         return _pack_parts(prepared, path, part_size_bytes, progress)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with scratch.open("xb") as out:
-            for chunk in bundle_bytes(prepared):
-                out.write(chunk)
-                progress(len(chunk))
-            out.flush()
-            os.fsync(out.fileno())
-        digest, size = _verify([scratch], prepared.metadata, progress)
-        durable.move(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    scratch.sweep(path.parent)
+    with scratch.beside(path, "part") as made:
+        for chunk in bundle_bytes(prepared):
+            made.file.write(chunk)
+            progress(len(chunk))
+        made.file.flush()
+        os.fsync(made.file.fileno())
+        digest, size = _verify([made.path], prepared.metadata, progress)
+        durable.move(made.path, path)
     return Packed(path, release.channel, release.number, prepared.manifests, size, digest)
 
 
@@ -163,10 +159,8 @@ def _require_fit(channel: Channel, metadata: dict[str, bytes]) -> Release:
             f"channel {state.channel!r} is not ready to pack: {'; '.join(problems)}; run: {state.next_command()}"
         )
     try:
-        with TemporaryDirectory() as scratch:
-            client = TrustClient(
-                Path(scratch), metadata["1.root.json"], BundleFetcher(metadata), None, datetime.now(UTC)
-            )
+        with scratch.folder("sealift-pack") as work:
+            client = TrustClient(work, metadata["1.root.json"], BundleFetcher(metadata), None, datetime.now(UTC))
             trusted = client.refresh()
             return release_of(trusted.root, trusted.targets)
     except Error as error:
@@ -279,10 +273,10 @@ def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]
 def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callable[[int], object]) -> tuple[str, int]:
     """Verify what was written with the loader's code, as an instance that pinned the first root."""
     hasher = hashlib.sha256()
-    with TemporaryDirectory() as scratch, open_stream([str(path) for path in paths]) as file:
+    with scratch.folder("sealift-pack") as work, open_stream([str(path) for path in paths]) as file:
         archive = Archive(file, progress)
         try:
-            verified = verify_head(archive, metadata["1.root.json"], Path(scratch), None, now=datetime.now(UTC))
+            verified = verify_head(archive, metadata["1.root.json"], work, None, now=datetime.now(UTC))
             verify_payload(archive, verified)
         except DigestError as error:
             raise GateError(f"a blob of the channel is not what was signed: {error}; add the model again") from error

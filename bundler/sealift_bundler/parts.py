@@ -1,14 +1,13 @@
 """Write a bundle as parts, in one pass and without a second copy; the headers come last, when the digests are known."""
 
 import hashlib
-import io
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from sealift.bundle.archive import CHUNK_BYTES, Archive
 from sealift.bundle.holes import require_written
@@ -17,7 +16,7 @@ from sealift.bundle.parts import check_part, is_part, is_part_name, open_stream,
 from sealift.bundle.reader import read_head
 from sealift.errors import UsageError
 from sealift.limits import LIMITS
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 from sealift_keys.wording import counted
 
 
@@ -61,24 +60,23 @@ class PartWriter:
         ]
         self._headers[0].to_bytes()
         self._paths = [path.with_name(part_name(path.name, header.number, count)) for header in self._headers]
-        self._scratch = [part.with_name(f".{part.name}.{os.getpid()}") for part in self._paths]
+        self._scratch: list[scratch.ScratchFile] = []
+        self._stack = ExitStack()
         _require_no_others(path, self._paths)
         self._whole, self._part = hashlib.sha256(), hashlib.sha256()
         self._number = -1
         self._left = 0
-        self._file: BinaryIO = io.BytesIO()
 
     def __enter__(self) -> Self:
-        """Return the writer."""
+        """Return the writer, and remove what killed ones left."""
+        scratch.sweep(self._paths[0].parent)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Remove what was not published."""
-        self._file.close()
-        for scratch in self._scratch:
-            scratch.unlink(missing_ok=True)
+        self._stack.close()
 
     def write(self, chunk: bytes) -> None:
         """Append to the part that has room, and begin others as needed."""
@@ -88,7 +86,7 @@ class PartWriter:
             if not self._left:
                 self._begin()
             piece = view[: self._left]
-            self._file.write(piece)
+            self._scratch[-1].file.write(piece)
             self._part.update(piece)
             self._left -= len(piece)
             view = view[len(piece) :]
@@ -97,17 +95,17 @@ class PartWriter:
         """Write the headers and sync every part; returns where they are now, to be read before they count."""
         self._end()
         digest = "sha256:" + self._whole.hexdigest()
-        for header, scratch in zip(self._headers, self._scratch, strict=True):
-            with scratch.open("r+b") as file:
-                file.write(replace(header, digest=digest).to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-        return self._scratch
+        for header, made in zip(self._headers, self._scratch, strict=True):
+            made.file.seek(0)
+            made.file.write(replace(header, digest=digest).to_bytes())
+            made.file.flush()
+            os.fsync(made.file.fileno())
+        return [made.path for made in self._scratch]
 
     def publish(self) -> tuple[Path, ...]:
         """Give the parts their names, durably; a part of the same name is replaced."""
-        for scratch, path in zip(self._scratch, self._paths, strict=True):
-            durable.move(scratch, path)
+        for made, path in zip(self._scratch, self._paths, strict=True):
+            durable.move(made.path, path)
         return tuple(self._paths)
 
     def _begin(self) -> None:
@@ -115,13 +113,15 @@ class PartWriter:
         self._number += 1
         self._left = self._headers[self._number].length
         self._part = hashlib.sha256()
-        self._file = self._scratch[self._number].open("xb")
-        self._file.seek(HEADER_BYTES)
+        # Open, and so locked, until it has its name.
+        made = self._stack.enter_context(scratch.beside(self._paths[self._number], "part"))
+        made.file.seek(HEADER_BYTES)
+        self._scratch.append(made)
 
     def _end(self) -> None:
-        self._file.close()
         if self._number < 0:
             return
+        self._scratch[-1].file.flush()
         digest = "sha256:" + self._part.hexdigest()
         self._headers[self._number] = replace(self._headers[self._number], part_digest=digest)
 

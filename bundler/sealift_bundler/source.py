@@ -6,10 +6,10 @@ objects.
 """
 
 import json
+import os
 import pickle
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sealift.model.description import Tolerance
 from sealift_bundler.conversion import Conversion
 from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.openers import check_source
+from sealift_keys import scratch
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ def convert_in_child(
     """
     limits = limits or ChildLimits()
     check_source(path)
-    with tempfile.TemporaryDirectory(prefix="sealift-convert-") as folder:
-        work = Path(folder)
+    with scratch.folder("sealift-convert") as work:
         if isinstance(samples, str | Path):
             where = str(Path(samples).absolute())
         else:
@@ -65,7 +65,7 @@ def convert_in_child(
 
 def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":
     # -P: a module in the working directory must not shadow one that the pickle asks for.
-    command = [sys.executable, "-P", "-m", "sealift_bundler.source_child", str(work)]
+    command = [sys.executable, "-P", "-m", "sealift_bundler.source_child", str(work), str(os.getpid())]
     try:
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.timeout_s, check=False

@@ -1,20 +1,28 @@
-"""The child process that opens a trained model's file and converts it: one argument, a working folder."""
+"""The child process that opens a trained model's file and converts it.
+
+Arguments: a working folder, and the process id of the parent.
+"""
 
 import json
 import pickle
 import resource
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from sealift.errors import Error
 from sealift.model.description import Tolerance
 from sealift_bundler.errors import SourceError
+from sealift_keys.parent import die_with
 
 
 def main(argv: list[str]) -> int:
     """Convert what `request.json` asks for; write `files/` and `result.json`."""
     work = Path(argv[0])
+    die_with(int(argv[1]))
+    # What libraries leave in temporary folders goes with ours.
+    tempfile.tempdir = str(work)
     request = json.loads((work / "request.json").read_text("utf-8"))
     limit = request["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

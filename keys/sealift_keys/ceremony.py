@@ -12,7 +12,6 @@ Rules, kept by every function here:
 """
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from typing import Any
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 from sealift_keys.channel import FIELD, Channel, ManifestRef, Withdrawal, create
 from sealift_keys.clock import release_time, rfc3339
 from sealift_keys.errors import ChannelError, UsageError
@@ -89,9 +88,9 @@ def init(
     made = add_signatures(root, None, documents, signers)
     parent = directory.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{directory.name}.", dir=parent) as temporary:
+    with scratch.folder(".sealift-init", parent) as temporary:
         # One rename at the end: an interrupted init leaves no half channel that the next would refuse.
-        half = Path(temporary) / "channel"
+        half = temporary / "channel"
         half.mkdir(mode=0o755)
         create(half).write(*documents)
         half.rename(directory)

@@ -24,7 +24,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_keys import durable, history
+from sealift_keys import durable, history, scratch
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import ModelVersion
 from sealift_keys.tuf_numbers import boolean_number
@@ -235,6 +235,8 @@ class Channel:
                 raise ChannelError(
                     f"another process is changing channel {str(self.directory)!r}; wait for it and run this again"
                 ) from error
+            for left in (self.tuf_dir, self.directory / history.DIRECTORY, *self.staged_dir.glob("*")):
+                scratch.sweep(left)
             yield
         finally:
             os.close(descriptor)

@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from sealift_keys import scratch
+
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
@@ -48,10 +50,11 @@ def write_new(
 
 def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE) -> None:
     """Create or replace `path` in one step, durably."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
-    scratch.unlink(missing_ok=True)
-    write_new(scratch, [data], mode=mode)
-    move(scratch, path)
+    with scratch.beside(path, "new", mode) as made:
+        made.file.write(data)
+        made.file.flush()
+        os.fsync(made.file.fileno())
+        move(made.path, path)
 
 
 def append_line(path: Path, line: str, *, mode: int = FILE_MODE) -> None:
@@ -89,10 +92,10 @@ def move(source: Path, destination: Path) -> None:
 
 def point(link: Path, target: str) -> None:
     """Make the symbolic link `link` point to `target` in one step, durably."""
-    scratch = link.with_name(f".{link.name}.{os.getpid()}.new")
-    scratch.unlink(missing_ok=True)
-    scratch.symlink_to(target)
-    move(scratch, link)
+    made = link.with_name(f".{link.name}.{os.getpid()}.new")
+    made.unlink(missing_ok=True)
+    made.symlink_to(target)
+    move(made, link)
 
 
 def sync_directory(path: Path) -> None:

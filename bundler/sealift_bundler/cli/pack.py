@@ -2,13 +2,13 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
 from sealift.errors import UsageError
 from sealift_bundler.cli.options import channel_option, complete_references, echo_parts, json_option, part_size_option
+from sealift_keys import scratch
 from sealift_keys.console import print_json
 from sealift_keys.names import ModelVersion
 
@@ -70,10 +70,10 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
     beside = output if output.is_dir() else output.absolute().parent
     if not beside.is_dir():
         raise UsageError(f"cannot write {str(output)!r}: folder {str(beside)!r} does not exist; make it first")
-    scratch = stack.enter_context(TemporaryDirectory(prefix=".sealift-", dir=beside))
+    work = stack.enter_context(scratch.folder(".sealift-patches", beside))
     found = since(directory, base, prepared.release)
     with bytes_bar(prepared.payload_size, "comparing") as progress:
-        return leave_out(prepared, found, Path(scratch), progress=progress)
+        return leave_out(prepared, found, work, progress=progress)
 
 
 def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, *, as_json: bool) -> None:

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sealift.errors import LocalError
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.lock import Pin
 from sealift_bundler.kit.target import Target
+from sealift_keys import scratch
+from sealift_keys.parent import bound
 
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
 _MISMATCH = re.compile(r"DO NOT MATCH THE HASHES")
@@ -24,16 +25,16 @@ def download(pins: Iterable[Pin], target: Target, directory: Path) -> None:
         LocalError: there is no pip here, or it cannot reach a package index.
     """
     wanted = sorted(pins, key=lambda pin: pin.name)
-    with TemporaryDirectory() as scratch:
+    with scratch.folder("sealift-download") as work:
         # Markers are evaluated before: pip would compare them with the Python that runs it.
-        requirements = Path(scratch, "requirements.txt")
+        requirements = work / "requirements.txt"
         requirements.write_text("".join(f"{pin.requirement()}\n" for pin in wanted), "utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
         command += ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--dest", str(directory)]
         command += ["--implementation", "cp", "--python-version", target.python]
         command += [word for abi in (target.interpreter, "abi3", "none") for word in ("--abi", abi)]
         command += [word for tag in target.platform_tags for word in ("--platform", tag)]
-        done = subprocess.run([*command, "-r", str(requirements)], capture_output=True, text=True, check=False)
+        done = subprocess.run(bound([*command, "-r", str(requirements)]), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise _explained(done.stderr, wanted, target)
 

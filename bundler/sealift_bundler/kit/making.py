@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sealift
 from sealift.errors import UsageError
@@ -22,7 +21,7 @@ from sealift_bundler.kit.readme import readme
 from sealift_bundler.kit.target import GLIBC, Target
 from sealift_bundler.kit.wheels import Wheel, choose, newest_date, unpacked_size
 from sealift_bundler.kit.writing import Written, digests, write_kit
-from sealift_keys import clock
+from sealift_keys import clock, scratch
 from sealift_keys.fingerprint import of_bytes
 
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
@@ -78,10 +77,10 @@ def make_kit(
     if not path.absolute().parent.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
     channel = None if root is None else channel_of(parse_root(root))
-    with TemporaryDirectory() as scratch:
+    with scratch.folder("sealift-kit") as work:
         stage("making Sealift's own wheel")
-        own = own_wheel(Path(scratch))
-        chosen = {target: [*_wheels(target, wheels, Path(scratch), stage), own] for target in targets}
+        own = own_wheel(work)
+        chosen = {target: [*_wheels(target, wheels, work, stage), own] for target in targets}
         everything = {wheel.path.name: wheel for of_target in chosen.values() for wheel in of_target}
         moment = _moment(everything.values())
         files: dict[str, bytes | Wheel] = {f"wheels/{name}": wheel for name, wheel in everything.items()}
@@ -117,14 +116,14 @@ def make_kit(
     )
 
 
-def _wheels(target: Target, given: Path | None, scratch: Path, stage: Callable[[str], object]) -> list[Wheel]:
+def _wheels(target: Target, given: Path | None, work: Path, stage: Callable[[str], object]) -> list[Wheel]:
     pins: list[Pin] = []
     for name in _LOCKS:
         pins += parse_lock(carried.lock(name).read_text("utf-8"), target)
     directory = given
     if directory is None:
         stage(f"downloading {len(pins)} wheels for {target}")
-        directory = scratch / "wheels"
+        directory = work / "wheels"
         directory.mkdir(exist_ok=True)
         download(pins, target, directory)
     return choose(directory, pins, target)

@@ -18,6 +18,7 @@ from sealift.errors import LocalError
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.wheels import Wheel, open_wheel
+from sealift_keys.parent import bound
 
 _PACKAGES = ("sealift", "sealift_bundler", "sealift_keys")
 # What pip adds to a wheel's own files says how it was installed here.
@@ -42,7 +43,7 @@ def own_wheel(directory: Path) -> Wheel:
 
 def _build(checkout: Path, directory: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    done = subprocess.run(bound(command), cwd=checkout, capture_output=True, text=True, check=False)
     if "No module named hatchling" in done.stderr:
         raise LocalError("hatchling is not installed, so this checkout cannot be built; run: pip install hatchling")
     if done.returncode != 0:

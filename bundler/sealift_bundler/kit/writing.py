@@ -10,7 +10,7 @@ from pathlib import Path
 from sealift.bundle.tarformat import BLOCK, END
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.wheels import Wheel
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -42,19 +42,16 @@ def write_kit(path: Path, folder: str, files: Mapping[str, bytes | Wheel], mtime
     Raises:
         GateError: a wheel changed meanwhile; nothing is left behind.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    scratch.sweep(path.parent)
     hasher, size = hashlib.sha256(), 0
-    try:
-        with scratch.open("xb") as out:
-            for chunk in _tar(folder, files, mtime):
-                out.write(chunk)
-                hasher.update(chunk)
-                size += len(chunk)
-            out.flush()
-            os.fsync(out.fileno())
-        durable.move(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with scratch.beside(path, "part") as made:
+        for chunk in _tar(folder, files, mtime):
+            made.file.write(chunk)
+            hasher.update(chunk)
+            size += len(chunk)
+        made.file.flush()
+        os.fsync(made.file.fileno())
+        durable.move(made.path, path)
     return Written(path, size, "sha256:" + hasher.hexdigest())
 
 

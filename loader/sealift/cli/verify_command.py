@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar
+from sealift_keys import scratch
 from sealift_keys.console import plain, print_json, table
 from sealift_keys.wording import human
 
@@ -70,12 +70,12 @@ def command(
     try:
         size = size_of(bundle)
         with (
-            TemporaryDirectory(dir=tmpdir, prefix="sealift-verify-") as scratch,
+            scratch.folder("sealift-verify", tmpdir) as work,
             bytes_bar(size, "verifying") as progress,
             open_bundle(bundle, progress, access) as source,
         ):
-            state.copy_to(Path(scratch))
-            verified = verify_head(source, pinned, Path(scratch), state.read_floor(), now=now)
+            state.copy_to(work)
+            verified = verify_head(source, pinned, work, state.read_floor(), now=now)
             # Refuses a bundle that was stripped of a model's newest version, as installing would.
             make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
             BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()

@@ -65,9 +65,7 @@ def repair(
         durable.remove_tree(store.layout.staging)
         stack.callback(durable.remove_tree, store.layout.staging)
         durable.make_directory(staging / "trust")
-        scratch = staging if tmpdir is None else private_directory(tmpdir)
-        if tmpdir is not None:
-            stack.callback(durable.remove_tree, scratch)
+        scratch = staging if tmpdir is None else stack.enter_context(private_directory(tmpdir))
         state = store.trust_state()
         state.copy_to(staging / "trust")
         verified = verify_head(archive, pinned, staging / "trust", state.read_floor(), now=now, ignore_expiry=True)

@@ -226,9 +226,7 @@ class _Run:
 
     def _outside(self, tmpdir: Path | None) -> Path:
         """Make a private directory outside the store, which goes when the install ends."""
-        path = private_directory(tmpdir)
-        self._stack.callback(durable.remove_tree, path)
-        return path
+        return self._stack.enter_context(private_directory(tmpdir))
 
     def _clean(self) -> None:
         """Remove staging; whatever is there belongs to nobody, for we hold the lock."""

@@ -7,12 +7,9 @@
 Arguments: the parent's process id, and the bytes that this process may allocate.
 """
 
-import ctypes
 import json
 import mmap
-import os
 import resource
-import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,8 +19,7 @@ from typing import Any
 from sealift.errors import Error, SelfTestError
 from sealift.model import compatibility
 from sealift.model.description import GOLDEN_FILE, WEIGHTS
-
-_PR_SET_PDEATHSIG = 1
+from sealift_keys.parent import die_with
 
 
 def main(argv: list[str]) -> int:
@@ -37,9 +33,7 @@ def main(argv: list[str]) -> int:
 
 def _contain(parent: int, memory_bytes: int) -> None:
     """Die with the parent, and before anything else on this machine when memory runs out."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(1)
+    die_with(parent)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -11,7 +11,6 @@ import tarfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sealift.bundle import layout
 from sealift.bundle.manifest import Blob
@@ -29,6 +28,7 @@ from sealift.trust import pin
 from sealift.trust.release import Release
 from sealift.verify import Verified, verify_head
 from sealift_keys.clock import rfc3339
+from sealift_keys.scratch import folder
 
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
@@ -57,8 +57,7 @@ def push_image(
         UsageError: the bundle is differential.
         LocalError: the registry refused, or does not answer.
     """
-    with TemporaryDirectory(dir=tmpdir, prefix="sealift-image-") as name:
-        directory = Path(name)
+    with folder("sealift-image", tmpdir) as directory:
         release = _verify(bundle, trust, directory / "trust").release
         # The clock of the release and not ours, so that the same user makes the same image of a bundle.
         install(bundle, Store(directory / "store", trust=trust), now=release.released)

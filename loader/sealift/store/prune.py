@@ -30,7 +30,7 @@ from sealift_keys.names import ModelVersion
 
 DEFAULT_KEEP = 3
 # What a writer that died leaves beside the file or link that it was about to replace.
-_SCRATCH = re.compile(r"\.(current|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+)?\.new", re.ASCII)
+_SCRATCH = re.compile(r"\.(current|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII)
 
 Kind = Literal["leftover", "generation", "model", "manifest"]
 

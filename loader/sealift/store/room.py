@@ -4,10 +4,11 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sealift.errors import NoSpaceError
+from sealift_keys import scratch
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,11 +42,14 @@ def full_disk(path: Path) -> Iterator[None]:
         ) from None
 
 
-def private_directory(parent: Path | None) -> Path:
-    """Make a directory for this user alone in `parent`; None means where the system has such.
+@contextmanager
+def private_directory(parent: Path | None) -> Iterator[Path]:
+    """Make a directory for this user alone in `parent`, removed at the end; None means where the system has such.
 
     Raises:
         NoSpaceError: the file system of `parent` is full.
     """
-    with full_disk(Path(tempfile.gettempdir()) if parent is None else parent):
-        return Path(tempfile.mkdtemp(prefix="sealift-", dir=parent))
+    with ExitStack() as stack:
+        with full_disk(Path(tempfile.gettempdir()) if parent is None else parent):
+            path = stack.enter_context(scratch.folder("sealift-install", parent))
+        yield path

@@ -1,0 +1,149 @@
+"""Scratch: files and folders on the way to their real name, which must not outlive the process that writes them.
+
+A killed process cleans nothing up, so the next one does. Whether a writer is alive is known by a lock that it holds on
+what it writes (flock): the kernel drops it with the process, and it means the same in every container of a machine,
+which a process id does not. A name says in which boot of which machine it was made. What another machine may be writing
+on a shared file system, whose locks may not reach here, is left alone until nobody changed it for a day.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_UNKNOWN_BOOT = "0" * 8
+_FILE = re.compile(r"\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.(new|part)", re.DOTALL)
+_FOLDER = re.compile(r"\.?sealift-[a-z]+\.([0-9a-f]{8})-[0-9a-f]{8}")
+_EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_ELSEWHERE_S = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class ScratchFile:
+    """A new file: its path, and the file itself, open for reading and writing."""
+
+    path: Path
+    file: BinaryIO
+
+
+@contextmanager
+def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[ScratchFile]:
+    """Make a file in the folder of `path`; whoever moves it to its name does so inside the block.
+
+    Args:
+        ending: `new` for what is written at once, `part` for what takes a while.
+        mode: its permission bits; None leaves them to the process's umask.
+    """
+    scratch, descriptor = _create(path, ending)
+    try:
+        # Only now: nobody else could open it before we had the lock.
+        os.fchmod(descriptor, 0o666 & ~_umask() if mode is None else mode)
+        with os.fdopen(descriptor, "r+b", closefd=False) as file:
+            yield ScratchFile(scratch, file)
+    finally:
+        scratch.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def folder(name: str, parent: Path | None = None) -> Iterator[Path]:
+    """Make a folder for this user alone, removed at the end; first remove what killed processes left beside it.
+
+    Args:
+        name: begins with `sealift-` or `.sealift-`.
+        parent: None means where the system has such.
+    """
+    parent = Path(tempfile.gettempdir()) if parent is None else parent
+    sweep(parent)
+    while True:
+        path = parent / f"{name}.{_token()}"
+        path.mkdir(mode=0o700)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+        if _hold(descriptor):
+            break
+        os.close(descriptor)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what killed processes of this user left in `directory`: only names of ours, and nothing that is in use."""
+    # To tidy up is no reason to fail.
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if match := (_FOLDER if is_folder else _FILE).fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_left(Path(entry.path), match[1], is_folder=is_folder)
+
+
+def _remove_left(path: Path, boot: str, *, is_folder: bool) -> None:
+    found = path.lstat()
+    if found.st_uid != os.geteuid() or not (is_folder or stat.S_ISREG(found.st_mode)):
+        return
+    here = boot == _boot() != _UNKNOWN_BOOT
+    if not here and time.time() - max(found.st_mtime, found.st_ctime) < _ELSEWHERE_S:
+        return
+    # Over NFS, only a file that is open for writing can be locked.
+    descriptor = os.open(path, _OPEN | (os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), path.lstat()):
+            return
+        if is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _create(beside: Path, ending: str) -> tuple[Path, int]:
+    while True:
+        # What is added must fit the 255 bytes of a name.
+        stem = os.fsdecode(os.fsencode(beside.name)[:200])
+        path = beside.with_name(f".{stem}.{_token()}.{ending}")
+        descriptor = os.open(path, _EXCLUSIVE, 0o600)
+        if _hold(descriptor):
+            return path, descriptor
+        os.close(descriptor)
+
+
+def _hold(descriptor: int) -> bool:
+    """Lock what was just made; return False if a sweep was faster, and it is gone."""
+    # A file system without locks: then nobody can lock it, and nobody removes it.
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def _token() -> str:
+    return f"{_boot()}-{secrets.token_hex(4)}"
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text("ascii")[:8]
+    except OSError:
+        return _UNKNOWN_BOOT
+
+
+def _umask() -> int:
+    # There is no way to ask without setting it; for that moment, the strictest.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
