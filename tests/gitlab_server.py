@@ -52,7 +52,8 @@ class Gitlab(BaseHTTPRequestHandler):
             (name,) = query["package_name"]
             # GitLab finds by part of a name.
             found = [{"id": n, "name": p, "version": v} for n, (p, v, _) in enumerate(files) if name in p]
-            self.say(200, found)
+            page, size = int(query["page"][0]), int(query["per_page"][0])
+            self.say(200, found[::-1][(page - 1) * size : page * size])
         elif found := re.fullmatch(r"/api/v4/projects/models%2Ftriage/packages/([0-9]+)/package_files", path):
             (_, _, name), data = list(files.items())[int(found[1])]
             self.say(200, [{"id": 1, "file_name": name, "file_sha256": hashlib.sha256(data).hexdigest()}])

@@ -39,7 +39,7 @@ class ScratchFile:
 
 @contextmanager
 def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[ScratchFile]:
-    """Make a file in the folder of `path`; whoever moves it to its name does so inside the block.
+    """Make a file in the folder of `path`, removed at the end unless the block flushes it and moves it to its name.
 
     Args:
         ending: `new` for what is written at once, `part` for what takes a while.
@@ -49,8 +49,13 @@ def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[Scratch
     try:
         # Only now: nobody else could open it before we had the lock.
         os.fchmod(descriptor, 0o666 & ~_umask() if mode is None else mode)
-        with os.fdopen(descriptor, "r+b", closefd=False) as file:
+        file = os.fdopen(descriptor, "r+b", closefd=False)
+        try:
             yield ScratchFile(scratch, file)
+        finally:
+            # What was not flushed is not wanted, and a full disk must not take the place of the error that ended us.
+            with suppress(OSError):
+                file.close()
     finally:
         scratch.unlink(missing_ok=True)
         os.close(descriptor)
@@ -70,7 +75,7 @@ def folder(name: str, parent: Path | None = None) -> Iterator[Path]:
         path = parent / f"{name}.{_token()}"
         path.mkdir(mode=0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
-        if _hold(descriptor):
+        if hold(descriptor):
             break
         os.close(descriptor)
     try:
@@ -114,17 +119,22 @@ def _remove_left(path: Path, boot: str, *, is_folder: bool) -> None:
 
 def _create(beside: Path, ending: str) -> tuple[Path, int]:
     while True:
-        # What is added must fit the 255 bytes of a name.
-        stem = os.fsdecode(os.fsencode(beside.name)[:200])
-        path = beside.with_name(f".{stem}.{_token()}.{ending}")
+        path = beside.with_name(name_for(beside.name, ending))
         descriptor = os.open(path, _EXCLUSIVE, 0o600)
-        if _hold(descriptor):
+        if hold(descriptor):
             return path, descriptor
         os.close(descriptor)
 
 
-def _hold(descriptor: int) -> bool:
-    """Lock what was just made; return False if a sweep was faster, and it is gone."""
+def name_for(name: str, ending: str) -> str:
+    """Return a new name that `sweep` knows, for a file that is to become `name`."""
+    # What is added must fit the 255 bytes of a name.
+    stem = os.fsdecode(os.fsencode(name)[:200])
+    return f".{stem}.{_token()}.{ending}"
+
+
+def hold(descriptor: int) -> bool:
+    """Lock what was just made, and nobody else may open; return False if a sweep was faster, and it is gone."""
     # A file system without locks: then nobody can lock it, and nobody removes it.
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX)

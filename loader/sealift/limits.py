@@ -134,6 +134,8 @@ class Limits(NamedTuple):
     http_backoff_s: float = 0.5
     # Errors, tokens, lists of packages; also the configuration file with the logins.
     http_document_bytes: int = 1 * MIB
+    # Lists come in pages of a hundred, and hold what others put there under similar names.
+    http_list_pages: int = 100
     # One request of an upload: proxies buffer it, and what was lost of it is sent again.
     http_upload_bytes: int = 256 * MIB
 

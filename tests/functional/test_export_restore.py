@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -237,7 +238,14 @@ def test_a_damaged_store_is_not_exported_and_leaves_nothing(file, damage, used, 
 def test_a_killed_export_is_cleaned_up_by_the_next(used, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    (out / ".store.tar.new").write_bytes(b"half")
+    process = os.fork()
+    if process == 0:
+        try:
+            export(used.store, str(out / "store.tar"), start=lambda _: lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        finally:
+            os._exit(3)
+    os.waitpid(process, 0)
+    assert len(os.listdir(out)) == 1
     export(used.store, str(out / "store.tar"))
     assert os.listdir(out) == ["store.tar"]
 

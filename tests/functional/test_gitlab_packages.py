@@ -39,6 +39,17 @@ def run(instance, *arguments, status=0, **environment):
     return done
 
 
+def test_many_packages_with_similar_names_hide_no_release(bundle, gitlab, address, instance):
+    """GitLab answers with every package whose name holds the one asked for, a page at a time, the newest first."""
+    run(instance, "push", bundle, address, GITLAB_TOKEN="personal")
+    for number in range(250):
+        gitlab.files["sim-elsewhere", str(number), "x.tar"] = b""
+    again = json.loads(run(instance, "push", bundle, address, "--json", GITLAB_TOKEN="personal").stdout)
+    assert again["sent"] == 0
+    installed = json.loads(run(instance, "install", f"{address}/sim", "--json", GITLAB_TOKEN="personal").stdout)
+    assert installed["release"] == 2
+
+
 def test_push_and_install(bundle, gitlab, address, channel, instance, tmp_path):
     pushed = json.loads(run(instance, "push", bundle, address, "--json", GITLAB_TOKEN="personal").stdout)
     assert pushed["address"] == f"{address}/sim/2"

@@ -150,7 +150,7 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
 
 def test_a_sweep_that_is_faster_than_the_lock(tmp_path, monkeypatch):
     """Between making a file and locking it, another process may take it for one that was left."""
-    hold, seen = scratch._hold, []
+    hold, seen = scratch.hold, []
 
     def late(descriptor):
         if not seen:
@@ -158,7 +158,7 @@ def test_a_sweep_that_is_faster_than_the_lock(tmp_path, monkeypatch):
         seen.append(descriptor)
         return hold(descriptor)
 
-    monkeypatch.setattr(scratch, "_hold", late)
+    monkeypatch.setattr(scratch, "hold", late)
     with scratch.beside(tmp_path / "a", "part") as made:
         assert len(seen) == 2
         assert made.path.exists()

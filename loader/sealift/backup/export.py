@@ -36,7 +36,7 @@ from sealift.store.lock import locked
 from sealift.store.room import full_disk
 from sealift.store.safety import require_safe
 from sealift.trust.state import ROOT_HISTORY
-from sealift_keys import durable
+from sealift_keys import durable, scratch
 
 STDOUT = "-"
 _CHUNK_BYTES = 1024 * 1024
@@ -224,17 +224,16 @@ def _require_space(path: Path, size: int) -> None:
 
 
 def _write_file(path: Path, chunks: Iterator[bytes], note: Callable[[], None]) -> None:
-    # One name for all exports to this file, so that the next one removes what a killed one left.
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    with full_disk(path.parent):
-        durable.write_new(scratch, chunks, mode=_MODE)
-    try:
+    scratch.sweep(path.parent)
+    with ExitStack() as stack:
+        with full_disk(path.parent):
+            made = stack.enter_context(scratch.beside(path, "part", _MODE))
+            for chunk in chunks:
+                made.file.write(chunk)
+            made.file.flush()
+            os.fsync(made.file.fileno())
         note()
-        durable.move(scratch, path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
+        durable.move(made.path, path)
 
 
 def _write_stdout(chunks: Iterator[bytes]) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -83,10 +84,10 @@ class Project:
         return open_remote(ask)
 
     def has(self, package: str, release: str, sha256: str) -> bool:
-        """Tell whether exactly this file is there."""
-        for found in self._list({"package_name": package, "package_type": "generic"}):
-            if (found.get("name"), found.get("version")) == (package, release):
-                files = self._get(f"{self._api}/{int(found['id'])}/package_files?per_page={_PAGE}")
+        """Return whether exactly this file is there."""
+        for found in self._packages(package):
+            if found.get("version") == release:
+                files = self._pages(f"{self._api}/{int(found['id'])}/package_files?per_page={_PAGE}")
                 return any(
                     file.get("file_name") == _file_name(package, release) and file.get("file_sha256") == sha256
                     for file in files
@@ -115,19 +116,30 @@ class Project:
                 patience.wait(url, error)
 
     def _newest(self, package: str) -> str:
-        numbers = [
-            int(found["version"])
-            for found in self._list({"package_name": package, "package_type": "generic"})
-            if found.get("name") == package and is_release_number(str(found.get("version")))
-        ]
+        # The newest hundred releases are enough to find the newest.
+        releases = (str(found.get("version")) for found in self._packages(package))
+        numbers = [int(release) for release in islice(filter(is_release_number, releases), _PAGE)]
         if not numbers:
             raise LocalError(f"the project {self._address.project!r} holds no package {package!r}; push a bundle first")
         return str(max(numbers))
 
-    def _list(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        # The newest hundred releases are enough to find the newest.
-        order = {"order_by": "created_at", "sort": "desc", "per_page": str(_PAGE)}
-        return self._get(f"{self._api}?{urlencode({**query, **order})}")
+    def _packages(self, package: str) -> Iterator[dict[str, Any]]:
+        """Yield what is there under this name, the newest first; GitLab finds names that hold it, however many."""
+        query = {"package_name": package, "package_type": "generic", "order_by": "created_at", "sort": "desc"}
+        for found in self._pages(f"{self._api}?{urlencode({**query, 'per_page': _PAGE})}"):
+            if found.get("name") == package:
+                yield found
+
+    def _pages(self, url: str) -> Iterator[dict[str, Any]]:
+        for page in range(1, LIMITS.http_list_pages + 1):
+            entries = self._get(f"{url}&page={page}")
+            yield from entries
+            if len(entries) < _PAGE:
+                return
+        raise LocalError(
+            f"the project {self._address.project!r} has more than {LIMITS.http_list_pages * _PAGE:,} packages with "
+            "such names; name the release in the address, or remove old packages"
+        )
 
     def _get(self, url: str) -> list[dict[str, Any]]:
         response = self._session.request("GET", url, accept=(200,))
