@@ -7,7 +7,7 @@ import pytest
 
 from sealift.bundle import holes
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader
-from sealift.errors import Error, MalformedError
+from sealift.errors import Error, LimitError, MalformedError, UsageError
 from sealift.limits import LIMITS, MIB
 
 TERABYTE = 2**40
@@ -100,6 +100,8 @@ def test_nothing_in_place_of_a_bundle_a_root_or_a_backup(nothing, bundle, instan
     (trust / pin.FILE_NAME).symlink_to(nothing)
     with pytest.raises(OSError, match=r"plain file|more than"):
         pin.read(trust)
+    with pytest.raises((LimitError, UsageError)):
+        pin.read_given(nothing)
     with pytest.raises((Error, OSError)), open_regular(str(nothing)) as stream:
         restore(stream, Store(tmp_path / "other", trust=instance.store.trust_directory))
     assert instance.snapshot() == before

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from sealift import plain_file
 from sealift.errors import UsageError
-from sealift.limits import LIMITS
 from sealift_bundler.cli.options import json_option
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
 from sealift_keys.channel import Channel
@@ -80,7 +78,9 @@ def command(
         raise UsageError("--channel and --root both name a root; give one of them")
     root = Channel.open(directory).root_bytes(1) if directory is not None else None
     if root_file is not None:
-        root = plain_file.read(root_file, LIMITS.root_size_bytes, follow=True)
+        from sealift.trust.pin import read_given
+
+        root = read_given(root_file)
 
     from sealift_bundler.kit.making import make_kit
     from sealift_bundler.kit.signature import sign_kit

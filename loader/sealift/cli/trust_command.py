@@ -21,12 +21,10 @@ def command() -> None:
 @json_option
 def init(root: Path, trust_path: Path, as_json: bool) -> None:
     """Pin a channel's root. Compare the fingerprint with the one published elsewhere."""
-    from sealift import plain_file
-    from sealift.limits import LIMITS
     from sealift.trust import pin
     from sealift.trust.release import channel_of
 
-    data = plain_file.read(root, LIMITS.root_size_bytes, follow=True)
+    data = pin.read_given(root)
     again = (trust_path / pin.FILE_NAME).exists()
     parsed = pin.pin(trust_path, data)
     fingerprint = grouped(of_bytes(data))

@@ -3,12 +3,13 @@
 Who can write the store must not be able to replace it, so it lives in a directory of its own.
 """
 
+import errno
 from pathlib import Path
 
 from tuf.api.metadata import Root
 
 from sealift import plain_file
-from sealift.errors import AlreadyPinnedError, Error, LimitError, MalformedError, NoTrustError, RootError
+from sealift.errors import AlreadyPinnedError, Error, LimitError, MalformedError, NoTrustError, RootError, UsageError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
 from sealift.trust.release import channel_of
@@ -37,6 +38,23 @@ def parse_root(data: bytes) -> Root:
     channel_of(parsed.signed)
     root: Root = parsed.signed
     return root
+
+
+def read_given(path: Path) -> bytes:
+    """Return the bytes of a root that somebody names.
+
+    Raises:
+        LimitError, UsageError: it is too large for a root, or no plain file.
+        OSError: it cannot be read.
+    """
+    try:
+        return plain_file.read(path, LIMITS.root_size_bytes, follow=True)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise LimitError(f"{str(path)!r} is no root: {error.strerror}; give the channel's 1.root.json") from None
+        if error.errno == errno.EINVAL:
+            raise UsageError(f"{str(path)!r} is not a plain file; give the channel's 1.root.json") from None
+        raise
 
 
 def read(directory: Path) -> bytes:
