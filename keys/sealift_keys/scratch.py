@@ -48,7 +48,12 @@ def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[Scratch
     scratch, descriptor = _create(path, ending)
     try:
         # Only now: nobody else could open it before we had the lock.
-        os.fchmod(descriptor, 0o666 & ~_umask() if mode is None else mode)
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        else:
+            # A stick with FAT has its own idea of modes.
+            with suppress(PermissionError):
+                os.fchmod(descriptor, 0o666 & ~_umask())
         file = os.fdopen(descriptor, "r+b", closefd=False)
         try:
             yield ScratchFile(scratch, file)

@@ -44,7 +44,7 @@ def test_what_a_killed_process_left_is_swept(left, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_living_process_writes_stays_whoever_sweeps(tmp_path):
+def test_what_a_living_process_writes_stays_in_every_sweep(tmp_path):
     with scratch.beside(tmp_path / "big.tar", "part") as made, scratch.folder("sealift-test", tmp_path) as folder:
         before = sorted(tmp_path.iterdir())
         scratch.sweep(tmp_path)
@@ -71,6 +71,18 @@ def test_the_umask_decides_where_no_mode_is_given(tmp_path):
         assert os.umask(0o027) == 0o027
     finally:
         os.umask(before)
+
+
+def test_a_stick_that_keeps_no_modes(tmp_path, monkeypatch):
+    def refuse(*_arguments):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(scratch.os, "fchmod", refuse)
+    with scratch.beside(tmp_path / "a", "part") as made:
+        assert made.path.exists()
+    with pytest.raises(PermissionError), scratch.beside(tmp_path / "a", "new", 0o600):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_of_others_stay(tmp_path):

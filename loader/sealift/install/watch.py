@@ -24,7 +24,7 @@ from sealift_keys.interrupts import Interrupted, raise_if_heard
 _Found = TypeVar("_Found")
 
 _LONGEST_RETRY_S = 600.0
-# Another install ends soon, and whoever copied a bundle waits for it.
+# Another install ends soon, and somebody who copied a bundle waits for it.
 _LONGEST_LOCKED_S = 30.0
 
 
@@ -305,7 +305,7 @@ class Watch:
             else:
                 self._try_again(name, candidate, error)
         except Exception as bug:
-            # Out of the way, or whoever starts us again meets it again; then the bug is told as every bug.
+            # Out of the way, or the next start meets it again; then the bug is told as every bug.
             self.folder.file_away(name, REFUSED, Error(f"a bug in Sealift: {bug!r}"), datetime.now(UTC))
             raise
         else:
@@ -316,7 +316,7 @@ class Watch:
         try:
             now = signature_of((self.folder.path / name).lstat())
             if now != candidate.signature:
-                # Written to or replaced meanwhile: the verdict is about bytes that are not there any more.
+                # Written to or replaced meanwhile: the verdict is about bytes that are gone.
                 self._changed(name, now)
                 self._say(name, self._seen[name], "waiting", "it changed while it was read")
                 return
