@@ -7,7 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from sealift.doctor import health, machine, packages
+from sealift.doctor import health, known_faults, machine, packages
 from sealift.doctor.finding import problem, worst
 from sealift.doctor.health import Room, StoreFacts, Trust
 from sealift.doctor.health_facts import lock_holder
@@ -188,3 +188,45 @@ def test_who_holds_a_lock(tmp_path: Path):
     locks = f"1: POSIX  ADVISORY  WRITE 5 08:01:{inode} 0 EOF\n2: FLOCK  ADVISORY  WRITE 4711 08:01:{inode} 0 EOF\n"
     assert lock_holder(lock, locks) == 4711
     assert lock_holder(lock, locks.replace("FLOCK", "LEASE")) == 0
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "count"),
+    [
+        ("onnxruntime", "1.17.0", 6),
+        ("onnxruntime", "1.24.1", 5),
+        ("onnxruntime", "1.24.3", 4),
+        ("onnxruntime", "1.27.1", 2),
+        ("onnxruntime", "1.28.2", 1),
+        ("onnxruntime", "1.28.3", 0),
+        ("onnxruntime", "1.29.1", 1),
+        ("onnxruntime", "1.30.0", 1),
+        ("onnxruntime", "1.30.1", 0),
+        ("onnxruntime", "1.32.0", 0),
+        ("cryptography", "44.0.0", 1),
+        ("cryptography", "48.0.1", 0),
+    ],
+)
+def test_known_faults_of_a_version(package, version, count):
+    findings = known_faults.judge({package: version, "numpy": "1.26", "tuf": None})
+    warnings = _only(findings, "warning")
+    assert len(warnings) == count
+    assert worst(findings) is None
+    for finding in warnings:
+        assert finding.seen.startswith(f"{package} {version}, ")
+        assert "https://" in finding.seen
+        assert finding.do.startswith(f"bring {package} ")
+    if not count:
+        assert known_faults.AS_OF in findings[0].seen
+
+
+def test_no_fixed_version_has_the_fault_that_it_mends():
+    for fault in known_faults.FAULTS:
+        assert not any(satisfies(fault.fixed, affected) for affected in fault.affected)
+
+
+def test_what_is_locked_has_no_fault_that_is_known():
+    lines = (Path(__file__).parents[2] / "requirements" / "base.lock").read_text().splitlines()
+    pins = dict(line.split(" ")[0].split("==") for line in lines if "==" in line.split(" ")[0])
+    assert {"onnxruntime", "cryptography"} <= pins.keys()
+    assert [finding.level for finding in known_faults.judge(pins)] == ["ok"]

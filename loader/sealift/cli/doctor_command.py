@@ -15,14 +15,15 @@ from sealift_keys.console import plain, print_json
 @json_option
 def command(store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Look at this machine, the store and the pinned root. The exit status is that of the worst problem."""
-    from sealift.doctor import health, health_facts, machine, machine_facts, packages
+    from sealift.doctor import health, health_facts, known_faults, machine, machine_facts, packages
     from sealift.doctor.finding import worst
     from sealift.store import Store
 
     store = Store(store_path, trust=trust_path)
+    installed = packages.read()
     groups = {
         "machine": machine.judge(machine_facts.read(store)),
-        "packages": packages.judge(packages.read()),
+        "packages": [*packages.judge(installed), *known_faults.judge(installed.found)],
         "store": health.judge(health_facts.read(store, datetime.now(UTC))),
     }
     findings = [finding for group in groups.values() for finding in group]
