@@ -15,11 +15,22 @@ class Limits(NamedTuple):
     # Our deepest document nests 8 levels; Python's parser recurses, so this protects the stack.
     json_depth: int = 64
     # An empty array takes 3 bytes of text, 64 of memory and a microsecond or more. A release of 20,000 models has
-    # 60,000 arrays and objects, a model of 100,000 columns as many.
-    json_containers: int = 1_000_000
+    # 60,000 arrays and objects, a model of 100,000 columns, each with its categories, 200,000.
+    json_containers: int = 250_000
+    # A key takes a microsecond, any other value a tenth of that, and some more where it is looked at: with these, and
+    # the arrays and objects above, every document is read within 2 s. A column has seven keys.
+    json_keys: int = 800_000
+    # A vocabulary of pairs of words has a million terms; more are hashed.
+    json_values: int = 2_000_000
     # golden.json: 256 examples of at most a few thousand values.
     golden_size_bytes: int = 64 * MIB
     golden_examples: int = 256
+    # Numbers take 16 bytes in it, and more where they are float64; 256 rows of a table have far fewer.
+    golden_values: int = 4_000_000
+    # Operator sets, locales and processors that a graph needs; none has ten, and each locale is looked for.
+    model_requirements: int = 256
+    # A vectorizer for each text column of a table.
+    frontend_counters: int = 10_000
     # NumPy stops at 64 dimensions, ONNX Runtime's kernels at far fewer; sizes are 32 bits in many of them.
     tensor_rank: int = 32
     tensor_dimension: int = 2**31 - 1
@@ -36,6 +47,8 @@ class Limits(NamedTuple):
     targets_size_bytes: int = 5_000_000
     # python-tuf follows at most this many rotations in one refresh.
     root_rotations: int = 256
+    # Each may have signed each root, and checking a signature takes a tenth of a millisecond. A channel has ten.
+    root_keys: int = 100
 
     # For people; a line per model.
     manifest_md_size_bytes: int = 4 * MIB
@@ -66,6 +79,10 @@ class Limits(NamedTuple):
     path_chars: int = 255
     # store.json of a backup: 200 bytes a file, and 40 for each model of each generation.
     backup_document_size_bytes: int = 64 * MIB
+    # Arrays and objects of store.json, one a file: 20,000 models of six files, each with a manifest and a config.
+    backup_containers: int = 180_000
+    # As many as five releases of the largest kind.
+    backup_model_versions: int = 100_000
     # A line of the history has some KB where many models change; this is a century of daily installs.
     backup_history_size_bytes: int = 64 * MIB
     # The drop folder, where anybody may write. Some hundred bytes are kept of each file that is looked at, so 10 MB of
@@ -115,8 +132,10 @@ class Limits(NamedTuple):
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.
     self_test_answer_bytes: int = 64 * KIB
-    # The child may take this part of the memory that is free when it starts, so that a graph which asks for
-    # 100 GB fails by itself and the machine stays alive.
+    # What one model may take of the machine's memory while it is tried out, beside copies of its own weights: a large
+    # encoder takes a gigabyte for a batch, a hostile graph everything. More is for an admin to allow.
+    self_test_memory_bytes: int = 4 * GIB
+    # Without such a word, never more than this part of what is free when the child starts: the machine stays alive.
     self_test_memory_share: float = 0.8
 
     # A registry, which nobody trusts. Silence this long ends a connection, and so does a body of which less than

@@ -1,13 +1,12 @@
 """Options and lines that the commands which change a channel share."""
 
-import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sealift.cli.options import parse_size
 from sealift_bundler.release import Made
 from sealift_keys.channel import Channel
 from sealift_keys.cli.options import echo_signed, echo_state
@@ -16,8 +15,6 @@ from sealift_keys.errors import Error
 from sealift_keys.names import ModelVersion
 from sealift_keys.status import status
 from sealift_keys.wording import counted, human
-
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
 
 channel_option: Callable[[Any], Any] = click.option(
     "--channel",
@@ -64,17 +61,6 @@ def echo_parts(parts: Sequence[Path]) -> None:
     for path in parts:
         click.echo(f"{path}: {human(path.stat().st_size)}")
     click.echo("next: carry all parts into one folder, then: sealift install FOLDER (`sealift verify PART` checks one)")
-
-
-def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """Read a number of bytes, with a unit or without: `700MB`, `4GB`, `1.5GiB`."""
-    if value is None:
-        return None
-    found = _SIZE.fullmatch(value)
-    if found is None:
-        raise click.BadParameter(f"{value!r} is not understood; expected for example 700MB, 4GB or 1.5GiB", ctx, param)
-    number, unit, binary = found.groups()
-    return int(Decimal(number) * (1024 if binary else 1000) ** " kMGT".index(unit or " "))
 
 
 part_size_option: Callable[[Any], Any] = click.option(

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import access_options, json_option, require_reason, store_options, tmpdir_option
+from sealift.cli.options import (
+    access_options,
+    json_option,
+    require_reason,
+    self_test_memory_option,
+    store_options,
+    tmpdir_option,
+)
 from sealift.cli.progress import bytes_bar
 from sealift.limits import LIMITS
 from sealift_keys.console import print_json
@@ -33,6 +40,7 @@ from sealift_keys.wording import human
     metavar="SECONDS",
     help="How long one model may take to replay its golden examples.",
 )
+@self_test_memory_option
 @click.option(
     "--if-newer",
     is_flag=True,
@@ -75,6 +83,7 @@ def command(
     dry_run: bool,
     accept_expired: str | None,
     self_test_timeout_s: float,
+    self_test_memory_bytes: int | None,
     if_newer: bool,
     folder: Path | None,
     once: bool,
@@ -109,6 +118,7 @@ def command(
             interval_s=interval,
             tmpdir=tmpdir,
             self_test_timeout_s=self_test_timeout_s,
+            self_test_memory_bytes=self_test_memory_bytes,
             as_json=as_json,
         )
         return
@@ -129,6 +139,7 @@ def command(
             accept_expired=accept_expired,
             tmpdir=tmpdir,
             self_test_timeout_s=self_test_timeout_s,
+            self_test_memory_bytes=self_test_memory_bytes,
             observer=observer,
             access=access,
         )

@@ -1,6 +1,8 @@
 """Options that several subcommands share."""
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ from click.shell_completion import CompletionItem
 from sealift.store.layout import DEFAULT_STORE, DEFAULT_TRUST
 from sealift_keys.console import typed
 from sealift_keys.names import is_model_name
+
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
+# Libraries, threads and a small graph.
+_LEAST_MEMORY_BYTES = 500_000_000
 
 store_option = click.option(
     "--store",
@@ -51,6 +57,34 @@ _ca_file_option = click.option(
 )
 _plain_http_option = click.option(
     "--plain-http", is_flag=True, help="For a registry: use http without TLS, also for other hosts than this one."
+)
+
+
+def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """Read a number of bytes, with a unit or without: `700MB`, `4GB`, `1.5GiB`."""
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not understood; expected for example 700MB, 4GB or 1.5GiB", ctx, param)
+    number, unit, binary = found.groups()
+    return int(Decimal(number) * (1024 if binary else 1000) ** " kMGT".index(unit or " "))
+
+
+def _memory(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    size = parse_size(ctx, param, value)
+    if size is not None and size < _LEAST_MEMORY_BYTES:
+        raise click.BadParameter(f"{value!r} is too little for ONNX Runtime itself; expected 500MB or more", ctx, param)
+    return size
+
+
+self_test_memory_option = click.option(
+    "--self-test-memory",
+    "self_test_memory_bytes",
+    callback=_memory,
+    default=None,
+    metavar="SIZE",
+    help="What a model tried out may allocate beside its weights [default: 4GiB, or most of what is free].",
 )
 
 

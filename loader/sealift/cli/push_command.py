@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift.cli.options import access_options, json_option, trust_option
+from sealift.cli.options import access_options, json_option, self_test_memory_option, trust_option
 from sealift.cli.progress import bytes_bar
 from sealift_keys.console import print_json
 from sealift_keys.wording import counted, human
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     default=None,
     help="With --as-image: directory with room for two copies of the store [default: the system's].",
 )
+@self_test_memory_option
 @trust_option
 @access_options
 @json_option
@@ -37,6 +38,7 @@ def command(
     address: str,
     as_image: bool,
     tmpdir: Path | None,
+    self_test_memory_bytes: int | None,
     trust_path: Path,
     ca_file: Path | None,
     plain_http: bool,
@@ -72,7 +74,9 @@ def command(
         if isinstance(target, GitlabAddress):
             report = push_package(bundle, target, access, progress)
         elif as_image:
-            report = push_image(bundle, target, access, trust_path, progress, tmpdir)
+            report = push_image(
+                bundle, target, access, trust_path, progress, tmpdir, self_test_memory_bytes=self_test_memory_bytes
+            )
         else:
             report = push(bundle, target, access, progress)
     if as_json:

@@ -23,6 +23,7 @@ def watch(
     interval_s: float,
     tmpdir: Path | None,
     self_test_timeout_s: float,
+    self_test_memory_bytes: int | None,
     as_json: bool,
 ) -> None:
     """Install what comes into `directory`, until a signal ends it or, with `once`, until everything was dealt with.
@@ -37,7 +38,13 @@ def watch(
 
     Watch(
         DropFolder(directory),
-        install=lambda path: install(path, store, tmpdir=tmpdir, self_test_timeout_s=self_test_timeout_s),
+        install=lambda path: install(
+            path,
+            store,
+            tmpdir=tmpdir,
+            self_test_timeout_s=self_test_timeout_s,
+            self_test_memory_bytes=self_test_memory_bytes,
+        ),
         tell=_print_json if as_json else _print,
         settle_s=settle_s,
         interval_s=interval_s,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sealift.bundle.opening import open_bundle
@@ -78,6 +79,7 @@ def install(
     accept_expired: str | None = None,
     tmpdir: Path | None = None,
     self_test_timeout_s: float = LIMITS.self_test_timeout_s,
+    self_test_memory_bytes: int | None = None,
     observer: Observer | None = None,
     now: datetime | None = None,
     access: Access = DEFAULT_ACCESS,
@@ -91,6 +93,8 @@ def install(
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
         self_test_timeout_s: how long one model may take to replay its golden examples.
+        self_test_memory_bytes: what one model may allocate there, beside its weights; None means
+            `LIMITS.self_test_memory_bytes`, or most of what is free where that is less.
         now: the system clock (UTC), for tests.
         access: how a registry may be reached.
 
@@ -106,7 +110,8 @@ def install(
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
-        return run.install(archive, pinned, dry_run=dry_run, self_test_timeout_s=self_test_timeout_s)
+        start_self_test = partial(SelfTestProcess, timeout_s=self_test_timeout_s, memory_bytes=self_test_memory_bytes)
+        return run.install(archive, pinned, dry_run=dry_run, start_self_test=start_self_test)
 
 
 def _enter(store: Store, stack: ExitStack) -> list[Error]:
@@ -166,7 +171,9 @@ class _Run:
         if tmpdir is not None:
             self._scratch = self._outside(tmpdir)
 
-    def install(self, archive: Source, pinned: bytes, *, dry_run: bool, self_test_timeout_s: float) -> InstallReport:
+    def install(
+        self, archive: Source, pinned: bytes, *, dry_run: bool, start_self_test: Callable[[], SelfTestProcess]
+    ) -> InstallReport:
         self._observer.step(2, "reading the head of the bundle")
         state = self._store.trust_state()
         floor = state.read_floor()
@@ -180,7 +187,8 @@ class _Run:
         )
         self._observer.step(4, "planning")
         plan, active = survey(self._store, verified)
-        process = self._start_self_test(self_test_timeout_s) if plan.new else None
+        # Early: the child imports ONNX Runtime while this process reads.
+        process = self._stack.enter_context(start_self_test()) if plan.new else None
         base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
         base.require()
         descriptions = preflight.read_descriptions(archive, verified.contents, plan.new, base)
@@ -219,10 +227,6 @@ class _Run:
             signers=verified.signers,
             taken_back=verified.taken_back,
         )
-
-    def _start_self_test(self, timeout_s: float) -> SelfTestProcess:
-        """Start the child early: it imports ONNX Runtime while this process reads."""
-        return self._stack.enter_context(SelfTestProcess(timeout_s=timeout_s))
 
     def _outside(self, tmpdir: Path | None) -> Path:
         """Make a private directory outside the store, which goes when the install ends."""

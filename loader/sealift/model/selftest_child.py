@@ -1,10 +1,12 @@
 """The child process of `selftest_process`: questions and answers are lines of JSON.
 
     {"requires": {…}}      -> {"problems": […]}
+    {"allow": DIRECTORY}   -> {"memory_bytes": N}, which the model there may allocate from now on
     {"replay": DIRECTORY}  -> {"rows": N}
-    either                 -> {"error": TEXT, "code": WORD}
+    any of them            -> {"error": TEXT, "code": WORD}
 
-Arguments: the parent's process id, and the bytes that this process may allocate.
+Arguments: the parent's process id, the bytes that a model may allocate beside copies of its weights, and the bytes that
+this process may have in any case.
 """
 
 import json
@@ -18,38 +20,66 @@ from typing import Any
 
 from sealift.errors import Error, SelfTestError
 from sealift.model import compatibility
-from sealift.model.description import GOLDEN_FILE, WEIGHTS
+from sealift.model.description import GOLDEN_FILE, GRAPH_FILE, WEIGHTS
 from sealift_keys.parent import die_with
 
 
 def main(argv: list[str]) -> int:
     """Answer until the parent closes the pipe."""
-    parent, memory_bytes = (int(argument) for argument in argv)
-    _contain(parent, memory_bytes)
+    parent, memory_bytes, *most = (int(argument) for argument in argv)
+    _contain(parent)
+    most_bytes = min([*most, *_inherited_limit()], default=resource.RLIM_INFINITY)
+    _allow(memory_bytes, most_bytes)
     for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)  # noqa: T201 - this is the answer
+        answer = _answer(json.loads(line), memory_bytes, most_bytes)
+        print(json.dumps(answer), flush=True)  # noqa: T201 - this is the answer
     return 0
 
 
-def _contain(parent: int, memory_bytes: int) -> None:
+def _contain(parent: int) -> None:
     """Die with the parent, and before anything else on this machine when memory runs out."""
     die_with(parent)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Private memory only: mapped weights and libraries are shared, and do not count.
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
 
-def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
+def _inherited_limit() -> list[int]:
+    """The limit of whoever started us, which only root may raise."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    return [] if hard == resource.RLIM_INFINITY else [hard]
+
+
+def _allow(memory_bytes: int, most_bytes: int) -> int:
+    """Bound private memory: mapped weights and libraries are shared, and do not count."""
+    allowed = memory_bytes if most_bytes == resource.RLIM_INFINITY else min(memory_bytes, most_bytes)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, most_bytes))
+    return allowed
+
+
+def _copied_bytes(directory: Path) -> int:
+    """Return what loading the model in `directory` copies of its weights.
+
+    Of a graph with its numbers inside there are for a moment ours, the parser's and the kernels'.
+    """
+    from sealift.model.session import copies_shards
+
+    shards = sum(path.stat().st_size for path in directory.iterdir() if WEIGHTS.fullmatch(path.name))
+    return 3 * (directory / GRAPH_FILE).stat().st_size + (shards if copies_shards() else 0)
+
+
+def _answer(question: Mapping[str, Any], memory_bytes: int, most_bytes: int) -> dict[str, Any]:
     try:
         if "requires" in question:
             return {"problems": compatibility.problems(question["requires"])}
+        if "allow" in question:
+            copied = _copied_bytes(Path(question["allow"]))
+            return {"memory_bytes": _allow(memory_bytes + copied, most_bytes)}
         return {"rows": _replay(Path(question["replay"]))}
     except (Error, OSError) as error:
         return _refusal(str(error), getattr(error, "code", SelfTestError.code))
     except MemoryError:
-        return _refusal("it needs more memory than is free here", SelfTestError.code)
+        return _refusal("MemoryError", SelfTestError.code)
 
 
 def _refusal(message: str, code: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Questions and answers are lines of JSON on the child's stdin and stdout; see `se
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -23,11 +24,15 @@ from sealift.errors import Error, IncompatibleError, MalformedError, SelfTestErr
 from sealift.limits import LIMITS
 from sealift.model.description import Requirements
 from sealift.model.memory import free_memory_bytes
+from sealift_keys.wording import human
 
 # What the child says of a model that is at fault, by its stable word; anything else is a failed self-test.
 _REFUSALS: Mapping[str, type[Error]] = {
     cls.code: cls for cls in (IncompatibleError, MalformedError, UnsupportedVersionError)
 }
+# How ONNX Runtime, the C++ library, NumPy and Python say it.
+_OUT_OF_MEMORY = re.compile("bad_alloc|[Ff]ailed to allocate memory|[Uu]nable to allocate|MemoryError")
+_REQUESTED = re.compile(r"requested buffer of size ([0-9]{1,18})", re.ASCII)
 # A child that says more than this on stderr says it in its last lines.
 _STDERR_TAIL_BYTES = 300
 
@@ -45,12 +50,14 @@ class SelfTestProcess:
 
     Args:
         timeout_s: seconds for one model; then the child is killed.
-        memory_bytes: what the child may allocate; None means most of what is free now.
+        memory_bytes: what one model may allocate, beside copies of its weights, even if less is free now; None means
+            `LIMITS.self_test_memory_bytes`, and never more than most of what is free.
     """
 
     def __init__(self, *, timeout_s: float = LIMITS.self_test_timeout_s, memory_bytes: int | None = None) -> None:
         self._timeout_s = timeout_s
-        self._memory_bytes = memory_bytes or int(free_memory_bytes() * LIMITS.self_test_memory_share)
+        self._memory_bytes = memory_bytes or LIMITS.self_test_memory_bytes
+        self._most_bytes = None if memory_bytes else int(free_memory_bytes() * LIMITS.self_test_memory_share)
         self._buffer = b""
         self._stderr = os.memfd_create("sealift-self-test", os.MFD_CLOEXEC)
         # -P: the directory that the admin happens to stand in must not be able to shadow a module.
@@ -61,6 +68,7 @@ class SelfTestProcess:
             "sealift.model.selftest_child",
             str(os.getpid()),
             str(self._memory_bytes),
+            *([] if self._most_bytes is None else [str(self._most_bytes)]),
         ]
         self._child = subprocess.Popen(
             command,
@@ -99,7 +107,9 @@ class SelfTestProcess:
             answer = self._ask({"requires": requires._asdict()}, what)
         except SelfTestError as error:
             raise IncompatibleError(f"onnxruntime cannot be started on this machine: {error}") from None
-        found: list[str] = answer["problems"]
+        found = answer.get("problems")
+        if not isinstance(found, list) or not all(isinstance(problem, str) for problem in found):
+            raise _nonsense(what)
         return found
 
     def replay(self, directory: Path, what: str) -> SelfTestResult:
@@ -110,13 +120,20 @@ class SelfTestProcess:
             what: the model, for error messages.
 
         Raises:
-            SelfTestError: an answer differs, or the child crashed, ran out of memory or hung.
+            SelfTestError: an answer differs, or the child crashed, hung, or wanted more memory than it may have.
             IncompatibleError: the graph does not load here.
             MalformedError, UnsupportedVersionError: a file is not as its schema demands.
         """
         started = time.monotonic()
-        answer = self._ask({"replay": str(directory.absolute())}, what)
-        return SelfTestResult(rows=answer["rows"], seconds=time.monotonic() - started)
+        place = str(directory.absolute())
+        allowed = _number(self._ask({"allow": place}, what), "memory_bytes", what)
+        try:
+            answer = self._ask({"replay": place}, what)
+        except (SelfTestError, IncompatibleError) as error:
+            if _OUT_OF_MEMORY.search(str(error)) is None:
+                raise
+            raise self._out_of_memory(what, allowed, str(error)) from None
+        return SelfTestResult(rows=_number(answer, "rows", what), seconds=time.monotonic() - started)
 
     def _ask(self, question: Mapping[str, Any], what: str) -> dict[str, Any]:
         assert self._child.stdin is not None  # noqa: S101 - PIPE was asked for
@@ -149,12 +166,33 @@ class SelfTestProcess:
                 raise self._death(what)
             self._buffer += data
 
+    def _out_of_memory(self, what: str, allowed: int, reason: str) -> SelfTestError:
+        """Say which limit it was, what was asked for where that is known, and who can allow more."""
+        asked = _REQUESTED.search(reason)
+        requested = int(asked[1]) if asked else 0
+        more = -(-max(2 * self._memory_bytes, self._memory_bytes + requested) // 10**9)
+        if self._most_bytes is not None and allowed >= self._most_bytes:
+            whose, do = f"{LIMITS.self_test_memory_share:.0%} of what is free", "free some memory, or allow more"
+        else:
+            whose, do = f"{human(self._memory_bytes)}, and copies of its weights", "if it is to have more, allow that"
+        return SelfTestError(
+            f"model {what!r} failed its self-test: it needs more memory than the {human(allowed)} that it may "
+            f"allocate here ({whose})"
+            + (f", for it asked for {human(requested)} at once" if requested else "")
+            + f"; {do} with `--self-test-memory {more}GB`"
+        )
+
     def _death(self, what: str) -> SelfTestError:
         self._child.kill()
         status = self._child.wait()
         size = os.lseek(self._stderr, 0, os.SEEK_END)
         said = os.pread(self._stderr, _STDERR_TAIL_BYTES, max(0, size - _STDERR_TAIL_BYTES))
         tail = " ".join(said.decode("utf-8", errors="replace").split())
+        if status == -signal.SIGKILL:
+            return SelfTestError(
+                f"model {what!r} did not end its self-test: its process was killed, as Linux does where memory runs "
+                "out; free some memory, or allow less with `--self-test-memory SIZE`"
+            )
         if status < 0:
             return SelfTestError(
                 f"model {what!r} crashed its self-test with {_signal(-status)}; "
@@ -169,6 +207,18 @@ def run_in_child(
     """Try one model out in a child of its own; see `SelfTestProcess.replay`."""
     with SelfTestProcess(timeout_s=timeout_s, memory_bytes=memory_bytes) as process:
         return process.replay(directory, what)
+
+
+def _number(answer: Mapping[str, Any], key: str, what: str) -> int:
+    value = answer.get(key)
+    if type(value) is not int or value < 0:
+        raise _nonsense(what)
+    return value
+
+
+def _nonsense(what: str) -> SelfTestError:
+    """The child runs what others made, which may have taken its voice."""
+    return SelfTestError(f"model {what!r} failed its self-test: its process did not answer what it was asked")
 
 
 def _signal(number: int) -> str:

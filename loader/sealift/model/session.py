@@ -115,6 +115,13 @@ def make_session(
     return session
 
 
+def copies_shards() -> bool:
+    """Return whether this ONNX Runtime copies the shards of weights, instead of using their memory as it is."""
+    from sealift.model.runtime import onnxruntime
+
+    return numbers(onnxruntime.__version__) < _USE_BUFFERS_SINCE
+
+
 def _checked_graph(
     description: ModelDescription, graph: "Content", shards: Mapping[str, int]
 ) -> Sequence["ExternalTensor"]:

@@ -44,6 +44,8 @@ def push_image(
     trust: Path,
     progress: Callable[[int], object],
     tmpdir: Path | None = None,
+    *,
+    self_test_memory_bytes: int | None = None,
 ) -> PushReport:
     """Install `bundle` into a new store, and push that as an image.
 
@@ -51,6 +53,7 @@ def push_image(
         address: a tag in it names the image in place of `<channel>-<N>-image` and `latest-image`.
         trust: directory of the pinned root.
         tmpdir: room for the store, twice; None means the system's.
+        self_test_memory_bytes: as of an install.
 
     Raises:
         sealift.Error: as an install; nothing was pushed.
@@ -60,7 +63,12 @@ def push_image(
     with folder("sealift-image", tmpdir) as directory:
         release = _verify(bundle, trust, directory / "trust").release
         # The clock of the release and not ours, so that the same user makes the same image of a bundle.
-        install(bundle, Store(directory / "store", trust=trust), now=release.released)
+        install(
+            bundle,
+            Store(directory / "store", trust=trust),
+            now=release.released,
+            self_test_memory_bytes=self_test_memory_bytes,
+        )
         layer = directory / "layer.tar"
         _write_layer(directory / "store", layer, int(release.released.timestamp()))
         with layer.open("rb") as file:
