@@ -158,7 +158,8 @@ def status(store: Store, now: datetime | None = None) -> Status:
         for name in sorted({*active, *newest})
         if active.get(name) != newest.get(name)
     }
-    reasons = {model: release.withdrawal_of(model) for model in active.values() if model not in release.models}
+    withdrawals = release.withdrawals()
+    reasons = {model: withdrawals.get(model) for model in active.values() if model not in release.models}
     digests = {name: release.models[model].digest if model in release.models else "" for name, model in active.items()}
     return Status(
         store=store.layout.root,

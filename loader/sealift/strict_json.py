@@ -7,6 +7,7 @@ the document decides on something other than what was signed.
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from sealift.errors import LimitError, MalformedError
@@ -14,7 +15,9 @@ from sealift.limits import LIMITS
 
 # A string is skipped as a whole, also one that never ends: retrying at each quote inside it would take
 # quadratic time.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRING_OR_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+_STRING_OR_MARK = re.compile(rf"{_STRING}|[\[\]{{}},]", re.DOTALL)
 
 
 def parse(
@@ -23,8 +26,15 @@ def parse(
     *,
     max_size_bytes: int = LIMITS.json_size_bytes,
     max_containers: int = LIMITS.json_containers,
+    max_keys: int = LIMITS.json_keys,
+    max_values: int = LIMITS.json_values,
 ) -> Any:
-    """Parse `data`, named `what` in errors; `max_containers` bounds its arrays and objects together.
+    """Parse `data`, named `what` in errors.
+
+    Args:
+        max_containers: how many arrays and objects it may hold together.
+        max_keys: how many keys its objects may have together.
+        max_values: how many values may stand beside others, in arrays and objects.
 
     Raises:
         LimitError: larger, deeper or of more parts than the limits.
@@ -36,14 +46,16 @@ def parse(
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(f"{what!r} is not UTF-8 at byte {error.start}") from None
-    _check_nesting(text, what, max_containers)
-    document = _load(text, what)
+    _check_form(text, what, max_containers, max_values)
+    document = _load(text, what, max_keys)
     if "\\u" in text:
         _check_surrogates(document, what)
     return document
 
 
-def _load(text: str, what: str) -> Any:
+def _load(text: str, what: str, max_keys: int) -> Any:
+    keys = 0
+
     def refuse(constant: str) -> NoReturn:
         raise MalformedError(f"{what!r} holds {constant}, which JSON does not have")
 
@@ -54,9 +66,14 @@ def _load(text: str, what: str) -> Any:
         return number
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal keys
+        keys += len(pairs)
+        if keys > max_keys:
+            raise LimitError(f"{what!r} holds more than {max_keys:,} keys")
         result = dict(pairs)
         if len(result) != len(pairs):
-            raise MalformedError(f"{what!r} has the key {_first_twice(pairs)[:80]!r} twice in one object")
+            twice = first_twice(key for key, _ in pairs) or ""
+            raise MalformedError(f"{what!r} has the key {twice[:80]!r} twice in one object")
         return result
 
     try:
@@ -67,30 +84,42 @@ def _load(text: str, what: str) -> Any:
         raise MalformedError(f"{what!r} is not JSON: {error}") from None
 
 
-def _first_twice(pairs: list[tuple[str, Any]]) -> str:
-    # Comparing each key with all before it would take hours on a large object.
+def first_twice(names: Iterable[str]) -> str | None:
+    """Return the first name that was there before, or None; comparing each with all others would take hours."""
     seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            return key
-        seen.add(key)
-    return ""
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
-def _check_nesting(text: str, what: str, max_containers: int) -> None:
-    """Bound depth and number of arrays and objects before the recursive parser sees them; strings are skipped."""
-    depth = count = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
+def _check_form(text: str, what: str, max_containers: int, max_values: int) -> None:
+    """Bound depth and number of everything before the recursive parser sees it; strings are skipped."""
+    depth = containers = strings = values = 0
+    # Commas are mostly few enough without a look at which of them stand in strings.
+    marks = _STRING_OR_BRACKET if text.count(",") <= max_values else _STRING_OR_MARK
+    for match in marks.finditer(text):
         mark = match[0]
         if mark in "[{":
             depth += 1
-            count += 1
+            containers += 1
             if depth > LIMITS.json_depth:
                 raise LimitError(f"{what!r} nests deeper than {LIMITS.json_depth} levels")
-            if count > max_containers:
+            if containers > max_containers:
                 raise LimitError(f"{what!r} holds more than {max_containers:,} arrays and objects")
         elif mark in "]}":
             depth -= 1
+            if depth < 0:
+                raise MalformedError(f"{what!r} is not JSON: it ends at character {match.start()}, and goes on")
+        else:
+            if mark == ",":
+                values += 1
+            else:
+                strings += 1
+            # A string may be a key, which comes with a value of its own.
+            if values > max_values or strings > 2 * max_values:
+                raise LimitError(f"{what!r} holds more than {max_values:,} values")
 
 
 def _check_surrogates(document: Any, what: str) -> None:

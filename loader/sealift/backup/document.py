@@ -29,9 +29,19 @@ _ROOT = re.compile(r"trust/root_history/[1-9][0-9]{0,8}\.root\.json", re.ASCII)
 _MANIFEST = re.compile(r"manifests/([0-9a-f]{64})\.json", re.ASCII)
 _CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 _MOST = 999_999_999
+_MOST_BYTES = {
+    HISTORY: LIMITS.backup_history_size_bytes,
+    FLOOR: FLOOR_SIZE_BYTES,
+    "trust/timestamp.json": LIMITS.timestamp_size_bytes,
+    "trust/snapshot.json": LIMITS.snapshot_size_bytes,
+    "trust/targets.json": LIMITS.targets_size_bytes,
+}
+_MOST_BYTES_IN = {"trust": LIMITS.root_size_bytes, "manifests": LIMITS.oci_manifest_size_bytes}
+# What `order` says of the files of models, which are the last.
+_MODELS = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StoredFile:
     """A file of the store: its place, with `/` between the parts, and its content."""
 
@@ -95,19 +105,26 @@ class Backup:
             MalformedError, LimitError, UnsupportedVersionError: it is not what we write.
             UnsafeMemberError: it names a file or a model that no store has.
         """
-        document = strict_json.parse(data, NAME, max_size_bytes=LIMITS.backup_document_size_bytes)
+        document = strict_json.parse(
+            data,
+            NAME,
+            max_size_bytes=LIMITS.backup_document_size_bytes,
+            max_containers=LIMITS.backup_containers,
+        )
         schema = document.get("schema") if isinstance(document, dict) else None
         if schema != SCHEMA:
             raise UnsupportedVersionError(
                 f"the backup has the form {str(schema)[:40]!r}; this Sealift reads {SCHEMA!r}; upgrade Sealift first"
             )
+        known = _Versions()
         try:
+            listed = [_file(entry, known) for entry in document["files"]]
             found = cls(
                 channel=str(document["channel"]),
                 release=_number(document["release"]),
                 active=_number(document["active"]),
-                generations=tuple(_generation(entry) for entry in document["generations"]),
-                files=tuple(_file(entry) for entry in document["files"]),
+                generations=tuple(_generation(entry, known) for entry in document["generations"]),
+                files=tuple(file for _, file in listed),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise MalformedError(f"{NAME!r} is not of the expected form: {error!r}") from None
@@ -118,7 +135,8 @@ class Backup:
         for what, values in (("files", paths), ("generations", numbers)):
             if len(set(values)) != len(values):
                 raise MalformedError(f"{NAME!r} lists one of its {what} twice")
-        if paths != sorted(paths, key=order) or numbers != sorted(numbers) or found.active not in numbers:
+        places = [place for place, _ in listed]
+        if places != sorted(places) or numbers != sorted(numbers) or found.active not in numbers:
             raise MalformedError(f"{NAME!r} is not in order, or its active generation is not in it")
         if found.to_bytes() != data:
             raise MalformedError(f"{NAME!r} is not written as Sealift writes it; the backup was damaged or changed")
@@ -126,21 +144,20 @@ class Backup:
 
 
 def order(path: str) -> tuple[int, str]:
-    """Return the sort key of a file: what is checked first stands first.
+    """Return the sort key of a file: what is checked first stands first. A model's name and version are not looked at.
 
     Raises:
         UnsafeMemberError: no store has such a file.
     """
     parts = path.split("/")
-    if path in {FLOOR, *(f"trust/{role}.json" for role in ROLES)} or _ROOT.fullmatch(path):
-        return 0, path
+    if len(parts) == 4 and parts[0] == "models" and is_file_name(parts[3]):
+        return _MODELS, path
     if _MANIFEST.fullmatch(path):
         return 1, path
     if path == HISTORY:
         return 2, path
-    if len(parts) == 4 and parts[0] == "models" and is_file_name(parts[3]):
-        ModelVersion.parse(parts[1], parts[2])
-        return 3, path
+    if path in _MOST_BYTES or _ROOT.fullmatch(path):
+        return 0, path
     raise UnsafeMemberError(f"{NAME!r} names the file {path[:120]!r}, which no store has")
 
 
@@ -171,36 +188,39 @@ def _number(value: Any) -> int:
     return value
 
 
-def _generation(entry: Any) -> Generation:
-    models = {name: ModelVersion.parse(name, version) for name, version in entry["models"].items()}
+class _Versions(dict[tuple[str, str], ModelVersion]):
+    """Model versions, each parsed once: every file and every generation names one again."""
+
+    def __missing__(self, key: tuple[str, str]) -> ModelVersion:
+        if len(self) >= LIMITS.backup_model_versions:
+            raise LimitError(f"{NAME!r} names more than {LIMITS.backup_model_versions:,} model versions")
+        self[key] = model = ModelVersion.parse(*key)
+        return model
+
+
+def _generation(entry: Any, known: _Versions) -> Generation:
+    models = {name: known[name, version] for name, version in entry["models"].items()}
     if _CREATED.fullmatch(entry["created"]) is None:
         raise MalformedError(f"{NAME!r} has the time {str(entry['created'])[:40]!r}")
     return Generation(_number(entry["number"]), _number(entry["release"]), 0, entry["created"], models)
 
 
-def _file(entry: Any) -> StoredFile:
+def _file(entry: Any, known: _Versions) -> tuple[tuple[int, str], StoredFile]:
     path, digest, size = entry["path"], f"sha256:{entry['sha256']}", entry["size"]
     if not isinstance(path, str):
         raise MalformedError(f"{NAME!r} names a file by something else than text")
-    order(path)
+    place = order(path)
+    if place[0] == _MODELS:
+        _, name, version, _ = path.split("/")
+        known[name, version]
     if not is_digest(digest) or type(size) is not int or size < 0:
         raise MalformedError(f"{NAME!r} has no digest or no size for {path[:120]!r}")
     most = _max_size_bytes(path)
     if size > most:
         raise LimitError(f"{NAME!r} lists {path[:120]!r} with {size:,} bytes; expected at most {most:,}")
-    return StoredFile(path, Blob(digest, size))
+    return place, StoredFile(path, Blob(digest, size))
 
 
 def _max_size_bytes(path: str) -> int:
-    fixed = {
-        HISTORY: LIMITS.backup_history_size_bytes,
-        FLOOR: FLOOR_SIZE_BYTES,
-        "trust/timestamp.json": LIMITS.timestamp_size_bytes,
-        "trust/snapshot.json": LIMITS.snapshot_size_bytes,
-        "trust/targets.json": LIMITS.targets_size_bytes,
-    }
-    if path in fixed:
-        return fixed[path]
-    folder = path.partition("/")[0]
-    folders = {"trust": LIMITS.root_size_bytes, "manifests": LIMITS.oci_manifest_size_bytes}
-    return folders.get(folder, LIMITS.member_size_bytes)
+    known = _MOST_BYTES.get(path)
+    return _MOST_BYTES_IN.get(path.partition("/")[0], LIMITS.member_size_bytes) if known is None else known

@@ -28,8 +28,7 @@ from sealift.backup.document import (
 )
 from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
-from sealift.errors import CorruptError, LimitError, LocalError, NoSpaceError, UsageError
-from sealift.limits import LIMITS
+from sealift.errors import CorruptError, LocalError, NoSpaceError, UsageError
 from sealift.store import Store, files, generations, history
 from sealift.store.layout import StoreLayout
 from sealift.store.lock import locked
@@ -80,8 +79,8 @@ def export(
         require_safe(store.layout)
         found, sources, mtime = _collect(store)
         document = found.to_bytes()
-        if len(document) > LIMITS.backup_document_size_bytes:
-            raise LimitError(f"{NAME!r} would have {len(document):,} bytes, more than a restore reads")
+        # A backup that no restore reads is worth nothing.
+        Backup.from_bytes(document)
         size = archive_size(document, found.files)
         if path is not None:
             _require_space(path, size)

@@ -129,10 +129,9 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     if len(plain_digests) != len(manifest.layers):
         raise MalformedError(f"{what} has {len(plain_digests)} diffIds for {len(manifest.layers)} layers")
     files = tuple(_file(*pair, what) for pair in zip(manifest.layers, plain_digests, strict=True))
-    folded = [file.name.casefold() for file in files]
-    for name in folded:
-        if folded.count(name) > 1:
-            raise UnsafeMemberError(f"{what}: two files have the name {name!r} on some file systems")
+    twice = strict_json.first_twice(file.name.casefold() for file in files)
+    if twice is not None:
+        raise UnsafeMemberError(f"{what}: two files have the name {twice!r} on some file systems")
     return Manifest(manifest.model, manifest.digest, manifest.raw, manifest.config, raw, files, descriptor)
 
 

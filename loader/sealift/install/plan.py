@@ -59,6 +59,7 @@ def make_plan(
             stripped of it would otherwise bring an older version back.
     """
     new = tuple(manifest for manifest in carried if manifest.model not in intact)
+    withdrawals = release.withdrawals()
     available = {manifest.model for manifest in carried} | set(intact)
     newest = release.newest()
     for model in newest.values():
@@ -74,7 +75,7 @@ def make_plan(
         active=newest,
         switched=tuple(model for name, model in sorted(newest.items()) if active.get(name) != model),
         withdrawn=tuple(
-            (model, release.withdrawal_of(model))
+            (model, withdrawals.get(model))
             for model in sorted(stored)
             if model in listed_before and model not in release.models
         ),

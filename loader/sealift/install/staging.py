@@ -38,11 +38,14 @@ class Staging:
         self._scratch = scratch
         self._models: list[ModelVersion] = []
         self._uses: dict[Blob, list[Use]] = defaultdict(list)
+        # For patches, which name a blob by its digest alone: a bundle may hold tens of thousands.
+        self._uses_of_digest: dict[str, list[Use]] = defaultdict(list)
         durable.make_directory(directory)
         for manifest in manifests:
             self._make(manifest.model)
             for file in manifest.files:
                 self._uses[file.blob].append((manifest, file))
+                self._uses_of_digest[file.blob.digest].append((manifest, file))
 
     @property
     def wanted(self) -> Collection[Blob]:
@@ -70,7 +73,7 @@ class Staging:
 
     def uses(self, blob: str) -> list[Use]:
         """Return the new files that the blob of this digest makes."""
-        return [use for known, uses in self._uses.items() if known.digest == blob for use in uses]
+        return self._uses_of_digest.get(blob, [])
 
     def write_all(self, uses: list[Use], chunks: Iterable[bytes]) -> None:
         """Write the same content to several files."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.fields import Fields
+from sealift.strict_json import first_twice
 from sealift.strict_json import parse as parse_json
 
 SCHEMA = "sealift.model/1"
@@ -304,6 +305,12 @@ def _requirements(fields: Fields) -> Requirements:
         architectures=fields.texts("architectures"),
     )
     fields.close()
+    count = len(opsets) + len(result.locales) + len(result.architectures)
+    if count > LIMITS.model_requirements:
+        raise LimitError(
+            f"{FILE_NAME} requires {count:,} operator sets, locales and architectures; "
+            f"expected at most {LIMITS.model_requirements}"
+        )
     return result
 
 
@@ -321,7 +328,7 @@ def _check_whole(description: ModelDescription) -> None:
         # A model of several labels has probabilities for each.
         ("role", [output.role for output in description.outputs if output.role not in ("raw", "probabilities")]),
     ):
-        twice = next((name for name in names if names.count(name) > 1), None)
+        twice = first_twice(names)
         if twice is not None:
             raise MalformedError(f"{FILE_NAME} has the {kind} {twice[:80]!r} twice")
         if kind != "role" and not names:

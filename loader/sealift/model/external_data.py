@@ -10,7 +10,7 @@ forest's millions of numbers are passed over.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import prod
 from mmap import mmap
 
@@ -160,7 +160,13 @@ def _parse(data: bytes | mmap, start: int, end: int) -> _Raw:
     raw = _Raw()
     for number, wire, value, first, last in fields(data, start, end):
         if number == 1:
-            raw.dims += [_signed(value)] if wire == VARINT else _packed(data, first, last)
+            lengths = iter([_signed(value)]) if wire == VARINT else _packed(data, first, last)
+            raw.dims += islice(lengths, LIMITS.tensor_dimensions + 1)
+            if len(raw.dims) > LIMITS.tensor_dimensions:
+                raise MalformedError(
+                    f"a tensor of the graph has the shape {raw.dims[:9]} and more; "
+                    f"expected at most {LIMITS.tensor_dimensions} lengths"
+                )
         elif number == 2 and wire == VARINT:
             raw.kind = value
         elif number == 8 and wire == BYTES:

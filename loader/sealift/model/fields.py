@@ -106,11 +106,9 @@ class Fields:
 
     def close(self) -> None:
         """Refuse keys that nobody asked for: a reader that ignores one may misread the rest."""
-        unknown = sorted(set(self._value) - self._read)
-        if unknown:
-            raise MalformedError(
-                f"{self._where} has the unknown key {unknown[0][:80]!r}; expected {sorted(self._read)}"
-            )
+        unknown = min(self._value.keys() - self._read, default=None)
+        if unknown is not None:
+            raise MalformedError(f"{self._where} has the unknown key {unknown[:80]!r}; expected {sorted(self._read)}")
 
     def refuse(self, reason: str) -> MalformedError:
         """Make the error for something wrong in this object."""

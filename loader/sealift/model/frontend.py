@@ -191,6 +191,11 @@ def parse(data: bytes) -> tuple[TermCounter, ...]:
     schema = top.text("schema")
     if schema != SCHEMA:
         raise UnsupportedVersionError(f"{FRONTEND_FILE} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r}")
+    if len(top.array("counters")) > LIMITS.frontend_counters:
+        raise LimitError(
+            f"{FRONTEND_FILE} has {len(top.array('counters')):,} counters; "
+            f"expected at most {LIMITS.frontend_counters:,}"
+        )
     counters = top.objects("counters", _counter)
     top.close()
     return counters

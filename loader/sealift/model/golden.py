@@ -58,7 +58,8 @@ def parse(data: bytes, description: ModelDescription | None = None) -> tuple[Exa
         LimitError: the document is larger than the limits.
         MalformedError: it does not have the form of the schema, records nothing, or does not fit the model.
     """
-    top = Fields(parse_json(data, GOLDEN_FILE, max_size_bytes=LIMITS.golden_size_bytes), GOLDEN_FILE)
+    document = parse_json(data, GOLDEN_FILE, max_size_bytes=LIMITS.golden_size_bytes, max_values=LIMITS.golden_values)
+    top = Fields(document, GOLDEN_FILE)
     schema = top.text("schema")
     if schema != SCHEMA:
         raise UnsupportedVersionError(f"{GOLDEN_FILE} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r}")
@@ -197,9 +198,10 @@ def _tensor(fields: Fields) -> tuple[str, NDArray[Any]]:
     allowed: tuple[type, ...] = {"BYTES": (str, type(None)), "BOOL": (bool,)}.get(datatype, (int,))
     if datatype.startswith("FP"):
         allowed = (int, float, type(None))
-    for value in data:
-        if not isinstance(value, allowed) or (isinstance(value, bool) and datatype != "BOOL"):
-            raise fields.refuse(f"holds {value!r:.80}, which is not {datatype}")
+    # Of millions of values the types are looked at first, which takes a tenth of the time.
+    if not set(map(type, data)).issubset(allowed):
+        wrong = next(value for value in data if type(value) not in allowed)
+        raise fields.refuse(f"holds {wrong!r:.80}, which is not {datatype}")
     if datatype.startswith("FP"):
         data = [math.nan if value is None else value for value in data]
     try:

@@ -3,6 +3,7 @@
 Nothing is imported for it: each kind is known by the few methods it has.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,8 +60,8 @@ def _as_table(data: Any) -> Table | None:
         names = list(data.columns)
         return Table(names, len(data), lambda name: values_of(_only(data[name], name), f"column {name!r}"), typed=True)
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
-        names = list(data.column_names)
-        return Table(names, data.num_rows, lambda name: values_of(_named(data, names, name), f"column {name!r}"))
+        times = Counter(data.column_names)
+        return Table(list(times), data.num_rows, lambda name: values_of(_named(data, times, name), f"column {name!r}"))
     # polars; `shape` first, which its LazyFrame lacks: that answers `columns` with a warning
     if hasattr(data, "shape") and hasattr(data, "columns") and hasattr(data, "__getitem__"):
         return Table(list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"))
@@ -69,9 +70,9 @@ def _as_table(data: Any) -> Table | None:
     return None
 
 
-def _named(data: Any, names: Sequence[str], name: str) -> Any:
+def _named(data: Any, times: Mapping[str, int], name: str) -> Any:
     """An Arrow table's column; Arrow itself answers a name that it has twice with a KeyError."""
-    if names.count(name) > 1:
+    if times[name] > 1:
         raise _twice(name)
     return data.column(name)
 

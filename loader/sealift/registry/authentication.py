@@ -13,7 +13,8 @@ from sealift.registry.credentials import Login
 from sealift.registry.origin import Origin, require_no_downgrade
 from sealift.registry.transport import Response
 
-_PARAMETER = re.compile(r'([a-z_]+)="([^"]*)"', re.ASCII | re.IGNORECASE)
+# Only from the beginning of a name: a header of one long word would be searched anew from each of its letters.
+_PARAMETER = re.compile(r'(?<![a-z_])([a-z_]++)="([^"]*)"', re.ASCII | re.IGNORECASE)
 _CLIENT = "sealift"
 
 # method, URL, headers, body

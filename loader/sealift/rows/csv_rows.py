@@ -1,7 +1,6 @@
 """Rows of a CSV file: the first line names the columns; quoted fields may hold line ends."""
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sealift.limits import LIMITS
 from sealift.model.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, Rows, batched
+from sealift.strict_json import first_twice
 from sealift_keys.wording import counted
 
 # A batch of a wide table has fewer rows: each value takes some 60 bytes until the batch is an array.
@@ -90,15 +90,16 @@ def _readers(
         first = description.columns[0]
         readers = [(index, _number(first, name)) for index, name in enumerate(names)]
         return readers, lambda rows: np.array(rows, dtype=_dtype(first))
-    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    twice = first_twice(names)
     if twice is not None:
         raise InputError(f"{source!r} has the column {twice[:80]!r} twice; expected unique names")
-    columns = [column for column in description.columns if column.name in names]
-    if len(columns) < len(description.columns):
-        missing = next(column.name for column in description.columns if column.name not in names)
+    places = {name: index for index, name in enumerate(names)}
+    columns = list(description.columns)
+    missing = next((column.name for column in columns if column.name not in places), None)
+    if missing is not None:
         raise InputError(f"{source!r}: column {missing!r} is missing; it has {_listed(names)}")
     found: Readers = [
-        (names.index(one.name), fields.text if one.kind == "str" else _number(one, one.name)) for one in columns
+        (places[one.name], fields.text if one.kind == "str" else _number(one, one.name)) for one in columns
     ]
     return found, lambda rows: _columns(columns, rows)
 

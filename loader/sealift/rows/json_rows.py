@@ -35,7 +35,14 @@ def json_batches(
     most = LIMITS.rows_json_size_bytes
     # The user's own rows may be many: as many as fit.
     try:
-        document = parse(data.removeprefix(_UTF8_MARK), source, max_size_bytes=most, max_containers=most)
+        document = parse(
+            data.removeprefix(_UTF8_MARK),
+            source,
+            max_size_bytes=most,
+            max_containers=most,
+            max_keys=most,
+            max_values=most,
+        )
     except MalformedError as error:
         raise InputError(str(error)) from None
     return _batches(document, source, description, size)

@@ -6,7 +6,8 @@ from tuf.api.metadata import Metadata
 from tuf.api.serialization import DeserializationError, SerializationError
 
 from sealift import strict_json
-from sealift.errors import MalformedError
+from sealift.errors import LimitError, MalformedError
+from sealift.limits import LIMITS
 from sealift_keys.tuf_numbers import boolean_number
 
 
@@ -25,7 +26,7 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
         what: how errors name it; the role's name by default.
 
     Raises:
-        LimitError: larger or deeper than the limits.
+        LimitError: larger or deeper than the limits, or a root of more keys.
         MalformedError: not strict JSON, not metadata of this role, or of values that have no canonical
             form, so that no signature could ever cover them.
     """
@@ -38,6 +39,8 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
         signed_bytes = metadata.signed_bytes
     except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
         raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None
+    if kind == "root" and len(metadata.signed.keys) > LIMITS.root_keys:
+        raise LimitError(f"{what} has {len(metadata.signed.keys):,} keys; expected at most {LIMITS.root_keys}")
     if not all(isinstance(keyid, str) for keyid in metadata.signatures):
         raise MalformedError(f"{what} is not TUF metadata: a signature names its key by something else than text")
     if kind != role:

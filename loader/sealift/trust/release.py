@@ -56,6 +56,11 @@ class Release(NamedTuple):
             newest[model.name] = model
         return newest
 
+    def withdrawals(self) -> dict[ModelVersion, Withdrawal]:
+        """Return why each version was taken back, for those who ask about many."""
+        # Of several entries the first counts, as for `withdrawal_of`.
+        return {withdrawal.model: withdrawal for withdrawal in reversed(self.withdrawn)}
+
     def withdrawal_of(self, model: ModelVersion) -> Withdrawal | None:
         """Return why `model` was taken back, if the channel says so."""
         return next((withdrawal for withdrawal in self.withdrawn if withdrawal.model == model), None)

@@ -41,6 +41,7 @@ from sealift_keys.fingerprint import material
 
 KEY_NAME = "x-sealift-name"
 _NAME_CHARS = 100
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
         return SignatureError(f"{role}: the signature of {', '.join(wrong)} does not fit its content; {expected}")
     strangers = sorted(set(metadata.signatures) - set(delegation.keyids))
     if not valid and strangers:
-        named = ", ".join(keyid[:12] for keyid in strangers)
+        named = ", ".join(keyid[:12] for keyid in strangers[:_MOST_NAMED])
+        if len(strangers) > _MOST_NAMED:
+            named += f" and {len(strangers) - _MOST_NAMED:,} more"
         return UntrustedKeyError(f"{role} is signed by {named}, which may not sign it (any more); {expected}")
     if not valid:
         return SignatureError(f"{role} is not signed; {expected}")
