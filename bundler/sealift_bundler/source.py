@@ -1,8 +1,8 @@
 """Open a trained model's file in a child process, with limits of time and memory.
 
 A pickle is a program: opening one runs it, as the user who opens it. The child contains crashes, hangs
-and memory; it is no sandbox. What comes back to the parent is the finished files, never the pickle's
-objects.
+and memory; it is no sandbox, but its environment holds no secret, and it starts in a folder of its own. What
+comes back to the parent is the finished files, never the pickle's objects.
 """
 
 import json
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sealift.child_environment import child_environment
 from sealift.errors import Error
 from sealift.model.description import Tolerance
 from sealift_bundler.conversion import Conversion
@@ -68,7 +69,13 @@ def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedPr
     command = [sys.executable, "-P", "-m", "sealift_bundler.source_child", str(work), str(os.getpid())]
     try:
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limits.timeout_s, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limits.timeout_s,
+            check=False,
+            env=child_environment(),
+            cwd=work,
         )
     except subprocess.TimeoutExpired:
         raise SourceError(

@@ -31,6 +31,7 @@ from sealift_keys.public_file import (
     read,
     set_name,
 )
+from sealift_keys.secret_file import require_private
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,11 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
     """Open an encrypted private key file.
 
     Raises:
-        KeyFileError: others can read the file, it is not an encrypted private key, or the passphrase is wrong.
+        KeyFileError: others can read or replace the file, it is not an encrypted private key, or the passphrase is wrong.
         LocalError: the file is missing, a directory, or unreadable.
 
     """
-    data, mode = read(path)
+    data, status = read(path)
     if b"-----BEGIN PUBLIC KEY-----" in data:
         raise KeyFileError(f"{str(path)!r} is a public key; give the private key file, without '.pub'")
     if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" not in data:
@@ -101,10 +102,10 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
             f"{str(path)!r} is not an encrypted PKCS#8 key; encrypt it with: "
             f"openssl pkcs8 -topk8 -v2 aes-256-cbc -in {path} -out NEW"
         )
-    if mode & 0o077:
-        raise KeyFileError(f"{str(path)!r} has mode {mode:04o}, others may read it; run: chmod 600 {path}")
+    require_private(path, status)
+    passphrase = passphrases.existing(path)
     try:
-        private_key = load_pem_private_key(data, passphrases.existing(path))
+        private_key = load_pem_private_key(data, passphrase)
     except ValueError as error:
         # A wrong passphrase and damaged bytes cannot be told apart: both decrypt to nonsense.
         raise KeyFileError(f"cannot open {str(path)!r}: the passphrase is wrong, or the file is damaged") from error

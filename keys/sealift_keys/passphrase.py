@@ -5,10 +5,14 @@ One `--passphrase-file` serves every key of the command; several serve the keys 
 `SEALIFT_PASSPHRASE_<STEM>`, STEM being the key's file name without `.pem` or `.key`, in capitals, with
 every character that is not a letter or digit as `_`: `keys/approver-2.pem` has
 `SEALIFT_PASSPHRASE_APPROVER_2`. A passphrase is never taken from the command line, where other users see it.
+
+A passphrase file is guarded like a key (see `secret_file`). `/dev/stdin`, `/dev/fd/N` and so `<(…)` of a shell name
+what the caller has opened, which may be a pipe.
 """
 
 import os
 import re
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +22,13 @@ import click
 
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError, UsageError
+from sealift_keys.secret_file import read_regular, require_private, require_private_mode
 
 VARIABLE = "SEALIFT_PASSPHRASE"
 MAX_FILE_BYTES = 4096
+
+_DESCRIPTOR = re.compile(r"/dev/(?:stdin|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})", re.ASCII)
+_INSTEAD = f"; or pipe it to --passphrase-file /dev/stdin, or set {VARIABLE}"
 
 Prompt = Callable[[str], str]
 
@@ -50,6 +58,8 @@ class PassphraseSource:
     keys: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     prompt: Prompt | None = field(default_factory=lambda: _prompt if _has_terminal() else None)
+    # A pipe can be read once only, and may serve several keys.
+    _read: dict[Path, bytes] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.files) > 1 and len(self.files) != len(self.keys):
@@ -67,6 +77,18 @@ class PassphraseSource:
         """
         given = self._given(key)
         return given if given is not None else self._ask(key, f"{what} for {key}")
+
+    def pin(self, key: Path) -> str:
+        """The PIN of the token that holds `key`; as `existing`.
+
+        Raises:
+            KeyFileError, LocalError: as `existing`; or it is no text.
+
+        """
+        try:
+            return self.existing(key, "PIN").decode()
+        except UnicodeDecodeError:
+            raise KeyFileError(f"the PIN for {str(key)!r} is not UTF-8; check where it comes from") from None
 
     def new(self, key: Path) -> bytes:
         """The passphrase for a key file to be made; a person types it twice.
@@ -87,7 +109,10 @@ class PassphraseSource:
     def _given(self, key: Path) -> bytes | None:
         if self.files:
             position = list(self.keys).index(str(key)) if len(self.files) > 1 else 0
-            return _from_file(self.files[position])
+            file = self.files[position]
+            if file not in self._read:
+                self._read[file] = _from_file(file)
+            return self._read[file]
         for variable in (variable_of(key), VARIABLE):
             if variable in self.environment:
                 return _not_empty(self.environment[variable], f"variable {variable}")
@@ -109,21 +134,41 @@ def variable_of(key: Path) -> str:
 
 
 def _from_file(path: Path) -> bytes:
+    what = f"passphrase file {str(path)!r}"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = _content(path)
     except OSError as error:
         raise local_error(error, "cannot read passphrase file") from error
     # Editors end the line; the passphrase is the line without its end.
     line = data.removesuffix(b"\n").removesuffix(b"\r")
     if len(data) > MAX_FILE_BYTES or b"\n" in line:
-        raise KeyFileError(f"passphrase file {str(path)!r} must hold one line of at most {MAX_FILE_BYTES} bytes")
+        raise KeyFileError(f"{what} must hold one line of at most {MAX_FILE_BYTES} bytes")
     if not line:
-        raise KeyFileError(f"passphrase file {str(path)!r} is empty; a key needs a passphrase")
+        raise KeyFileError(f"{what} is empty; a key needs a passphrase")
     return line
+
+
+def _content(path: Path) -> bytes:
+    """Read a passphrase file, and never wait but for a pipe that the caller has opened for us."""
+    match = _DESCRIPTOR.fullmatch(str(path))
+    if match is None:
+        data, status = read_regular(path, MAX_FILE_BYTES + 1)
+        require_private(path, status, "passphrase file", instead=_INSTEAD)
+        return data
+    descriptor = int(match[1] or match[2] or 0)
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode):
+        require_private_mode(path, status, "the file behind", instead=_INSTEAD)
+    elif not stat.S_ISFIFO(status.st_mode) and not stat.S_ISSOCK(status.st_mode):
+        raise KeyFileError(f"{str(path)!r} is neither a pipe nor a file; leave --passphrase-file out to be asked")
+    data = b""
+    while len(data) <= MAX_FILE_BYTES and (chunk := os.read(descriptor, MAX_FILE_BYTES + 1 - len(data))):
+        data += chunk
+    return data
 
 
 def _not_empty(text: str, what: str) -> bytes:
     if not text:
         raise KeyFileError(f"{what} is empty; a key needs a passphrase")
-    return text.encode()
+    # What is not UTF-8 is the same passphrase here as in a file: its bytes.
+    return text.encode("utf-8", "surrogateescape")

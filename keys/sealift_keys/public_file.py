@@ -4,9 +4,9 @@ The first, `name: approver`, says how messages call the owner. `uri: hsm:2?label
 private half is, when no file holds it.
 """
 
+import errno
 import os
 import re
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +16,7 @@ from securesystemslib.signer import SSlibKey
 from sealift_keys import algorithms, durable, fingerprint
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError, UsageError
+from sealift_keys.secret_file import read_regular
 from sealift_keys.status import NAME_FIELD
 
 # An RSA key of 16,384 bits is 13 KB.
@@ -135,21 +136,14 @@ def _name_in(data: bytes) -> str:
     return match[1].decode("utf-8", "replace").strip() if match else ""
 
 
-def read(path: Path) -> tuple[bytes, int]:
-    """The bytes and permission bits of a key file."""
+def read(path: Path) -> tuple[bytes, os.stat_result]:
+    """The bytes of a key file, and its status."""
     try:
-        # O_NONBLOCK: opening a named pipe by mistake must not hang.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            facts = os.fstat(descriptor)
-            if not stat.S_ISREG(facts.st_mode):
-                raise KeyFileError(f"{str(path)!r} is a folder or no regular file; give a key file")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_SIZE_BYTES + 1)
-        finally:
-            os.close(descriptor)
+        data, status = read_regular(path, MAX_SIZE_BYTES + 1)
     except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EINVAL):
+            raise KeyFileError(f"{str(path)!r} is a folder or no regular file; give a key file") from None
         raise local_error(error, "cannot read key file") from error
     if len(data) > MAX_SIZE_BYTES:
         raise KeyFileError(f"{str(path)!r} is larger than {MAX_SIZE_BYTES} bytes; it is not a key file")
-    return data, stat.S_IMODE(facts.st_mode)
+    return data, status

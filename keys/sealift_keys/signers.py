@@ -25,7 +25,7 @@ def open_signer(reference: str, passphrases: PassphraseSource) -> Signer:
     """
 
     def secret() -> str:
-        return passphrases.existing(Path(reference), "PIN").decode()
+        return passphrases.pin(Path(reference))
 
     if is_uri(reference):
         return open_remote(reference, fetch_public(reference, secret), secret)

@@ -179,6 +179,7 @@ def test_a_redirect_to_nowhere_good(location, pushed, registry, pull, refused):
 
 def test_a_redirect_takes_no_login_along(pushed, channel, registry, pull, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": "bWU6c2VjcmV0"}}}))
+    (tmp_path / "config.json").chmod(0o600)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with hostile_registry() as other:
         other.blobs.update(registry.blobs)
@@ -225,6 +226,7 @@ def test_continue_without_end(pushed, registry, pull, refused):
 
 def test_401_without_end(pushed, registry, pull, refused, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": "bWU6c2VjcmV0"}}}))
+    (tmp_path / "config.json").chmod(0o600)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     registry.lie = answers("", lambda handler: handler.say(401, WWW_Authenticate='Basic realm="x"'))
     with refused(LocalError, "HTTP 401"):
@@ -255,6 +257,7 @@ def test_a_challenge_that_cannot_be_met(challenge, pushed, registry, pull, refus
 
 def test_a_password_does_not_travel_in_the_clear(pushed, registry, pull, refused, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": "bWU6c2VjcmV0"}}}))
+    (tmp_path / "config.json").chmod(0o600)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     challenge = 'Bearer realm="http://192.0.2.1/token",service="x"'
     registry.lie = answers("", lambda handler: handler.say(401, WWW_Authenticate=challenge))

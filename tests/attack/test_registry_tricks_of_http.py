@@ -49,6 +49,7 @@ def login(monkeypatch, tmp_path):
 
     def log_in(host):
         (tmp_path / "config.json").write_text(json.dumps({"auths": {host: {"auth": "bWU6c2VjcmV0"}}}))
+        (tmp_path / "config.json").chmod(0o600)
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
 
     return log_in

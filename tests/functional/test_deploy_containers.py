@@ -317,6 +317,7 @@ def test_a_pod_takes_the_release_from_a_registry(channel, bundle, tmp_path):
         secret.mkdir()
         auth = base64.b64encode(b"pod:s3cret").decode()
         (secret / "config.json").write_text(json.dumps({"auths": {server.host: {"auth": auth}}}))
+        (secret / "config.json").chmod(0o600)
         (secret / "ca.pem").write_bytes((ca / "ca.pem").read_bytes())
         address = f"oci://{server.host}/models/sim"
         pushed = subprocess.run(
@@ -327,6 +328,8 @@ def test_a_pod_takes_the_release_from_a_registry(channel, bundle, tmp_path):
             text=True,
         )
         assert pushed.returncode == 0, pushed.stderr
+        # As a Secret gives it, unless told otherwise, to every user of the pod.
+        (secret / "config.json").chmod(0o644)
         # What Helm makes of null and what it merges.
         given = {
             **{

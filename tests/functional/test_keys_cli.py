@@ -116,6 +116,8 @@ def test_distinct_passphrases_for_two_keys_of_one_command(keys, two, monkeypatch
     monkeypatch.setenv("SEALIFT_PASSPHRASE_APPROVER", "correct horse")
     Path("p1").write_text("correct horse\n")
     Path("p2").write_text("correct horse\n")
+    for file in ("p1", "p2"):
+        Path(file).chmod(0o600)
     assert keys("sign", "ch", "--key", "approver")[0] == 0
     both = ["--key", "builder", "--key", "approver"]
     assert keys("sign", "ch", *both, "--passphrase-file", "p1", "--passphrase-file", "p2")[0] == 0

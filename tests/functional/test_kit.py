@@ -204,6 +204,7 @@ def test_openssl_alone_checks_a_signed_kit_as_the_page_says(
 ):
     require_tool("openssl")
     (tmp_path / "passphrase").write_text("only for this test")
+    (tmp_path / "passphrase").chmod(0o600)
     secret = ("--passphrase-file", tmp_path / "passphrase")
     assert run(keys, "sealift-keys", ["new", str(tmp_path / "kit-key"), *map(str, secret)]) == 0
     made = tmp_path / "sealift-kit.tar"

@@ -33,6 +33,7 @@ def docker_config(tmp_path):
 
     def write(document):
         (folder / "config.json").write_text(json.dumps(document))
+        (folder / "config.json").chmod(0o600)
         return folder
 
     return write
@@ -176,6 +177,7 @@ case $server in
     token) echo '{"ServerURL": "token", "Username": "<token>", "Secret": "identity"}';;
     bad) echo hello;;
     locked) echo 'the keychain is locked'; exit 1;;
+    environment) echo "{\\"Username\\": \\"$HELPER_LOGIN\\", \\"Secret\\": \\"${SEALIFT_PASSPHRASE-none}\\"}";;
     *) echo 'credentials not found in native keychain'; exit 1;;
 esac
 """
@@ -195,7 +197,7 @@ def find(folder: Path, host: str, repository: str = "a/b"):
     return find_login(host, repository, {"DOCKER_CONFIG": str(folder)})
 
 
-def test_credential_helpers(helper, docker_config):
+def test_credential_helpers(helper, docker_config, monkeypatch):
     from sealift.errors import LocalError
 
     config = docker_config({"credsStore": "mine", "auths": {"unknown": {"auth": encoded("bob", "x")}}})
@@ -203,6 +205,9 @@ def test_credential_helpers(helper, docker_config):
     assert find(config, "token") == Login(identity_token="identity")
     assert find(config, "unknown") == Login("bob", "x")
     assert find(config, "nobody") is None
+    monkeypatch.setenv("HELPER_LOGIN", "ann")
+    monkeypatch.setenv("SEALIFT_PASSPHRASE", "ours")
+    assert find(config, "environment") == Login("ann", "none")
     for host, match in (("bad", "something else"), ("locked", "keychain is locked")):
         with pytest.raises(LocalError, match=match):
             find(config, host)
@@ -252,6 +257,7 @@ def test_a_damaged_configuration(text, tmp_path):
     from sealift.errors import LocalError
 
     (tmp_path / "config.json").write_text(text)
+    (tmp_path / "config.json").chmod(0o600)
     with pytest.raises(LocalError):
         find(tmp_path, "host")
 

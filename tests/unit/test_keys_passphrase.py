@@ -10,6 +10,12 @@ from sealift_keys.passphrase import PassphraseSource, variable_of
 KEY = Path("keys/approver-2.pem")
 
 
+def secret(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    path.chmod(0o600)
+    return path
+
+
 def source(**values):
     return PassphraseSource(**{"environment": {}, "prompt": None, **values})
 
@@ -19,8 +25,7 @@ def test_the_variable_of_a_key_comes_from_its_file_name():
 
 
 def test_order_is_file_own_variable_common_variable_terminal(tmp_path):
-    file = tmp_path / "p"
-    file.write_text("from file\n")
+    file = secret(tmp_path / "p", "from file\n")
     environment = {"SEALIFT_PASSPHRASE_APPROVER_2": "own", "SEALIFT_PASSPHRASE": "common"}
     everything = {"environment": environment, "prompt": lambda _: "typed"}
     assert source(files=(file,), **everything).existing(KEY) == b"from file"
@@ -31,7 +36,7 @@ def test_order_is_file_own_variable_common_variable_terminal(tmp_path):
 
 def test_several_files_serve_the_keys_in_order(tmp_path):
     for name in "ab":
-        (tmp_path / name).write_text(f"secret of {name}")
+        secret(tmp_path / name, f"secret of {name}")
     given = source(files=(tmp_path / "a", tmp_path / "b"), keys=("k1", "k2"))
     assert (given.existing(Path("k2")), given.existing(Path("k1"))) == (b"secret of b", b"secret of a")
     with pytest.raises(UsageError, match="2 passphrase files for 3 keys"):
@@ -48,7 +53,7 @@ def test_a_new_passphrase_is_typed_twice():
 
 @pytest.mark.parametrize("text", ["", "\n", "\r\n"])
 def test_empty_passphrase_file(tmp_path, text):
-    (tmp_path / "p").write_bytes(text.encode())
+    secret(tmp_path / "p", text)
     with pytest.raises(KeyFileError, match="is empty"):
         source(files=(tmp_path / "p",)).existing(KEY)
 
@@ -72,6 +77,6 @@ def test_unusable_passphrase_files(tmp_path):
         source(files=(tmp_path / "absent",)).existing(KEY)
     with pytest.raises(LocalError, match="directory"):
         source(files=(tmp_path,)).existing(KEY)
-    (tmp_path / "two").write_text("one\ntwo\n")
+    secret(tmp_path / "two", "one\ntwo\n")
     with pytest.raises(KeyFileError, match="one line"):
         source(files=(tmp_path / "two",)).existing(KEY)

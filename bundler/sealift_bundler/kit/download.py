@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from sealift.child_environment import child_environment
 from sealift.errors import LocalError
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.lock import Pin
@@ -14,6 +15,11 @@ from sealift_keys import scratch
 from sealift_keys.parent import bound
 
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
+# Where it downloads from, by which way, and whom it believes; logins to an index are in them or in `~/.netrc`.
+_FOR_PIP = (
+    *("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "XDG_CONFIG", "XDG_CACHE_HOME"),
+)
 _MISMATCH = re.compile(r"DO NOT MATCH THE HASHES")
 
 
@@ -34,7 +40,9 @@ def download(pins: Iterable[Pin], target: Target, directory: Path) -> None:
         command += ["--implementation", "cp", "--python-version", target.python]
         command += [word for abi in (target.interpreter, "abi3", "none") for word in ("--abi", abi)]
         command += [word for tag in target.platform_tags for word in ("--platform", tag)]
-        done = subprocess.run(bound([*command, "-r", str(requirements)]), capture_output=True, text=True, check=False)
+        command += ["-r", str(requirements)]
+        environment = child_environment(also=_FOR_PIP)
+        done = subprocess.run(bound(command), capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise _explained(done.stderr, wanted, target)
 

@@ -14,6 +14,7 @@ from importlib.metadata import PackagePath
 from pathlib import Path
 
 import sealift
+from sealift.child_environment import child_environment
 from sealift.errors import LocalError
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit import carried
@@ -43,7 +44,8 @@ def own_wheel(directory: Path) -> Wheel:
 
 def _build(checkout: Path, directory: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(directory)]
-    done = subprocess.run(bound(command), cwd=checkout, capture_output=True, text=True, check=False)
+    environment = child_environment()
+    done = subprocess.run(bound(command), cwd=checkout, capture_output=True, text=True, check=False, env=environment)
     if "No module named hatchling" in done.stderr:
         raise LocalError("hatchling is not installed, so this checkout cannot be built; run: pip install hatchling")
     if done.returncode != 0:

@@ -38,7 +38,7 @@ def command(*, uri: str, file: Path, name: str, passphrase_files: tuple[Path, ..
     if not is_uri(uri):
         raise UsageError(f"{uri[:120]!r} is no URI of a key; expected one that starts with {', '.join(EXTRAS)} and ':'")
     passphrases = PassphraseSource(passphrase_files, (str(file),))
-    key = create_public(file, fetch_public(uri, lambda: passphrases.existing(file, "PIN").decode()), uri=uri, name=name)
+    key = create_public(file, fetch_public(uri, lambda: passphrases.pin(file)), uri=uri, name=name)
     digits = fingerprint.of_key(key)
     if as_json:
         print_json(

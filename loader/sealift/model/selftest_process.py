@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from sealift.child_environment import child_environment
 from sealift.errors import Error, IncompatibleError, MalformedError, SelfTestError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.description import Requirements
@@ -76,6 +77,9 @@ class SelfTestProcess:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             bufsize=0,
+            # A graph is somebody's program: it is told no secrets, and finds no files beside it.
+            env=child_environment(),
+            cwd="/",
             # Ctrl-C is the parent's to handle; it ends the child itself.
             start_new_session=True,
         )

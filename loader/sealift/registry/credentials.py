@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealift import plain_file, strict_json
-from sealift.errors import LimitError, LocalError, MalformedError
+from sealift import strict_json
+from sealift.errors import KeyFileError, LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
+from sealift_keys.console import local_error
+from sealift_keys.secret_file import read_regular, require_private
 
 _HELPER = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _HELPER_TIMEOUT_S = 60
@@ -35,7 +37,7 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
     The entry of the longest path wins, as with podman: `host/group`, then `host`.
 
     Raises:
-        LocalError: the configuration cannot be read, or a helper failed.
+        LocalError: the configuration cannot be read, others may read or replace it, or a helper failed.
     """
     # Not `Path.home()`, which fails where a service has no home.
     folder = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
@@ -56,9 +58,15 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = plain_file.read(path, LIMITS.http_document_bytes, follow=True)
-    except FileNotFoundError:
+        data, status = read_regular(path, LIMITS.http_document_bytes + 1)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise local_error(error, "cannot read the Docker configuration") from None
+    try:
+        require_private(path, status, "the Docker configuration")
+    except KeyFileError as error:
+        raise LocalError(str(error)) from None
     try:
         document = strict_json.parse(data, str(path), max_size_bytes=LIMITS.http_document_bytes)
     except (MalformedError, LimitError) as error:
@@ -92,9 +100,17 @@ def _ask(helper: str, host: str) -> Login | None:
     if _HELPER.fullmatch(helper) is None:
         raise LocalError(f"the credential helper {helper[:80]!r} has no usable name")
     program = f"docker-credential-{helper}"
+    # The one child that sees more than `child_environment`: a helper is the admin's own program, there to use logins that
+    # variables of many names hold. Only what is ours it cannot need.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SEALIFT_")}
     try:
         done = subprocess.run(
-            [program, "get"], input=host.encode(), capture_output=True, timeout=_HELPER_TIMEOUT_S, check=False
+            [program, "get"],
+            input=host.encode(),
+            capture_output=True,
+            timeout=_HELPER_TIMEOUT_S,
+            check=False,
+            env=environment,
         )
     except FileNotFoundError:
         raise LocalError(f"the Docker configuration names {program!r}, which is not installed here") from None
