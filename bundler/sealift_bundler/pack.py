@@ -28,9 +28,10 @@ from sealift.verify import verify_head, verify_payload
 from sealift_bundler.errors import GateError
 from sealift_bundler.manifest_md import manifest_md
 from sealift_bundler.parts import PartWriter
-from sealift_keys import durable, scratch
+from sealift_keys import scratch
 from sealift_keys.channel import Channel
 from sealift_keys.names import ModelVersion
+from sealift_keys.output import replacing, require_place
 from sealift_keys.status import status
 
 _CHUNK_BYTES = 1024 * 1024
@@ -124,19 +125,15 @@ def pack(
     """
     release = prepared.release
     path = prepared.path_in(output)
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    require_place(path)
     if part_size_bytes is not None:
         return _pack_parts(prepared, path, part_size_bytes, progress)
-    scratch.sweep(path.parent)
-    with scratch.beside(path, "part") as made:
+    with replacing(path) as out:
         for chunk in bundle_bytes(prepared):
-            made.file.write(chunk)
+            out.write(chunk)
             progress(len(chunk))
-        made.file.flush()
-        os.fsync(made.file.fileno())
-        digest, size = _verify([made.path], prepared.metadata, progress)
-        durable.move(made.path, path)
+        out.flush()
+        digest, size = _verify([Path(out.name)], prepared.metadata, progress)
     return Packed(path, release.channel, release.number, prepared.manifests, size, digest)
 
 

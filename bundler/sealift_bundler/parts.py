@@ -17,6 +17,7 @@ from sealift.bundle.reader import read_head
 from sealift.errors import UsageError
 from sealift.limits import LIMITS
 from sealift_keys import durable, scratch
+from sealift_keys.output import require_place
 from sealift_keys.wording import counted
 
 
@@ -29,7 +30,7 @@ class PartWriter:
         part_size_bytes: what a part may have at most, its header included.
 
     Raises:
-        UsageError: parts would be too many or too small, or parts of another split are there already.
+        UsageError: parts would be too many or too small, or something else stands where they go.
         LimitError: the file's name cannot name parts.
     """
 
@@ -60,6 +61,8 @@ class PartWriter:
         ]
         self._headers[0].to_bytes()
         self._paths = [path.with_name(part_name(path.name, header.number, count)) for header in self._headers]
+        for part in self._paths:
+            require_place(part)
         self._scratch: list[scratch.ScratchFile] = []
         self._stack = ExitStack()
         _require_no_others(path, self._paths)

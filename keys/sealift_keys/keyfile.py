@@ -88,7 +88,8 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
     """Open an encrypted private key file.
 
     Raises:
-        KeyFileError: others can read or replace the file, it is not an encrypted private key, or the passphrase is wrong.
+        KeyFileError: others can read or replace the file, it is not an encrypted private key, or the passphrase is
+            wrong.
         LocalError: the file is missing, a directory, or unreadable.
 
     """

@@ -45,15 +45,10 @@ def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[Scratch
         ending: `new` for what is written at once, `part` for what takes a while.
         mode: its permission bits; None leaves them to the process's umask.
     """
-    scratch, descriptor = _create(path, ending)
+    name, descriptor = create(path.name, ending, path.parent)
+    scratch = path.with_name(name)
     try:
-        # Only now: nobody else could open it before we had the lock.
-        if mode is not None:
-            os.fchmod(descriptor, mode)
-        else:
-            # A stick with FAT has its own idea of modes.
-            with suppress(PermissionError):
-                os.fchmod(descriptor, 0o666 & ~_umask())
+        set_mode(descriptor, mode)
         file = os.fdopen(descriptor, "r+b", closefd=False)
         try:
             yield ScratchFile(scratch, file)
@@ -122,20 +117,37 @@ def _remove_left(path: Path, boot: str, *, is_folder: bool) -> None:
         os.close(descriptor)
 
 
-def _create(beside: Path, ending: str) -> tuple[Path, int]:
+def create(name: str, ending: str, folder: Path | int) -> tuple[str, int]:
+    """Make a file that is to become `name`, for this user alone; return a name that `sweep` knows, and its descriptor.
+
+    Args:
+        folder: where, as a path or an open descriptor. The descriptor that is returned holds the lock.
+    """
+    # What is added must fit the 255 bytes of a name.
+    stem = os.fsdecode(os.fsencode(name)[:200])
     while True:
-        path = beside.with_name(name_for(beside.name, ending))
-        descriptor = os.open(path, _EXCLUSIVE, 0o600)
+        scratch = f".{stem}.{_token()}.{ending}"
+        descriptor = (
+            os.open(folder / scratch, _EXCLUSIVE, 0o600)
+            if isinstance(folder, Path)
+            else os.open(scratch, _EXCLUSIVE, 0o600, dir_fd=folder)
+        )
         if hold(descriptor):
-            return path, descriptor
+            return scratch, descriptor
         os.close(descriptor)
 
 
-def name_for(name: str, ending: str) -> str:
-    """Return a new name that `sweep` knows, for a file that is to become `name`."""
-    # What is added must fit the 255 bytes of a name.
-    stem = os.fsdecode(os.fsencode(name)[:200])
-    return f".{stem}.{_token()}.{ending}"
+def set_mode(descriptor: int, mode: int | None) -> None:
+    """Give a new file its permission bits; None leaves them to the process's umask.
+
+    Only once it is locked: nobody else could open it before.
+    """
+    if mode is not None:
+        os.fchmod(descriptor, mode)
+        return
+    # A stick with FAT has its own idea of modes.
+    with suppress(PermissionError):
+        os.fchmod(descriptor, 0o666 & ~_umask())
 
 
 def hold(descriptor: int) -> bool:

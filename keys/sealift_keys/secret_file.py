@@ -73,7 +73,9 @@ def require_private_mode(path: Path, status: os.stat_result, what: str = "", *, 
             f"make a copy of your own with mode 0600{instead}"
         )
     if mode & _OTHERS and not _granted_by_root(path, status):
-        raise KeyFileError(f"{name} has mode {mode:04o}, others may read it; run: chmod 600 {quote(str(path))}{instead}")
+        raise KeyFileError(
+            f"{name} has mode {mode:04o}, others may read it; run: chmod 600 {quote(str(path))}{instead}"
+        )
 
 
 def _granted_by_root(path: Path, status: os.stat_result) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 _NAMES = frozenset(
     {
-        # Where programs, libraries and temporary files are. HOME: packages of `pip install --user`, caches of libraries.
+        # Where programs, libraries and temporary files are. HOME: packages of `pip install --user`, and caches.
         *("PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "CONDA_PREFIX"),
         *("LANG", "LANGUAGE", "TZ"),
         # How this Python runs; PYTHONPATH has a function of its own.

@@ -449,7 +449,7 @@ def test_a_bar_on_a_terminal_and_none_in_the_answers(installed, tmp_path):
     ("arguments", "status", "words"),
     [
         (["--input", "{rows}", "--output", "{rows}"], 2, "is the input; writing would destroy the rows"),
-        (["--input", "{rows}", "--output", "{tmp}/none/x"], 3, "No such file"),
+        (["--input", "{rows}", "--output", "{tmp}/none/x"], 2, "/none' does not exist; make it first"),
         (["--input", "{tmp}/none.csv"], 3, "cannot read rows from"),
         (["--input", "{tmp}"], 3, "Is a directory"),
         (["--input", "{rows}.xlsx"], 3, "No such file"),

@@ -172,7 +172,12 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "line",
-    ["ASK <(printf 'pw\\n')", "printf pw | ASK /dev/stdin", "ASK /dev/fd/7 7< <(sleep 0.2; echo pw)", "ASK /dev/stdin <<< pw"],
+    [
+        "ASK <(printf 'pw\\n')",
+        "printf pw | ASK /dev/stdin",
+        "ASK /dev/fd/7 7< <(sleep 0.2; echo pw)",
+        "ASK /dev/stdin <<< pw",
+    ],
     ids=["substitution", "stdin", "a pipe that is slow", "a here-string"],
 )
 def test_a_pipe_that_the_caller_opened_serves_all_keys(line):
@@ -212,7 +217,7 @@ def test_the_same_bytes_are_the_same_passphrase_in_a_file_and_in_a_variable(tmp_
     (tmp_path / "pw").chmod(0o600)
     variable = PassphraseSource(environment={"SEALIFT_PASSPHRASE": os.fsdecode(b"pw\xff")}, prompt=None)
     assert passphrases(tmp_path / "pw").existing(KEY) == variable.existing(KEY) == b"pw\xff"
-    with pytest.raises(KeyFileError, match="the PIN for 'k.pem' is not UTF-8"):
+    with pytest.raises(KeyFileError, match=r"the PIN for 'k\.pem' is not UTF-8"):
         variable.pin(KEY)
 
 

@@ -1,5 +1,6 @@
 """`sealift-bundler convert`: a trained model becomes a proven model directory, or nothing."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 from sealift_bundler.cli.options import benchmark_option
 from sealift_keys import console
 from sealift_keys.errors import UsageError
+from sealift_keys.output import require_place, write
 
 
 @click.command("convert")
@@ -44,10 +46,10 @@ def command(
     runs the code in it: only open files that you trust. Nothing is written unless every sample row and every
     edge row agrees.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if os.path.lexists(output) and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
-    if report is not None and not report.absolute().parent.is_dir():
-        raise UsageError(f"--report {str(report)!r} is in a directory that does not exist; make it first")
+    if report is not None:
+        require_place(report, device=True)
     if sys.stderr.isatty() and not as_json:
         click.echo(f"converting {model} …", err=True)
 
@@ -62,11 +64,11 @@ def command(
         conversion = with_benchmark(conversion)
     output.mkdir(parents=True, exist_ok=True)
     for file, data in conversion.files.items():
-        (output / file).write_bytes(data)
+        write(output / file, data)
     if report is not None:
         from sealift_bundler.report import report_html
 
-        report.write_text(report_html(conversion), "utf-8")
+        write(report, report_html(conversion).encode("utf-8"))
     parity = conversion.parity
     if as_json:
         files = {file: len(data) for file, data in conversion.files.items()}

@@ -12,6 +12,7 @@ from sealift_keys.channel import Channel
 from sealift_keys.cli.options import KEY, passphrase_file_option
 from sealift_keys.console import print_json
 from sealift_keys.fingerprint import grouped
+from sealift_keys.output import require_place
 from sealift_keys.signers import open_signers
 
 
@@ -82,8 +83,8 @@ def command(
 
         root = read_given(root_file)
 
-    from sealift_bundler.kit.making import make_kit
-    from sealift_bundler.kit.signature import sign_kit
+    from sealift_bundler.kit.making import kit_path, make_kit
+    from sealift_bundler.kit.signature import places, sign_kit
     from sealift_bundler.model_signature import p256_key
     from sealift_keys.wording import human
 
@@ -91,6 +92,8 @@ def command(
     for signer in signers:
         # Before the long work.
         p256_key(signer, "a kit")
+        for place in places(kit_path(output, platform)):
+            require_place(place)
 
     def stage(text: str) -> None:
         if sys.stderr.isatty():

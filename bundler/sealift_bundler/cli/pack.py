@@ -11,6 +11,7 @@ from sealift_bundler.cli.options import channel_option, complete_references, ech
 from sealift_keys import scratch
 from sealift_keys.console import print_json
 from sealift_keys.names import ModelVersion
+from sealift_keys.output import require_place
 
 if TYPE_CHECKING:
     from sealift.bundle.base import Base
@@ -56,6 +57,7 @@ def command(
         models.append(ModelVersion.parse(name, version))
     with ExitStack() as stack:
         prepared = prepare(directory, models)
+        require_place(prepared.path_in(output))
         full = prepared.payload_size
         if base is not None:
             prepared = _since(stack, directory, base, prepared, output)
@@ -68,8 +70,6 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
 
     # Beside the bundle, and not in a small /tmp: patches may be as large as models.
     beside = output if output.is_dir() else output.absolute().parent
-    if not beside.is_dir():
-        raise UsageError(f"cannot write {str(output)!r}: folder {str(beside)!r} does not exist; make it first")
     work = stack.enter_context(scratch.folder(".sealift-patches", beside))
     found = since(directory, base, prepared.release)
     with bytes_bar(prepared.payload_size, "comparing") as progress:

@@ -17,7 +17,17 @@ from sealift_keys.parent import bound
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
 # Where it downloads from, by which way, and whom it believes; logins to an index are in them or in `~/.netrc`.
 _FOR_PIP = (
-    *("PIP_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *(
+        "PIP_",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+    ),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "XDG_CONFIG", "XDG_CACHE_HOME"),
 )
 _MISMATCH = re.compile(r"DO NOT MATCH THE HASHES")

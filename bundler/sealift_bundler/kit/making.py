@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sealift
-from sealift.errors import UsageError
 from sealift.trust.pin import parse_root
 from sealift.trust.release import channel_of
 from sealift_bundler.kit import carried
@@ -23,6 +22,7 @@ from sealift_bundler.kit.wheels import Wheel, choose, newest_date, unpacked_size
 from sealift_bundler.kit.writing import Written, digests, write_kit
 from sealift_keys import clock, scratch
 from sealift_keys.fingerprint import of_bytes
+from sealift_keys.output import require_place
 
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
 _LOCKS = ("base.lock", "kit.lock")
@@ -66,16 +66,14 @@ def make_kit(
         stage: called with one line of text when something slow begins.
 
     Raises:
-        UsageError: a path does not exist.
+        UsageError: a path does not exist, or something stands at `output` that is no regular file.
         GateError: a wheel is missing, or is not one that the lock file lists; nothing is left behind.
         RootError, MalformedError, LimitError: `root` is not fit to be pinned.
         LocalError: pip or hatchling is missing, or pip cannot download.
     """
     version, platform = sealift.__version__, targets[0].platform
-    folder = f"sealift-kit-{version}-{platform}"
-    path = output / f"{folder}.tar" if output.is_dir() else output
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    folder, path = f"sealift-kit-{version}-{platform}", kit_path(output, platform)
+    require_place(path)
     channel = None if root is None else channel_of(parse_root(root))
     with scratch.folder("sealift-kit") as work:
         stage("making Sealift's own wheel")
@@ -114,6 +112,11 @@ def make_kit(
         channel,
         None if root is None else of_bytes(root),
     )
+
+
+def kit_path(output: Path, platform: str) -> Path:
+    """Return the file to write: `output`, or `sealift-kit-<version>-<platform>.tar` in it when it is a folder."""
+    return output / f"sealift-kit-{sealift.__version__}-{platform}.tar" if output.is_dir() else output
 
 
 def _wheels(target: Target, given: Path | None, work: Path, stage: Callable[[str], object]) -> list[Wheel]:

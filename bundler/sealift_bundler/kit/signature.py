@@ -17,6 +17,7 @@ from securesystemslib.signer import Signer
 from sealift.errors import KeyFileError
 from sealift_bundler.model_signature import p256_key
 from sealift_keys import durable, fingerprint
+from sealift_keys.output import write
 from sealift_keys.status import key_name
 
 
@@ -27,6 +28,11 @@ class KitSignature:
     path: Path
     public_key: Path
     fingerprint: str
+
+
+def places(kit: Path) -> tuple[Path, Path]:
+    """Return where the signature of a kit goes, and the public key."""
+    return kit.with_name(f"{kit.name}.sig"), kit.with_name(f"{kit.name}.pub")
 
 
 def sign_kit(kit: Path, signer: Signer) -> KitSignature:
@@ -46,9 +52,7 @@ def sign_kit(kit: Path, signer: Signer) -> KitSignature:
         raise KeyFileError(
             f"key {key_name(signer.public_key)!r}: its signature of {kit.name!r} does not verify"
         ) from None
-    made = KitSignature(
-        kit.with_name(f"{kit.name}.sig"), kit.with_name(f"{kit.name}.pub"), fingerprint.of_key(signer.public_key)
-    )
-    durable.write_file(made.path, signature)
-    durable.write_file(made.public_key, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    made = KitSignature(*places(kit), fingerprint.of_key(signer.public_key))
+    write(made.path, signature, mode=durable.FILE_MODE)
+    write(made.public_key, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), mode=durable.FILE_MODE)
     return made

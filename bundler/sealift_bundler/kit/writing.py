@@ -1,7 +1,6 @@
 """Write a kit as one deterministic tar; what is written is compared with the digest that was noted for it."""
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 from sealift.bundle.tarformat import BLOCK, END
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.wheels import Wheel
-from sealift_keys import durable, scratch
+from sealift_keys.output import replacing
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -42,16 +41,12 @@ def write_kit(path: Path, folder: str, files: Mapping[str, bytes | Wheel], mtime
     Raises:
         GateError: a wheel changed meanwhile; nothing is left behind.
     """
-    scratch.sweep(path.parent)
     hasher, size = hashlib.sha256(), 0
-    with scratch.beside(path, "part") as made:
+    with replacing(path) as out:
         for chunk in _tar(folder, files, mtime):
-            made.file.write(chunk)
+            out.write(chunk)
             hasher.update(chunk)
             size += len(chunk)
-        made.file.flush()
-        os.fsync(made.file.fileno())
-        durable.move(made.path, path)
     return Written(path, size, "sha256:" + hasher.hexdigest())
 
 

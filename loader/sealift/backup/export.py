@@ -35,7 +35,7 @@ from sealift.store.lock import locked
 from sealift.store.room import full_disk
 from sealift.store.safety import require_safe
 from sealift.trust.state import ROOT_HISTORY
-from sealift_keys import durable, scratch
+from sealift_keys import durable, output, scratch
 
 STDOUT = "-"
 _CHUNK_BYTES = 1024 * 1024
@@ -70,7 +70,7 @@ def export(
         CorruptError: a file is not what was signed; a damaged store is not worth keeping.
         NoSpaceError: the target's file system is too full.
         LockedError, UnsafeStoreError: the store is being changed, or is not this user's to change.
-        UsageError: the target is a directory, a terminal, or inside the store.
+        UsageError: the target is a link or no regular file, or inside the store.
     """
     path = None if target == STDOUT else _target(Path(target), store.layout)
     store.active()
@@ -208,8 +208,7 @@ def _target(path: Path, layout: StoreLayout) -> Path:
         raise UsageError(f"{str(path)!r} is a directory; give the name of a file to write, for example 'store.tar'")
     if path.parent.resolve().is_relative_to(layout.root.resolve()):
         raise UsageError(f"{str(path)!r} is inside the store; a backup belongs elsewhere, best on another disk")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{str(path)!r} is not a plain file; for a pipe give `-` and redirect standard output")
+    output.require_place(path)
     return path
 
 

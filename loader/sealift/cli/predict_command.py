@@ -37,7 +37,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     "output",
     default=None,
     type=click.Path(path_type=Path, readable=False, dir_okay=False),
-    help="Write the answers to this file, replacing it [default: standard output].",
+    help="Write the answers to this file, which is replaced at the end [default: standard output].",
 )
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="tsv", show_default=True, help="Of the answers.")
 @click.option(
@@ -72,7 +72,10 @@ def command(
     from sealift.rows.answering import answer_batches
     from sealift.rows.source import Source
     from sealift.store import Store
+    from sealift_keys.output import require_place
 
+    if output is not None:
+        require_place(output, device=True)
     rows = Source(source, input_format)
     size = rows.size
     model = Store(store_path, trust=trust_path).load(name, version)
@@ -82,7 +85,7 @@ def command(
     with (
         rows_bar(size, shown=shown) as progress,
         rows.batches(model.description, batch_rows, read=progress) as batches,
-        _writing(output, source) as write,
+        _writing(output, source, whole=as_json or kind == "json") as write,
     ):
         writer = AnswerWriter(write, model, "json" if as_json else kind, methods)
         for answers in answer_batches(model, batches, methods):
@@ -102,17 +105,29 @@ def _methods(model: Any, proba: bool) -> list[str]:
 
 
 @contextmanager
-def _writing(output: Path | None, source: Path) -> Iterator[Callable[[str], object]]:
-    """Give a function that writes text, and lets every batch go out as soon as it is answered."""
-    from sealift.errors import UsageError
+def _writing(output: Path | None, source: Path, *, whole: bool) -> Iterator[Callable[[str], object]]:
+    """Give a function that writes text: every batch to standard output as it comes, or a file that appears at the end.
+
+    After a wrong row, the answers of the rows before it are kept, unless only a whole document counts.
+    """
+    from sealift.errors import InputError, UsageError
+    from sealift_keys.output import writing
 
     if output is None:
         yield _print
         return
     if output.exists() and source.exists() and os.path.samefile(output, source):
         raise UsageError(f"--output {str(output)!r} is the input; writing would destroy the rows: give another file")
-    with output.open("w", encoding="utf-8", newline="") as file:
-        yield file.write
+    refused = None
+    with writing(output) as file:
+        try:
+            yield lambda text: file.write(text.encode("utf-8"))
+        except InputError as error:
+            if whole:
+                raise
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 def _print(text: str) -> None:

@@ -100,8 +100,8 @@ def _ask(helper: str, host: str) -> Login | None:
     if _HELPER.fullmatch(helper) is None:
         raise LocalError(f"the credential helper {helper[:80]!r} has no usable name")
     program = f"docker-credential-{helper}"
-    # The one child that sees more than `child_environment`: a helper is the admin's own program, there to use logins that
-    # variables of many names hold. Only what is ours it cannot need.
+    # The one child that sees more than `child_environment`: a helper is the admin's own program, there to use logins
+    # that variables of many names hold. Only what is ours it cannot need.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEALIFT_")}
     try:
         done = subprocess.run(

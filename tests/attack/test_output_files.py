@@ -1,0 +1,334 @@
+"""Where a command writes, somebody else may have put a link or a pipe: refused in one line, and nothing is followed."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import mounts
+import pytest
+
+from sealift.cli import cli as loader
+from sealift_bundler.cli import command as bundler
+from sealift_keys import output
+from sealift_keys.cli import command as keys
+from sealift_keys.console import run
+from sealift_keys.errors import UsageError
+
+GROUPS = {"sealift": loader, "sealift-keys": keys, "sealift-bundler": bundler}
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place that a command writes to.
+
+    Attributes:
+        command: its words; OUT is the folder with the obstacle in it, and the rest are files of `world`.
+        name: of the file in OUT.
+        parameter: that names it, of the command.
+        status: of the refusal.
+        into: whether a folder of that name is where to write, and no obstacle.
+    """
+
+    command: str
+    name: str
+    parameter: str
+    status: int = 2
+    into: bool = False
+
+
+PLACES = [
+    Place("sealift predict toy --input ROWS --output OUT/x", "x", "output"),
+    Place("sealift status --metrics OUT/x", "x", "metrics"),
+    Place("sealift export OUT/x", "x", "target"),
+    Place("sealift-bundler convert MODEL --samples SAMPLES -o FREE --report OUT/x", "x", "report"),
+    Place("sealift-bundler convert MODEL --samples SAMPLES -o OUT/x", "x", "output"),
+    Place("sealift-bundler pack --channel CHANNEL -o OUT/x", "x", "output", into=True),
+    Place("sealift-bundler pack --channel CHANNEL -o OUT", "sim-2.tar", "output"),
+    Place("sealift-bundler pack --channel CHANNEL -o OUT/x --part-size 16kB", "x.part-001-of-002", "output"),
+    Place("sealift-bundler pack --channel CHANNEL -o OUT/x --since BUNDLE", "x", "output", into=True),
+    Place("sealift-bundler split BUNDLE --part-size 16kB -o OUT", "sim-2.tar.part-001-of-002", "output"),
+    Place(f"sealift-bundler kit --platform linux-x86_64 --python {HERE} -o OUT/x", "x", "output", into=True),
+    Place(f"sealift-bundler kit --platform linux-x86_64 --python {HERE} --sign KEY -o OUT/x", "x.sig", "output"),
+    Place(f"sealift-bundler kit --platform linux-x86_64 --python {HERE} --sign KEY -o OUT/x", "x.pub", "output"),
+    Place("sealift-keys new OUT/x", "x", "file", 53),
+    Place("sealift-keys new OUT/x", "x.pub", "file", 53),
+    Place("sealift-keys import hsm:1 OUT/x", "x", "file", 53),
+    Place("sealift-keys init OUT/x --name c --key KEY", "x", "directory", 55),
+]
+# Paths that are read, and folders of Sealift's own: a store, a trust folder, a channel, a drop folder.
+OTHERS = {
+    *("root", "store_path", "trust_path", "bundle", "base", "before", "after", "ca_file", "tmpdir", "folder"),
+    *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys", "root_keys", "targets_keys"),
+    *("snapshot_keys", "timestamp_keys", "directory", "other", "add", "replacement", "model", "samples", "recipe"),
+    *("model_key", "root_file", "wheels", "sign_key"),
+}
+
+
+def commands(group, name):
+    context = click.Context(group)
+    for word in group.list_commands(context):
+        command = group.get_command(context, word)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{name} {word}")
+        else:
+            yield f"{name} {word}", command
+
+
+def test_every_parameter_that_names_a_file_is_known_here():
+    written = {(place.command.split(" ")[0], place.command.split(" ")[1], place.parameter) for place in PLACES}
+    found = set()
+    for group in GROUPS.items():
+        for name, command in commands(group[1], group[0]):
+            for parameter in command.params:
+                if isinstance(parameter.type, click.Path | click.File):
+                    known = (*name.split(" ")[:2], parameter.name)
+                    found.add(known)
+                    assert known in written or parameter.name in OTHERS, f"{name} {parameter.opts}: does it write?"
+    assert written <= found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """What the commands need besides the place to write to."""
+    from channel_simulator import ChannelSimulator
+    from instance import Instance
+
+    base = tmp_path_factory.mktemp("world")
+    channel = ChannelSimulator(base / "channel", name="sim")
+    channel.add("toy", "1.0.0")
+    channel.release()
+    bundle = channel.pack(base / "sim-2.tar")
+    instance = Instance(base / "instance")
+    instance.pin(channel.root_bytes)
+    instance.install(bundle)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEALIFT_PASSPHRASE", "pw")
+        assert run(keys, "sealift-keys", ["new", str(base / "key")]) == 0
+    (base / "rows.txt").write_text("a b\n")
+    (base / "model.onnx").write_bytes(b"never opened")
+    (base / "samples.csv").write_text("a\n1\n")
+    return {
+        "environment": {**instance.environment, "SEALIFT_PASSPHRASE": "pw"},
+        "CHANNEL": channel.directory,
+        "BUNDLE": bundle,
+        "KEY": base / "key",
+        "ROWS": base / "rows.txt",
+        "MODEL": base / "model.onnx",
+        "SAMPLES": base / "samples.csv",
+    }
+
+
+def link(path, victim):
+    path.symlink_to(victim)
+
+
+def dangling(path, victim):
+    path.symlink_to(victim.with_name("made-by-the-command"))
+
+
+def pipe(path, _victim):
+    os.mkfifo(path, 0o666)
+
+
+def folder(path, _victim):
+    path.mkdir()
+    (path / "in it").touch()
+
+
+def unix_socket(path, _victim):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def block_device(path, _victim):
+    os.mknod(path, stat.S_IFBLK | 0o600, os.makedev(7, 250))
+
+
+OBSTACLES = [link, dangling, pipe, folder, unix_socket, block_device]
+
+
+@contextmanager
+def in_time():
+    """Fail instead of waiting for ever at a pipe."""
+
+    def late(*_):
+        raise TimeoutError("the command waits")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(120)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def seen(path):
+    """Everything in a folder, as it is."""
+    return {
+        str(one.relative_to(path)): (one.lstat().st_ino, one.lstat().st_mode, one.lstat().st_mtime_ns)
+        for one in path.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "obstacle"),
+    [(place, obstacle) for place in PLACES for obstacle in OBSTACLES if not (place.into and obstacle is folder)],
+    ids=lambda value: f"{value.command.split(' --')[0]} {value.name}" if isinstance(value, Place) else value.__name__,
+)
+def test_what_is_no_file_is_refused_and_left_as_it_is(place, obstacle, world, tmp_path, monkeypatch, capsys):
+    for name, value in world["environment"].items():
+        monkeypatch.setenv(name, str(value))
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir(mode=0o777)
+    out.chmod(0o1777)
+    victim.write_text("precious")
+    obstacle(out / place.name, victim)
+    before, words = seen(tmp_path), place.command.replace("OUT", str(out)).replace("FREE", str(tmp_path / "free"))
+    for name in ("CHANNEL", "BUNDLE", "KEY", "ROWS", "MODEL", "SAMPLES"):
+        words = words.replace(name, str(world[name]))
+    program, *arguments = words.split(" ")
+    with in_time():
+        status = run(GROUPS[program], program, arguments)
+    said = capsys.readouterr()
+    assert (status, said.out) == (place.status, ""), said
+    (line,) = said.err.splitlines()
+    assert place.name in line
+    assert victim.read_text() == "precious"
+    assert seen(tmp_path) == before
+
+
+# --- the one function -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "x"
+
+
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(place):
+    place.write_text("before")
+    before = place.stat().st_ino
+    with pytest.raises(ZeroDivisionError), output.replacing(place) as file:
+        file.write(b"half")
+        file.flush()
+        assert place.read_text() == "before"
+        assert Path(file.name).read_text() == "half"
+        raise ZeroDivisionError
+    assert (place.read_text(), os.listdir(place.parent)) == ("before", ["x"])
+    output.write(place, b"after")
+    assert (place.read_text(), os.listdir(place.parent)) == ("after", ["x"])
+    assert place.stat().st_ino != before
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_umask_decides_over_a_new_file_and_a_replaced_one_keeps_its_mode(place, umask, mode):
+    before = os.umask(umask)
+    try:
+        output.write(place, b"x")
+        assert stat.S_IMODE(place.stat().st_mode) == mode
+        place.chmod(0o640)
+        output.write(place, b"y")
+        assert stat.S_IMODE(place.stat().st_mode) == 0o640
+        output.write(place, b"z", mode=0o644)
+        assert stat.S_IMODE(place.stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
+
+
+def test_a_link_to_another_name_of_the_file_is_not_followed_and_a_hard_link_is_parted(place, tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    os.link(tmp_path / "victim", place)
+    output.write(place, b"mine")
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_what_stands_where_the_new_file_is_prepared_is_not_followed(place, tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (place.parent / f".x.{os.getpid()}.new").symlink_to(tmp_path / "victim")
+    output.write(place, b"mine")
+    assert (place.read_text(), (tmp_path / "victim").read_text()) == ("mine", "precious")
+
+
+def test_the_folders_that_lead_to_a_file_may_be_links(place, tmp_path):
+    (tmp_path / "link").symlink_to(place.parent)
+    output.write(tmp_path / "link" / "x", b"mine")
+    assert place.read_text() == "mine"
+
+
+def test_a_device_and_what_the_caller_opened_are_written_to(place):
+    device = Path(os.devnull).lstat()
+    output.require_place(Path(os.devnull), device=True)
+    output.write(Path(os.devnull), b"x")
+    assert (Path(os.devnull).lstat().st_ino, Path(os.devnull).lstat().st_rdev) == (device.st_ino, device.st_rdev)
+    with pytest.raises(UsageError, match="it is a device"):
+        output.require_place(Path(os.devnull))
+    reading, writing = os.pipe()
+    for name in (f"/dev/fd/{writing}", f"/proc/self/fd/{writing}"):
+        output.write(Path(name), b"x")
+        assert os.read(reading, 9) == b"x"
+    os.close(writing)
+    os.close(reading)
+    code = "from pathlib import Path; from sealift_keys import output; output.write(Path('/dev/std{}'), b'x')"
+    for stream in ("out", "err"):
+        done = subprocess.run([sys.executable, "-c", code.format(stream)], capture_output=True, check=True)
+        assert {"out": done.stdout, "err": done.stderr}[stream] == b"x"
+
+
+def test_standard_output_is_not_replaced_by_what_is_read_back():
+    with (
+        pytest.raises(UsageError, match=r"it is a symbolic link|it is a device"),
+        output.replacing(Path("/dev/stdout")),
+    ):
+        pass
+    assert Path("/dev/stdout").is_symlink()
+
+
+def as_stranger(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code as a user who may not read this interpreter's files: all is imported before."""
+    code = "import os, sys; from pathlib import Path; from sealift_keys import output\nos.setuid(65534)\n" + code
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_file_of_somebody_else_in_a_sticky_folder_and_a_folder_without_rights(place):
+    place.write_text("precious")
+    for mode in (0o1777, 0o755):
+        place.parent.chmod(mode)
+        for folder_above in place.parents:
+            if folder_above.stat().st_uid == 0 and folder_above != place.parent:
+                os.chmod(folder_above, folder_above.stat().st_mode | 0o011)
+        done = as_stranger(f"output.write(Path({str(place)!r}), b'x')")
+        assert done.stderr.splitlines()[-1].startswith("PermissionError"), done.stderr
+        assert (place.read_text(), os.listdir(place.parent)) == ("precious", ["x"])
+
+
+def test_a_folder_that_cannot_be_read_can_be_written(place):
+    place.parent.chmod(0o733)
+    for folder_above in list(place.parents)[1:]:
+        os.chmod(folder_above, folder_above.stat().st_mode | 0o011)
+    done = as_stranger(f"output.write(Path({str(place)!r}), b'x')")
+    assert done.returncode == 0, done.stderr
+    assert place.read_text() == "x"
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path, world, monkeypatch, capsys):
+    for name, value in world["environment"].items():
+        monkeypatch.setenv(name, str(value))
+    with mounts.tmpfs(tmp_path / "disk", "size=16k") as disk:
+        (disk / "x").write_text("before")
+        (disk / "fill").write_bytes(b"\0" * 12288)
+        for words in (["status", "--metrics", str(disk / "x")], ["export", str(disk / "x")]):
+            status = run(loader, "sealift", words)
+            (line,) = capsys.readouterr().err.splitlines()
+            assert status in (3, 34)
+            assert "No space left" in line or "make room" in line
+            assert ((disk / "x").read_text(), sorted(os.listdir(disk))) == ("before", ["fill", "x"])
