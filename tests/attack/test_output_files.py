@@ -218,12 +218,17 @@ def place(tmp_path):
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(place):
     place.write_text("before")
     before = place.stat().st_ino
-    with pytest.raises(ZeroDivisionError), output.replacing(place) as file:
-        file.write(b"half")
-        file.flush()
-        assert place.read_text() == "before"
-        assert Path(file.name).read_text() == "half"
-        raise ZeroDivisionError
+
+    def fail():
+        with output.replacing(place) as file:
+            file.write(b"half")
+            file.flush()
+            assert place.read_text() == "before"
+            assert Path(file.name).read_text() == "half"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert (place.read_text(), os.listdir(place.parent)) == ("before", ["x"])
     output.write(place, b"after")
     assert (place.read_text(), os.listdir(place.parent)) == ("after", ["x"])
@@ -305,7 +310,7 @@ def test_a_file_of_somebody_else_in_a_sticky_folder_and_a_folder_without_rights(
         place.parent.chmod(mode)
         for folder_above in place.parents:
             if folder_above.stat().st_uid == 0 and folder_above != place.parent:
-                os.chmod(folder_above, folder_above.stat().st_mode | 0o011)
+                folder_above.chmod(folder_above.stat().st_mode | 0o011)
         done = as_stranger(f"output.write(Path({str(place)!r}), b'x')")
         assert done.stderr.splitlines()[-1].startswith("PermissionError"), done.stderr
         assert (place.read_text(), os.listdir(place.parent)) == ("precious", ["x"])
@@ -314,7 +319,7 @@ def test_a_file_of_somebody_else_in_a_sticky_folder_and_a_folder_without_rights(
 def test_a_folder_that_cannot_be_read_can_be_written(place):
     place.parent.chmod(0o733)
     for folder_above in list(place.parents)[1:]:
-        os.chmod(folder_above, folder_above.stat().st_mode | 0o011)
+        folder_above.chmod(folder_above.stat().st_mode | 0o011)
     done = as_stranger(f"output.write(Path({str(place)!r}), b'x')")
     assert done.returncode == 0, done.stderr
     assert place.read_text() == "x"

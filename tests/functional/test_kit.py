@@ -319,6 +319,7 @@ def test_a_wrong_python_is_refused_in_one_line(for_another_machine, tmp_path):
 def test_a_wrong_machine_is_refused_in_one_line(own_kit, tmp_path, key, value, said):
     described = json.loads((own_kit / "kit.json").read_text()) | {key: value}
     (own_kit / "kit.json").write_text(json.dumps(described))
+    seal(own_kit)
     refuses(install(own_kit, "--prefix", tmp_path / "opt"), 40, said)
     assert not (tmp_path / "opt").exists()
 

@@ -33,12 +33,13 @@ OLD, NEW = "1.0.0", "1.1.0"
 MOMENTS = 20
 # Large enough that a disk can be full in the middle of it.
 DATA_FILES, DATA_BYTES = 40, 256 * 1024
-# It answers what install.py asks. Asked for its version, it waits at a pipe, so that a test can be sure of the moment.
+# It answers what install.py asks. Asked for its version, it waits where its store is a pipe, so that a test can be sure
+# of the moment.
 STAND_IN = """
 import json, os, sys
 def main():
-    if "SEALIFT_TEST_PIPE" in os.environ and "--version" in sys.argv:
-        open(os.environ["SEALIFT_TEST_PIPE"]).read()
+    if "SEALIFT_STORE" in os.environ and "--version" in sys.argv:
+        open(os.environ["SEALIFT_STORE"]).read()
     print(json.dumps({"findings": []}) if "doctor" in sys.argv else "sealift VERSION")
 """
 # strace counts each of them apart.
@@ -71,7 +72,8 @@ def make_kit(folder: Path, version: str, pip: Path, unpacked_bytes: int = 1000) 
     for name in ("sealift.1", "sealift-keys.1"):
         (folder / "man" / "man1" / name).write_text(version)
     (folder / "docs" / "index.html").write_text(version)
-    shutil.copy(carried.INSTALL_SCRIPT, folder / "install.py")
+    for script in carried.INSTALL_SCRIPTS:
+        shutil.copy(script, folder)
     described = {
         "schema": "sealift.kit/1",
         "version": version,
@@ -190,7 +192,7 @@ def pipe(tmp_path) -> Path:
 
 
 def test_a_second_script_is_refused_while_the_first_works_and_hurts_it_not(machine, kits, pipe):
-    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first:
+    with machine.start(kits[1], SEALIFT_STORE=str(pipe)) as first:
         # Opens once the new Sealift is being tried: the first one is in the middle.
         with pipe.open("w"):
             for words in ([], ["--prefix", str(machine.prefix), "--roll-back"]):
@@ -206,7 +208,7 @@ def test_a_second_script_is_refused_while_the_first_works_and_hurts_it_not(machi
 
 
 def test_what_a_killed_script_started_ends_with_it_and_lets_the_next_one_in(machine, kits, pipe):
-    with machine.start(kits[1], SEALIFT_TEST_PIPE=str(pipe)) as first, pipe.open("w") as writing:
+    with machine.start(kits[1], SEALIFT_STORE=str(pipe)) as first, pipe.open("w") as writing:
         first.kill()
         first.wait(60)
         # The child waits at the pipe for ever, unless the kernel ends it; then nobody reads there.
@@ -318,7 +320,9 @@ def test_too_little_room_is_said_before_anything_is_written(tmp_path, pip):
     with mounts.tmpfs(tmp_path / "small", "size=20m") as disk:
         machine = Machine(disk)
         line = refused_for_room(machine.run(large), machine)
-        assert "it needs 28,000,000 bytes, and " in line
+        # What it unpacks to, and the wheels that are copied before.
+        wheels = sum(path.stat().st_size for path in (large / "wheels").iterdir())
+        assert f"it needs {28_000_000 + wheels:,} bytes, and " in line
         assert [path for path in disk.rglob("*") if not path.is_dir()] == []
         mounts.remount(disk, "size=100m")
         assert machine.run(large).returncode == 0

@@ -372,5 +372,5 @@ def test_every_metric_follows_the_naming_conventions(aged):
 def test_metrics_into_a_folder_that_does_not_exist_are_one_line(aged, sealift_status, tmp_path):
     aged(0)
     code, _, err = sealift_status("--metrics", tmp_path / "none" / "sealift.prom")
-    assert code == 3
+    assert code == 2
     assert len(err.splitlines()) == 1

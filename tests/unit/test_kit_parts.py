@@ -123,5 +123,6 @@ def test_pages_link_to_each_other_as_html():
     assert "<td>b</td>" in made["how-to/a.html"]
 
 
-def test_an_old_python_can_read_the_script_and_say_that_it_is_too_old():
-    ast.parse(carried.INSTALL_SCRIPT.read_text("utf-8"), feature_version=(3, 7))
+@pytest.mark.parametrize("script", carried.INSTALL_SCRIPTS, ids=lambda script: script.name)
+def test_an_old_python_can_read_the_scripts_and_say_that_it_is_too_old(script):
+    ast.parse(script.read_text("utf-8"), feature_version=(3, 7))

@@ -8,7 +8,8 @@ from pathlib import Path
 from sealift.errors import LocalError
 
 _HERE = Path(__file__).parent
-INSTALL_SCRIPT = _HERE / "install.py"
+# What a kit installs itself with: the script that a person runs, and what that runs once the kit was checked.
+INSTALL_SCRIPTS = (_HERE / "install.py", _HERE / "environments.py")
 _CHECKOUT = _HERE.parents[2]
 
 

@@ -85,7 +85,7 @@ def make_kit(
         for target, of_target in chosen.items():
             files[f"requirements/{target.interpreter}.txt"] = _requirements(of_target)
         files["kit.json"] = _description(chosen, version)
-        files["install.py"] = carried.INSTALL_SCRIPT.read_bytes()
+        files |= {script.name: script.read_bytes() for script in carried.INSTALL_SCRIPTS}
         files |= _man_pages(version, moment)
         pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
         files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
