@@ -34,11 +34,14 @@ class LocalError(Error):
 
 
 class KeyFileError(Error):
-    """A private or public key cannot be created, opened or used: wrong passphrase, format or mode."""
+    """A key or its passphrase cannot be created, opened or used: wrong passphrase or format, or others may read it."""
 
     exit_code = 53
     code = "key-file"
-    remedy = "Use the right key file and passphrase; a private key needs mode 0600. If the key is lost, replace it."
+    remedy = (
+        "Use the right key file and passphrase. Key and passphrase files need mode 0600, in a folder that only you can "
+        "write. If the key is lost, replace it."
+    )
 
 
 class ChannelError(Error):

@@ -25,7 +25,7 @@ passphrase_file_option: Callable[[Any], Any] = click.option(
     type=FILE,
     multiple=True,
     metavar="FILE",
-    help="File that holds the passphrase; give one for all keys, or one for each --key in order.",
+    help="File of mode 0600 with the passphrase, or /dev/stdin; one for all keys, or one for each --key in order.",
 )
 
 
