@@ -31,7 +31,7 @@ from sealift_keys.public_file import (
     read,
     set_name,
 )
-from sealift_keys.secret_file import require_private
+from sealift_keys.secret_file import require_private, require_private_folder
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def create(
         name: how messages call the key's owner; the file's stem by default.
 
     Raises:
-        KeyFileError: a file exists, or there is no usable passphrase.
+        KeyFileError: a file exists, others can write the folder, or there is no usable passphrase.
         LocalError: the directory is missing or cannot be written.
         UsageError: the name or the algorithm is not allowed.
 
@@ -67,6 +67,7 @@ def create(
             raise KeyFileError(f"{str(existing)!r} exists; choose another name, a key file is never overwritten")
     if not path.parent.is_dir():
         raise KeyFileError(f"cannot write {str(path)!r}: folder {str(path.parent)!r} does not exist; make it first")
+    require_private_folder(path)
     secret = passphrases.new(path)
     private_key = algorithms.generate(algorithm)
     private_pem = encrypted_pem(private_key, secret)

@@ -4,8 +4,8 @@
 2. A symbolic link is refused, and so are a folder, a named pipe, a socket and a block device. In a folder that others
    can write, they could have put it there for us to write through, or to wait at. The folders that lead to the name
    may be links.
-3. What the caller has opened is written to: `/dev/stdout`, `/dev/fd/N`, a shell's `>(…)`. So is a character device such
-   as `/dev/null`. A file that is read back after it was written cannot be either of them.
+3. What the caller has opened is written to: `-` and `/dev/stdout`, `/dev/fd/N`, a shell's `>(…)`. So is a character
+   device such as `/dev/null`. A file that is read back after it was written cannot be either of them.
 """
 
 import os
@@ -20,7 +20,7 @@ from typing import BinaryIO
 from sealift_keys import scratch
 from sealift_keys.errors import UsageError
 
-_DESCRIPTOR = re.compile(r"/dev/(?:(stdin)|(stdout)|(stderr)|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})", re.ASCII)
+_DESCRIPTOR = re.compile(r"(-|/dev/stdout)|(/dev/stderr)|/dev/fd/(\d{1,9})|/proc/self/fd/(\d{1,9})", re.ASCII)
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 
 
@@ -35,8 +35,10 @@ def require_place(path: Path, *, device: bool = False) -> None:
         UsageError: something stands there that is not a regular file, or there is no such folder.
         OSError: it cannot be looked at.
     """
-    if device and _DESCRIPTOR.fullmatch(str(path)):
-        return
+    if _DESCRIPTOR.fullmatch(str(path)):
+        if device:
+            return
+        raise UsageError(f"cannot write {str(path)!r}: what is written is read back; give the name of a regular file")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: folder {str(folder)!r} does not exist; make it first")
@@ -132,9 +134,8 @@ def _opened(path: Path) -> int | None:
     """Return a descriptor for what is written to as it is, or None where a file is to be replaced."""
     match = _DESCRIPTOR.fullmatch(str(path))
     if match:
-        number = next((number for number in range(3) if match[number + 1]), None)
         sys.stdout.flush()
-        return os.dup(int(match[4] or match[5]) if number is None else number)
+        return os.dup(1 if match[1] else 2 if match[2] else int(match[3] or match[4]))
     try:
         if not stat.S_ISCHR(path.lstat().st_mode):
             return None

@@ -53,8 +53,13 @@ def require_private(path: Path, status: os.stat_result, what: str = "", *, inste
         KeyFileError: somebody else could read or replace it.
         OSError: a folder cannot be looked at.
     """
-    name = f"{what} {str(path)!r}".lstrip()
     require_private_mode(path, status, what, instead=instead)
+    require_private_folder(path, what, instead=instead)
+
+
+def require_private_folder(path: Path, what: str = "", *, instead: str = "") -> None:
+    """Check the folders that hold a file, or that will; see `require_private`."""
+    name = f"{what} {str(path)!r}".lstrip()
     for folder in {path.absolute().parent: None, Path(os.path.realpath(path)).parent: None}:
         found = folder.stat()
         if _others_write(found) and not os.statvfs(folder).f_flag & os.ST_RDONLY:

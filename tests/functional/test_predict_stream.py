@@ -466,6 +466,30 @@ def test_bad_arguments_leave_everything_as_it_is(predict, frame, tmp_path, argum
     assert rows.read_bytes() == before
 
 
+def test_half_a_document_does_not_replace_a_whole_one(predict, frame, tmp_path):
+    rows = written(frame[:9], tmp_path / "rows.csv")
+    rows.write_text(rows.read_text() + "x,red\n")
+    answers = tmp_path / "answers"
+    answers.write_text("yesterday's")
+    status, _, _ = predict("table", "--input", rows, "--format", "json", "--output", answers, "--batch-rows", 1)
+    assert (status, answers.read_text()) == (41, "yesterday's")
+    # Rows that were answered are kept, as on standard output.
+    status, _, _ = predict("table", "--input", rows, "--format", "jsonl", "--output", answers, "--batch-rows", 1)
+    assert (status, len(answers.read_text().splitlines())) == (41, 9)
+    assert (
+        sorted(os.listdir(tmp_path)).count("answers") == len([n for n in os.listdir(tmp_path) if "answers" in n]) == 1
+    )
+
+
+def test_a_dash_is_standard_output(predict, frame, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = written(frame[:9], tmp_path / "rows.csv")
+    expected = predict("table", "--input", rows)
+    assert predict("table", "--input", rows, "--output", "-") == expected
+    assert expected[0] == 0
+    assert not Path("-").exists()
+
+
 def test_a_refused_header_does_not_empty_the_output(predict, tmp_path):
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     (tmp_path / "answers").write_text("yesterday's")

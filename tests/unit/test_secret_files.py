@@ -150,6 +150,13 @@ def test_root_may_grant_a_file_to_a_group_of_the_user(tmp_path, monkeypatch):
             require_private_mode(path, path.stat())
 
 
+def test_no_key_is_made_where_others_may_write(tmp_path):
+    tmp_path.chmod(0o777)
+    with pytest.raises(KeyFileError, match="which others may write"):
+        keyfile.create(tmp_path / "k", passphrases(), name="k")
+    assert os.listdir(tmp_path) == []
+
+
 # --- what the caller opens ---------------------------------------------------------------------------
 
 ASK = """

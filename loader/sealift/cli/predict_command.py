@@ -37,7 +37,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     "output",
     default=None,
     type=click.Path(path_type=Path, readable=False, dir_okay=False),
-    help="Write the answers to this file, which is replaced at the end [default: standard output].",
+    help="Write the answers to this file, which is replaced at the end [default: -, standard output].",
 )
 @click.option("--format", "kind", type=click.Choice(FORMATS), default="tsv", show_default=True, help="Of the answers.")
 @click.option(
@@ -74,6 +74,8 @@ def command(
     from sealift.store import Store
     from sealift_keys.output import require_place
 
+    if output == Path("-"):
+        output = None
     if output is not None:
         require_place(output, device=True)
     rows = Source(source, input_format)
