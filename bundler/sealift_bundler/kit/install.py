@@ -115,9 +115,11 @@ class Kit:
     def check(self) -> None:
         """Compare what lies in the folder with the list, then every file with its digest; read kit.json last."""
         require_exactly(self.folder, set(self.digests))
+        total = 0
         for name in self.digests:
             self.sizes[name] = sum(len(chunk) for chunk in self.chunks(name))
-            if sum(self.sizes.values()) > MAX_KIT_BYTES:
+            total += self.sizes[name]
+            if total > MAX_KIT_BYTES:
                 raise malformed(f"the files of this kit have more than {MAX_KIT_BYTES:,} bytes")
         self._describe(parse_about(self.read(ABOUT)))
 
