@@ -9,13 +9,12 @@ This is the public half: no module that touches a private key is imported here. 
 what to trust either; instances do that against their pinned root. See `status` for what is signed.
 """
 
-import fcntl
 import json
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_keys import durable, history, scratch
+from sealift_keys import advice, durable, history, lock_file, scratch
 from sealift_keys.errors import ChannelError, UsageError
 from sealift_keys.names import ModelVersion
 from sealift_keys.tuf_numbers import boolean_number
@@ -221,25 +220,34 @@ class Channel:
     def locked(self) -> Iterator[None]:
         """Keep other Sealift processes from changing this channel meanwhile.
 
-        The lock is on the directory itself, so nothing is left behind, also after a crash.
+        The lock is a file that is there meanwhile, and that no other user can open; one that a crash leaves does not
+        count.
 
         Raises:
-            ChannelError: another process holds it.
+            ChannelError: another process holds it, or another user left it.
+            LocalError: the file system has no locks.
 
         """
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        path = self.directory / ".lock"
+        with ExitStack() as stack:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                stack.enter_context(lock_file.hold(path, keep=False))
+            except lock_file.HeldError as held:
+                who = f"process {held.holder}" if held.holder else "another process, which cannot be seen from here,"
                 raise ChannelError(
-                    f"another process is changing channel {str(self.directory)!r}; wait for it and run this again"
-                ) from error
+                    f"{who} is changing channel {str(self.directory)!r}; wait for it and run this again"
+                ) from None
+            except PermissionError:
+                if not os.path.lexists(path):
+                    raise
+                who = f"user {advice.account(path.lstat().st_uid)}"
+                raise ChannelError(
+                    f"{who} is changing channel {str(self.directory)!r}; wait for it and run this again, "
+                    f"or remove {str(path)!r} if a command of theirs was cut off"
+                ) from None
             for left in (self.tuf_dir, self.directory / history.DIRECTORY, *self.staged_dir.glob("*")):
                 scratch.sweep(left)
             yield
-        finally:
-            os.close(descriptor)
 
     def _root_path(self, version: int) -> Path:
         return self.tuf_dir / f"{version}.root.json"

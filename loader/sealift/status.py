@@ -146,7 +146,7 @@ def status(store: Store, now: datetime | None = None) -> Status:
         NoTrustError, NotInstalledError: there is nothing to look at.
         CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: no model is served any more.
     """
-    pinned = pin.read(store.trust_directory)
+    pinned = pin.read(store.trust_directory, store.layout.root)
     generation, release = store.moment()
     state = store.trust_state()
     floor, damage = _check(state, pinned)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sealift.errors import UnsafeStoreError
+from sealift.places import walk
 from sealift.store.layout import StoreLayout
 from sealift.store.lock import locked
-from sealift.store.places import walk
 from sealift.store.safety import require_safe, unsafe_places
 
 STRANGER = 64321
@@ -55,7 +55,7 @@ def test_a_container_that_does_not_know_the_root_of_its_machine(layout, tmp_path
     os.chown(layout.root.parent, nobody, nobody)
     assert len(unsafe_places(layout)) == 1
     uid_map = tmp_path / "uid_map"
-    monkeypatch.setattr("sealift.store.places._UID_MAP", uid_map)
+    monkeypatch.setattr("sealift.places._UID_MAP", uid_map)
     uid_map.write_text("         0          0 4294967295\n")
     assert len(unsafe_places(layout)) == 1
     uid_map.write_text("         0       1000          1\n")

@@ -76,7 +76,7 @@ def restore(
         sealift.Error: every other refusal; the store is then as it was before.
         OSError: the operating system refused; the same holds until the switch.
     """
-    pinned = pin.read(store.trust_directory)
+    pinned = pin.read(store.trust_directory, store.layout.root)
     layout = store.layout
     with full_disk(layout.root), ExitStack() as stack:
         durable.make_directory(layout.root)

@@ -1,5 +1,6 @@
 """`sealift prune`: make room by removing what nothing needs any more."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,20 @@ if TYPE_CHECKING:
     help="How many of the newest generations stay.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go, in bytes; change nothing.")
+@click.option(
+    "--also-in-use",
+    is_flag=True,
+    help="Remove versions that a process uses too; loaded models go on answering, from memory.",
+)
 @store_options
 @json_option
-def command(keep: int, dry_run: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
+def command(keep: int, dry_run: bool, also_in_use: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Remove old generations, and model versions that no kept generation, nor any process, uses."""
     from sealift.store import Store
     from sealift.store.prune import prune
 
-    report = prune(Store(store_path, trust=trust_path), keep, datetime.now(UTC), dry_run=dry_run)
+    store = Store(store_path, trust=trust_path)
+    report = prune(store, keep, datetime.now(UTC), dry_run=dry_run, also_in_use=also_in_use)
     if as_json:
         print_json(_document(report, dry_run))
     else:
@@ -56,12 +63,23 @@ def _print(report: "PruneReport", dry_run: bool) -> None:
         rows = [[removal.kind, removal.name, f"{removal.size:,}"] for removal in report.removed]
         click.echo(table(rows, ["would go" if dry_run else "removed", "name", "bytes"]))
     for held in report.in_use:
-        by = f" by process {', '.join(map(str, held.processes))}" if held.processes else ""
+        by = f" by process {', '.join(map(_process, held.processes))}" if held.processes else ""
         click.echo(f"kept {held.model}: it is in use{by}")
+    if report.in_use:
+        click.echo("note: every user who can read a model can hold it; --also-in-use removes such versions too")
     if report.unseen:
         unseen = counted(report.unseen, "process", "processes")
-        click.echo(f"note: {unseen} of other users could not be looked at; run as root to see them")
+        click.echo(f"note: {unseen} of other users could not be looked at")
     kept = ", ".join(map(str, report.kept))
     verb = "would free" if dry_run else "freed"
     exact = f"{report.size:,} bytes ({human(report.size)})" if report.size >= 1000 else human(report.size)
     click.echo(f"{verb} {exact}; generations kept: {kept}")
+
+
+def _process(number: int) -> str:
+    """Name a process, and its user where that is another one."""
+    from sealift.places import user
+    from sealift_keys import lock_holders
+
+    owner = lock_holders.user_of(number)
+    return str(number) if owner is None or owner == os.geteuid() else f"{number} of {user(owner)}"

@@ -21,12 +21,13 @@ def command() -> None:
 @json_option
 def init(root: Path, trust_path: Path, as_json: bool) -> None:
     """Pin a channel's root. Compare the fingerprint with the one published elsewhere."""
+    from sealift.store.layout import default_store
     from sealift.trust import pin
     from sealift.trust.release import channel_of
 
     data = pin.read_given(root)
     again = (trust_path / pin.FILE_NAME).exists()
-    parsed = pin.pin(trust_path, data)
+    parsed = pin.pin(trust_path, data, default_store())
     fingerprint = grouped(of_bytes(data))
     if as_json:
         print_json({"channel": channel_of(parsed), "fingerprint": fingerprint, "root_version": parsed.version})
@@ -49,7 +50,7 @@ def show(store_path: Path, trust_path: Path, as_json: bool) -> None:
     from sealift.store import Store
     from sealift.trust import pin
 
-    data = pin.read(trust_path)
+    data = pin.read(trust_path, store_path)
     store = Store(store_path, trust=trust_path)
     document = _describe(data, store)
     if as_json:

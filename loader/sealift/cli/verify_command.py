@@ -63,7 +63,7 @@ def command(
         return
     store = Store(store_path, trust=trust_path)
     state = store.trust_state()
-    pinned = pin.read(trust_path)
+    pinned = pin.read(trust_path, store_path)
     now = datetime.now(UTC)
     access = Access(ca_file, plain_http)
     chain = _chain(bundle, access, pinned, state.read_floor(), now) if explained else []

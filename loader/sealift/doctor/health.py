@@ -42,10 +42,12 @@ class StoreFacts:
 
     Attributes:
         owner: name of the store's owner; `is_owner` tells whether that is this user.
-        sudo: what stands in front of a command that changes the store.
+        run_as: how to run a command as the store's owner.
         unsafe: what lets others change the store; `pin_unsafe` the same for the pinned root.
+        pin_writers: who can write the pinned root, or what leads to it.
         pin_owner_is_trusted: the pinned root belongs to root, not to whoever writes the store.
         lock_holder: number of the process that is changing the store; 0 for nobody.
+        lock_is_open: any user can hold the lock, as of a store of Sealift 0.1.0.
         debris: what an interrupted command left.
         newest_file: the latest time of change of anything in the store.
         trust_error: the refusal, where the trust state does not hold.
@@ -57,13 +59,15 @@ class StoreFacts:
     reasons: Mapping[str, str] = field(default_factory=dict)
     owner: str | None = None
     is_owner: bool = False
-    sudo: str = ""
+    run_as: str = ""
     unsafe: Sequence[str] = ()
     pinned: bool | None = None
     pin_unsafe: Sequence[str] = ()
+    pin_writers: Sequence[str] = ()
     pin_owner_is_trusted: bool = True
     room: Room | None = None
     lock_holder: int | None = None
+    lock_is_open: bool = False
     debris: Sequence[str] = ()
     newest_file: datetime | None = None
     trust: Trust | None = None
@@ -87,11 +91,11 @@ def _owner(facts: StoreFacts) -> list[Finding]:
     if facts.owner is None:
         findings.append(unknown("store", facts.reasons.get("store", "not looked at"), "run `sealift install BUNDLE`"))
     else:
-        who = "this user" if facts.is_owner else f"not this user; to change it, put `{facts.sudo}` in front"
+        who = "this user" if facts.is_owner else f"not this user; to change it, {facts.run_as}"
         findings.append(ok("store", f"{facts.store!r} belongs to {facts.owner}, {who}"))
     for place in facts.unsafe:
         if "cannot be checked" in place:
-            findings.append(unknown("store", place, f"run `{facts.sudo or 'sudo'} sealift doctor`"))
+            findings.append(unknown("store", place, facts.run_as or "run it as root"))
             continue
         seen, _, do = place.rpartition("; ")
         findings.append(problem("store", seen or place, do or "give it its owner back", UnsafeStoreError))
@@ -105,19 +109,19 @@ def _pin(facts: StoreFacts) -> list[Finding]:
         return [problem("pinned root", facts.reasons.get("pin", "cannot be read"), "let everybody read it", LocalError)]
     if not facts.pinned:
         return [unknown("pinned root", f"{facts.pin!r} does not exist", "run `sealift trust init ROOT.json`")]
-    findings = [
-        problem("pinned root", place, "only root should be able to write it", UnsafeStoreError)
-        for place in facts.pin_unsafe
-    ]
+    findings = []
+    for place in facts.pin_unsafe:
+        seen, _, do = place.rpartition("; ")
+        findings.append(problem("pinned root", seen or place, do or "give it back to root", UnsafeStoreError))
     if not facts.pin_owner_is_trusted:
         findings.append(
             warning(
                 "pinned root",
                 f"{facts.pin!r} can be replaced by whoever writes the store",
-                "give it and its folder to root: `chown -R root:root` its folder",
+                "give it and its folder to root",
             )
         )
-    return findings or [ok("pinned root", f"{facts.pin!r}, writable by root only")]
+    return findings or [ok("pinned root", f"{facts.pin!r}, writable by {' and '.join(facts.pin_writers)} only")]
 
 
 def _trust(facts: StoreFacts) -> list[Finding]:
@@ -201,6 +205,8 @@ def _work(facts: StoreFacts) -> list[Finding]:
     if facts.lock_holder:
         return [ok("lock", f"process {facts.lock_holder} is changing the store at this moment")]
     findings = [ok("lock", "nobody is changing the store")]
+    if facts.lock_is_open:
+        findings.append(warning("lock", "any user can hold it", "the next command that changes the store replaces it"))
     findings += [
         warning("debris", f"{name!r} was left by a command that was cut off", "the next install removes it")
         for name in facts.debris

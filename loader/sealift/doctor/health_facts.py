@@ -10,16 +10,15 @@ from sealift import plain_file
 from sealift.doctor.health import Room, StoreFacts, Trust
 from sealift.errors import Error, NotInstalledError
 from sealift.limits import LIMITS
+from sealift.places import owners_on_the_way, user
 from sealift.store import Store
 from sealift.store.layout import StoreLayout
-from sealift.store.places import others_write, sudo, unsafe_parents, user
 from sealift.store.safety import unsafe_places
 from sealift.trust import metadata, pin
 from sealift.trust.chain import verify_targets
 from sealift.trust.release import release_of
 from sealift.trust.state import TrustState
-
-_PROC_LOCKS = Path("/proc/locks")
+from sealift_keys import advice, lock_file, lock_holders
 
 
 def read(store: Store, now: datetime) -> StoreFacts:
@@ -29,15 +28,17 @@ def read(store: Store, now: datetime) -> StoreFacts:
     owner = None
     try:
         owner = layout.root.stat().st_uid
-        values |= {"owner": user(owner), "is_owner": owner == os.geteuid(), "sudo": sudo(owner)}
+        values |= {"owner": user(owner), "is_owner": owner == os.geteuid(), "run_as": advice.run_as(owner)}
     except FileNotFoundError:
         reasons["store"] = f"{str(layout.root)!r} does not exist; nothing was installed yet"
     except OSError as error:
         reasons["store"] = f"{str(layout.root)!r} cannot be looked at: {error.strerror}"
     if owner is not None:
         values |= _inside(layout, reasons)
-    values |= _pin(store.trust_directory, owner, reasons)
-    if values.get("pinned"):
+    values |= _pin(store.trust_directory, layout.root, owner, reasons)
+    if values.get("pin_unsafe"):
+        reasons["trust"] = "not looked at, for the pinned root is not safe"
+    elif values.get("pinned"):
         values |= _trust(store, reasons)
     return StoreFacts(
         now=now, store=str(layout.root), pin=str(store.trust_directory / pin.FILE_NAME), reasons=reasons, **values
@@ -57,7 +58,7 @@ def _inside(layout: StoreLayout, reasons: dict[str, str]) -> dict[str, Any]:
     if times:
         values["newest_file"] = datetime.fromtimestamp(max(times), UTC)
     try:
-        values["lock_holder"] = lock_holder(layout.lock, _PROC_LOCKS.read_text("ascii", "replace"))
+        values |= _lock(layout.lock)
         values["debris"] = sorted(
             name for name in os.listdir(layout.root) if name == "staging" or (name[0] == "." and name.endswith(".new"))
         )
@@ -66,17 +67,15 @@ def _inside(layout: StoreLayout, reasons: dict[str, str]) -> dict[str, Any]:
     return values
 
 
-def lock_holder(lock: Path, locks: str) -> int:
-    """Return the process that holds `lock` by the text of `/proc/locks`, or 0; taking it to find out could disturb."""
-    try:
-        inode = lock.stat().st_ino
-    except FileNotFoundError:
-        return 0
-    for line in locks.splitlines():
-        fields = line.split()
-        if len(fields) >= 6 and fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == str(inode):
-            return int(fields[4])
-    return 0
+def _lock(path: Path) -> dict[str, Any]:
+    """Look who holds the lock; taking it to find out could disturb."""
+    if not os.path.lexists(path):
+        return {"lock_holder": 0}
+    holders, status = lock_holders.at(path), path.lstat()
+    is_open = lock_file.is_open_to_others(status)
+    if is_open:
+        holders = [holder for holder in holders if lock_holders.user_of(holder) == status.st_uid]
+    return {"lock_holder": next(iter(holders), 0), "lock_is_open": is_open}
 
 
 def _walk(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -90,29 +89,25 @@ def _walk(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 continue
 
 
-def _pin(directory: Path, store_owner: int | None, reasons: dict[str, str]) -> dict[str, Any]:
+def _pin(directory: Path, store: Path, store_owner: int | None, reasons: dict[str, str]) -> dict[str, Any]:
     path = directory / pin.FILE_NAME
     try:
-        status = path.stat()
-        pin.read(directory)
+        plain_file.read(path, LIMITS.root_size_bytes, follow=True)
+        unsafe, owners = pin.unsafe(directory, store), owners_on_the_way(path)
     except (FileNotFoundError, NotADirectoryError):
         return {"pinned": False}
     except OSError as error:
         reasons["pin"] = f"{str(path)!r} cannot be read: {error.strerror}"
         return {}
-    owners = {status.st_uid, directory.stat().st_uid}
-    # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.
-    unsafe = unsafe_parents(path, owners, groups={0})
-    if others_write(status):
-        unsafe.append(f"{str(path)!r} is writable by group or others")
     # A store of root's is written by root, who can replace anything.
     trusted = store_owner in {None, 0} or store_owner not in owners
-    return {"pinned": True, "pin_unsafe": unsafe, "pin_owner_is_trusted": trusted}
+    writers = [user(uid) for uid in sorted({0, *owners})]
+    return {"pinned": True, "pin_unsafe": unsafe, "pin_owner_is_trusted": trusted, "pin_writers": writers}
 
 
 def _trust(store: Store, reasons: dict[str, str]) -> dict[str, Any]:
     try:
-        pinned, state = pin.read(store.trust_directory), store.trust_state()
+        pinned, state = pin.read(store.trust_directory, store.layout.root), store.trust_state()
         floor = state.read_floor()
         if floor is None:
             raise NotInstalledError("nothing was installed yet")

@@ -55,7 +55,7 @@ def repair(
         CorruptError: the trust state is damaged; no bundle can repair that.
         OSError: the operating system refused.
     """
-    pinned = pin.read(store.trust_directory)
+    pinned = pin.read(store.trust_directory, store.layout.root)
     with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, bytes_read, access))
         stack.enter_context(locked(store.layout.lock))

@@ -103,7 +103,7 @@ def install(
         OSError: the operating system refused; the store is then as it was before.
     """
     observer = observer or Observer()
-    pinned = pin.read(store.trust_directory)
+    pinned = pin.read(store.trust_directory, store.layout.root)
     with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, observer.bytes_read, access))
         durable.make_directory(store.layout.root)

@@ -12,11 +12,11 @@ import mmap
 import os
 from typing import Self
 
+from sealift.model import memory_file
+
 # Below this the pages of a memory file cost more than they are worth.
 SEALED_FROM_BYTES = 1024 * 1024
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-# Linux 6.3; hardened machines refuse memory files without it (vm.memfd_noexec), and older kernels refuse it.
-_MFD_NOEXEC_SEAL = 8
 
 
 class SealedFile:
@@ -41,10 +41,11 @@ class SealedFile:
         """Copy `size` bytes of the open file `source` and seal the copy. It is hashed afterwards: see `sha256`.
 
         Raises:
-            OSError: no memory, or this machine has no memory files.
+            LocalError: this machine has no memory files.
+            OSError: no memory is left.
             EOFError: the file ended before `size` bytes.
         """
-        descriptor = _create(name)
+        descriptor = memory_file.create(name)
         try:
             place = 0
             while place < size:
@@ -74,14 +75,6 @@ class SealedFile:
 
     def __del__(self) -> None:
         os.close(self._descriptor)
-
-
-def _create(name: str) -> int:
-    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-    try:
-        return os.memfd_create(f"sealift:{name}", flags | _MFD_NOEXEC_SEAL)
-    except OSError:
-        return os.memfd_create(f"sealift:{name}", flags)
 
 
 # What a file of a model may come as.

@@ -23,6 +23,7 @@ from typing import Any, Self
 from sealift.child_environment import child_environment
 from sealift.errors import Error, IncompatibleError, MalformedError, SelfTestError, UnsupportedVersionError
 from sealift.limits import LIMITS
+from sealift.model import memory_file
 from sealift.model.description import Requirements
 from sealift.model.memory import free_memory_bytes
 from sealift_keys.wording import human
@@ -60,7 +61,7 @@ class SelfTestProcess:
         self._memory_bytes = memory_bytes or LIMITS.self_test_memory_bytes
         self._most_bytes = None if memory_bytes else int(free_memory_bytes() * LIMITS.self_test_memory_share)
         self._buffer = b""
-        self._stderr = os.memfd_create("sealift-self-test", os.MFD_CLOEXEC)
+        self._stderr = memory_file.create("self-test")
         # -P: the directory that the admin happens to stand in must not be able to shadow a module.
         command = [
             sys.executable,

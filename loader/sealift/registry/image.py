@@ -91,7 +91,7 @@ def _verify(bundle: str | Sequence[str], trust: Path, scratch: Path) -> Verified
     """Verify the head by the clock of this machine; what was seen before does not count in a new store."""
     scratch.mkdir()
     with open_bundle(bundle) as source:
-        verified = verify_head(source, pin.read(trust), scratch, None, now=datetime.now(UTC))
+        verified = verify_head(source, pin.read(trust, None), scratch, None, now=datetime.now(UTC))
     base = verified.contents.base
     if base is not None:
         raise UsageError(

@@ -95,7 +95,7 @@ class _Check:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._layout = store.layout
-        self._pinned = pin.read(store.trust_directory)
+        self._pinned = pin.read(store.trust_directory, store.layout.root)
         pin.parse_root(self._pinned)
         self.report = CheckReport()
 

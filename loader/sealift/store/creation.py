@@ -2,10 +2,10 @@
 
 import os
 from pathlib import Path
-from shlex import quote
 
 from sealift.errors import LocalError
-from sealift.store.places import user
+from sealift.places import user
+from sealift_keys import advice
 
 
 def require_place(root: Path) -> None:
@@ -20,8 +20,7 @@ def require_place(root: Path) -> None:
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
-        owner = user(os.geteuid()).partition(" (")[0].removeprefix("uid ")
         raise LocalError(
             f"the store {str(root)!r} does not exist, and {user(os.geteuid())} may not create it in {str(parent)!r}; "
-            f"run once as root: `install -d -m 755 -o {owner} {quote(str(root))}`"
+            f"{advice.make(root, os.geteuid())}"
         )

@@ -1,8 +1,12 @@
 """A model that somebody holds is not pruned: a shared lock on its directory for the life of the `Model`.
 
-The lock is on a read-only descriptor of the directory, so a reader needs no right to write, and never
-waits. Whoever removes a directory first asks for the exclusive lock, renames, and lets go. A reader that
-meets that moment looks again. Forked workers inherit the descriptor, and with it the lock.
+The lock is on a read-only descriptor of the directory, so a reader needs no right to write. Whoever removes a
+directory first asks for the exclusive lock, renames, and lets go. A reader that meets that moment looks again.
+Forked workers inherit the descriptor, and with it the lock.
+
+Anybody who can read a model can hold such a lock, for as long as they like. So nothing waits for one, and nothing but
+the room on the disk depends on it: a reader that does not get its own goes on without, and is right as long as the
+directory still has its name when everything was read; a prune leaves the version for the next one, and says so.
 """
 
 import fcntl
@@ -15,10 +19,14 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from sealift.errors import Error
+from sealift_keys import lock_holders
 
 # A directory leaves, or is replaced, within two renames and their syncs.
 _LOOKS = 10
 _PAUSE_S = 0.05
+# A prune holds the lock of a directory that it only asks about for less than the first of these.
+_TRIES = 3
+_TRY_PAUSE_S = 0.01
 
 
 class _Found(Protocol):
@@ -52,7 +60,7 @@ class Hold:
         return True
 
     def is_at(self, directory: Path) -> bool:
-        """Tell whether `directory` still is the one that is held."""
+        """Return whether `directory` still is the one that is held."""
         try:
             return _identity(directory.lstat()) == self._identity
         except OSError:
@@ -76,17 +84,20 @@ class Hold:
 
 
 def hold(directory: Path) -> Hold | None:
-    """Mark `directory` as in use; None where it is about to leave, or is not there."""
+    """Mark `directory` as in use; None where it has left.
+
+    Where another process's lock forbids that, or there are no locks, what is returned is open and not marked.
+    """
     try:
         held = Hold(directory)
     except OSError:
         return None
-    try:
-        locked = held.lock(fcntl.LOCK_SH)
-    except OSError:
-        # Without locks nothing can be marked; `exclusively` then leaves every model alone.
-        return held
-    if locked and held.is_at(directory):
+    with suppress(OSError):
+        for _ in range(_TRIES):
+            if held.lock(fcntl.LOCK_SH) or not held.is_at(directory):
+                break
+            time.sleep(_TRY_PAUSE_S)
+    if held.is_at(directory):
         return held
     held.close()
     return None
@@ -125,7 +136,7 @@ def read_held(find: Callable[[], FoundT], read: Callable[[FoundT], ContentT]) ->
 
 @contextmanager
 def exclusively(directory: Path) -> Iterator[bool]:
-    """Tell whether nobody holds `directory`; until the block ends nobody can begin to.
+    """Yield whether nobody holds `directory`; until the block ends nobody can begin to.
 
     Where the file system has no locks nobody can know, and the answer is no.
     """
@@ -142,6 +153,14 @@ def exclusively(directory: Path) -> Iterator[bool]:
         yield free
     finally:
         held.close()
+
+
+def holders(directory: Path) -> list[int]:
+    """Return the processes that hold a lock on `directory`, as far as they can be seen from here."""
+    try:
+        return lock_holders.at(directory)
+    except OSError:
+        return []
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

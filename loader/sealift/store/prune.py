@@ -1,7 +1,7 @@
 """Remove what nothing needs any more: old generations, the versions only they linked to, their documents.
 
 Kept: the newest generations, the active one, the one that a plain `rollback` would return to; every version
-that one of them links to, that the next install builds on, or that somebody uses.
+that one of them links to, that the next install builds on, or that somebody uses, unless those are to go too.
 
 The order makes a crash harmless: a generation goes before the models that it links to; each leaves its place by
 one rename into staging and is deleted there. The newest generation always stays, so that no number is
@@ -30,7 +30,7 @@ from sealift_keys.names import ModelVersion
 
 DEFAULT_KEEP = 3
 # What a writer that died leaves beside the file or link that it was about to replace.
-_SCRATCH = re.compile(r"\.(current|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII)
+_SCRATCH = re.compile(r"\.(current|lock|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII)
 
 Kind = Literal["leftover", "generation", "model", "manifest"]
 
@@ -47,7 +47,7 @@ class Removal:
 
 @dataclass(frozen=True)
 class InUse:
-    """A version that would go if nobody used it; the processes that were seen, if any were."""
+    """A version that would go if nobody used it; the processes that were seen to hold it, if any were."""
 
     model: ModelVersion
     processes: tuple[int, ...]
@@ -75,12 +75,13 @@ class PruneReport:
         return sum(removal.size for removal in self.removed)
 
 
-def prune(store: Store, keep: int, now: datetime, *, dry_run: bool = False) -> PruneReport:
+def prune(store: Store, keep: int, now: datetime, *, dry_run: bool = False, also_in_use: bool = False) -> PruneReport:
     """Remove what is not needed.
 
     Args:
         keep: how many of the newest generations stay, at least 1.
         dry_run: only say what would go.
+        also_in_use: remove versions that somebody uses too; what is loaded or open stays readable where it is.
 
     Raises:
         UsageError: `keep` is below 1.
@@ -93,7 +94,7 @@ def prune(store: Store, keep: int, now: datetime, *, dry_run: bool = False) -> P
     store.active()
     with locked(store.layout.lock):
         require_safe(store.layout)
-        run = _Prune(store, keep)
+        run = _Prune(store, keep, also_in_use=also_in_use)
         report = run.plan()
         if dry_run:
             return report
@@ -103,9 +104,10 @@ def prune(store: Store, keep: int, now: datetime, *, dry_run: bool = False) -> P
 class _Prune:
     """One prune; everything but `apply` only looks."""
 
-    def __init__(self, store: Store, keep: int) -> None:
+    def __init__(self, store: Store, keep: int, *, also_in_use: bool) -> None:
         self._layout = store.layout
         self._store = store
+        self._also_in_use = also_in_use
         self._release = store.release()
         self._exist = generations.numbers(self._layout)
         self._kept = self._generations_to_keep(keep)
@@ -118,14 +120,16 @@ class _Prune:
             needed |= set(generations.read(self._layout, number).models.values())
         stored = self._store.all_versions()
         spare = [model for model in stored if model not in needed]
-        seen = users([self._layout.model(model) for model in spare])
+        asked = [] if self._also_in_use else spare
+        seen = users([self._layout.model(model) for model in asked])
         used = []
-        for model in spare:
+        for model in asked:
             directory = self._layout.model(model)
             processes = seen.of.get(directory, [])
             with in_use.exclusively(directory) as free:
                 if processes or not free:
-                    used.append(InUse(model, tuple(processes)))
+                    holders = [] if free else in_use.holders(directory)
+                    used.append(InUse(model, tuple(sorted({*processes, *holders}))))
         going = [model for model in spare if model not in {held.model for held in used}]
         removals = [
             *self._leftovers(),
@@ -144,7 +148,8 @@ class _Prune:
             for removal in plan.removed:
                 if removal.kind == "model":
                     if not self._remove_model(removal.path):
-                        used.append(InUse(ModelVersion.parse(removal.path.parent.name, removal.path.name), ()))
+                        model = ModelVersion.parse(removal.path.parent.name, removal.path.name)
+                        used.append(InUse(model, tuple(in_use.holders(removal.path))))
                         continue
                 elif removal.kind in ("leftover", "generation"):
                     self._remove(removal.path)
@@ -205,7 +210,7 @@ class _Prune:
     def _remove_model(self, path: Path) -> bool:
         bin_ = self._layout.staging / ".pruned"
         with in_use.exclusively(path) as free:
-            if not free:
+            if not free and not self._also_in_use:
                 return False
             durable.move(path, bin_)
         durable.remove_tree(bin_)

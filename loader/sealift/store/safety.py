@@ -9,11 +9,11 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 
 from sealift.errors import UnsafeStoreError
+from sealift.places import others_write, unsafe_parents, user
 from sealift.store.layout import StoreLayout
-from sealift.store.places import others_write, sudo, unsafe_parents, user
+from sealift_keys import advice
 
 # More would not be read; `sealift doctor` lists all.
 _MOST_IN_ONE_LINE = 20
@@ -45,7 +45,7 @@ def require_owner(root: Path) -> None:
     if owner != me:
         raise UnsafeStoreError(
             f"the store {str(root)!r} belongs to {user(owner)}, and this is {user(me)}; "
-            f"only its owner changes a store: run the same command with `{sudo(owner)}` in front"
+            f"only its owner changes a store: {advice.run_as(owner)}"
         )
 
 
@@ -92,8 +92,8 @@ def _problems(path: Path, status: os.stat_result, owner: int, *, is_file: bool =
     if status.st_uid != owner:
         problems.append(
             f"{str(path)!r} belongs to {user(status.st_uid)}; expected the store's owner, {user(owner)}: "
-            f"run `chown -R {owner} {quote(str(path))}` as root"
+            f"{advice.give(path, owner)}"
         )
     if others_write(status):
-        problems.append(f"{str(path)!r} is writable by group or others; run `chmod go-w {quote(str(path))}`")
+        problems.append(f"{str(path)!r} is writable by group or others; {advice.close_to_others(path)}")
     return problems

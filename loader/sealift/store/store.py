@@ -216,7 +216,7 @@ class Store:
         return TrustState(self.layout.trust, at_least=generation.trust, used=True)
 
     def _release(self, state: TrustState) -> Release:
-        pinned = pin.read(self.trust_directory)
+        pinned = pin.read(self.trust_directory, self.layout.root)
         if state.current is None:
             raise self._empty()
         return verified_release(pinned, state.read_root, state.read_targets())

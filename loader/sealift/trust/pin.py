@@ -4,18 +4,31 @@ Who can write the store must not be able to replace it, so it lives in a directo
 """
 
 import errno
+import os
 from pathlib import Path
 
 from tuf.api.metadata import Root
 
 from sealift import plain_file
-from sealift.errors import AlreadyPinnedError, Error, LimitError, MalformedError, NoTrustError, RootError, UsageError
+from sealift.errors import (
+    AlreadyPinnedError,
+    Error,
+    LimitError,
+    MalformedError,
+    NoTrustError,
+    RootError,
+    UnsafeStoreError,
+    UsageError,
+)
 from sealift.limits import LIMITS
+from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
 from sealift.trust.release import channel_of
 from sealift_keys import durable
 
 FILE_NAME = "root.json"
+# Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.
+_GROUPS = (0,)
 
 
 def parse_root(data: bytes) -> Root:
@@ -57,14 +70,21 @@ def read_given(path: Path) -> bytes:
         raise
 
 
-def read(directory: Path) -> bytes:
-    """Return the pinned root's bytes.
+def read(directory: Path, store: Path | None) -> bytes:
+    """Return the pinned root's bytes, if nobody can have replaced them who may not.
+
+    Args:
+        store: the store that is to be trusted by it; None where there is none yet.
 
     Raises:
         NoTrustError: nothing is pinned.
+        UnsafeStoreError: as `unsafe` says.
         OSError: it cannot be read, is no plain file, or too large for a root.
     """
     try:
+        problems = unsafe(directory, store)
+        if problems:
+            raise UnsafeStoreError(f"the pinned root is not safe: {'; '.join(problems)}")
         return plain_file.read(directory / FILE_NAME, LIMITS.root_size_bytes, follow=True)
     except (FileNotFoundError, NotADirectoryError):
         raise NoTrustError(
@@ -73,17 +93,43 @@ def read(directory: Path) -> bytes:
         ) from None
 
 
-def pin(directory: Path, data: bytes) -> Root:
+def unsafe(directory: Path, store: Path | None) -> list[str]:
+    """Return what lets others change the pinned root, one phrase each.
+
+    It belongs to root, to this user, or to the store's owner, who decides what is installed; so does everything that
+    leads to it.
+
+    Raises:
+        OSError: it does not exist, or cannot be reached.
+    """
+    return unsafe_file(directory / FILE_NAME, _owners(store), _GROUPS)
+
+
+def _owners(store: Path | None) -> set[int]:
+    owners = {os.geteuid()}
+    if store is not None and os.path.isdir(store):
+        owners.add(os.stat(store).st_uid)
+    return owners
+
+
+def pin(directory: Path, data: bytes, store: Path | None = None) -> Root:
     """Pin `data` as the root that everything must descend from.
+
+    Args:
+        store: as for `read`.
 
     Raises:
         AlreadyPinnedError: another root is pinned; the same one again is no error.
         MalformedError, RootError, LimitError: not the root of a channel.
+        UnsafeStoreError: others can write the directory, or replace it.
     """
     root = parse_root(data)
     path = directory / FILE_NAME
+    problems = unsafe_parents(path, _owners(store), _GROUPS)
+    if problems:
+        raise UnsafeStoreError(f"no root can be pinned there: {'; '.join(problems)}")
     if path.exists():
-        pinned = metadata.parse(read(directory), "root", "the pinned root")
+        pinned = metadata.parse(read(directory, store), "root", "the pinned root")
         if pinned.signed_bytes == metadata.parse(data, "root").signed_bytes:
             return root
         raise AlreadyPinnedError(

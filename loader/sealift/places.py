@@ -9,7 +9,8 @@ import pwd
 import stat
 from collections.abc import Collection
 from pathlib import Path
-from shlex import quote
+
+from sealift_keys import advice
 
 # As many links as Linux follows before it gives up (ELOOP).
 _MAX_LINKS = 40
@@ -25,14 +26,6 @@ def user(uid: int) -> str:
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     except KeyError:
         return f"uid {uid}"
-
-
-def sudo(uid: int) -> str:
-    """Return what stands in front of a command that is to run as this user."""
-    try:
-        return f"sudo -u {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"sudo -u '#{uid}'"
 
 
 def walk(path: Path) -> tuple[list[Path], list[Path]]:
@@ -82,23 +75,60 @@ def unsafe_parents(path: Path, owners: Collection[int], groups: Collection[int] 
     outside = _owner_outside()
     for place, status in found:
         if status.st_uid not in {0, outside, *owners}:
-            expected = " or ".join(sorted({user(owner) for owner in {0, *owners}}))
             problems.append(
-                f"{str(place)!r}, which leads to it, belongs to {user(status.st_uid)}; expected {expected}: "
+                f"{str(place)!r}, which leads to it, belongs to {user(status.st_uid)}; expected {_expected(owners)}: "
                 "change the owner, or use another place"
             )
         # In a sticky directory, only the owner of an entry can replace it. A link's own mode means nothing.
-        elif (
-            place in passed
-            and others_write(status)
-            and not status.st_mode & stat.S_ISVTX
-            and not (status.st_gid in groups and _only_group_writes(place, status))
-        ):
+        elif place in passed and not status.st_mode & stat.S_ISVTX and _strangers_write(place, status, groups):
             problems.append(
-                f"{str(place)!r}, which leads to it, is writable by group or others; "
-                f"run `chmod go-w {quote(str(place))}`"
+                f"{str(place)!r}, which leads to it, is writable by group or others; {advice.close_to_others(place)}"
             )
     return problems
+
+
+def unsafe_file(path: Path, owners: Collection[int], groups: Collection[int] = ()) -> list[str]:
+    """Return what lets anybody else change a file, or put another one in its place, one phrase each.
+
+    Args:
+        owners, groups: as for `unsafe_parents`.
+
+    Raises:
+        OSError: the file does not exist, or cannot be reached.
+    """
+    status = path.stat()
+    problems = unsafe_parents(path, owners, groups)
+    if not stat.S_ISREG(status.st_mode):
+        problems.append(f"{str(path)!r} is not a real file; remove what stands there")
+    if status.st_uid not in {0, *owners} and status.st_uid != _owner_outside():
+        problems.append(
+            f"{str(path)!r} belongs to {user(status.st_uid)}; expected {_expected(owners)}: "
+            "compare its content with what you trust, then change its owner"
+        )
+    elif _strangers_write(path, status, groups):
+        problems.append(f"{str(path)!r} is writable by group or others; {advice.close_to_others(path)}")
+    return problems
+
+
+def owners_on_the_way(path: Path) -> set[int]:
+    """Return the users who own the file, or a directory or link that leads to it.
+
+    Raises:
+        OSError: the file does not exist, or cannot be reached.
+    """
+    passed, links = walk(path)
+    return {path.stat().st_uid, *(place.lstat().st_uid for place in [*passed, *links])}
+
+
+def _expected(owners: Collection[int]) -> str:
+    return " or ".join(user(owner) for owner in sorted({0, *owners}))
+
+
+def _strangers_write(place: Path, status: os.stat_result, groups: Collection[int]) -> bool:
+    if not others_write(status) or (status.st_gid in groups and _only_group_writes(place, status)):
+        return False
+    # Kubernetes makes the folders of a ConfigMap with mode 0777, and mounts them so that nobody can write.
+    return not os.statvfs(place).f_flag & os.ST_RDONLY
 
 
 def _owner_outside() -> int | None:
@@ -115,7 +145,7 @@ def _owner_outside() -> int | None:
 
 
 def others_write(status: os.stat_result) -> bool:
-    """Tell whether group or others may write; with an ACL, the group's bits are its mask."""
+    """Return whether group or others may write; with an ACL, the group's bits are its mask."""
     return bool(status.st_mode & _OTHERS_WRITE)
 
 

@@ -1,0 +1,77 @@
+"""What to do about owners, modes and places: a command on a machine; in a container, what its runtime has to be told.
+
+Nobody can run `sudo` in a pod, and a mode that `chmod` gives there is gone with the next start.
+"""
+
+import os
+import pwd
+from pathlib import Path
+from shlex import quote
+
+_DOCKER, _PODMAN = Path("/.dockerenv"), Path("/run/.containerenv")
+
+
+def in_container() -> bool:
+    """Return whether this process runs in a pod, or in a container of Docker or Podman."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ or _DOCKER.is_file() or _PODMAN.is_file()
+
+
+def account(uid: int) -> str:
+    """Return the name of a user as a command takes it, or its number where no account has that."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def run_as(uid: int) -> str:
+    """Say how to run the same command as another user."""
+    if in_container():
+        return f"run this container as that user: `runAsUser: {uid}` in its securityContext, or `--user {uid}`"
+    return f"run the same command with `{sudo(uid)}` in front"
+
+
+def sudo(uid: int) -> str:
+    """Return what stands in front of a command that is to run as this user."""
+    name = account(uid)
+    return f"sudo -u '#{uid}'" if name == str(uid) else f"sudo -u {name}"
+
+
+def close_to_others(path: Path) -> str:
+    """Say how to keep others from writing a file or folder."""
+    if in_container():
+        return "let only its owner write it: mount the volume with `readOnly: true`, or use a folder in it (`subPath`)"
+    return f"run `chmod go-w {quote(str(path))}`"
+
+
+def give(path: Path, uid: int) -> str:
+    """Say how to give a file or folder, and all that is in it, to a user."""
+    if in_container():
+        return f"fill the volume as uid {uid} (`runAsUser` of what writes it), or run this container as its owner"
+    return f"run `chown -R {uid} {quote(str(path))}` as root"
+
+
+def make(path: Path, uid: int) -> str:
+    """Say how to make a folder that a user can write."""
+    if in_container():
+        return (
+            f"mount a volume there that uid {uid} can write: `fsGroup` in the pod's securityContext, "
+            "or `storeVolume` of the chart"
+        )
+    return f"run once as root: `install -d -m 755 -o {account(uid)} {quote(str(path))}`"
+
+
+def temporary_folder() -> str:
+    """Say how to come by a folder for temporary files."""
+    if in_container():
+        return "mount an `emptyDir` (`--tmpfs /tmp`) at /tmp, or set TMPDIR to a folder that this user can write"
+    return "set TMPDIR to a folder that this user can write, or free some space there"
+
+
+def file_system_with_locks() -> str:
+    """Say where to keep what needs locks."""
+    if in_container():
+        return "use a volume whose file system has them"
+    return (
+        "use a local file system, or mount this one with locks (NFS: without `nolock`, with its lock service running)"
+    )
