@@ -10,6 +10,7 @@ from channel_simulator import ChannelSimulator
 from instance import Instance
 
 from sealift.errors import Error
+from sealift_keys import advice
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,14 @@ def require_tool() -> Callable[[str], str]:
         return path
 
     return require
+
+
+@pytest.fixture(autouse=True)
+def on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Advise as on a machine of its own, also where the tests run in a container."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    for mark in ("_DOCKER", "_PODMAN"):
+        monkeypatch.setattr(advice, mark, Path("/no/such/mark"))
 
 
 @pytest.fixture

@@ -75,3 +75,17 @@ def file_system_with_locks() -> str:
     return (
         "use a local file system, or mount this one with locks (NFS: without `nolock`, with its lock service running)"
     )
+
+
+def proc() -> str:
+    """Say how to come by /proc."""
+    if in_container():
+        return "let the container's runtime mount it, as Docker, Podman and Kubernetes do"
+    return "run as root: `mount -t proc proc /proc`"
+
+
+def close_key(path: Path) -> str:
+    """Say how to keep others from reading a private key."""
+    if in_container():
+        return "give it mode 0600 where the volume is filled: `defaultMode: 0400` of a Secret"
+    return f"run: chmod 600 {quote(str(path))}"

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from sealift_keys import advice
 from sealift_keys.errors import Error, LocalError, UsageError
 from sealift_keys.interrupts import Interrupted, raise_if_heard, raise_on_signals
 
@@ -55,9 +56,14 @@ def local_error(error: OSError, what: str = "") -> LocalError:
     # An error on a descriptor has its number in place of a path.
     path = f" {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes | os.PathLike) else ""
     reason = error.strerror or str(error)
+    if error.filename is None and reason.startswith("No usable temporary directory"):
+        # It names the folders that `tempfile` tried.
+        return LocalError(f"{reason[0].lower()}{reason[1:]}; {advice.temporary_folder()}")
     hint = {
         errno.ENOENT: "check the path",
         errno.EACCES: "check its owner and mode",
+        errno.ENOSYS: "this file system or kernel lacks what was asked for; use another place",
+        errno.ENOTSUP: "this file system lacks what was asked for; use another place",
         errno.EISDIR: "give a file, not a directory",
         errno.ENOSPC: "free some space and run the same command again",
         errno.EROFS: "the file system is read-only",

@@ -56,9 +56,11 @@ def hold(path: Path, *, keep: bool) -> Iterator[None]:
         OSError: the file cannot be made or opened.
     """
     with _take(path) as descriptor:
-        yield
-        if not keep and _is_at(path, descriptor):
-            path.unlink()
+        try:
+            yield
+        finally:
+            if not keep and _is_at(path, descriptor):
+                path.unlink()
 
 
 def is_open_to_others(status: os.stat_result) -> bool:

@@ -35,8 +35,8 @@ def at(path: Path) -> list[int]:
 
 
 def _read(descriptor: int) -> list[int]:
-    wanted = _name(descriptor)
     lines = (_PROC / "locks").read_text("ascii", "replace").splitlines()
+    wanted = _name(descriptor)
     # Number, kind, ADVISORY, READ or WRITE, process, device and inode. One who waits has an arrow before the kind.
     fields = [line.split() for line in lines]
     return [

@@ -102,7 +102,7 @@ def test_a_pinned_root_of_the_store_owner(installed, doctor, instance):
     status, document = doctor()
     assert status == 0
     assert any("can be replaced by whoever writes the store" in line for line in _seen(document, "warning"))
-    assert any("put `sudo -u '#64321'` in front" in line for line in _seen(document, "ok"))
+    assert any("`sudo -u '#64321'` in front" in line for line in _seen(document, "ok"))
 
 
 def test_a_damaged_trust_state(installed, doctor, instance):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import onnx
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from sealift.doctor import health, known_faults, machine, packages
 from sealift.doctor.finding import problem, worst
 from sealift.doctor.health import Room, StoreFacts, Trust
-from sealift.doctor.health_facts import lock_holder
 from sealift.doctor.machine import MachineFacts, parse_cpuinfo
 from sealift.doctor.machine_facts import locales_in
 from sealift.doctor.packages import PackageFacts, parse_requirements, satisfies
@@ -36,8 +34,9 @@ GOOD_STORE = StoreFacts(
     pin="/t/root.json",
     owner="sealift (uid 998)",
     is_owner=True,
-    sudo="sudo -u sealift",
+    run_as="run the same command with `sudo -u sealift` in front",
     pinned=True,
+    pin_writers=["root (uid 0)"],
     room=Room(10**10, 10**6, 10**6),
     lock_holder=0,
     newest_file=NOW - timedelta(days=1),
@@ -111,7 +110,7 @@ def test_the_locale_that_a_graph_asks_for():
         ({"unsafe": ["'/s' cannot be checked: Permission denied"]}, "unknown", "cannot be checked"),
         ({"pinned": None}, "problem", "cannot be read"),
         ({"pinned": False}, "unknown", "does not exist"),
-        ({"pin_unsafe": ["'/t' is writable by group or others"]}, "problem", "'/t'"),
+        ({"pin_unsafe": ["'/t' is writable by group or others; run `chmod go-w /t`"]}, "problem", "'/t'"),
         ({"pin_owner_is_trusted": False}, "warning", "can be replaced"),
         ({"trust_error": CorruptError("damaged")}, "problem", "damaged"),
         ({"room": None}, "unknown", "not looked at"),
@@ -119,6 +118,7 @@ def test_the_locale_that_a_graph_asks_for():
         ({"room": Room(10**8, 10**6, 10**9)}, "warning", "100.0 MB"),
         ({"room": Room(10**10, 5, 10)}, "problem", "5"),
         ({"lock_holder": None}, "unknown", "not looked at"),
+        ({"lock_is_open": True}, "warning", "any user can hold it"),
         ({"debris": ["staging"]}, "warning", "'staging' was left"),
         ({"newest_file": NOW + timedelta(hours=1)}, "warning", "before the newest file"),
         ({"now": datetime(1970, 1, 1, tzinfo=UTC)}, "warning", "before what signed metadata says"),
@@ -178,16 +178,6 @@ def test_requirements():
     assert satisfies("3.11.7", ">=3.11,<3.14")
     assert not satisfies("3.14.0rc1", ">=3.11,<3.14")
     assert satisfies("2", "==2.0")
-
-
-def test_who_holds_a_lock(tmp_path: Path):
-    lock = tmp_path / "lock"
-    assert lock_holder(lock, "") == 0
-    lock.touch()
-    inode = lock.stat().st_ino
-    locks = f"1: POSIX  ADVISORY  WRITE 5 08:01:{inode} 0 EOF\n2: FLOCK  ADVISORY  WRITE 4711 08:01:{inode} 0 EOF\n"
-    assert lock_holder(lock, locks) == 4711
-    assert lock_holder(lock, locks.replace("FLOCK", "LEASE")) == 0
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import errno
 import fcntl
 import gc
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from strangers import holding
 
 from sealift.errors import CorruptError
 from sealift.store import in_use
@@ -67,7 +69,9 @@ def test_closing_does_not_close_a_strangers_file(directory, tmp_path):
 def test_a_directory_that_leaves_is_not_held(directory):
     with in_use.exclusively(directory) as free:
         assert free
+        directory.rename(directory.with_name("leaving"))
         assert in_use.hold(directory) is None
+    directory.with_name("leaving").rename(directory)
     held = in_use.hold(directory)
     directory.rename(directory.with_name("gone"))
     assert not held.is_at(directory)
@@ -111,11 +115,37 @@ def test_damage_is_reported_at_the_second_look(directory):
     assert _is_free(directory)
 
 
-def test_a_reader_does_not_wait_for_ever(directory, monkeypatch):
-    monkeypatch.setattr(in_use, "_PAUSE_S", 0)
-    with in_use.exclusively(directory):
-        _, content, held = in_use.read_held(lambda: Found(directory), lambda _: b"content")
-    assert (content, held) == (b"content", None)
+def test_a_reader_hardly_waits_for_a_stranger_and_reads_once(directory, monkeypatch):
+    """Nor for anybody else: a prune either has renamed the directory by then, or has not yet."""
+    slept, reads = [], []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with holding(directory):
+        _, content, held = in_use.read_held(lambda: Found(directory), lambda _: reads.append(1) or b"content")
+        assert (content, len(reads)) == (b"content", 1)
+        assert slept == [0.01] * 2
+        # Not marked, and open all the same.
+        assert held.is_at(directory)
+        assert not _is_free(directory)
+    held.close()
+
+
+def test_a_reader_meets_a_prune_that_only_asks(directory, monkeypatch):
+    """It asks for the lock of every directory that it may remove, and lets go at once."""
+    asking = in_use.Hold(directory)
+    assert asking.lock(fcntl.LOCK_EX)
+    monkeypatch.setattr(time, "sleep", lambda _: asking.close())
+    held = in_use.hold(directory)
+    assert not _is_free(directory)
+    held.close()
+
+
+@pytest.mark.parametrize("operation", [fcntl.LOCK_EX, fcntl.LOCK_SH], ids=["exclusive", "shared"])
+def test_who_holds_a_directory_is_named(operation, directory):
+    with holding(directory, operation) as stranger:
+        assert not _is_free(directory)
+        assert in_use.holders(directory) == [stranger]
+    assert in_use.holders(directory) == []
+    assert in_use.holders(directory / "absent") == []
 
 
 def test_a_file_system_without_locks(directory, monkeypatch):

@@ -1,6 +1,6 @@
 """The ceremony: thresholds, authorization, and signatures that are only ever added."""
 
-import fcntl
+import errno
 import json
 import os
 import subprocess
@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
+from strangers import holding
 from tuf.api.metadata import Metadata
 
-from sealift_keys import fingerprint
+from sealift_keys import fingerprint, lock_file
 from sealift_keys.ceremony import Release, init, new_release, sign
 from sealift_keys.channel import ROLES, Channel, ManifestRef, Withdrawal
 from sealift_keys.clock import release_time, rfc3339
@@ -275,14 +276,42 @@ def test_opening_what_is_no_channel(tmp_path):
 
 
 def test_two_processes_do_not_change_a_channel_at_once(channel, approver):
-    descriptor = os.open(channel.directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with pytest.raises(ChannelError, match="another process"):
+    with channel.locked():
+        (lock,) = [path for path in channel.directory.iterdir() if path.name.startswith(".")]
+        assert lock.stat().st_mode & 0o7777 == 0o600
+        with pytest.raises(ChannelError, match=f"process {os.getpid()} is changing channel"):
             sign(channel, [approver])
-    finally:
-        os.close(descriptor)
     sign(channel, [approver])
+    assert not list(channel.directory.glob(".*"))
+
+
+def test_a_stranger_cannot_keep_a_channel_from_changing(channel, approver):
+    """The directory can be opened by everybody, and so can a lock file out of a checkout of Git."""
+    lock = channel.directory / ".lock"
+    with holding(channel.directory):
+        sign(channel, [approver])
+        lock.touch(0o644)
+        lock.chmod(0o644)
+        with holding(lock), channel.locked():
+            pass
+    assert not list(channel.directory.glob(".*"))
+
+
+def test_a_lock_that_another_user_left_is_told_apart(channel, approver, monkeypatch):
+    lock = channel.directory / ".lock"
+    lock.touch(0o600)
+    os.chown(lock, 64321, 64321)
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(lock))
+
+    # The tests run as root, who can open everything.
+    monkeypatch.setattr(lock_file, "hold", refuse)
+    with pytest.raises(ChannelError, match=r"user 64321 is changing channel .*or remove '.*\.lock' if"):
+        sign(channel, [approver])
+    lock.unlink()
+    with pytest.raises(PermissionError):
+        sign(channel, [approver])
 
 
 def test_staged_entries_are_checked(channel):

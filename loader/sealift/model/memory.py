@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from sealift.errors import LocalError
+from sealift_keys import advice
+
 _MEMINFO = Path("/proc/meminfo")
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -11,8 +14,17 @@ def free_memory_bytes() -> int:
     """Return the bytes that a new process can take before something else has to go.
 
     Source: `MemAvailable` of proc(5); `memory.max` and `memory.current` of cgroup v2, up to its root.
+
+    Raises:
+        LocalError: there is no `/proc`.
     """
-    lines = dict(line.split(":", 1) for line in _MEMINFO.read_text("ascii").splitlines())
+    try:
+        text = _MEMINFO.read_text("ascii")
+    except OSError as error:
+        raise LocalError(
+            f"how much memory is free cannot be read from {str(_MEMINFO)!r}: {error.strerror}; {advice.proc()}"
+        ) from None
+    lines = dict(line.split(":", 1) for line in text.splitlines())
     return min([int(lines["MemAvailable"].split()[0]) * 1024, *_cgroup_rooms()])
 
 

@@ -12,7 +12,9 @@ import mmap
 import os
 from typing import Self
 
+from sealift.errors import LocalError
 from sealift.model import memory_file
+from sealift_keys import advice
 
 # Below this the pages of a memory file cost more than they are worth.
 SEALED_FROM_BYTES = 1024 * 1024
@@ -67,8 +69,15 @@ class SealedFile:
 
     @property
     def path(self) -> str:
-        """A path by which this process can open the bytes, as long as this object lives."""
-        return f"/proc/self/fd/{self._descriptor}"
+        """A path by which this process can open the bytes, as long as this object lives.
+
+        Raises:
+            LocalError: there is no `/proc`.
+        """
+        path = f"/proc/self/fd/{self._descriptor}"
+        if not os.path.lexists(path):
+            raise LocalError(f"a large graph is opened by {path!r}, which is not there; {advice.proc()}")
+        return path
 
     def __len__(self) -> int:
         return self._size

@@ -93,10 +93,11 @@ def hold(directory: Path) -> Hold | None:
     except OSError:
         return None
     with suppress(OSError):
-        for _ in range(_TRIES):
+        for before in range(_TRIES):
+            if before:
+                time.sleep(_TRY_PAUSE_S)
             if held.lock(fcntl.LOCK_SH) or not held.is_at(directory):
                 break
-            time.sleep(_TRY_PAUSE_S)
     if held.is_at(directory):
         return held
     held.close()
