@@ -26,7 +26,7 @@ def holding(path: Path, operation: int = fcntl.LOCK_EX, uid: int = STRANGER) -> 
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, operation)
             os.write(said, b"x")
             signal.pause()
         finally:
