@@ -37,7 +37,7 @@ def sudo(uid: int) -> str:
     return f"sudo -u '#{uid}'" if name == str(uid) else f"sudo -u {name}"
 
 
-def close_to_others(path: Path) -> str:
+def close_to_others(path: str | os.PathLike[str]) -> str:
     """Say how to keep others from writing a file or folder."""
     if in_container():
         return "let only its owner write it: mount the volume with `readOnly: true`, or use a folder in it (`subPath`)"

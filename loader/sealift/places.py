@@ -9,6 +9,7 @@ import pwd
 import stat
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 from sealift_keys import advice
 
@@ -20,6 +21,13 @@ _UID_MAP = Path("/proc/self/uid_map")
 _OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
 
 
+class Place(NamedTuple):
+    """A directory, link or file, and what was seen there."""
+
+    path: str
+    status: os.stat_result
+
+
 def user(uid: int) -> str:
     """Name a user for people: `sealift (uid 998)`, or `uid 998` where no account has that number."""
     try:
@@ -28,7 +36,7 @@ def user(uid: int) -> str:
         return f"uid {uid}"
 
 
-def walk(path: Path) -> tuple[list[Path], list[Path]]:
+def walk(path: str | os.PathLike[str]) -> tuple[list[Place], list[Place]]:
     """Follow `path` as the kernel does, as far as it exists.
 
     Returns:
@@ -37,26 +45,32 @@ def walk(path: Path) -> tuple[list[Path], list[Path]]:
     Raises:
         OSError: a directory on the way cannot be entered, or the links go round in circles.
     """
-    here = Path("/")
-    passed, links = [here], []
-    todo = [part for part in reversed((Path.cwd() / path).parts) if part != "/"]
+    # Text and not `Path`, which takes longer than all the rest: every load of a model comes here.
+    here = "/"
+    passed, links = {here: os.lstat(here)}, []
+    todo = _parts(os.path.join(os.getcwd(), path) if not os.path.isabs(path) else os.fspath(path))
     while todo:
         part = todo.pop()
-        here = here.parent if part == ".." else here / part
+        here = os.path.dirname(here) if part == ".." else f"{here.rstrip('/')}/{part}"
         try:
-            kind = here.lstat().st_mode
+            status = os.lstat(here)
         except (FileNotFoundError, NotADirectoryError):
             break
-        if stat.S_ISLNK(kind):
-            links.append(here)
+        if stat.S_ISLNK(status.st_mode):
+            links.append(Place(here, status))
             if len(links) > _MAX_LINKS:
                 raise OSError(f"{str(path)!r} leads through more than {_MAX_LINKS} links")
-            target = Path(os.readlink(here))
-            here = Path("/") if target.is_absolute() else here.parent
-            todo.extend(part for part in reversed(target.parts) if part != "/")
-        elif todo and here not in passed:
-            passed.append(here)
-    return passed, links
+            target = os.readlink(here)
+            here = "/" if target.startswith("/") else os.path.dirname(here)
+            todo += _parts(target)
+        elif todo:
+            passed.setdefault(here, status)
+    return [Place(place, status) for place, status in passed.items()], links
+
+
+def _parts(path: str) -> list[str]:
+    """Return the names in a path, the last one first."""
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 def unsafe_parents(path: Path, owners: Collection[int], groups: Collection[int] = ()) -> list[str]:
@@ -68,21 +82,21 @@ def unsafe_parents(path: Path, owners: Collection[int], groups: Collection[int] 
     """
     try:
         passed, links = walk(path)
-        found = [(place, place.lstat()) for place in [*passed, *links]]
     except OSError as error:
         return [f"the way to {str(path)!r} cannot be checked: {error.strerror or error}"]
     problems = []
-    outside = _owner_outside()
-    for place, status in found:
-        if status.st_uid not in {0, outside, *owners}:
+    for place in [*passed, *links]:
+        mode = place.status.st_mode
+        if _is_strangers(place.status, owners):
             problems.append(
-                f"{str(place)!r}, which leads to it, belongs to {user(status.st_uid)}; expected {_expected(owners)}: "
-                "change the owner, or use another place"
+                f"{place.path!r}, which leads to it, belongs to {user(place.status.st_uid)}; "
+                f"expected {_expected(owners)}: change the owner, or use another place"
             )
         # In a sticky directory, only the owner of an entry can replace it. A link's own mode means nothing.
-        elif place in passed and not status.st_mode & stat.S_ISVTX and _strangers_write(place, status, groups):
+        elif stat.S_ISDIR(mode) and not mode & stat.S_ISVTX and _strangers_write(place, groups):
             problems.append(
-                f"{str(place)!r}, which leads to it, is writable by group or others; {advice.close_to_others(place)}"
+                f"{place.path!r}, which leads to it, is writable by group or others; "
+                f"{advice.close_to_others(place.path)}"
             )
     return problems
 
@@ -96,17 +110,17 @@ def unsafe_file(path: Path, owners: Collection[int], groups: Collection[int] = (
     Raises:
         OSError: the file does not exist, or cannot be reached.
     """
-    status = path.stat()
+    file = Place(os.fspath(path), os.stat(path))
     problems = unsafe_parents(path, owners, groups)
-    if not stat.S_ISREG(status.st_mode):
-        problems.append(f"{str(path)!r} is not a real file; remove what stands there")
-    if status.st_uid not in {0, *owners} and status.st_uid != _owner_outside():
+    if not stat.S_ISREG(file.status.st_mode):
+        problems.append(f"{file.path!r} is not a real file; remove what stands there")
+    if _is_strangers(file.status, owners):
         problems.append(
-            f"{str(path)!r} belongs to {user(status.st_uid)}; expected {_expected(owners)}: "
+            f"{file.path!r} belongs to {user(file.status.st_uid)}; expected {_expected(owners)}: "
             "compare its content with what you trust, then change its owner"
         )
-    elif _strangers_write(path, status, groups):
-        problems.append(f"{str(path)!r} is writable by group or others; {advice.close_to_others(path)}")
+    elif _strangers_write(file, groups):
+        problems.append(f"{file.path!r} is writable by group or others; {advice.close_to_others(path)}")
     return problems
 
 
@@ -117,18 +131,23 @@ def owners_on_the_way(path: Path) -> set[int]:
         OSError: the file does not exist, or cannot be reached.
     """
     passed, links = walk(path)
-    return {path.stat().st_uid, *(place.lstat().st_uid for place in [*passed, *links])}
+    return {os.stat(path).st_uid, *(place.status.st_uid for place in [*passed, *links])}
 
 
 def _expected(owners: Collection[int]) -> str:
     return " or ".join(user(owner) for owner in sorted({0, *owners}))
 
 
-def _strangers_write(place: Path, status: os.stat_result, groups: Collection[int]) -> bool:
-    if not others_write(status) or (status.st_gid in groups and _only_group_writes(place, status)):
+def _is_strangers(status: os.stat_result, owners: Collection[int]) -> bool:
+    return status.st_uid not in {0, *owners} and status.st_uid != _owner_outside()
+
+
+def _strangers_write(place: Place, groups: Collection[int]) -> bool:
+    status = place.status
+    if not others_write(status) or (status.st_gid in groups and _only_group_writes(place.path, status)):
         return False
     # Kubernetes makes the folders of a ConfigMap with mode 0777, and mounts them so that nobody can write.
-    return not os.statvfs(place).f_flag & os.ST_RDONLY
+    return not os.statvfs(place.path).f_flag & os.ST_RDONLY
 
 
 def _owner_outside() -> int | None:
@@ -149,7 +168,7 @@ def others_write(status: os.stat_result) -> bool:
     return bool(status.st_mode & _OTHERS_WRITE)
 
 
-def _only_group_writes(place: Path, status: os.stat_result) -> bool:
+def _only_group_writes(place: str, status: os.stat_result) -> bool:
     if status.st_mode & stat.S_IWOTH:
         return False
     try:

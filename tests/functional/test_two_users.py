@@ -172,3 +172,22 @@ def test_a_store_that_the_application_user_cannot_enter(installed):
     done = installed.sealift(APPLICATION, "status")
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
     assert "Permission denied" in done.stderr
+
+
+def test_a_root_that_a_user_pinned_is_good_for_that_user_alone(installed):
+    """`verify` with a root of one's own needs nobody; what a stranger pinned is nobody's anchor."""
+    own = installed.place / "own"
+    own.mkdir(exist_ok=True)
+    shutil.copy(installed.place / "1.root.json", own / "root.json")
+    for path in (own, own / "root.json"):
+        os.chown(path, APPLICATION, APPLICATION)
+    verify = ["verify", f"{PLACE}/bundles/2.tar"]
+    before = installed.snapshot()
+    assert installed.sealift(APPLICATION, *verify, SEALIFT_TRUST=f"{PLACE}/own").returncode == 0
+    for uid in (SERVICE, ROOT):
+        done = installed.sealift(uid, *verify, SEALIFT_TRUST=f"{PLACE}/own")
+        assert (done.returncode, len(done.stderr.splitlines())) == (36, 1)
+        assert f"belongs to uid {APPLICATION}" in done.stderr
+        done = installed.python(uid, PREDICT, SEALIFT_TRUST=f"{PLACE}/own")
+        assert "UnsafeStoreError" in done.stderr
+    assert installed.snapshot() == before

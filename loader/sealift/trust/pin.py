@@ -5,6 +5,7 @@ Who can write the store must not be able to replace it, so it lives in a directo
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from tuf.api.metadata import Root
@@ -107,8 +108,9 @@ def unsafe(directory: Path, store: Path | None) -> list[str]:
 
 def _owners(store: Path | None) -> set[int]:
     owners = {os.geteuid()}
-    if store is not None and os.path.isdir(store):
-        owners.add(os.stat(store).st_uid)
+    with suppress(OSError):
+        if store is not None:
+            owners.add(os.stat(store).st_uid)
     return owners
 
 
