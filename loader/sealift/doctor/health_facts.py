@@ -92,8 +92,9 @@ def _walk(top: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def _pin(directory: Path, store: Path, store_owner: int | None, reasons: dict[str, str]) -> dict[str, Any]:
     path = directory / pin.FILE_NAME
     try:
-        plain_file.read(path, LIMITS.root_size_bytes, follow=True)
         unsafe, owners = pin.unsafe(directory, store), owners_on_the_way(path)
+        if not unsafe:
+            plain_file.read(path, LIMITS.root_size_bytes, follow=True)
     except (FileNotFoundError, NotADirectoryError):
         return {"pinned": False}
     except OSError as error:
