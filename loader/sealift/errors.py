@@ -205,7 +205,7 @@ class AlreadyPinnedError(Error):
 
 
 class UnsafeStoreError(Error):
-    """A folder of the store, or a watched folder, is a link, or can be written by somebody else than its owner."""
+    """Somebody else can write or replace the store, a watched folder or the pinned root, or a link stands there."""
 
     exit_code = 36
     code = "unsafe-store"

@@ -425,7 +425,7 @@ def test_a_newer_kit_takes_over_only_when_it_works_and_the_older_one_comes_back(
         back = install(prefix / "current", "--prefix", prefix, "--roll-back")
         assert (back.returncode, back.stderr) == (0, "")
         assert os.readlink(prefix / "current") == expected
-    assert {path.name for path in prefix.iterdir()} == {"environments", "current", "previous"}
+    assert {path.name for path in prefix.iterdir()} == {".lock", "environments", "current", "previous"}
 
 
 def name_of(folder: Path) -> str:

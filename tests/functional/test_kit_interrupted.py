@@ -21,6 +21,7 @@ from pathlib import Path
 
 import mounts
 import pytest
+from strangers import holding
 
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.download import download
@@ -137,7 +138,7 @@ class Machine:
 
     def wait_for_lock(self) -> None:
         """Until what a killed script had started is gone as well."""
-        descriptor = os.open(self.prefix, os.O_RDONLY)
+        descriptor = os.open(self.prefix / ".lock", os.O_RDWR)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.close(descriptor)
 
@@ -149,7 +150,7 @@ class Machine:
             path.name for path in (self.base / "man" / "man1").iterdir()
         }
         return (
-            names == {"environments", "current", "previous"}
+            names == {".lock", "environments", "current", "previous"}
             and len(environments) == 2
             and all((environment / "kit.json").is_file() for environment in environments)
             and links == {"sealift", "sealift-keys", "sealift.1", "sealift-keys.1"}
@@ -220,6 +221,14 @@ def test_what_a_killed_script_started_ends_with_it_and_lets_the_next_one_in(mach
     assert machine.run(kits[1]).returncode == 0
     assert (machine.serves(), machine.previous()) == (NEW, OLD)
     assert machine.is_clean()
+
+
+def test_a_local_user_cannot_keep_the_script_away(machine, kits):
+    """By holding what everybody may open."""
+    with holding(machine.prefix):
+        assert machine.run(kits[1]).returncode == 0
+    assert machine.serves() == NEW
+    assert (machine.prefix / ".lock").stat().st_mode & 0o7777 == 0o600
 
 
 # --- killed -------------------------------------------------------------------------------------

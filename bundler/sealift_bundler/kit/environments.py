@@ -263,23 +263,28 @@ def roll_back(prefix: Path) -> None:
     sys.stdout.write(f"{previous.name} is current in {prefix}\n")
 
 
+def take_lock(prefix: Path) -> None:
+    """Lock what `locked` opened; the lock ends with this process and its children."""
+    try:
+        fcntl.flock(HELD[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RefusalError(f"another install.py is at work in {str(prefix)!r}; wait for it", 32, "locked") from None
+    except OSError as error:
+        raise local(f"the file system of {str(prefix)!r} has no locks ({error.strerror}); choose another") from None
+    os.fchmod(HELD[-1], 0o600)
+
+
 @contextmanager
 def locked(prefix: Path):  # type: ignore[no-untyped-def] # noqa: ANN201 - its type has no name in an old Python
-    """Keep another install.py away from `prefix`; the lock ends with the process. A full disk is one line."""
+    """Keep another install.py away from `prefix`, by a file that no other user can open. A full disk is one line."""
     try:
         (prefix / "environments").mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(str(prefix), os.O_RDONLY)
+        HELD.append(os.open(str(prefix / ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise RefusalError(f"another install.py is at work in {str(prefix)!r}; wait for it", 32, "locked") from None
-        HELD.append(descriptor)
-        try:
+            take_lock(prefix)
             yield settle(prefix)
         finally:
-            HELD.remove(descriptor)
-            os.close(descriptor)
+            os.close(HELD.pop())
     except OSError as error:
         if says_full(error):
             raise no_room(prefix, "there is no room left") from None
