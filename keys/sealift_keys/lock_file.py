@@ -75,8 +75,8 @@ def _take(path: Path) -> Iterator[int]:
         with ExitStack() as stack:
             descriptor = _open(path, stack)
             is_open = is_open_to_others(os.fstat(descriptor))
-            free = _lock(path, descriptor)
-            if not free:
+            free = held = _lock(path, descriptor)
+            if not held:
                 seen = lock_holders.of(descriptor)
                 if is_open and seen and not lock_holders.ours(seen, descriptor):
                     # The lock is not for strangers. A dead process may have left it to one, or to a child of ours.
@@ -84,7 +84,7 @@ def _take(path: Path) -> Iterator[int]:
                 elif holder := next(iter(lock_holders.alive(seen)), 0):
                     break
             if free and is_open:
-                descriptor = _replacement(path, descriptor, stack)
+                descriptor = _replacement(path, descriptor, stack, held=held)
             if free and descriptor >= 0 and _is_at(path, descriptor):
                 yield descriptor
                 return
@@ -92,12 +92,16 @@ def _take(path: Path) -> Iterator[int]:
     raise HeldError(holder, is_open_to_others=is_open)
 
 
-def _replacement(path: Path, old: int, stack: ExitStack) -> int:
+def _replacement(path: Path, old: int, stack: ExitStack, *, held: bool) -> int:
     """Put a locked file in the place of `old`; -1 where somebody else is doing that, or has done it."""
     scratch = path.with_name(f".{path.name.removeprefix('.')}.new")
     new = _open(scratch, stack)
     if not _lock(scratch, new) or not _is_at(scratch, new):
         return -1
+    # A file system without modes, where a new file is no better, and may not be renamed while it is open.
+    if held and is_open_to_others(os.fstat(new)):
+        scratch.unlink()
+        return old
     if not _is_at(path, old):
         scratch.unlink()
         return -1

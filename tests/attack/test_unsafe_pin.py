@@ -148,6 +148,16 @@ def test_what_is_no_file_is_not_waited_for(installed, refused):
         installed.store.load("toy")
 
 
+def test_a_load_looks_once_at_each_folder_on_the_way(installed, monkeypatch):
+    """Every load does this, so it costs a few looks: one for each folder, for the file, and for the store."""
+    looks = []
+    for name in ("lstat", "stat"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, o=original, **more: looks.append(given[0]) or o(*given, **more))
+    assert pin.unsafe(installed.trust_path, installed.store_path) == []
+    assert len(looks) == len((installed.trust_path / "root.json").parts) + 2
+
+
 # --- what is safe --------------------------------------------------------------------------------
 
 

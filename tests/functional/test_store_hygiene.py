@@ -305,6 +305,7 @@ def test_prune_removes_withdrawn_versions_and_leftovers(release, channel, instan
     (instance.store_path / "staging/99999/models/x").mkdir(parents=True)
     (instance.store_path / "staging/99999/models/x/y").write_bytes(b"12345")
     (instance.store_path / ".current.99999.new").symlink_to("generations/9")
+    (instance.store_path / ".lock.new").touch(0o600)
     (instance.store_path / "models/alpha/tmp").mkdir()
     status, out, _ = sealift_command("prune", "--json")
     assert status == 0
@@ -312,6 +313,7 @@ def test_prune_removes_withdrawn_versions_and_leftovers(release, channel, instan
     assert {(r["kind"], r["name"]) for r in removed if r["kind"] != "manifest"} == {
         ("leftover", "staging/99999"),
         ("leftover", ".current.99999.new"),
+        ("leftover", ".lock.new"),
         ("generation", "1"),
         ("model", "alpha 1.0.0"),
     }

@@ -171,6 +171,16 @@ def test_of_many_who_replace_an_older_lock_one_gets_it(older, tmp_path, monkeypa
         assert sorted(os.listdir(tmp_path)) == ["counter", "lock"]
 
 
+def test_a_file_system_without_modes_keeps_its_lock(older, monkeypatch):
+    """Where every file looks open to all, a new one would too."""
+    monkeypatch.setattr(lock_file, "is_open_to_others", lambda _: True)
+    number = older.stat().st_ino
+    with locked(older), pytest.raises(LockedError, match=f"process {os.getpid()} is"), locked(older):
+        pass
+    assert older.stat().st_ino == number
+    assert os.listdir(older.parent) == ["lock"]
+
+
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
     for number in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
 
