@@ -95,7 +95,13 @@ def _take(path: Path) -> Iterator[int]:
 def _replacement(path: Path, old: int, stack: ExitStack, *, held: bool) -> int:
     """Put a locked file in the place of `old`; -1 where somebody else is doing that, or has done it."""
     scratch = path.with_name(f".{path.name.removeprefix('.')}.new")
-    new = _open(scratch, stack)
+    try:
+        new = _open(scratch, stack)
+    except OSError as error:
+        # A prune is what makes room again: the old file does, until there is some.
+        if held and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return old
+        raise
     if not _lock(scratch, new) or not _is_at(scratch, new):
         return -1
     # A file system without modes, where a new file is no better, and may not be renamed while it is open.

@@ -181,6 +181,23 @@ def test_a_file_system_without_modes_keeps_its_lock(older, monkeypatch):
     assert os.listdir(older.parent) == ["lock"]
 
 
+def test_on_a_full_disk_the_older_lock_does(older, monkeypatch):
+    """What makes room again must not need room first."""
+    original = os.open
+
+    def full(path, flags, *given, **more):
+        if not os.path.exists(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return original(path, flags, *given, **more)
+
+    monkeypatch.setattr(os, "open", full)
+    with locked(older), pytest.raises(LockedError, match=f"process {os.getpid()} is"), locked(older):
+        pass
+    monkeypatch.undo()
+    with locked(older):
+        assert is_closed(older)
+
+
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
     for number in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
 
