@@ -348,7 +348,7 @@ def test_what_a_killed_install_leaves_does_not_count(instance, bundle, newer):
     with _held_install(instance, newer) as first:
         first.send_signal(signal.SIGKILL)
         first.wait()
-    assert (instance.store_path / "lock").read_text() == f"{first.pid}\n"
+    assert (instance.store_path / "lock").exists()
     assert list((instance.store_path / "staging").iterdir())
     assert instance.store.load("alpha").version == "1.1.0"
     report = check(instance.store)
