@@ -7,7 +7,7 @@ Sealift 0.1.0 made it, is replaced by a new one: a new mode would not take it fr
 2. lock `.NAME.new`, which nobody else can open, so that one process at a time gets past this step
 3. give that file the name, if the name still leads to the file of step 1.
 
-Whoever locked a file looks whether the name still leads to it, and begins again if not.
+Who locked a file looks whether the name still leads to it, and begins again if not.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""Whom a message may name as the holder of a lock."""
+"""Who is named as the holder of a lock."""
 
 import fcntl
 import os

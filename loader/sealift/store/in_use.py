@@ -1,6 +1,6 @@
 """A model that somebody holds is not pruned: a shared lock on its directory for the life of the `Model`.
 
-The lock is on a read-only descriptor of the directory, so a reader needs no right to write. Whoever removes a
+The lock is on a read-only descriptor of the directory, so a reader needs no right to write. Who removes a
 directory first asks for the exclusive lock, renames, and lets go. A reader that meets that moment looks again.
 Forked workers inherit the descriptor, and with it the lock.
 
