@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import own_machine
 from channel_simulator import ChannelSimulator
 from page_shell import Shell, commands, missing, unindented
 
@@ -55,7 +56,7 @@ class Page:
 
     def follow(self, page: str, *before: str) -> None:
         """Type every command; each must say what the page shows, and succeed unless the page shows a refusal."""
-        shell = Shell(self.work, self._environment)
+        shell = Shell(self.work, self._environment, own_machine.within())
         try:
             for command in before:
                 assert shell.type(f"{command} >/dev/null") in ([], [""])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import own_machine
 import pytest
 
 PLACE = "/mnt"
@@ -80,9 +81,7 @@ def users() -> Iterator[Users]:
     script = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {PLACE}"]
     for source, target in mounts.items():
         script.append(f"mkdir {target}; mount --bind '{source}' {target}")
-    # The advice is that for a machine, also where the tests run in a container.
-    script.append("for mark in /.dockerenv /run/.containerenv; do")
-    script.append("if [ -e $mark ]; then mount --bind /dev/null $mark; fi; done")
+    script.append(own_machine.HIDE)
     # Lives as long as its standard input.
     script.append("echo ready; exec cat")
     process = subprocess.Popen(
