@@ -82,10 +82,3 @@ def proc() -> str:
     if in_container():
         return "let the container's runtime mount it, as Docker, Podman and Kubernetes do"
     return "run as root: `mount -t proc proc /proc`"
-
-
-def close_key(path: Path) -> str:
-    """Say how to keep others from reading a private key."""
-    if in_container():
-        return "give it mode 0600 where the volume is filled: `defaultMode: 0400` of a Secret"
-    return f"run: chmod 600 {quote(str(path))}"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from sealift_keys import advice, algorithms, durable
+from sealift_keys import algorithms, durable
 from sealift_keys.console import local_error
 from sealift_keys.errors import KeyFileError
 from sealift_keys.passphrase import PassphraseSource

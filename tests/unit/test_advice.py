@@ -34,7 +34,6 @@ def all_advice():
     return [
         advice.run_as(STRANGER),
         advice.close_to_others(path),
-        advice.close_key(path),
         advice.give(path, STRANGER),
         advice.make(path, STRANGER),
         advice.temporary_folder(),
