@@ -8,6 +8,8 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
 FUZZ_SECONDS ?= 60
+LIVES ?= 500
+LIFE ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -18,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins oldest chart kits lint format types bench fuzz docs coverage-page lock tools clean
+.PHONY: help demo test plugins oldest chart kits lint format types bench fuzz recombine docs coverage-page lock tools clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -67,6 +69,9 @@ bench: $(READY) ## Measure what we promise about speed
 
 fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 	@$(RUN) python tests/fuzz/fuzz.py $(FUZZ_SECONDS)
+
+recombine: $(READY) ## Let an attacker recombine bundles in LIVES random lives of a channel (minutes); LIFE=17 runs one
+	@$(RUN) PYTHONPATH=tests python -m recombination --lives $(LIVES) $(if $(LIFE),--life $(LIFE))
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
