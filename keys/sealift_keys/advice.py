@@ -82,3 +82,10 @@ def proc() -> str:
     if in_container():
         return "let the container's runtime mount it, as Docker, Podman and Kubernetes do"
     return "run as root: `mount -t proc proc /proc`"
+
+
+def close_secret(path: Path) -> str:
+    """Say how to keep others from reading a file that holds a secret."""
+    if in_container():
+        return f"make a private copy, `install -m 600 {quote(str(path))} COPY`, or mount it with `defaultMode: 0400`"
+    return f"run: chmod 600 {quote(str(path))}"

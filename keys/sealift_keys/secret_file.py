@@ -14,8 +14,8 @@ import os
 import pwd
 import stat
 from pathlib import Path
-from shlex import quote
 
+from sealift_keys import advice
 from sealift_keys.errors import KeyFileError
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -64,7 +64,7 @@ def require_private_folder(path: Path, what: str = "", *, instead: str = "") -> 
         found = folder.stat()
         if _others_write(found) and not os.statvfs(folder).f_flag & os.ST_RDONLY:
             raise KeyFileError(
-                f"{name} lies in {str(folder)!r}, which others may write; run: chmod go-w {quote(str(folder))}"
+                f"{name} lies in {str(folder)!r}, which others may write; {advice.close_to_others(folder)}"
                 f", or move the file to a folder of your own{instead}"
             )
 
@@ -78,9 +78,7 @@ def require_private_mode(path: Path, status: os.stat_result, what: str = "", *, 
             f"make a copy of your own with mode 0600{instead}"
         )
     if mode & _OTHERS and not _granted_by_root(path, status):
-        raise KeyFileError(
-            f"{name} has mode {mode:04o}, others may read it; run: chmod 600 {quote(str(path))}{instead}"
-        )
+        raise KeyFileError(f"{name} has mode {mode:04o}, others may read it; {advice.close_secret(path)}{instead}")
 
 
 def _granted_by_root(path: Path, status: os.stat_result) -> bool:

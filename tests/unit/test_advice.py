@@ -34,6 +34,7 @@ def all_advice():
     return [
         advice.run_as(STRANGER),
         advice.close_to_others(path),
+        advice.close_secret(path),
         advice.give(path, STRANGER),
         advice.make(path, STRANGER),
         advice.temporary_folder(),

@@ -90,7 +90,7 @@ def test_a_file_of_somebody_else_is_refused(secret, kind):
 @pytest.mark.parametrize("mode", [0o777, 0o757])
 def test_a_folder_that_others_may_write_is_refused_and_a_sticky_one_is_not(secret, kind, mode):
     secret.parent.chmod(mode)
-    refuses(kind[1], secret, "which others may write; run: chmod go-w")
+    refuses(kind[1], secret, "which others may write; run `chmod go-w")
     secret.parent.chmod(mode | stat.S_ISVTX)
     kind[1](secret)
 
