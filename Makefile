@@ -86,7 +86,7 @@ lock: $(READY) ## Write requirements/*.lock anew
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
-	find bundler docs keys loader tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find bundler common docs keys loader tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Without root this only says what is missing; the tests that need it then fail and name it.
 tools:

@@ -11,10 +11,10 @@ from inspect import cleandoc
 from pathlib import Path
 
 import sealift
-from sealift_keys.errors import Error
+from sealift_common.errors import Error
 
 PAGE = Path(__file__).parent / "reference" / "errors.md"
-MODULES = ("sealift_keys.errors", "sealift.errors", "sealift_bundler.errors")
+MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors")
 
 RANGES = {
     range(1, 2): (

@@ -20,13 +20,13 @@ from tuf.api.metadata import Metadata
 
 from sealift.trust.release import release_of
 from sealift_bundler import convert
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_bundler.pack import Prepared, bundle_bytes, choose_models, pack, prepare, read_manifest
-from sealift_bundler.release import release, stage, withdraw
-from sealift_keys.ceremony import init
-from sealift_keys.channel import Channel
-from sealift_keys.names import ModelVersion
-from sealift_keys.plan import RolePlan
+from sealift_bundler.packing.whole import Prepared, bundle_bytes, choose_models, pack, prepare, read_manifest
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_bundler.release.staging import release, stage, withdraw
+from sealift_common.names import ModelVersion
+from sealift_keys.ceremony.beginning import init
+from sealift_keys.ceremony.plan import RolePlan
+from sealift_keys.channel.directory import Channel
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
 

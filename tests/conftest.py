@@ -10,7 +10,7 @@ from channel_simulator import ChannelSimulator
 from instance import Instance
 
 from sealift.errors import Error
-from sealift_keys import advice
+from sealift_common import advice
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pathlib import Path
 from channel_simulator import ChannelSimulator, toy_files
 from hostile import raw_header
 
-from sealift import inspect, strict_json
+from sealift import strict_json
 from sealift.bundle import base
 from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
@@ -27,12 +27,14 @@ from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
-from sealift.model import frontend, golden
-from sealift.model.description import ModelDescription
-from sealift.model.external_data import external_tensors
-from sealift.model.graph import read_header
+from sealift.inspection import claims as inspect
+from sealift.model.documents import golden
+from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs import frontend
+from sealift.model.runtime.external_data import external_tensors
+from sealift.model.runtime.header import read_header
 from sealift.registry import address
-from sealift.registry.release_artifact import artifact_bytes, parse_artifact
+from sealift.registry.sources.release_artifact import artifact_bytes, parse_artifact
 from sealift.registry.tags import annotations, claimed_release
 from sealift.rows.source import Source
 from sealift.testing import ToyModel
@@ -42,7 +44,7 @@ from sealift.trust.explain import explain
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -11,10 +11,10 @@ from channel_simulator import ChannelSimulator, renamed, toy_files
 from sealift.bundle import layout
 from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_bundler.release import stage
-from sealift_keys.channel import ManifestRef
-from sealift_keys.names import ModelVersion
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_bundler.release.staging import stage
+from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import ManifestRef
 
 MTIME = 1_800_000_000
 Documents = Callable[[dict[str, Any], dict[str, Any]], object]

@@ -5,11 +5,11 @@ from pathlib import Path
 from channel_simulator import renamed, toy_files
 from instance import Instance
 
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_bundler.pack import pack, prepare
-from sealift_bundler.release import stage
-from sealift_keys.channel import Channel
-from sealift_keys.names import ModelVersion
+from sealift_bundler.packing.whole import pack, prepare
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_bundler.release.staging import stage
+from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import Channel
 
 
 def stage_toy(directory: Path, version: str = "1.0.0") -> None:

@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager
 
-from sealift.model.selftest_process import SelfTestResult
+from sealift.model.trial.process import SelfTestResult
 
 
 class Passes(AbstractContextManager):

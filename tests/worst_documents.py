@@ -19,17 +19,18 @@ from sealift.bundle.manifest import bind_config, parse_manifest
 from sealift.bundle.reader import _parse_index
 from sealift.install.plan import make_plan
 from sealift.limits import LIMITS
-from sealift.model import frontend, golden
-from sealift.model.description import ModelDescription
-from sealift.model.external_data import external_tensors
-from sealift.model.graph import read_header
-from sealift.model.wire import encode
+from sealift.model.documents import golden
+from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs import frontend
+from sealift.model.runtime.external_data import external_tensors
+from sealift.model.runtime.header import read_header
+from sealift.model.runtime.wire import encode
 from sealift.registry.authentication import _PARAMETER
 from sealift.registry.tags import claimed_release
 from sealift.rows.csv_rows import csv_batches
 from sealift.trust import metadata
 from sealift.trust.release import Release
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 TOY = json.loads(toy_files()["model.json"])
 MODEL = ModelVersion.parse("toy", "1.0.0")
@@ -229,7 +230,7 @@ def anything(data: bytes) -> None:
 
 
 def history(data: bytes) -> None:
-    from sealift.store import history as log
+    from sealift.store.contents import history as log
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "history.jsonl"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from sealift_bundler.errors import ConversionError, GateError, ParityError, RecipeError, SourceError
 
 if TYPE_CHECKING:
-    from sealift_bundler.conversion import Conversion
-    from sealift_bundler.ladder import convert
+    from sealift_bundler.proof.conversion import Conversion
+    from sealift_bundler.proof.ladder import convert
 
-_LAZY = {"convert": "sealift_bundler.ladder", "Conversion": "sealift_bundler.conversion"}
+_LAZY = {"convert": "sealift_bundler.proof.ladder", "Conversion": "sealift_bundler.proof.conversion"}
 
 __all__ = [
     "Conversion",

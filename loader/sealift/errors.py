@@ -5,7 +5,7 @@ One class, one exit code, one stable `code`. 20-29 always means "do not use this
 
 from collections.abc import Sequence
 
-from sealift_keys.errors import (
+from sealift_common.errors import (
     ChannelError,
     Error,
     ExpiringError,

@@ -19,7 +19,7 @@ from sealift.logs import logger
 
 if TYPE_CHECKING:
     from sealift.model import Model
-    from sealift.store.layout import StoreLayout
+    from sealift.store.contents.layout import StoreLayout
 
     _Interface = Model
 else:

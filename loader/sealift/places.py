@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from sealift_keys import advice
+from sealift_common import advice
 
 # As many links as Linux follows before it gives up (ELOOP).
 _MAX_LINKS = 40

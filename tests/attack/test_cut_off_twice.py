@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from self_test_stub import Passes
 
-from sealift.store import generations, history
-from sealift.store.rollback import rollback
+from sealift.store.contents import generations, history
+from sealift.store.upkeep.rollback import rollback
 from sealift.trust.state import TrustState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

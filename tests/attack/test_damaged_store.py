@@ -18,11 +18,11 @@ from self_test_stub import Passes
 
 from sealift.cli import cli
 from sealift.errors import CorruptError, Error, LockedError, NotInstalledError
-from sealift.store import history
-from sealift.store.check import check
-from sealift.store.prune import prune
-from sealift.store.rollback import rollback
-from sealift_keys.console import run
+from sealift.store.contents import history
+from sealift.store.upkeep.check import check
+from sealift.store.upkeep.prune import prune
+from sealift.store.upkeep.rollback import rollback
+from sealift_common.console import run
 
 ROWS = np.random.default_rng(7).normal(size=(16, 4)).astype(np.float32)
 FLIPS_PER_FILE = 3
@@ -453,7 +453,7 @@ def test_prunes_while_24_readers_load(instance, bundle, channel, tmp_path, capsy
 
 def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monkeypatch, capsys):
     """A power cut anywhere leaves a store that loads and checks clean, and the next prune finishes the job."""
-    from sealift_keys import durable
+    from sealift_common.files import durable
 
     class PowerCut(BaseException):
         pass

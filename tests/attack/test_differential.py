@@ -30,9 +30,9 @@ from sealift.errors import (
 )
 from sealift.limits import LIMITS
 from sealift_bundler.cli import command as bundler
-from sealift_bundler.differential import leave_out, since
-from sealift_bundler.pack import pack, prepare
-from sealift_keys.console import run
+from sealift_bundler.packing.differential import leave_out, since
+from sealift_bundler.packing.whole import pack, prepare
+from sealift_common.console import run
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -414,7 +414,7 @@ def test_no_patch_where_it_is_not_smaller(channel, old, tmp_path, monkeypatch):
     channel.release()
     base = parse_base(read_members(differential(channel, 2, tmp_path / "a.tar"))[layout.BASE])
     assert [patch.blob for patch in base.patches] == [layout.sha256(weights(2)[:-1])]
-    monkeypatch.setattr("sealift_bundler.differential.LIMITS", type(LIMITS)(patched_file_size_bytes=200_000))
+    monkeypatch.setattr("sealift_bundler.packing.differential.LIMITS", type(LIMITS)(patched_file_size_bytes=200_000))
     base = parse_base(read_members(differential(channel, 2, tmp_path / "b.tar"))[layout.BASE])
     assert base.patches == ()
 

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from sealift.bundle.tarformat import Member
+from sealift.drop_folder.files import DropFolder
+from sealift.drop_folder.watch import Watch
 from sealift.errors import DigestError, LimitError, MalformedError, RootError, UnsafeMemberError, UnsafeStoreError
 from sealift.install import install
-from sealift.install.drop_folder import DropFolder
-from sealift.install.watch import Watch
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def watch(folder, instance):
 
 def crowd(watch, monkeypatch, **limits):
     """Give the watcher fewer places, so that few files are a crowd."""
-    from sealift.install import turns
+    from sealift.drop_folder import turns
     from sealift.limits import Limits
 
     monkeypatch.setattr(turns, "LIMITS", Limits(**limits))
@@ -150,7 +150,7 @@ def test_a_forged_bundle_and_one_of_another_channel(bundle, folder, watch, refus
 
 
 def test_a_header_repeated_without_end_is_not_walked_without_end(bundle, folder, watch, refused, monkeypatch):
-    from sealift.install import first_look
+    from sealift.drop_folder import first_look
     from sealift.limits import Limits
 
     monkeypatch.setattr(first_look, "LIMITS", Limits(walked_members=50))
@@ -305,7 +305,7 @@ def test_the_owner_of_many_files_delays_another_by_one(bundle, folder, watch, mo
     """Each takes a whole look to examine; named so that they come first."""
     if os.geteuid() != 0:
         pytest.fail("only root can give files away, so this test needs root")
-    from sealift.install import watch as module
+    from sealift.drop_folder import watch as module
 
     examined = []
 

@@ -12,7 +12,7 @@ from sealift.backup.export import export
 from sealift.backup.restore import restore
 from sealift.cli import cli
 from sealift.errors import NoSpaceError, PreflightError
-from sealift_keys.console import run
+from sealift_common.console import run
 
 PAGE = 4096
 
@@ -68,7 +68,7 @@ def _try(instance, bundle):
 
 
 def _history(instance):
-    from sealift.store import history
+    from sealift.store.contents import history
 
     return history.read(instance.store_path / "history.jsonl")
 

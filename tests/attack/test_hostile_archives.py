@@ -27,7 +27,7 @@ from sealift.bundle.tarformat import BLOCK, END
 from sealift.cli import cli
 from sealift.errors import DigestError, Error, LimitError, LocalError, MalformedError, UnsafeMemberError, UsageError
 from sealift.limits import LIMITS
-from sealift_keys.console import run
+from sealift_common.console import run
 
 FORM = (MalformedError, UnsafeMemberError, LimitError, DigestError)
 
@@ -607,7 +607,7 @@ def test_documents_that_would_fill_the_memory(members):
     """`inspect` trusts nobody, and keeps all manifests in memory."""
     from sealift.bundle.manifest import Blob
     from sealift.bundle.reader import read_contents
-    from sealift_keys.names import ModelVersion
+    from sealift_common.names import ModelVersion
 
     def model(number):
         return ModelVersion.parse("toy", f"1.0.{number}")

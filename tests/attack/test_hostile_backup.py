@@ -35,7 +35,7 @@ from sealift.errors import (
     UntrustedKeyError,
     WithdrawnError,
 )
-from sealift_keys.channel import Channel
+from sealift_keys.channel.directory import Channel
 
 MODEL = "models/toy/1.0.0/model.onnx"
 
@@ -378,7 +378,7 @@ def test_a_damaged_trust_state_is_not_replaced_blindly(good, instance, refused):
 
 def test_a_history_cannot_act_on_a_terminal(good, instance, capsys):
     from sealift.cli import cli
-    from sealift_keys.console import run
+    from sealift_common.console import run
 
     line = json.dumps({"time": "t", "action": "install", "user": "\x1b[2J\x1b]0;x\x07"}).encode() + b"\n"
     restore(io.BytesIO(_tar(_with(good, **{"history.jsonl": line}))), instance.store, replace=True)

@@ -22,10 +22,11 @@ from sealift.errors import (
     UntrustedKeyError,
 )
 from sealift.limits import LIMITS
-from sealift.model import frontend, golden
-from sealift.model.description import ModelDescription
-from sealift.model.selftest_process import run_in_child
-from sealift_keys.console import run
+from sealift.model.documents import golden
+from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs import frontend
+from sealift.model.trial.process import run_in_child
+from sealift_common.console import run
 
 FORM = (MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError)
 RAW = {

@@ -16,9 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sealift.errors import Error, IncompatibleError, InputError, MalformedError, SelfTestError
 from sealift.model import Model
-from sealift.model.external_data import external_tensors
-from sealift.model.graph import read_header
-from sealift.model.selftest_process import run_in_child
+from sealift.model.runtime.external_data import external_tensors
+from sealift.model.runtime.header import read_header
+from sealift.model.trial.process import run_in_child
 
 X = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
 Y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
@@ -350,7 +350,7 @@ def test_an_input_that_model_json_does_not_name():
 def ort_format(tmp_path):
     """The same graph as ONNX Runtime itself saves it: it would load these bytes without a word."""
     script = (
-        "import sys\nfrom sealift.model.runtime import onnxruntime as o\n"
+        "import sys\nfrom sealift.model.runtime.onnx import onnxruntime as o\n"
         "s = o.SessionOptions()\ns.optimized_model_filepath = sys.argv[2]\n"
         "s.add_session_config_entry('session.save_model_format', 'ORT')\n"
         "o.InferenceSession(sys.argv[1], s, providers=['CPUExecutionProvider'])\n"
@@ -534,7 +534,7 @@ def _wants(gigabytes):
 
 
 def test_a_graph_gets_four_gigabytes_although_more_is_free(tmp_path, monkeypatch):
-    monkeypatch.setattr("sealift.model.selftest_process.free_memory_bytes", lambda: 10**12)
+    monkeypatch.setattr("sealift.model.trial.process.free_memory_bytes", lambda: 10**12)
     with pytest.raises(SelfTestError) as caught:
         self_test(write(tmp_path, _wants(8)))
     said = str(caught.value)
@@ -551,7 +551,7 @@ def test_a_graph_gets_what_it_is_allowed_and_no_more(tmp_path):
 
 
 def test_a_machine_that_has_less_free_gives_less(tmp_path, monkeypatch):
-    monkeypatch.setattr("sealift.model.selftest_process.free_memory_bytes", lambda: 10**9)
+    monkeypatch.setattr("sealift.model.trial.process.free_memory_bytes", lambda: 10**9)
     with pytest.raises(SelfTestError, match=r"than the 800\.0 MB that it may allocate here \(80% of what is free\)"):
         self_test(write(tmp_path, _wants(1)))
 

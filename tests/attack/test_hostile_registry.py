@@ -12,10 +12,10 @@ from sealift.errors import DigestError, LimitError, LocalError, MalformedError, 
 from sealift.install import install
 from sealift.install.newer import installed_release
 from sealift.limits import LIMITS
+from sealift.publish.release import push
 from sealift.registry import pacing, session, transport
 from sealift.registry.access import Access
 from sealift.registry.address import parse
-from sealift.registry.push import push
 
 
 @pytest.fixture(autouse=True)

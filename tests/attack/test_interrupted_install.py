@@ -3,7 +3,7 @@
 import pytest
 from self_test_stub import Passes
 
-from sealift_keys import durable
+from sealift_common.files import durable
 
 
 class PowerCut(BaseException):

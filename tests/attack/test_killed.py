@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from self_test_stub import Passes
 
-from sealift.model.selftest_process import SelfTestProcess
+from sealift.model.trial.process import SelfTestProcess
 
 MOMENTS = 200
 COMMAND = [sys.executable, "-c", "from sealift.cli import main; main()"]
@@ -83,7 +83,7 @@ def _self_tests_alive():
                     words = file.read().split(b"\0")
             except OSError:
                 continue
-            if b"sealift.model.selftest_child" in words and str(os.getpid()).encode() in words:
+            if b"sealift.model.trial.child" in words and str(os.getpid()).encode() in words:
                 alive.append(entry.name)
     return alive
 
@@ -119,7 +119,7 @@ def test_a_signal_ends_the_command_cleanly(number, status, second, instance, tmp
 
 def test_a_signal_during_the_switch_waits_for_its_end(second, instance, tmp_path, monkeypatch):
     from sealift.install.commit import Commit
-    from sealift_keys import interrupts
+    from sealift_common import interrupts
 
     whole = Commit.run
 

@@ -44,7 +44,7 @@ def built(channel, tmp_path):
 
 @pytest.mark.parametrize("part_size_bytes", [None, 20_000])
 def test_pack(part_size_bytes, channel, built):
-    from sealift_bundler.pack import pack, prepare
+    from sealift_bundler.packing.whole import pack, prepare
 
     prepared = prepare(channel.directory)
     killed(lambda: pack(prepared, built, part_size_bytes=part_size_bytes, progress=die))
@@ -55,7 +55,7 @@ def test_pack(part_size_bytes, channel, built):
 
 
 def test_split(channel, built, tmp_path):
-    from sealift_bundler.parts import split
+    from sealift_bundler.packing.parts import split
 
     bundle = channel.pack(tmp_path)
     killed(lambda: split(bundle, built, 20_000, progress=die))
@@ -66,7 +66,7 @@ def test_split(channel, built, tmp_path):
 
 def test_kit(built, monkeypatch):
     from sealift_bundler.kit.writing import write_kit
-    from sealift_keys import durable
+    from sealift_common.files import durable
 
     with monkeypatch.context() as patch:
         patch.setattr(durable, "move", die)
@@ -77,10 +77,10 @@ def test_kit(built, monkeypatch):
 
 
 def test_blobs_and_metadata_of_a_channel(channel, built, monkeypatch):
-    from sealift_bundler.modelpack import Descriptor, write_model
-    from sealift_keys import durable
-    from sealift_keys.channel import Channel, ManifestRef
-    from sealift_keys.names import ModelVersion
+    from sealift_bundler.release.modelpack import Descriptor, write_model
+    from sealift_common.files import durable
+    from sealift_common.names import ModelVersion
+    from sealift_keys.channel.directory import Channel, ManifestRef
 
     opened = Channel.open(channel.directory)
     model, descriptor = ModelVersion.parse("beta", "1.0.0"), Descriptor("t", "d", ["a"], ["MIT"])
@@ -121,7 +121,7 @@ def test_convert_takes_its_child_along_and_its_folder_goes_next_time(tmp_path, m
     )
     environment = {**os.environ, "TMPDIR": str(temporary)}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
-    (child,) = _wait_for(lambda: _children_that_run("sealift_bundler.source_child", parent.pid))
+    (child,) = _wait_for(lambda: _children_that_run("sealift_bundler.proof.child", parent.pid))
     _wait_for(lambda: os.readlink(f"/proc/{child}/exe") and _sleeps(child))
     parent.kill()
     parent.wait()
@@ -136,7 +136,7 @@ def test_convert_takes_its_child_along_and_its_folder_goes_next_time(tmp_path, m
 
 def test_a_command_bound_to_its_parent_ends_with_it():
     script = (
-        "import subprocess, time; from sealift_keys.parent import bound; "
+        "import subprocess, time; from sealift_common.parent import bound; "
         "child = subprocess.Popen(bound(['/bin/sleep', '600'])); print(child.pid, flush=True); time.sleep(600)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

@@ -213,7 +213,7 @@ def test_a_withdrawn_version_is_not_loaded_or_activated_again(first, channel, in
     assert instance.store.load("toy").version == "1.0.0"
     with refused(WithdrawnError, "it leaks names"):
         instance.store.load("toy", "1.1.0")
-    from sealift.store.rollback import rollback
+    from sealift.store.upkeep.rollback import rollback
 
     with refused(WithdrawnError, "it leaks names"):
         rollback(instance.store, None, 2, channel.now)

@@ -16,10 +16,10 @@ import pytest
 
 from sealift.cli import cli as loader
 from sealift_bundler.cli import command as bundler
-from sealift_keys import output
+from sealift_common.console import run
+from sealift_common.errors import UsageError
+from sealift_common.files import output
 from sealift_keys.cli import command as keys
-from sealift_keys.console import run
-from sealift_keys.errors import UsageError
 
 GROUPS = {"sealift": loader, "sealift-keys": keys, "sealift-bundler": bundler}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -18,9 +18,9 @@ from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedV
 from sealift.install import install
 from sealift.limits import LIMITS
 from sealift_bundler.cli import command as bundler
-from sealift_bundler.pack import pack, prepare
-from sealift_bundler.parts import split
-from sealift_keys.console import run
+from sealift_bundler.packing.parts import split
+from sealift_bundler.packing.whole import pack, prepare
+from sealift_common.console import run
 
 PART = 2 * HEADER_BYTES
 

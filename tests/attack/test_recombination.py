@@ -16,7 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from sealift.bundle import layout
 from sealift.errors import RollbackError, WithdrawnError
 from sealift.trust import continuity, floor
-from sealift_bundler.release import withdraw
+from sealift_bundler.release.staging import withdraw
 
 LIVES, COMPOSITIONS = 50, 1000
 FAR = 2_000_000_000

@@ -17,10 +17,10 @@ from sealift.bundle import layout
 from sealift.errors import CorruptError, DigestError, Error, ExpiredError, MalformedError, RollbackError, RootError
 from sealift.install import install
 from sealift.install.newer import installed_release
+from sealift.publish.image import push_image
+from sealift.publish.release import push
 from sealift.registry.access import Access
 from sealift.registry.address import parse
-from sealift.registry.image import push_image
-from sealift.registry.push import push
 from sealift.store import Store
 
 

@@ -10,15 +10,15 @@ from hostile_registry import digest, hostile_registry
 from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
+from sealift.publish.release import push
 from sealift.registry import pacing, session, transport
 from sealift.registry.access import Access
 from sealift.registry.address import parse
 from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import Login
-from sealift.registry.generic_package import open_project
 from sealift.registry.origin import Origin, join
-from sealift.registry.push import push
 from sealift.registry.repository import open_repository
+from sealift.registry.sources.generic_package import open_project
 from sealift.registry.transport import Transport
 
 DATA = random.Random(1).randbytes(3_000_000)

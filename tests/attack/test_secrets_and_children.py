@@ -10,8 +10,8 @@ import pytest
 
 from sealift.child_environment import child_environment
 from sealift.errors import Error
-from sealift.model.description import Requirements
-from sealift.model.selftest_process import SelfTestProcess
+from sealift.model.documents.description import Requirements
+from sealift.model.trial.process import SelfTestProcess
 from sealift_bundler import convert
 from sealift_bundler.kit import download as kit_download
 from sealift_bundler.kit import own_wheel

@@ -125,7 +125,7 @@ def test_a_backup_of_holes(bundle, instance, tmp_path):
 @pytest.mark.parametrize("where", ["source", "samples", "card"])
 def test_nothing_in_place_of_what_a_recipe_names(where, nothing, tmp_path):
     from sealift_bundler.errors import RecipeError
-    from sealift_bundler.recipe import Recipe
+    from sealift_bundler.release.recipe import Recipe
 
     for name in ("model.joblib", "rows.csv", "CARD.md"):
         (tmp_path / name).write_text("a,b\n1,2\n")
@@ -142,9 +142,9 @@ def test_nothing_in_place_of_what_a_recipe_names(where, nothing, tmp_path):
 
 def test_nothing_in_place_of_a_recipe_a_model_or_rows(nothing):
     from sealift_bundler.errors import RecipeError, SourceError
-    from sealift_bundler.openers import check_source
-    from sealift_bundler.recipe import Recipe
-    from sealift_bundler.sample_files import read_samples
+    from sealift_bundler.release.recipe import Recipe
+    from sealift_bundler.samples.files import read_samples
+    from sealift_bundler.source.openers import check_source
 
     with pytest.raises(RecipeError):
         Recipe.load(nothing)
@@ -160,8 +160,8 @@ def test_nothing_in_place_of_a_recipe_a_model_or_rows(nothing):
 
 
 def test_nothing_in_another_channel_that_is_merged(nothing, tmp_path):
-    from sealift_keys.channel import Channel
-    from sealift_keys.errors import ChannelError
+    from sealift_common.errors import ChannelError
+    from sealift_keys.channel.directory import Channel
 
     (tmp_path / "other" / "tuf").mkdir(parents=True)
     nothing.rename(tmp_path / "other" / "tuf" / "1.root.json")
@@ -170,8 +170,8 @@ def test_nothing_in_another_channel_that_is_merged(nothing, tmp_path):
 
 
 def test_a_bundle_of_holes_is_not_split_or_compared(bundle, tmp_path):
-    from sealift_bundler.pack import digest_of
-    from sealift_bundler.parts import split
+    from sealift_bundler.packing.parts import split
+    from sealift_bundler.packing.whole import digest_of
 
     os.truncate(bundle, TERABYTE)
     with pytest.raises(MalformedError, match="never written"):

@@ -7,9 +7,9 @@ import pytest
 from repack import read_members, write_members
 
 from sealift.errors import CorruptError, DigestError, MalformedError, MixError, UnsafeStoreError, WithdrawnError
-from sealift.store import history
-from sealift.store.rollback import rollback
-from sealift_keys.console import run
+from sealift.store.contents import history
+from sealift.store.upkeep.rollback import rollback
+from sealift_common.console import run
 
 
 @pytest.fixture
@@ -142,9 +142,9 @@ def test_a_bundle_without_any_model(bundle, instance, refused, tmp_path, monkeyp
 
 def test_text_of_a_bundle_cannot_forge_lines_on_the_terminal(channel, instance, tmp_path, capsys):
     from sealift.cli import cli
-    from sealift_bundler.modelpack import Descriptor, write_model
-    from sealift_bundler.release import stage
-    from sealift_keys.names import ModelVersion
+    from sealift_bundler.release.modelpack import Descriptor, write_model
+    from sealift_bundler.release.staging import stage
+    from sealift_common.names import ModelVersion
 
     model = ModelVersion.parse("toy", "1.0.0")
     title = "nice\naccepted: everything\x1b]0;x\x07"
@@ -162,7 +162,7 @@ def test_text_of_a_bundle_cannot_forge_lines_on_the_terminal(channel, instance, 
 
 def test_trust_and_models_are_switched_by_one_rename(bundle, channel, instance, tmp_path, monkeypatch):
     """The active version was withdrawn, its successor is on disk, and the process dies before or after `current` moves."""
-    from sealift.store import generations
+    from sealift.store.contents import generations
     from sealift.trust.state import TrustState
 
     instance.install(bundle)

@@ -16,10 +16,10 @@ from strangers import STRANGER, holding
 from sealift.backup.export import export
 from sealift.cli import cli
 from sealift.errors import LockedError
-from sealift.store.lock import locked
-from sealift.store.prune import prune
-from sealift.store.rollback import rollback
-from sealift_keys.console import run
+from sealift.store.guard.lock import locked
+from sealift.store.upkeep.prune import prune
+from sealift.store.upkeep.rollback import rollback
+from sealift_common.console import run
 
 NOW = datetime.now(UTC)
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")

@@ -10,8 +10,8 @@ import pytest
 from channel_simulator import renamed, toy_files
 
 from sealift.model import Model
-from sealift.store import generations
-from sealift.store.lock import locked
+from sealift.store.contents import generations
+from sealift.store.guard.lock import locked
 
 SWITCHES = 200
 THREADS = 20

@@ -12,8 +12,8 @@ from securesystemslib.signer import CryptoSigner
 
 from sealift.errors import ExpiredError, MalformedError, MixError, RollbackError, RootError, WithdrawnError
 from sealift.trust.metadata import parse
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_keys.names import ModelVersion
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_common.names import ModelVersion
 
 FAR = 2_000_000_000
 

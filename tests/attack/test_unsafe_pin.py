@@ -16,7 +16,7 @@ from sealift.backup.restore import restore
 from sealift.cli import cli
 from sealift.errors import UnsafeStoreError
 from sealift.trust import pin
-from sealift_keys.console import run
+from sealift_common.console import run
 
 STRANGER = 64321
 EXIT_CODE = UnsafeStoreError.exit_code

@@ -7,9 +7,9 @@ import pytest
 
 from sealift.errors import UnsafeStoreError
 from sealift.places import walk
-from sealift.store.layout import StoreLayout
-from sealift.store.lock import locked
-from sealift.store.safety import require_safe, unsafe_places
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.guard.lock import locked
+from sealift.store.guard.safety import require_safe, unsafe_places
 
 STRANGER = 64321
 

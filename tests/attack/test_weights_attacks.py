@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from sealift.errors import CorruptError, MalformedError, SelfTestError
 from sealift.model import Model
-from sealift.model.selftest_process import run_in_child
+from sealift.model.trial.process import run_in_child
 
 WIDTH = 1024
 ROWS = 1024  # 4 MiB a shard: large enough to be sealed
@@ -171,7 +171,7 @@ def test_the_self_test_maps_weights_and_copies_none(tmp_path):
 @pytest.mark.parametrize("way", ["buffers", "values", "files"])
 @pytest.mark.parametrize("dtype", [TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8])
 def test_every_way_to_hand_over_weights_gives_the_same_answers(way, dtype, monkeypatch):
-    from sealift.model import session
+    from sealift.model.runtime import session
 
     files = weights_model(dtype=dtype)
     if way != "buffers":

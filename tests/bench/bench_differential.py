@@ -24,7 +24,7 @@ def ratios() -> bool:
     """Print how large a patch is beside its file; random weights do not compress, so the file is the blob."""
     from sealift.bundle import layout
     from sealift.bundle.manifest import Blob, ModelFile
-    from sealift_bundler.differential import make_patch
+    from sealift_bundler.packing.differential import make_patch
 
     generator = np.random.default_rng(0)
     weights = generator.standard_normal(4 * MB).astype(np.float32)
@@ -63,8 +63,8 @@ def update() -> bool:
     from bench_install import Node
     from channel_simulator import ChannelSimulator
 
-    from sealift_bundler.differential import leave_out, since
-    from sealift_bundler.pack import pack, prepare
+    from sealift_bundler.packing.differential import leave_out, since
+    from sealift_bundler.packing.whole import pack, prepare
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         directory = Path(name)

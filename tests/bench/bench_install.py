@@ -27,7 +27,7 @@ MODELS = 1000
 COMMAND = r"""
 import re, resource, sys
 from sealift.cli import cli
-from sealift_keys.console import run
+from sealift_common.console import run
 status = run(cli, "sealift", sys.argv[1:])
 peak = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1000
 child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000

@@ -40,7 +40,7 @@ def memory(key, file="status"):
 if who == "sealift":
     # All code, as theirs is imported before the clock starts; the cold case counts it for both.
     from sealift.store import Store
-    import sealift.model.model, sealift.model.runtime, sealift.model.external_data
+    import sealift.model.model, sealift.model.runtime.onnx, sealift.model.runtime.external_data
     store = Store(Path(place) / "store", trust=Path(place) / "etc")
 elif who in ("onnxruntime", "python-tuf"):
     import onnxruntime

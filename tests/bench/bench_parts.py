@@ -57,7 +57,7 @@ class Disk:
 def main() -> bool:
     from bench_install import big
 
-    from sealift_bundler.parts import split
+    from sealift_bundler.packing.parts import split
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         directory = Path(name)

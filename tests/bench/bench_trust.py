@@ -25,7 +25,7 @@ import re, sys, time, tempfile, pathlib
 from datetime import datetime, UTC
 started = time.perf_counter()
 from sealift.bundle.archive import Archive
-from sealift.verify import verify_head
+from sealift.inspection.verify import verify_head
 with open(sys.argv[1], "rb") as file, tempfile.TemporaryDirectory() as scratch:
     verified = verify_head(Archive(file), pathlib.Path(sys.argv[2]).read_bytes(), pathlib.Path(scratch), None, now=datetime.now(UTC))
 assert len(verified.contents.manifests) == int(sys.argv[3])
@@ -70,9 +70,9 @@ def big_model() -> None:
     """Print our digests of a 1 GB model beside the bare digest and the public verifier's; no promise, a comparison."""
     from sealift.bundle import layout
     from sealift.bundle.manifest import Blob, Manifest, ModelFile
-    from sealift.store import files
-    from sealift.store.layout import StoreLayout
-    from sealift_keys.names import ModelVersion
+    from sealift.store.contents import files
+    from sealift.store.contents.layout import StoreLayout
+    from sealift_common.names import ModelVersion
 
     model = ModelVersion.parse("big", "1.0.0")
     with tempfile.TemporaryDirectory() as name:

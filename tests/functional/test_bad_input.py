@@ -5,7 +5,7 @@ import os
 import pytest
 
 from sealift.cli import cli
-from sealift_keys.console import run
+from sealift_common.console import run
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_second_root(fails, channel, instance, tmp_path):
 
 
 def test_a_locked_store(fails, bundle, channel, instance):
-    from sealift.store.lock import locked
+    from sealift.store.guard.lock import locked
 
     instance.pin(channel.root_bytes)
     instance.install(bundle)

@@ -12,8 +12,8 @@ import pytest
 
 from sealift.cli import cli
 from sealift.errors import LocalError
-from sealift.model.sealed import SealedFile
-from sealift_keys.console import run
+from sealift.model.runtime.sealed import SealedFile
+from sealift_common.console import run
 
 STATUS = LocalError.exit_code
 

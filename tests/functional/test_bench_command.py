@@ -12,15 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from sealift.bundle.manifest import Blob
 from sealift.cli import cli
 from sealift.model import Model
-from sealift.model.benchmark import PERCENTILES, benchmark
-from sealift.model.description import ModelDescription
+from sealift.model.documents.description import ModelDescription
+from sealift.model.trial.benchmark import PERCENTILES, benchmark
 from sealift.testing import ToyModel, toy_store
 from sealift_bundler import convert
 from sealift_bundler.cli import command as bundler
-from sealift_bundler.documents import canonical
-from sealift_bundler.pack import read_manifest
-from sealift_bundler.recording import with_benchmark
-from sealift_keys.console import run
+from sealift_bundler.packing.whole import read_manifest
+from sealift_bundler.proof.documents import canonical
+from sealift_bundler.proof.recording import with_benchmark
+from sealift_common.console import run
 
 QUICK = ["--seconds", "0.05", "--rows", "32"]
 

@@ -13,13 +13,13 @@ from click.shell_completion import ShellComplete
 import sealift_bundler
 from sealift.errors import ChannelError
 from sealift_bundler.cli import command
-from sealift_bundler.release import release, stage
-from sealift_keys import pbes2
-from sealift_keys.channel import Channel, ManifestRef
+from sealift_bundler.release.staging import release, stage
+from sealift_common.console import run
+from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import Channel, ManifestRef
+from sealift_keys.channel.status import require_complete
 from sealift_keys.cli import command as keys_command
-from sealift_keys.console import run
-from sealift_keys.names import ModelVersion
-from sealift_keys.status import require_complete
+from sealift_keys.keyfiles import pbes2
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sealift_bundler import SourceError, convert
 from sealift_bundler.converters.boosters.files import require
-from sealift_bundler.source import ChildLimits
+from sealift_bundler.proof.in_child import ChildLimits
 
 GENERATOR = np.random.default_rng(3)
 X = pd.DataFrame({"a": GENERATOR.normal(size=90), "b": GENERATOR.integers(0, 9, 90)})

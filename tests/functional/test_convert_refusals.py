@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from sealift.model.description import Tolerance
+from sealift.model.documents.description import Tolerance
 from sealift_bundler import ConversionError, ParityError, SourceError, convert
 from sealift_bundler.converters import steps
 

@@ -10,8 +10,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from sealift_bundler import convert
 from sealift_bundler.cli.convert import command
-from sealift_bundler.report import report_html
-from sealift_keys import console
+from sealift_bundler.proof.report import report_html
+from sealift_common import console
 
 GENERATOR = np.random.default_rng(0)
 FRAME = pd.DataFrame({"<b>&price": GENERATOR.normal(size=60), "count": GENERATOR.integers(0, 9, 60)})
@@ -44,7 +44,7 @@ def test_the_page_shows_the_proof(conversion):
 
 
 def parse_rows(conversion):
-    from sealift.model.golden import parse
+    from sealift.model.documents.golden import parse
 
     return parse(conversion.files["golden.json"])[0].outputs["predict"]
 

@@ -14,11 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sealift.model.selftest_process import run_in_child
+from sealift.model.trial.process import run_in_child
 from sealift_bundler import ConversionError, SourceError, convert
 from sealift_bundler.cli.convert import command
-from sealift_bundler.source import ChildLimits
-from sealift_keys import console
+from sealift_bundler.proof.in_child import ChildLimits
+from sealift_common import console
 
 MAGIKA = Path(magika.__file__).parent / "models" / "standard_v3_3" / "model.onnx"
 

@@ -284,7 +284,7 @@ def test_no_alert_fires_for_a_healthy_node_and_each_fires_for_its_reason(channel
 
 
 def test_every_metric_of_the_alerts_is_one_that_is_written():
-    source = (ROOT / "loader" / "sealift" / "metrics.py").read_text()
+    source = (ROOT / "loader" / "sealift" / "status" / "metrics.py").read_text()
     named = set(re.findall(r"\bsealift_([a-z_]+)", (DEPLOY / "prometheus-alerts.yml").read_text()))
     assert len(named) > 10
     assert {name for name in named if f'"{name}"' not in source} == set()

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from sealift.cli import cli
-from sealift.store.lock import locked
-from sealift_keys.console import run
+from sealift.store.guard.lock import locked
+from sealift_common.console import run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from channel_simulator import ChannelSimulator
 
 from sealift.cli import cli
-from sealift_keys.console import run
+from sealift_common.console import run
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from sealift.backup.export import export
 from sealift.backup.restore import restore
 from sealift.cli import cli
 from sealift.errors import CorruptError, LockedError, NoSpaceError, NotInstalledError, RollbackError, UsageError
-from sealift.store import history
-from sealift.store.lock import locked
-from sealift_keys import durable
-from sealift_keys.console import run
+from sealift.store.contents import history
+from sealift.store.guard.lock import locked
+from sealift_common.console import run
+from sealift_common.files import durable
 
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
 
@@ -91,7 +91,7 @@ def test_a_restored_store_goes_on_as_the_old_one(used, fresh, channel, tmp_path)
     channel.add("alpha", "1.2.0")
     channel.release()
     assert fresh.install(channel.pack(tmp_path)).generation == 3
-    from sealift.store.rollback import rollback
+    from sealift.store.upkeep.rollback import rollback
 
     assert rollback(fresh.store, None, 1, datetime.now(UTC)).models["alpha"].version.text == "1.0.0"
     assert fresh.store.load("alpha").version == "1.0.0"

@@ -14,8 +14,8 @@ from channel_simulator import renamed, toy_files
 import sealift
 from sealift import following
 from sealift.errors import CorruptError, UsageError
-from sealift.store import generations
-from sealift.store.rollback import rollback
+from sealift.store.contents import generations
+from sealift.store.upkeep.rollback import rollback
 
 ROWS = np.random.default_rng(3).normal(size=(50, 4)).astype(np.float32)
 TIMEOUT_S = 60

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from page_shell import Shell, commands, missing
 
-from sealift_keys import pbes2
+from sealift_common.console import run
 from sealift_keys.cli import command
-from sealift_keys.console import run
+from sealift_keys.keyfiles import pbes2
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 PASSPHRASE = "correct horse"

@@ -11,7 +11,7 @@ from admin_page import PAGES, Page, carry
 from gitlab_server import TOKENS, gitlab_server
 from registry_server import docker_registry, password_file, private_ca
 
-from sealift.registry.release_artifact import ARTIFACT_TYPE, artifact_bytes, parse_artifact
+from sealift.registry.sources.release_artifact import ARTIFACT_TYPE, artifact_bytes, parse_artifact
 
 PAGE = "use-a-registry-inside.md"
 

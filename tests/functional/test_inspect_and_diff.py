@@ -12,8 +12,8 @@ from self_test_stub import Passes
 from sealift.bundle.archive import Archive
 from sealift.cli import cli
 from sealift.cli.diff_command import _change
-from sealift_bundler.parts import split
-from sealift_keys.console import run
+from sealift_bundler.packing.parts import split
+from sealift_common.console import run
 
 EVIL = "\x1b]0;owned\x07\u202eevil"
 

@@ -13,7 +13,7 @@ from channel_simulator import toy_files
 
 import sealift
 from sealift.cli import cli
-from sealift_keys.console import run
+from sealift_common.console import run
 
 TESTS = Path(__file__).parent.parent
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]

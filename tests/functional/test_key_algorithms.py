@@ -12,12 +12,12 @@ from channel_simulator import renamed, toy_files
 from key_channel import install_from, stage_toy
 
 from sealift_bundler.errors import GateError
-from sealift_bundler.pack import prepare
-from sealift_bundler.release import release
-from sealift_keys import algorithms, pbes2
-from sealift_keys.channel import Channel
+from sealift_bundler.packing.whole import prepare
+from sealift_bundler.release.staging import release
+from sealift_common.console import run
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command
-from sealift_keys.console import run
+from sealift_keys.keyfiles import algorithms, pbes2
 
 Keys = Callable[..., tuple[int, str, str]]
 
@@ -100,13 +100,13 @@ STORY = """
 import os, sys
 from pathlib import Path
 from sealift_keys.cli import command as keys
-from sealift_keys.console import run
+from sealift_common.console import run
 from sealift_bundler.cli import command as bundler
 from sealift.cli import cli as sealift
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_bundler.release import stage
-from sealift_keys.channel import Channel
-from sealift_keys.names import ModelVersion
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_bundler.release.staging import stage
+from sealift_keys.channel.directory import Channel
+from sealift_common.names import ModelVersion
 
 def do(group, name, *arguments):
     status = run(group, name, list(arguments))

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from sealift_keys import pbes2
+from sealift_common.console import run
 from sealift_keys.cli import command
-from sealift_keys.console import run
+from sealift_keys.keyfiles import pbes2
 
 PROGRAM = [sys.executable, "-c", "from sealift_keys.cli import main; main()"]
 

@@ -10,12 +10,12 @@ import pytest
 from key_channel import install_from, stage_toy
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer
 
-from sealift_bundler.release import release
-from sealift_keys import remote
-from sealift_keys.channel import Channel
+from sealift_bundler.release.staging import release
+from sealift_common.console import run
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command
-from sealift_keys.console import run
-from sealift_keys.public_file import create_public
+from sealift_keys.keyfiles import remote
+from sealift_keys.keyfiles.public import create_public
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "471147"

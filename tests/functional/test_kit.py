@@ -21,8 +21,8 @@ from sealift_bundler.cli import command
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.lock import parse_lock
 from sealift_bundler.kit.target import PLATFORMS, Target
+from sealift_common.console import run
 from sealift_keys.cli import command as keys
-from sealift_keys.console import run
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORM, ELSEWHERE = (
@@ -367,7 +367,9 @@ def break_sealift(folder: Path) -> None:
         files = {info: archive.read(info) for info in archive.infolist()}
     with zipfile.ZipFile(wheel, "w") as archive:
         for info, data in files.items():
-            changed = data + b"\nraise ImportError('broken')\n" if info.filename == "sealift/model/runtime.py" else data
+            changed = (
+                data + b"\nraise ImportError('broken')\n" if info.filename == "sealift/model/runtime/onnx.py" else data
+            )
             archive.writestr(info, changed)
     (requirements,) = folder.glob("requirements/*.txt")
     after = hashlib.sha256(wheel.read_bytes()).hexdigest()

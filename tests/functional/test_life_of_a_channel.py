@@ -10,10 +10,10 @@ from instance import Instance
 from securesystemslib.signer import CryptoSigner
 
 from sealift.errors import RollbackError, UntrustedKeyError
-from sealift_keys.errors import UsageError
-from sealift_keys.revocation import exposure, revoke
-from sealift_keys.rotation import renew, rotate
-from sealift_keys.status import require_complete, status
+from sealift_common.errors import UsageError
+from sealift_keys.ceremony.revocation import exposure, revoke
+from sealift_keys.ceremony.rotation import renew, rotate
+from sealift_keys.channel.status import require_complete, status
 
 
 @pytest.fixture

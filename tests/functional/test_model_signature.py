@@ -20,10 +20,10 @@ from sklearn.linear_model import LogisticRegression
 
 from sealift.errors import KeyFileError
 from sealift_bundler.cli import command as bundler
-from sealift_bundler.model_signature import FILE_NAME, pre_authentication, sign_model, statement
-from sealift_keys import pbes2
+from sealift_bundler.release.model_signature import FILE_NAME, pre_authentication, sign_model, statement
+from sealift_common.console import run
 from sealift_keys.cli import command as keys
-from sealift_keys.console import run
+from sealift_keys.keyfiles import pbes2
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +148,6 @@ def test_a_worthless_model_sig_neither_stops_nor_authorizes_an_install(tmp_path,
 
 def test_nothing_of_the_product_imports_the_public_tool():
     root = Path(__file__).parents[2]
-    for wing in ("bundler", "loader", "keys"):
+    for wing in ("bundler", "loader", "keys", "common"):
         for path in (root / wing).rglob("*.py"):
             assert "import model_signing" not in path.read_text("utf-8"), path

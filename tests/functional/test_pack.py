@@ -65,7 +65,7 @@ def test_members_in_the_documented_order(full, tmp_path):
 
 
 def test_carries_the_newest_version_and_what_is_asked_for(full, tmp_path):
-    from sealift_keys.names import ModelVersion
+    from sealift_common.names import ModelVersion
 
     def references(path):
         with tarfile.open(path) as tar:

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 import sealift
 from sealift.model import Model
-from sealift.model.halving import count_rows, first_refused, first_rows
+from sealift.model.inputs.halving import count_rows, first_refused, first_rows
 from sealift.testing import ToyModel
 from sealift_bundler import convert
 

@@ -25,7 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sealift.cli import cli
 from sealift.store import Store
 from sealift_bundler import convert
-from sealift_keys.console import run
+from sealift_common.console import run
 
 SEALIFT = [str(Path(sys.executable).parent / "sealift")]
 
@@ -388,7 +388,7 @@ def test_a_reader_that_leaves_is_no_error(installed, tmp_path):
 PEAK = (
     "import re, sys\n"
     "from sealift.cli import cli\n"
-    "from sealift_keys.console import run\n"
+    "from sealift_common.console import run\n"
     "status = run(cli, 'sealift', sys.argv[1:])\n"
     "print(status, re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1], file=sys.stderr)\n"
 )

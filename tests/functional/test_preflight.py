@@ -9,9 +9,9 @@ from channel_simulator import renamed, toy_files
 
 from sealift.cli import cli
 from sealift.errors import IncompatibleError, MalformedError, PreflightError, UnsafeStoreError
-from sealift.store.lock import locked
-from sealift_bundler.documents import canonical
-from sealift_keys.console import run
+from sealift.store.guard.lock import locked
+from sealift_bundler.proof.documents import canonical
+from sealift_common.console import run
 
 
 @pytest.fixture

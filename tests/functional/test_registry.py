@@ -9,9 +9,9 @@ from channel_simulator import ChannelSimulator, renamed, toy_files
 from registry_server import docker_registry
 
 from sealift.bundle import layout
-from sealift_bundler.differential import leave_out, since
-from sealift_bundler.pack import pack, prepare
-from sealift_bundler.parts import split
+from sealift_bundler.packing.differential import leave_out, since
+from sealift_bundler.packing.parts import split
+from sealift_bundler.packing.whole import pack, prepare
 
 
 def run(instance, *arguments, status=0):

@@ -4,7 +4,7 @@ import pytest
 from self_test_stub import Passes
 
 from sealift.cli import cli
-from sealift_keys.console import run
+from sealift_common.console import run
 
 SIZE = ("--self-test-memory", "8GB")
 

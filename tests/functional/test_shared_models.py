@@ -14,7 +14,8 @@ import pytest
 
 import sealift
 from sealift.errors import CorruptError, IncompatibleError, LocalError, SignatureError, UsageError
-from sealift.store import Store, files
+from sealift.store import Store
+from sealift.store.contents import files
 from sealift.trust import chain
 
 ROWS = np.ones((3, 4), np.float32)
@@ -239,7 +240,7 @@ def test_what_this_user_may_not_read_is_no_damage(path, store, monkeypatch):
 
 
 def test_a_provider_that_does_not_start(store, monkeypatch):
-    from sealift.model.runtime import onnxruntime
+    from sealift.model.runtime.onnx import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider", "Other"])
     with pytest.raises(IncompatibleError, match="step 'session'"):

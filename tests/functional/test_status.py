@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sealift.cli import cli
+from sealift.drop_folder.files import FolderState
 from sealift.errors import BehindError, CorruptError, StaleError
-from sealift.install.drop_folder import FolderState
-from sealift.metrics import Metric, render
-from sealift.status import Thresholds, status
-from sealift.store.rollback import rollback
-from sealift_keys.console import run
+from sealift.status.metrics import Metric, render
+from sealift.status.status import Thresholds, status
+from sealift.store.upkeep.rollback import rollback
+from sealift_common.console import run
 
 DAY = timedelta(days=1)
 

@@ -15,9 +15,9 @@ from self_test_stub import Passes
 from sealift.cli import cli
 from sealift.errors import CorruptError, ExpiredError, NotInstalledError, UsageError, WithdrawnError
 from sealift.install.repair import repair
-from sealift.store import generations, history
-from sealift.store.prune import prune
-from sealift_keys.console import run
+from sealift.store.contents import generations, history
+from sealift.store.upkeep.prune import prune
+from sealift_common.console import run
 
 NOW = datetime.now(UTC)
 

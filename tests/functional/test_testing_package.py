@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import sealift
-from sealift.model import golden
-from sealift.model.wire import encode, encode_varint
+from sealift.model.documents import golden
+from sealift.model.runtime.wire import encode, encode_varint
 from sealift.testing import ToyModel, toy_store
 
 TRIAGE = ToyModel(
@@ -195,7 +195,7 @@ def test_the_base_install_is_enough():
     program = (
         "import sys\n"
         "for name in ('onnx', 'sklearn', 'skl2onnx', 'pandas', 'rfc8785', 'pytest', 'sealift_bundler',\n"
-        "             'sealift_keys.ceremony', 'sealift_keys.signing', 'sealift_keys.keyfile', 'sealift_keys.signers'):\n"
+        "             'sealift_keys.ceremony.beginning', 'sealift_keys.ceremony.signing', 'sealift_keys.keyfiles.private', 'sealift_keys.keyfiles.signers'):\n"
         "    sys.modules[name] = None\n"
         "import sealift\n"
         "from sealift.testing import toy_store\n"

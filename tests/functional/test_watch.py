@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from repack import read_members
 
+from sealift.drop_folder.files import DropFolder
+from sealift.drop_folder.first_look import unfinished
+from sealift.drop_folder.watch import Watch
 from sealift.errors import (
     DigestError,
     IncompatibleError,
@@ -24,10 +27,7 @@ from sealift.errors import (
     UnsafeStoreError,
 )
 from sealift.install import install
-from sealift.install.drop_folder import DropFolder
-from sealift.install.first_look import unfinished
-from sealift.install.watch import Watch
-from sealift.store.rollback import rollback
+from sealift.store.upkeep.rollback import rollback
 
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
 

@@ -41,9 +41,9 @@ def environment() -> Path:
 
 def replay(python: Path, folder: Path) -> dict[str, object]:
     """Run the loader's self-test over a model directory with another interpreter."""
-    paths = os.pathsep.join(str(ROOT / part) for part in ("loader", "keys"))
+    paths = os.pathsep.join(str(ROOT / part) for part in ("loader", "common"))
     child = subprocess.run(
-        [python, "-m", "sealift.model.selftest_child", str(os.getpid()), str(MEMORY_BYTES)],
+        [python, "-m", "sealift.model.trial.child", str(os.getpid()), str(MEMORY_BYTES)],
         env={**os.environ, "PYTHONPATH": paths},
         input=json.dumps({"replay": str(folder)}).encode() + b"\n",
         capture_output=True,

@@ -11,12 +11,12 @@ from pathlib import Path
 import sealift
 import sealift_bundler
 import sealift_keys
-from sealift_keys.console import error_document
+from sealift_common.console import error_document
 
 ROOT = Path(__file__).parents[2]
-ERROR_MODULES = ("sealift_keys.errors", "sealift.errors", "sealift_bundler.errors")
+ERROR_MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors")
 RANGES = {
-    "sealift_keys.errors": {1, 2, 3, *range(50, 60)},
+    "sealift_common.errors": {1, 2, 3, *range(50, 60)},
     "sealift.errors": {*range(10, 50)},
     "sealift_bundler.errors": {*range(50, 60)},
 }

@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 
 # Code that opens private keys or makes signatures.
 SIGNING = (
-    "sealift_keys.ceremony",
-    "sealift_keys.keyfile",
-    "sealift_keys.passphrase",
-    "sealift_keys.remote",
-    "sealift_keys.revocation",
-    "sealift_keys.rotation",
-    "sealift_keys.signers",
-    "sealift_keys.signing",
+    "sealift_keys.ceremony.beginning",
+    "sealift_keys.keyfiles.private",
+    "sealift_keys.keyfiles.passphrase",
+    "sealift_keys.keyfiles.remote",
+    "sealift_keys.ceremony.revocation",
+    "sealift_keys.ceremony.rotation",
+    "sealift_keys.keyfiles.signers",
+    "sealift_keys.ceremony.signing",
 )
 WORKSHOP = ("onnx", "sklearn", "skl2onnx", "joblib", "scipy", "pandas", "sealift_bundler", *SIGNING)
 

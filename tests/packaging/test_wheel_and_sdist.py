@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"sealift", "sealift_bundler", "sealift_keys"}
+PACKAGES = {"sealift", "sealift_bundler", "sealift_common", "sealift_keys"}
 KIT = "sealift_bundler/kit/"
 
 
@@ -42,7 +42,7 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return HeaderParser().parsestr(wheel.read(name).decode())
 
 
-def test_the_wheel_holds_the_three_packages_and_its_metadata(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_four_packages_and_its_metadata(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     assert len(tops) == len(PACKAGES) + 1
@@ -58,7 +58,7 @@ def test_the_wheel_holds_source_and_type_markers_only(wheel: zipfile.ZipFile) ->
 def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile) -> None:
     modules = {
         path.relative_to(wing).as_posix()
-        for wing in (ROOT / "bundler", ROOT / "loader", ROOT / "keys")
+        for wing in (ROOT / "bundler", ROOT / "common", ROOT / "loader", ROOT / "keys")
         for path in wing.rglob("*.py")
     }
     assert modules == {name for name in wheel.namelist() if name.endswith(".py")}
@@ -84,6 +84,7 @@ def test_the_sdist_holds_the_source_and_nothing_of_the_workshop(dist: Path) -> N
         "PKG-INFO",
         "README.md",
         "bundler",
+        "common",
         "deploy",
         "docs",
         "keys",

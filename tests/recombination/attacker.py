@@ -12,7 +12,7 @@ from recombination.channel import Channel, snapshot, targets, timestamp
 from recombination.metadata import LONG_AFTER, ROLES, Bundle, Copy, File, Rules
 from recombination.models import MODELS, OTHERS
 from sealift.bundle.manifest import Blob
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 FAR = 2_000_000_000
 

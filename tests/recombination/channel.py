@@ -13,7 +13,7 @@ from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 from recombination.metadata import EXPIRES, ROLES, Bundle, Copy, File, Rules
 from recombination.models import MODELS
 from sealift.bundle.manifest import Blob
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 
 class Channel:

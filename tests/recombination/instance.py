@@ -22,7 +22,7 @@ from recombination.models import put_into
 from sealift.bundle import layout
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.install import install
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 
 class BrokenPromiseError(AssertionError):

@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from sealift.bundle.manifest import Blob, Manifest
-from sealift.store.layout import StoreLayout
+from sealift.store.contents.layout import StoreLayout
 from sealift.testing import ToyModel
 from sealift.testing.channel import ToyChannel
 from sealift.testing.models import to_json
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 _VERSIONS = [ModelVersion.parse("toy", f"1.{minor}.0") for minor in range(6)]
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sealift.errors import LocalError, UnsafeStoreError
-from sealift.store.creation import require_place
-from sealift.store.layout import StoreLayout
-from sealift.store.safety import require_owner, require_safe
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.guard.creation import require_place
+from sealift.store.guard.safety import require_owner, require_safe
 from sealift.trust import pin
-from sealift_keys import advice
-from sealift_keys.errors import KeyFileError
-from sealift_keys.keyfile import load_signer
+from sealift_common import advice
+from sealift_common.errors import KeyFileError
+from sealift_keys.keyfiles.private import load_signer
 
 STRANGER = 64321
 COMMANDS = re.compile(r"sudo|chmod|chown|install -d|mount -t")

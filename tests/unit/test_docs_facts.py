@@ -15,7 +15,7 @@ _ERROR_HEADING = re.compile(r"^### `([^`]*)`(?: or `([^`]*)`)?$", re.MULTILINE)
 def messages() -> list[str]:
     """Every string of the product's code, with `…` for each value that is put into it."""
     found = []
-    for wing in ("bundler", "loader", "keys"):
+    for wing in ("bundler", "loader", "keys", "common"):
         for path in (ROOT / wing).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.JoinedStr):

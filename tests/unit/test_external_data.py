@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift.model import wire
-from sealift.model.external_data import ExternalTensor, external_tensors
+from sealift.model.runtime import wire
+from sealift.model.runtime.external_data import ExternalTensor, external_tensors
 
 SHARDS = {"model.onnx.data": 4096, "model.onnx.data.1": 64}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from sealift.errors import MalformedError, UnsupportedVersionError
-from sealift.model import frontend
+from sealift.model.inputs import frontend
 
 OPTIONS = st.fixed_dictionaries(
     {

@@ -9,8 +9,8 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import murmurhash3_32
 
-from sealift.model import hashing
-from sealift.model.frontend import Analyzer, Hashing, TermCounter
+from sealift.model.inputs import hashing
+from sealift.model.inputs.frontend import Analyzer, Hashing, TermCounter
 from sealift_bundler import ConversionError, convert
 
 TEXTS = [

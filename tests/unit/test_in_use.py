@@ -12,8 +12,8 @@ import pytest
 from strangers import holding
 
 from sealift.errors import CorruptError
-from sealift.store import in_use
-from sealift.store.processes import users
+from sealift.store.guard import in_use
+from sealift.store.guard.processes import users
 
 
 @dataclass

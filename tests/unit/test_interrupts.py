@@ -8,8 +8,8 @@ import click
 import pytest
 
 from sealift.errors import NoSpaceError
-from sealift_keys import console, interrupts
-from sealift_keys.console import entry, run
+from sealift_common import console, interrupts
+from sealift_common.console import entry, run
 
 
 @pytest.fixture(autouse=True)

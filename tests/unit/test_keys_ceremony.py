@@ -12,14 +12,15 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 from strangers import holding
 from tuf.api.metadata import Metadata
 
-from sealift_keys import fingerprint, lock_file
-from sealift_keys.ceremony import Release, init, new_release, sign
-from sealift_keys.channel import ROLES, Channel, ManifestRef, Withdrawal
-from sealift_keys.clock import release_time, rfc3339
-from sealift_keys.errors import ChannelError, KeyFileError, UsageError
-from sealift_keys.names import ModelVersion
-from sealift_keys.plan import DEFAULT_EXPIRES_DAYS, RolePlan
-from sealift_keys.status import NAME_FIELD, require_complete, status
+from sealift_common import fingerprint
+from sealift_common.clock import release_time, rfc3339
+from sealift_common.errors import ChannelError, KeyFileError, UsageError
+from sealift_common.files import lock_file
+from sealift_common.names import ModelVersion
+from sealift_keys.ceremony.beginning import Release, init, new_release, sign
+from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
+from sealift_keys.channel.directory import ROLES, Channel, ManifestRef, Withdrawal
+from sealift_keys.channel.status import NAME_FIELD, require_complete, status
 
 MODEL = ModelVersion.parse("triage", "1.0.0")
 REFERENCE = ManifestRef("sha256:" + "ab" * 32, 700)
@@ -339,8 +340,8 @@ def test_source_date_epoch():
 
 def test_the_public_half_imports_no_private_key_code():
     program = (
-        "import sys, sealift_keys.channel, sealift_keys.status, sealift_keys.fingerprint, sealift_keys.names, "
-        "sealift_keys.console\n"
+        "import sys, sealift_keys.channel.directory, sealift_keys.channel.status, sealift_common.fingerprint, sealift_common.names, "
+        "sealift_common.console\n"
         "bad = {f'sealift_keys.{name}' for name in "
         "('keyfile', 'signers', 'signing', 'ceremony', 'passphrase', 'algorithms', 'plan')}\n"
         "sys.exit(' '.join(bad & set(sys.modules)) or 0)"
@@ -353,7 +354,7 @@ def test_a_complete_root_takes_no_further_signature(tmp_path):
     """Its file's fingerprint is published; one more signature would change it."""
     from channel_simulator import ChannelSimulator
 
-    from sealift_keys.ceremony import sign
+    from sealift_keys.ceremony.beginning import sign
 
     channel = ChannelSimulator(tmp_path / "channel", thresholds={"root": 1}, keys_per_role={"root": 2})
     metadata = channel.channel.root(1)

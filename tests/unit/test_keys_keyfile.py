@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from sealift_keys import algorithms, durable, fingerprint, keyfile, pbes2
-from sealift_keys.errors import KeyFileError, LocalError, UsageError
-from sealift_keys.passphrase import PassphraseSource
-from sealift_keys.public_file import MAX_SIZE_BYTES, load_public
-from sealift_keys.status import key_name
+from sealift_common import fingerprint
+from sealift_common.errors import KeyFileError, LocalError, UsageError
+from sealift_common.files import durable
+from sealift_keys.channel.status import key_name
+from sealift_keys.keyfiles import algorithms, pbes2
+from sealift_keys.keyfiles import private as keyfile
+from sealift_keys.keyfiles.passphrase import PassphraseSource
+from sealift_keys.keyfiles.public import MAX_SIZE_BYTES, load_public
 
 SECRET = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "correct horse"}, prompt=None)
 WRONG = PassphraseSource(environment={"SEALIFT_PASSPHRASE": "battery staple"}, prompt=None)

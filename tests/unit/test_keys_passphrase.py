@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_keys.errors import KeyFileError, LocalError, UsageError
-from sealift_keys.passphrase import PassphraseSource, variable_of
+from sealift_common.errors import KeyFileError, LocalError, UsageError
+from sealift_keys.keyfiles.passphrase import PassphraseSource, variable_of
 
 KEY = Path("keys/approver-2.pem")
 

@@ -10,10 +10,8 @@ import pytest
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 from tuf.api.metadata import Metadata
 
-from sealift_keys import fingerprint, history
-from sealift_keys.ceremony import Release, init, new_release, sign
-from sealift_keys.channel import Channel
-from sealift_keys.errors import (
+from sealift_common import fingerprint
+from sealift_common.errors import (
     ChannelError,
     Error,
     ExpiringError,
@@ -22,13 +20,16 @@ from sealift_keys.errors import (
     LapsingError,
     UsageError,
 )
-from sealift_keys.expiry import expiry
-from sealift_keys.merging import merge
-from sealift_keys.plan import RolePlan
-from sealift_keys.revocation import exposure, revoke, targets_keys_to_replace
-from sealift_keys.roster import root_changes, roster
-from sealift_keys.rotation import renew, rotate, set_threshold
-from sealift_keys.status import NAME_FIELD, require_complete, status
+from sealift_keys.ceremony.beginning import Release, init, new_release, sign
+from sealift_keys.ceremony.merging import merge
+from sealift_keys.ceremony.plan import RolePlan
+from sealift_keys.ceremony.revocation import exposure, revoke, targets_keys_to_replace
+from sealift_keys.ceremony.roster import root_changes, roster
+from sealift_keys.ceremony.rotation import renew, rotate, set_threshold
+from sealift_keys.channel import history
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.expiry import expiry
+from sealift_keys.channel.status import NAME_FIELD, require_complete, status
 
 
 def signer(name: str) -> CryptoSigner:

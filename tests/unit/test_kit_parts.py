@@ -8,10 +8,10 @@ import pytest
 
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit import carried
-from sealift_bundler.kit.html_pages import html_pages
 from sealift_bundler.kit.lock import parse_lock
-from sealift_bundler.kit.man import man_page
-from sealift_bundler.kit.roff import escape, sentence
+from sealift_bundler.kit.pages.html import html_pages
+from sealift_bundler.kit.pages.man import man_page
+from sealift_bundler.kit.pages.roff import escape, sentence
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
 
 ONE, TWO = "1" * 64, "2" * 64

@@ -10,8 +10,8 @@ import pytest
 from strangers import holding
 
 from sealift.errors import LocalError, LockedError
-from sealift.store.lock import locked
-from sealift_keys import lock_file, lock_holders
+from sealift.store.guard.lock import locked
+from sealift_common.files import lock_file, lock_holders
 
 
 def holder_that_forks(path, last_s):
@@ -53,7 +53,7 @@ def test_a_holder_that_lives_is_not_waited_for(tmp_path):
 
 
 def test_what_outlives_its_killed_parent_is_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("sealift_keys.lock_file._LOOKS", 2)
+    monkeypatch.setattr("sealift_common.files.lock_file._LOOKS", 2)
     kill(holder_that_forks(tmp_path / "lock", 3))
     with pytest.raises(LockedError), locked(tmp_path / "lock"):
         pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from strangers import STRANGER, holding
 
-from sealift_keys import lock_holders
+from sealift_common.files import lock_holders
 
 
 @pytest.fixture

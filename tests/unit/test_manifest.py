@@ -7,8 +7,8 @@ import pytest
 from sealift.bundle import layout
 from sealift.bundle.manifest import bind_config, parse_manifest
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError
-from sealift_bundler.modelpack import Descriptor, write_model
-from sealift_keys.names import ModelVersion
+from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_common.names import ModelVersion
 
 MODEL = ModelVersion.parse("toy", "1.0.0")
 

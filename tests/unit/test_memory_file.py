@@ -6,8 +6,8 @@ import os
 import pytest
 
 from sealift.errors import LocalError
-from sealift.model import memory_file
-from sealift.model.selftest_process import SelfTestProcess
+from sealift.model.runtime import memory_file
+from sealift.model.trial.process import SelfTestProcess
 
 NOEXEC_SEAL = 8
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sealift.errors import MalformedError, SelfTestError, UnsupportedVersionError
-from sealift.model import Model, golden
-from sealift.model.description import ModelDescription, check_file_set
-from sealift.model.selftest import replay
-from sealift.model.selftest_process import run_in_child
+from sealift.model import Model
+from sealift.model.documents import golden
+from sealift.model.documents.description import ModelDescription, check_file_set
+from sealift.model.trial.process import run_in_child
+from sealift.model.trial.replay import replay
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sealift.errors import InputError
-from sealift.model.description import (
+from sealift.model.documents.description import (
     MISSING_TEXT,
     Classes,
     Column,
@@ -15,7 +15,7 @@ from sealift.model.description import (
     TensorOutput,
     Tolerance,
 )
-from sealift.model.inputs import Feeder
+from sealift.model.inputs.feeder import Feeder
 
 
 def description(interface, *inputs):

@@ -2,7 +2,7 @@ import pytest
 
 from sealift.errors import UsageError
 from sealift.store.version_range import VersionRange
-from sealift_keys.names import ModelVersion, Version, is_model_name
+from sealift_common.names import ModelVersion, Version, is_model_name
 
 # The order that semver.org, point 11, gives.
 ORDER = [

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sealift.model.values import numbers
+from sealift.model.inputs.values import numbers
 
 
 @pytest.mark.parametrize("large", [2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)])

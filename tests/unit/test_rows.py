@@ -9,7 +9,7 @@ import pytest
 from channel_simulator import toy_files
 
 from sealift.errors import InputError, LocalError, MalformedError
-from sealift.model.description import Column, ModelDescription
+from sealift.model.documents.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, batched
 from sealift.rows.source import Source

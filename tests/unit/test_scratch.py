@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from sealift_keys import durable, scratch
+from sealift_common.files import durable, scratch
 
 
 def killed(action):

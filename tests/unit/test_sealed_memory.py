@@ -9,7 +9,7 @@ from io import FileIO
 
 import pytest
 
-from sealift.model.sealed import SealedFile
+from sealift.model.runtime.sealed import SealedFile
 
 SIZE = 1_000_003
 

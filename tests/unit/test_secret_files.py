@@ -14,10 +14,11 @@ import pytest
 
 from sealift.errors import LocalError
 from sealift.registry.credentials import find_login
-from sealift_keys import keyfile, secret_file
-from sealift_keys.errors import Error, KeyFileError
-from sealift_keys.passphrase import PassphraseSource
-from sealift_keys.secret_file import require_private_mode
+from sealift_common.errors import Error, KeyFileError
+from sealift_common.files import secret_file
+from sealift_common.files.secret_file import require_private_mode
+from sealift_keys.keyfiles import private as keyfile
+from sealift_keys.keyfiles.passphrase import PassphraseSource
 
 KEY = Path("k.pem")
 STRANGER = 65534
@@ -162,8 +163,8 @@ def test_no_key_is_made_where_others_may_write(tmp_path):
 ASK = """
 import sys
 from pathlib import Path
-from sealift_keys.errors import Error
-from sealift_keys.passphrase import PassphraseSource
+from sealift_common.errors import Error
+from sealift_keys.keyfiles.passphrase import PassphraseSource
 source = PassphraseSource(files=(Path(sys.argv[1]),), environment={}, prompt=None)
 try:
     print([source.existing(Path(key)) for key in "ab"])

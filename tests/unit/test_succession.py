@@ -8,7 +8,7 @@ from tuf.api.metadata import Root
 
 from sealift.errors import RollbackError
 from sealift.trust.floor import Floor, check, voided
-from sealift_keys.succession import replaced
+from sealift_common.succession import replaced
 
 KEYS = {name: CryptoSigner.generate_ed25519().public_key for name in "abcdef"}
 

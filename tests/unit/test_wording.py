@@ -1,6 +1,6 @@
 """Words that people read."""
 
-from sealift_keys.wording import counted, spaced
+from sealift_common.wording import counted, spaced
 
 
 def test_one_and_many():

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from sealift_bundler.adding import add
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option
-from sealift_bundler.recipe import Recipe
-from sealift_keys.channel import Channel
+from sealift_bundler.release.adding import add
+from sealift_bundler.release.recipe import Recipe
+from sealift_common.console import print_json
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import passphrase_file_option
-from sealift_keys.console import print_json
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from sealift_bundler.cli.options import benchmark_option
-from sealift_keys import console
-from sealift_keys.errors import UsageError
-from sealift_keys.output import require_place, write
+from sealift_common import console
+from sealift_common.errors import UsageError
+from sealift_common.files.output import require_place, write
 
 
 @click.command("convert")
@@ -53,20 +53,20 @@ def command(
     if sys.stderr.isatty() and not as_json:
         click.echo(f"converting {model} …", err=True)
 
-    from sealift.model.description import Tolerance
-    from sealift_bundler.ladder import convert
+    from sealift.model.documents.description import Tolerance
+    from sealift_bundler.proof.ladder import convert
 
     name = name or output.absolute().name
     conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol))
     if benchmark:
-        from sealift_bundler.recording import with_benchmark
+        from sealift_bundler.proof.recording import with_benchmark
 
         conversion = with_benchmark(conversion)
     output.mkdir(parents=True, exist_ok=True)
     for file, data in conversion.files.items():
         write(output / file, data)
     if report is not None:
-        from sealift_bundler.report import report_html
+        from sealift_bundler.proof.report import report_html
 
         write(report, report_html(conversion).encode("utf-8"))
     parity = conversion.parity

@@ -8,12 +8,12 @@ import click
 from sealift.errors import UsageError
 from sealift_bundler.cli.options import json_option
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
-from sealift_keys.channel import Channel
+from sealift_common.console import print_json
+from sealift_common.files.output import require_place
+from sealift_common.fingerprint import grouped
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import KEY, passphrase_file_option
-from sealift_keys.console import print_json
-from sealift_keys.fingerprint import grouped
-from sealift_keys.output import require_place
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command("kit")
@@ -85,8 +85,8 @@ def command(
 
     from sealift_bundler.kit.making import kit_path, make_kit
     from sealift_bundler.kit.signature import places, sign_kit
-    from sealift_bundler.model_signature import p256_key
-    from sealift_keys.wording import human
+    from sealift_bundler.release.model_signature import p256_key
+    from sealift_common.wording import human
 
     signers = open_signers((sign_key,) if sign_key else (), passphrase_files)
     for signer in signers:

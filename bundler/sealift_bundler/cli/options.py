@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from sealift.cli.options import parse_size
-from sealift_bundler.release import Made
-from sealift_keys.channel import Channel
+from sealift_bundler.release.staging import Made
+from sealift_common.console import print_json
+from sealift_common.errors import Error
+from sealift_common.names import ModelVersion
+from sealift_common.wording import counted, human
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import echo_signed, echo_state
-from sealift_keys.console import print_json
-from sealift_keys.errors import Error
-from sealift_keys.names import ModelVersion
-from sealift_keys.status import status
-from sealift_keys.wording import counted, human
 
 channel_option: Callable[[Any], Any] = click.option(
     "--channel",

@@ -8,14 +8,14 @@ import click
 
 from sealift.errors import UsageError
 from sealift_bundler.cli.options import channel_option, complete_references, echo_parts, json_option, part_size_option
-from sealift_keys import scratch
-from sealift_keys.console import print_json
-from sealift_keys.names import ModelVersion
-from sealift_keys.output import require_place
+from sealift_common.console import print_json
+from sealift_common.files import scratch
+from sealift_common.files.output import require_place
+from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
     from sealift.bundle.base import Base
-    from sealift_bundler.pack import Prepared
+    from sealift_bundler.packing.whole import Prepared
 
 
 @click.command("pack")
@@ -47,7 +47,7 @@ def command(
     directory: Path, output: Path, include: tuple[str, ...], base: str | None, part_size: int | None, as_json: bool
 ) -> None:
     """Write the current release as one deterministic tar, then verify it as an instance would."""
-    from sealift_bundler.pack import prepare
+    from sealift_bundler.packing.whole import prepare
 
     models = []
     for text in include:
@@ -66,7 +66,7 @@ def command(
 
 def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", output: Path) -> "Prepared":
     from sealift.cli.progress import bytes_bar
-    from sealift_bundler.differential import leave_out, since
+    from sealift_bundler.packing.differential import leave_out, since
 
     # Beside the bundle, and not in a small /tmp: patches may be as large as models.
     beside = output if output.is_dir() else output.absolute().parent
@@ -78,8 +78,8 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
 
 def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, *, as_json: bool) -> None:
     from sealift.cli.progress import bytes_bar
-    from sealift_bundler.pack import digest_of, pack
-    from sealift_keys.wording import human
+    from sealift_bundler.packing.whole import digest_of, pack
+    from sealift_common.wording import human
 
     before = digest_of(prepared.path_in(output))
     # Once to write, once to verify.

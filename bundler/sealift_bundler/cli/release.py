@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from sealift_bundler.cli.options import channel_option, json_option, report, sign_option_text
-from sealift_bundler.release import release
-from sealift_keys.channel import Channel
+from sealift_bundler.release.staging import release
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

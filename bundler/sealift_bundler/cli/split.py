@@ -6,7 +6,7 @@ import click
 
 from sealift.errors import UsageError
 from sealift_bundler.cli.options import echo_parts, json_option, part_size_option
-from sealift_keys.console import print_json
+from sealift_common.console import print_json
 
 
 @click.command("split")
@@ -23,7 +23,7 @@ from sealift_keys.console import print_json
 def command(bundle: Path, part_size: int | None, output: Path | None, as_json: bool) -> None:
     """Write a bundle as parts that each can be checked alone; `sealift install` reads them as one."""
     from sealift.cli.progress import bytes_bar
-    from sealift_bundler.parts import split
+    from sealift_bundler.packing.parts import split
 
     if part_size is None:
         raise UsageError("say how large a part may be, for example --part-size 1GB")

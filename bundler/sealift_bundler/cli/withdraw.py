@@ -12,11 +12,11 @@ from sealift_bundler.cli.options import (
     report,
     sign_option_text,
 )
-from sealift_bundler.release import withdraw
-from sealift_keys.channel import Channel
+from sealift_bundler.release.staging import withdraw
+from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
-from sealift_keys.names import ModelVersion
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sealift.model.description import Classes, TensorInput, TensorOutput
+from sealift.model.documents.description import Classes, TensorInput, TensorOutput
 
 if TYPE_CHECKING:
-    from sealift_bundler.samples import Samples
+    from sealift_bundler.samples.interfaces import Samples
 
 GROUP = "sealift_bundler.converters"
 

@@ -9,15 +9,15 @@ import numpy as np
 import onnx
 from onnx import external_data_helper
 
-from sealift.model.description import TensorInput, TensorOutput
-from sealift.model.external_data import external_tensors
-from sealift.model.session import give_weights
+from sealift.model.documents.description import TensorInput, TensorOutput
+from sealift.model.runtime.external_data import external_tensors
+from sealift.model.runtime.session import give_weights
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
+from sealift_bundler.converters.graph import DTYPE_OF_ELEMENT
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.graph import DTYPE_OF_ELEMENT
 
 if TYPE_CHECKING:
-    from sealift_bundler.samples import Samples
+    from sealift_bundler.samples.interfaces import Samples
 
 # What a stock ONNX Runtime has kernels for.
 _DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
@@ -100,7 +100,7 @@ class OnnxConverter:
 
     def original(self, source: ReadyMade, samples: "Samples") -> Original:
         """Make the reference: the answers among the samples, or else those of ONNX Runtime here."""
-        from sealift.model.runtime import onnxruntime
+        from sealift.model.runtime.onnx import onnxruntime
 
         if samples.interface != "tensors":
             raise SourceError("a ready-made model takes named tensors; give the samples as .npz or a dict of arrays")
@@ -149,7 +149,7 @@ class OnnxConverter:
 
 
 def _session(source: ReadyMade) -> Any:
-    from sealift.model.runtime import onnxruntime
+    from sealift.model.runtime.onnx import onnxruntime
 
     _check(source.model)
     options = onnxruntime.SessionOptions()
@@ -200,7 +200,7 @@ def candidate_of(source: ReadyMade) -> Candidate:
 
 
 def _lowest(opset: int, ir_version: int) -> str:
-    from sealift.model.runtime import onnxruntime
+    from sealift.model.runtime.onnx import onnxruntime
 
     known = (version for opsets, ir, version in _LOWEST if opset <= opsets and ir_version <= ir)
     # Newer than our table: what was tried here is what is known to work.

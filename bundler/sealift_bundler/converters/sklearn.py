@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sealift.model.description import Classes, TensorInput, TensorOutput
+from sealift.model.documents.description import Classes, TensorInput, TensorOutput
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
+from sealift_bundler.converters.graph import IR_VERSION, LOWEST_ONNXRUNTIME, Graph
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.graph import IR_VERSION, LOWEST_ONNXRUNTIME, Graph
 
 if TYPE_CHECKING:
     from sealift_bundler.converters.steps import Context, Features
-    from sealift_bundler.samples import Samples
+    from sealift_bundler.samples.interfaces import Samples
 
 _METHODS = ("predict", "predict_proba", "decision_function")
 _ROLE_OF = {"predict_proba": "probabilities", "decision_function": "scores"}

@@ -18,11 +18,11 @@ import onnx
 
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
 from sealift_bundler.converters.boosters.files import require
+from sealift_bundler.converters.graph import OPSETS
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.graph import OPSETS
 
 if TYPE_CHECKING:
-    from sealift_bundler.samples import Samples
+    from sealift_bundler.samples.interfaces import Samples
 
 
 class TorchConverter:

@@ -11,8 +11,8 @@ from sealift.errors import LocalError
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.lock import Pin
 from sealift_bundler.kit.target import Target
-from sealift_keys import scratch
-from sealift_keys.parent import bound
+from sealift_common.files import scratch
+from sealift_common.parent import bound
 
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
 # Where it downloads from, by which way, and whom it believes; logins to an index are in them or in `~/.netrc`.

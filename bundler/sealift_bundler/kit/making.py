@@ -12,17 +12,18 @@ from sealift.trust.pin import parse_root
 from sealift.trust.release import channel_of
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.download import download
-from sealift_bundler.kit.html_pages import html_pages
 from sealift_bundler.kit.lock import Pin, parse_lock
-from sealift_bundler.kit.man import man_page
 from sealift_bundler.kit.own_wheel import own_wheel
-from sealift_bundler.kit.readme import readme
+from sealift_bundler.kit.pages.html import html_pages
+from sealift_bundler.kit.pages.man import man_page
+from sealift_bundler.kit.pages.readme import readme
 from sealift_bundler.kit.target import GLIBC, Target
 from sealift_bundler.kit.wheels import Wheel, choose, newest_date, unpacked_size
 from sealift_bundler.kit.writing import Written, digests, write_kit
-from sealift_keys import clock, scratch
-from sealift_keys.fingerprint import of_bytes
-from sealift_keys.output import require_place
+from sealift_common import clock
+from sealift_common.files import scratch
+from sealift_common.files.output import require_place
+from sealift_common.fingerprint import of_bytes
 
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
 _LOCKS = ("base.lock", "kit.lock")

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from securesystemslib.signer import Signer
 
 from sealift.errors import KeyFileError
-from sealift_bundler.model_signature import p256_key
-from sealift_keys import durable, fingerprint
-from sealift_keys.output import write
-from sealift_keys.status import key_name
+from sealift_bundler.release.model_signature import p256_key
+from sealift_common import fingerprint
+from sealift_common.files import durable
+from sealift_common.files.output import write
+from sealift_keys.channel.status import key_name
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sealift.bundle.tarformat import BLOCK, END
 from sealift_bundler.errors import GateError
 from sealift_bundler.kit.wheels import Wheel
-from sealift_keys.output import replacing
+from sealift_common.files.output import replacing
 
 _CHUNK_BYTES = 1024 * 1024
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.channel import Channel
+from sealift_common.console import print_json
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.expiry import expiry
 from sealift_keys.cli.options import directory_argument, json_option
-from sealift_keys.console import print_json
-from sealift_keys.expiry import expiry
 
 
 @click.command()

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from sealift_keys import fingerprint
+from sealift_common import fingerprint
+from sealift_common.console import print_json
+from sealift_common.errors import UsageError
+from sealift_keys.ceremony.roster import algorithm_of
+from sealift_keys.channel.status import key_name
 from sealift_keys.cli.options import FILE, json_option, passphrase_file_option, pkcs11_option
-from sealift_keys.console import print_json
-from sealift_keys.errors import UsageError
-from sealift_keys.passphrase import PassphraseSource
-from sealift_keys.public_file import create_public
-from sealift_keys.remote import EXTRAS, fetch_public, is_uri
-from sealift_keys.roster import algorithm_of
-from sealift_keys.status import key_name
+from sealift_keys.keyfiles.passphrase import PassphraseSource
+from sealift_keys.keyfiles.public import create_public
+from sealift_keys.keyfiles.remote import EXTRAS, fetch_public, is_uri
 
 
 @click.command()

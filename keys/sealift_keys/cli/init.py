@@ -6,16 +6,16 @@ from pathlib import Path
 import click
 from securesystemslib.signer import Signer, SSlibKey
 
-from sealift_keys import fingerprint
-from sealift_keys.ceremony import init
-from sealift_keys.channel import ROLES, Channel
+from sealift_common import fingerprint
+from sealift_common.console import print_json
+from sealift_common.errors import UsageError
+from sealift_keys.ceremony.beginning import init
+from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
+from sealift_keys.channel.directory import ROLES, Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import FILE, SEVERAL, echo_signed, echo_state, key_option, passphrase_file_option
-from sealift_keys.console import print_json
-from sealift_keys.errors import UsageError
-from sealift_keys.plan import DEFAULT_EXPIRES_DAYS, RolePlan
-from sealift_keys.public_file import load_public
-from sealift_keys.signers import open_signers
-from sealift_keys.status import status
+from sealift_keys.keyfiles.public import load_public
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

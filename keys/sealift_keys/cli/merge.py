@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.channel import Channel
+from sealift_common.console import print_json
+from sealift_keys.ceremony.merging import merge
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import FILE, directory_argument, echo_state, json_option, signed_documents
-from sealift_keys.console import print_json
-from sealift_keys.merging import merge
-from sealift_keys.status import status
 
 
 @click.command()

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from sealift_keys import algorithms, fingerprint
+from sealift_common import fingerprint
+from sealift_common.console import print_json
+from sealift_keys.channel.status import key_name
 from sealift_keys.cli.options import FILE, passphrase_file_option
-from sealift_keys.console import print_json
-from sealift_keys.keyfile import create
-from sealift_keys.passphrase import PassphraseSource
-from sealift_keys.status import key_name
+from sealift_keys.keyfiles import algorithms
+from sealift_keys.keyfiles.passphrase import PassphraseSource
+from sealift_keys.keyfiles.private import create
 
 
 @click.command()

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from sealift_keys.channel import ROLES, Channel
-from sealift_keys.console import print_json, typed
-from sealift_keys.errors import Error
-from sealift_keys.roster import root_changes, roster
-from sealift_keys.rotation import Changed
-from sealift_keys.signing import Signed
-from sealift_keys.status import ChannelStatus, status
+from sealift_common.console import print_json, typed
+from sealift_common.errors import Error
+from sealift_keys.ceremony.roster import root_changes, roster
+from sealift_keys.ceremony.rotation import Changed
+from sealift_keys.ceremony.signing import Signed
+from sealift_keys.channel.directory import ROLES, Channel
+from sealift_keys.channel.status import ChannelStatus, status
 
 FILE = click.Path(path_type=Path)
-# A path, or the URI of a key in a token or service; see `sealift_keys.signers`.
+# A path, or the URI of a key in a token or service; see `sealift_keys.keyfiles.signers`.
 KEY = click.Path()
 
 passphrase_file_option: Callable[[Any], Any] = click.option(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.channel import Channel
+from sealift_keys.ceremony.rotation import renew
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import (
     directory_argument,
     json_option,
@@ -14,8 +15,7 @@ from sealift_keys.cli.options import (
     role_option,
     sign_option_text,
 )
-from sealift_keys.rotation import renew
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 WITHOUT_ROOT = ("targets", "snapshot", "timestamp")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from sealift_keys import fingerprint
-from sealift_keys.channel import Channel
+from sealift_common import fingerprint
+from sealift_keys.ceremony.revocation import Exposure, exposure, revoke, targets_keys_to_replace
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import (
     FILE,
     complete_keys,
@@ -17,9 +18,8 @@ from sealift_keys.cli.options import (
     report_change,
     sign_option_text,
 )
-from sealift_keys.public_file import load_public
-from sealift_keys.revocation import Exposure, exposure, revoke, targets_keys_to_replace
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.public import load_public
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.channel import Channel
+from sealift_keys.ceremony.rotation import rotate
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import (
     FILE,
     SEVERAL,
@@ -17,9 +18,8 @@ from sealift_keys.cli.options import (
     role_option,
     sign_option_text,
 )
-from sealift_keys.public_file import load_public
-from sealift_keys.rotation import rotate
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.public import load_public
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

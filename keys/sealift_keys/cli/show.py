@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from sealift_keys import fingerprint
-from sealift_keys.channel import Channel
+from sealift_common import fingerprint
+from sealift_common.console import print_json, table
+from sealift_keys.ceremony.roster import roster
+from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import directory_argument, json_option
-from sealift_keys.console import print_json, table
-from sealift_keys.roster import roster
 
 
 @click.command()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.ceremony import sign
-from sealift_keys.channel import Channel
+from sealift_common.console import print_json
+from sealift_keys.ceremony.beginning import sign
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import (
     FILE,
     echo_root_changes,
@@ -14,9 +16,7 @@ from sealift_keys.cli.options import (
     key_option,
     passphrase_file_option,
 )
-from sealift_keys.console import print_json
-from sealift_keys.signers import open_signers
-from sealift_keys.status import status
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

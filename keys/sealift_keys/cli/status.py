@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from sealift_keys import fingerprint
-from sealift_keys.channel import Channel
+from sealift_common import fingerprint
+from sealift_common.console import print_json
+from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import FILE, echo_root_changes, echo_state
-from sealift_keys.console import print_json
-from sealift_keys.status import status
 
 
 @click.command()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sealift_keys.channel import ROLES, Channel
+from sealift_keys.ceremony.rotation import set_threshold
+from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.cli.options import (
     directory_argument,
     json_option,
@@ -13,8 +14,7 @@ from sealift_keys.cli.options import (
     report_change,
     sign_option_text,
 )
-from sealift_keys.rotation import set_threshold
-from sealift_keys.signers import open_signers
+from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()

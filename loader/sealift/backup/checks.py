@@ -23,16 +23,16 @@ from sealift.errors import (
     RootError,
     WithdrawnError,
 )
-from sealift.store import files
-from sealift.store.layout import StoreLayout
+from sealift.store.contents import files
+from sealift.store.contents.layout import StoreLayout
 from sealift.trust import continuity, local_state, metadata, threshold
 from sealift.trust import floor as floors
 from sealift.trust.chain import follow_roots, require_one_name, verify_targets
 from sealift.trust.floor import Floor
 from sealift.trust.local_state import Accepted
 from sealift.trust.release import Release, release_of
-from sealift_keys.names import ModelVersion
-from sealift_keys.succession import replaced
+from sealift_common.names import ModelVersion
+from sealift_common.succession import replaced
 
 
 @dataclass(frozen=True)

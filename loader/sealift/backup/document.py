@@ -14,8 +14,8 @@ from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UnsupportedVersionError, UsageError
 from sealift.limits import LIMITS
-from sealift.store.generations import Generation
-from sealift_keys.names import ModelVersion
+from sealift.store.contents.generations import Generation
+from sealift_common.names import ModelVersion
 
 NAME = "store.json"
 SCHEMA = "sealift.backup/1"

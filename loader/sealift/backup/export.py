@@ -29,13 +29,14 @@ from sealift.backup.document import (
 from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import CorruptError, LocalError, NoSpaceError, UsageError
-from sealift.store import Store, files, generations, history
-from sealift.store.layout import StoreLayout
-from sealift.store.lock import locked
-from sealift.store.room import full_disk
-from sealift.store.safety import require_safe
+from sealift.store import Store
+from sealift.store.contents import files, generations, history
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.guard.lock import locked
+from sealift.store.guard.room import full_disk
+from sealift.store.guard.safety import require_safe
 from sealift.trust.state import ROOT_HISTORY
-from sealift_keys import durable, output, scratch
+from sealift_common.files import durable, output, scratch
 
 STDOUT = "-"
 _CHUNK_BYTES = 1024 * 1024

@@ -18,17 +18,18 @@ from sealift.backup.switch import Switch, intact_models
 from sealift.bundle.archive import Archive
 from sealift.errors import CorruptError, DigestError, NoSpaceError, UsageError
 from sealift.limits import LIMITS
-from sealift.store import Store, generations
-from sealift.store.generations import Generation
-from sealift.store.layout import StoreLayout
-from sealift.store.lock import locked
-from sealift.store.room import free_bytes, full_disk
-from sealift.store.safety import require_safe
+from sealift.store import Store
+from sealift.store.contents import generations
+from sealift.store.contents.generations import Generation
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.guard.lock import locked
+from sealift.store.guard.room import free_bytes, full_disk
+from sealift.store.guard.safety import require_safe
 from sealift.trust import pin
 from sealift.trust.state import ROOT_HISTORY, TrustState
-from sealift_keys import durable
-from sealift_keys.interrupts import postponed
-from sealift_keys.names import ModelVersion
+from sealift_common.files import durable
+from sealift_common.interrupts import postponed
+from sealift_common.names import ModelVersion
 
 # Generations, the copy of manifests, and what file systems round up.
 _SLACK_BYTES = 16 * 1024 * 1024

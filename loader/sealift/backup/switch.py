@@ -15,15 +15,16 @@ from pathlib import Path
 
 from sealift.backup.document import HISTORY, Backup
 from sealift.errors import CorruptError, Error, NoSpaceError
-from sealift.store import Store, files, generations, history
-from sealift.store.generations import Generation
-from sealift.store.layout import StoreLayout
-from sealift.store.placing import keep_document, place_model
+from sealift.store import Store
+from sealift.store.contents import files, generations, history
+from sealift.store.contents.generations import Generation
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.contents.placing import keep_document, place_model
 from sealift.trust.floor import Floor
 from sealift.trust.release import Release
 from sealift.trust.state import TrustState
-from sealift_keys import durable
-from sealift_keys.names import ModelVersion
+from sealift_common.files import durable
+from sealift_common.names import ModelVersion
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from sealift.limits import LIMITS
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 FORMAT = "1"
 # A bundle that leaves out what its base has; a reader of the first format must refuse it.

@@ -12,7 +12,7 @@ from sealift import strict_json
 from sealift.bundle import layout
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError
 from sealift.limits import LIMITS
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _DESCRIPTOR_LISTS = ("authors", "licenses")

@@ -26,7 +26,7 @@ from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 _ROLE_LIMITS = {
     "timestamp": LIMITS.timestamp_size_bytes,

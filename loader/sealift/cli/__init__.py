@@ -2,7 +2,7 @@
 
 import click
 
-from sealift_keys.console import HELP_OPTIONS, LazyGroup, entry
+from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
 _COMMANDS = (
     "trust",

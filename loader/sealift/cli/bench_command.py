@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options, version_option
-from sealift_keys.console import plain, print_json, table
+from sealift_common.console import plain, print_json, table
 
 
 @click.command("bench")
@@ -44,8 +44,8 @@ def command(
     The latency is that of a call of `predict` with one row in a running process; loading is not in it. Figures of the
     build machine are shown beside, where the release engineer recorded them. Loading is verified as always.
     """
-    from sealift.model.benchmark import benchmark
-    from sealift.model.description import GOLDEN_FILE
+    from sealift.model.documents.description import GOLDEN_FILE
+    from sealift.model.trial.benchmark import benchmark
     from sealift.store import Store
 
     store = Store(store_path, trust=trust_path)
@@ -86,7 +86,7 @@ def _rows(measured: Mapping[str, Any], recorded: Mapping[str, Any] | None) -> li
 
 
 def _percentiles() -> tuple[str, ...]:
-    from sealift.model.benchmark import PERCENTILES
+    from sealift.model.trial.benchmark import PERCENTILES
 
     return PERCENTILES
 

@@ -8,14 +8,14 @@ import click
 
 from sealift.cli.options import access_options, json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar
-from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import counted, human
+from sealift_common.console import plain, print_json, table
+from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
     from sealift.registry.access import Access
     from sealift.store import Store
-    from sealift.store.check import CheckReport
-    from sealift_keys.names import ModelVersion
+    from sealift.store.upkeep.check import CheckReport
+    from sealift_common.names import ModelVersion
 
 
 @click.command("check")
@@ -70,7 +70,7 @@ def command(
 
 
 def _check(store: "Store") -> "CheckReport":
-    from sealift.store.check import check
+    from sealift.store.upkeep.check import check
 
     return check(store, progress=lambda total: bytes_bar(total, "checking"))
 
@@ -78,7 +78,7 @@ def _check(store: "Store") -> "CheckReport":
 def _repair(
     bundle: str, store: "Store", report: "CheckReport", tmpdir: Path | None, access: "Access"
 ) -> "list[ModelVersion]":
-    from sealift.bundle.opening import size_of
+    from sealift.inspection.opening import size_of
     from sealift.install.repair import repair
 
     with bytes_bar(size_of(bundle), "repairing") as progress:

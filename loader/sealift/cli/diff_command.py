@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, json_option
-from sealift_keys.console import plain, print_json
-from sealift_keys.wording import counted, human, spaced
+from sealift_common.console import plain, print_json
+from sealift_common.wording import counted, human, spaced
 
 if TYPE_CHECKING:
-    from sealift.outline import Outline
+    from sealift.inspection.outline import Outline
     from sealift.registry.access import Access
 
 _MOST_LINES = 20
@@ -40,9 +40,9 @@ def command(before: str, after: str, ca_file: Path | None, plain_http: bool, as_
 
 def compare(before: str, after: str, access: "Access") -> dict[str, Any]:
     """Return the document that `--json` prints."""
-    from sealift.difference import compare_models
-    from sealift.model.description import FILE_NAME, ModelDescription
-    from sealift.outline import read_outline
+    from sealift.inspection.difference import compare_models
+    from sealift.inspection.outline import read_outline
+    from sealift.model.documents.description import FILE_NAME, ModelDescription
 
     one, other = read_outline(before, access=access), read_outline(after, access=access)
     old, new = one.newest(), other.newest()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift_keys.console import plain, print_json
+from sealift_common.console import plain, print_json
 
 
 @click.command("doctor")

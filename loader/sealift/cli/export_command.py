@@ -11,8 +11,8 @@ import click
 
 from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import bytes_bar
-from sealift_keys.console import print_json
-from sealift_keys.wording import counted, human
+from sealift_common.console import print_json
+from sealift_common.wording import counted, human
 
 
 @click.command("export")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import json_option, store_option
-from sealift_keys.console import plain, print_json
+from sealift_common.console import plain, print_json
 
 
 @click.command("history")
@@ -13,8 +13,8 @@ from sealift_keys.console import plain, print_json
 @json_option
 def command(store_path: Path, as_json: bool) -> None:
     """Show every change and every export, oldest first."""
-    from sealift.store import history
-    from sealift.store.layout import StoreLayout
+    from sealift.store.contents import history
+    from sealift.store.contents.layout import StoreLayout
 
     entries = history.read(StoreLayout(store_path).history)
     if as_json:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
-from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import human, spaced
+from sealift_common.console import plain, print_json, table
+from sealift_common.wording import human, spaced
 
 if TYPE_CHECKING:
-    from sealift.outline import Outline
+    from sealift.inspection.outline import Outline
     from sealift.registry.access import Access
-    from sealift_keys.names import ModelVersion
+    from sealift_common.names import ModelVersion
 
 
 @click.command("inspect")
@@ -43,7 +43,7 @@ def command(
     FILE is a bundle, or parts of one from the first on, or directories that hold them. ADDRESS is a release in a
     registry.
     """
-    from sealift.outline import CARD_FILE, read_outline
+    from sealift.inspection.outline import CARD_FILE, read_outline
     from sealift.registry.access import Access
 
     access = Access(ca_file, plain_http)
@@ -57,7 +57,7 @@ def command(
 
 
 def _base_of_bundle(path: str, access: "Access") -> "tuple[dict[str, Any], dict[ModelVersion, str]]":
-    from sealift.outline import read_outline
+    from sealift.inspection.outline import read_outline
 
     outline = read_outline(path, access=access)
     known = {manifest.model: manifest.digest for manifest in outline.manifests}
@@ -81,7 +81,7 @@ def _base_of_store(store_path: Path, trust_path: Path) -> "tuple[dict[str, Any] 
 def _document(
     outline: "Outline", base: dict[str, Any] | None, known: "dict[ModelVersion, str]", *, cards: bool
 ) -> dict[str, Any]:
-    from sealift.difference import kind_of
+    from sealift.inspection.difference import kind_of
 
     release = outline.claims.release
     names = {manifest.model.name for manifest in outline.manifests}

@@ -16,8 +16,8 @@ from sealift.cli.options import (
 )
 from sealift.cli.progress import bytes_bar
 from sealift.limits import LIMITS
-from sealift_keys.console import print_json
-from sealift_keys.wording import human
+from sealift_common.console import print_json
+from sealift_common.wording import human
 
 
 @click.command("install")
@@ -98,12 +98,12 @@ def command(
     FILE is a bundle, or all parts of one in any order, or directories that hold them. ADDRESS is a release in a
     registry: oci://HOST[:PORT]/REPOSITORY[:TAG|@DIGEST] or gitlab://HOST/GROUP%2FPROJECT/PACKAGE[/RELEASE].
     """
-    from sealift.bundle.opening import size_of
     from sealift.cli.watching import watch
+    from sealift.inspection.opening import size_of
     from sealift.install.steps import Observer, install
     from sealift.registry.access import Access
     from sealift.store import Store
-    from sealift.store.creation import require_place
+    from sealift.store.guard.creation import require_place
 
     require_place(store_path)
     store = Store(store_path, trust=trust_path)

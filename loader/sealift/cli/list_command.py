@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift_keys.console import print_json, table
-from sealift_keys.wording import human
+from sealift_common.console import print_json, table
+from sealift_common.wording import human
 
 
 @click.command("list")

@@ -9,9 +9,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from sealift.store.layout import DEFAULT_STORE, DEFAULT_TRUST
-from sealift_keys.console import typed
-from sealift_keys.names import is_model_name
+from sealift.store.contents.layout import DEFAULT_STORE, DEFAULT_TRUST
+from sealift_common.console import typed
+from sealift_common.names import is_model_name
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
 # Libraries, threads and a small graph.
@@ -113,7 +113,8 @@ def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str
 def complete_generations(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete the numbers of generations, newest first, each with what it holds."""
     from sealift.errors import Error
-    from sealift.store import Store, generations
+    from sealift.store import Store
+    from sealift.store.contents import generations
 
     layout = Store(ctx.params.get("store_path") or None).layout
     found = []

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options
-from sealift_keys.console import print_json
+from sealift_common.console import print_json
 
 
 @click.command("path")
@@ -14,7 +14,8 @@ from sealift_keys.console import print_json
 @json_option
 def command(name: str, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Check a model's files and print the directory that always holds its active version."""
-    from sealift.store import Store, files
+    from sealift.store import Store
+    from sealift.store.contents import files
 
     store = Store(store_path, trust=trust_path)
     found = store.find(name)

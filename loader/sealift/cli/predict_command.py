@@ -72,7 +72,7 @@ def command(
     from sealift.rows.answering import answer_batches
     from sealift.rows.source import Source
     from sealift.store import Store
-    from sealift_keys.output import require_place
+    from sealift_common.files.output import require_place
 
     if output == Path("-"):
         output = None
@@ -113,7 +113,7 @@ def _writing(output: Path | None, source: Path, *, whole: bool) -> Iterator[Call
     After a wrong row, the answers of the rows before it are kept, unless only a whole document counts.
     """
     from sealift.errors import InputError, UsageError
-    from sealift_keys.output import writing
+    from sealift_common.files.output import writing
 
     if output is None:
         yield _print

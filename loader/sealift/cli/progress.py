@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from sealift_keys.wording import human
+from sealift_common.wording import human
 
 _MEGABYTE = 1_000_000
 

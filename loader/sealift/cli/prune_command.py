@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift_keys.console import print_json, table
-from sealift_keys.wording import counted, human
+from sealift_common.console import print_json, table
+from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
-    from sealift.store.prune import PruneReport
+    from sealift.store.upkeep.prune import PruneReport
 
 
 @click.command("prune")
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def command(keep: int, dry_run: bool, also_in_use: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Remove old generations, and model versions that no kept generation, nor any process, uses."""
     from sealift.store import Store
-    from sealift.store.prune import prune
+    from sealift.store.upkeep.prune import prune
 
     store = Store(store_path, trust=trust_path)
     report = prune(store, keep, datetime.now(UTC), dry_run=dry_run, also_in_use=also_in_use)
@@ -79,7 +79,7 @@ def _print(report: "PruneReport", dry_run: bool) -> None:
 def _process(number: int) -> str:
     """Name a process, and its user where that is another one."""
     from sealift.places import user
-    from sealift_keys import lock_holders
+    from sealift_common.files import lock_holders
 
     owner = lock_holders.user_of(number)
     return str(number) if owner is None or owner == os.geteuid() else f"{number} of {user(owner)}"

@@ -8,11 +8,11 @@ import click
 
 from sealift.cli.options import access_options, json_option, self_test_memory_option, trust_option
 from sealift.cli.progress import bytes_bar
-from sealift_keys.console import print_json
-from sealift_keys.wording import counted, human
+from sealift_common.console import print_json
+from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
-    from sealift.registry.sending import PushReport
+    from sealift.publish.sending import PushReport
 
 
 @click.command("push")
@@ -54,11 +54,11 @@ def command(
     from sealift.bundle.layout import is_digest
     from sealift.bundle.parts import size_of
     from sealift.errors import UsageError
+    from sealift.publish.image import push_image
+    from sealift.publish.package import push_package
+    from sealift.publish.release import push
     from sealift.registry.access import Access
     from sealift.registry.address import GitlabAddress, OciAddress, has_scheme, is_address, parse
-    from sealift.registry.image import push_image
-    from sealift.registry.push import push
-    from sealift.registry.push_package import push_package
 
     if not bundle or any(map(has_scheme, bundle)) or not is_address(address):
         raise UsageError(

@@ -9,7 +9,7 @@ import click
 
 from sealift.cli.options import json_option, store_options
 from sealift.cli.progress import bytes_bar
-from sealift_keys.console import print_json
+from sealift_common.console import print_json
 
 
 @click.command("restore")
@@ -23,7 +23,7 @@ def command(backup: str, replace: bool, store_path: Path, trust_path: Path, as_j
     from sealift.bundle.archive import open_regular
     from sealift.bundle.holes import require_written
     from sealift.store import Store
-    from sealift.store.creation import require_place
+    from sealift.store.guard.creation import require_place
 
     require_place(store_path)
     with ExitStack() as stack:

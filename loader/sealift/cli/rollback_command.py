@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import complete_generations, complete_models, json_option, require_reason, store_options
-from sealift_keys.console import print_json
+from sealift_common.console import print_json
 
 
 @click.command("rollback")
@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Activate an earlier generation, or only one model of it. What is trusted stays as new as it is."""
     from sealift.store import Store
-    from sealift.store.rollback import rollback
+    from sealift.store.upkeep.rollback import rollback
 
     require_reason("--reason", reason)
     store = Store(store_path, trust=trust_path)

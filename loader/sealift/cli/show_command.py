@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options, version_option
-from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import human
+from sealift_common.console import plain, print_json, table
+from sealift_common.wording import human
 
 
 @click.command("show")
@@ -17,8 +17,9 @@ from sealift_keys.wording import human
 @json_option
 def command(name: str, version: str | None, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Show a model's inputs, outputs, proof of conversion, files and card; checks its files first."""
-    from sealift.model.description import ModelDescription
-    from sealift.store import Store, files
+    from sealift.model.documents.description import ModelDescription
+    from sealift.store import Store
+    from sealift.store.contents import files
 
     store = Store(store_path, trust=trust_path)
     found = store.find(name, version)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift_keys.clock import rfc3339
-from sealift_keys.console import error_document, local_error, plain, print_json
-from sealift_keys.wording import counted, human
+from sealift_common.clock import rfc3339
+from sealift_common.console import error_document, local_error, plain, print_json
+from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
-    from sealift.status import Status, Thresholds
+    from sealift.status.status import Status, Thresholds
     from sealift.store import Store
 
 _DAYS = click.IntRange(min=0)
@@ -69,7 +69,7 @@ def command(
     The exit status is that of the most serious problem: damage, then left behind (39), then stale (38).
     """
     from sealift.errors import UsageError
-    from sealift.status import Thresholds, status
+    from sealift.status.status import Thresholds, status
     from sealift.store import Store
 
     if warn_after is not None and fail_after is not None and fail_after < warn_after:
@@ -95,10 +95,10 @@ def command(
 
 def _write_metrics(file: str, store: "Store", drop_folder: Path | None) -> "Status":
     """Write the file whatever comes, because an alert can fire only on what is there."""
+    from sealift.drop_folder.files import DropFolder
     from sealift.errors import Error
-    from sealift.install.drop_folder import DropFolder
-    from sealift.metrics import render
-    from sealift.status import status
+    from sealift.status.metrics import render
+    from sealift.status.status import status
 
     folder = DropFolder(drop_folder).state() if drop_folder is not None else None
     try:
@@ -111,7 +111,7 @@ def _write_metrics(file: str, store: "Store", drop_folder: Path | None) -> "Stat
 
 
 def _write(file: str, text: str) -> None:
-    from sealift_keys import durable, output
+    from sealift_common.files import durable, output
 
     if file == "-":
         click.echo(text, nl=False)

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, store_options, trust_option
-from sealift_keys.console import print_json, table
-from sealift_keys.fingerprint import grouped, of_bytes
+from sealift_common.console import print_json, table
+from sealift_common.fingerprint import grouped, of_bytes
 
 
 @click.group("trust")
@@ -21,7 +21,7 @@ def command() -> None:
 @json_option
 def init(root: Path, trust_path: Path, as_json: bool) -> None:
     """Pin a channel's root. Compare the fingerprint with the one published elsewhere."""
-    from sealift.store.layout import default_store
+    from sealift.store.contents.layout import default_store
     from sealift.trust import pin
     from sealift.trust.release import channel_of
 

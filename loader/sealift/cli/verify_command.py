@@ -9,14 +9,14 @@ import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar
-from sealift_keys import scratch
-from sealift_keys.console import plain, print_json, table
-from sealift_keys.wording import human
+from sealift_common.console import plain, print_json, table
+from sealift_common.files import scratch
+from sealift_common.wording import human
 
 if TYPE_CHECKING:
+    from sealift.inspection.verify import Verified
     from sealift.registry.access import Access
     from sealift.trust.explain import Link
-    from sealift.verify import Verified
 
 
 @click.command("verify")
@@ -48,15 +48,15 @@ def command(
     FILE is a bundle, or all parts of one in any order, or directories that hold them. One part of several is
     compared with its own digest, which finds a bad stick and proves nothing.
     """
-    from sealift.bundle.opening import open_bundle, size_of
     from sealift.errors import Error
+    from sealift.inspection.opening import open_bundle, size_of
+    from sealift.inspection.verify import verify_head, verify_payload
     from sealift.install.base_files import BaseFiles
     from sealift.install.plan import make_plan
     from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.trust import pin
     from sealift.trust.explain import agree
-    from sealift.verify import verify_head, verify_payload
 
     if _is_one_of_several(bundle):
         _check_part(bundle[0], as_json)
@@ -108,8 +108,8 @@ def _echo(chain: "list[Link]") -> None:
 
 def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
     """Read the head alone, so that a refusal still comes with its chain."""
-    from sealift.bundle.opening import open_bundle
     from sealift.bundle.reader import read_head
+    from sealift.inspection.opening import open_bundle
     from sealift.trust.explain import explain
 
     with open_bundle(bundle, access=access) as source:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_keys.clock import rfc3339
-from sealift_keys.console import plain, print_json_line
+from sealift_common.clock import rfc3339
+from sealift_common.console import plain, print_json_line
 
 if TYPE_CHECKING:
-    from sealift.install.watch import Event
+    from sealift.drop_folder.watch import Event
     from sealift.store import Store
 
 
@@ -29,12 +29,12 @@ def watch(
     """Install what comes into `directory`, until a signal ends it or, with `once`, until everything was dealt with.
 
     Raises:
-        sealift.Error, OSError: as `sealift.install.watch.Watch.run`.
+        sealift.Error, OSError: as `sealift.drop_folder.watch.Watch.run`.
         Interrupted: a signal came.
     """
-    from sealift.install.drop_folder import DropFolder
+    from sealift.drop_folder.files import DropFolder
+    from sealift.drop_folder.watch import Watch
     from sealift.install.steps import install
-    from sealift.install.watch import Watch
 
     Watch(
         DropFolder(directory),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sealift.doctor.finding import Finding, ok, problem, unknown, warning
 from sealift.errors import Error, LocalError, NoSpaceError, UnsafeStoreError
-from sealift_keys.wording import counted, human
+from sealift_common.wording import counted, human
 
 _DAY = timedelta(days=1)
 # What an install wants beside the models; with less, not even the history can be kept.

@@ -12,13 +12,14 @@ from sealift.errors import Error, NotInstalledError
 from sealift.limits import LIMITS
 from sealift.places import owners_on_the_way, user
 from sealift.store import Store
-from sealift.store.layout import StoreLayout
-from sealift.store.safety import unsafe_places
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.guard.safety import unsafe_places
 from sealift.trust import metadata, pin
 from sealift.trust.chain import verify_targets
 from sealift.trust.release import release_of
 from sealift.trust.state import TrustState
-from sealift_keys import advice, lock_file, lock_holders
+from sealift_common import advice
+from sealift_common.files import lock_file, lock_holders
 
 
 def read(store: Store, now: datetime) -> StoreFacts:

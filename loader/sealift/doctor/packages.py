@@ -114,7 +114,7 @@ def read() -> PackageFacts:
             found[name] = None
     error = ""
     try:
-        from sealift.model import runtime  # noqa: F401 - importing it is the probe
+        from sealift.model.runtime import onnx as runtime  # noqa: F401 - importing it is the probe
     except (ImportError, OSError) as failure:
         error = " ".join(str(failure).split())[:300]
     return PackageFacts(wanted, found, error, telemetry_off=os.environ.get("ORT_DISABLE_TELEMETRY") == "1")

@@ -12,7 +12,8 @@ from sealift.bundle.manifest import Blob, Manifest, ModelFile
 from sealift.bundle.reader import Contents
 from sealift.errors import CorruptError, NotInstalledError
 from sealift.install.staging import Staging
-from sealift.store import Store, files
+from sealift.store import Store
+from sealift.store.contents import files
 from sealift.trust.release import Release
 
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from sealift.errors import NoSpaceError
+from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
-from sealift.store import generations, history
-from sealift.store.completion import versions
-from sealift.store.generations import Generation
-from sealift.store.layout import StoreLayout
-from sealift.store.placing import keep_document, place_model
+from sealift.store.contents import generations, history
+from sealift.store.contents.generations import Generation
+from sealift.store.contents.layout import StoreLayout
+from sealift.store.contents.placing import keep_document, place_model
+from sealift.store.upkeep.completion import versions
 from sealift.trust.state import TrustState
-from sealift.verify import Verified
-from sealift_keys import durable
+from sealift_common.files import durable
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sealift import plain_file
-from sealift.bundle.opening import open_bundle
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
+from sealift.inspection.opening import open_bundle
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.trust.floor import ROLES

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sealift.bundle.manifest import Manifest
 from sealift.errors import MixError
 from sealift.trust.release import Release, Withdrawal
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 
 @dataclass(frozen=True)

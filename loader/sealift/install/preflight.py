@@ -15,10 +15,10 @@ from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
 from sealift.install.base_files import BaseFiles
 from sealift.limits import LIMITS
-from sealift.model.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
-from sealift.model.selftest_process import SelfTestProcess
-from sealift.store.room import free_bytes, free_inodes
-from sealift_keys.names import ModelVersion
+from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
+from sealift.model.trial.process import SelfTestProcess
+from sealift.store.guard.room import free_bytes, free_inodes
+from sealift_common.names import ModelVersion
 
 # Manifests, a generation, the trust state, history; and what file systems round up.
 _SLACK_BYTES = 16 * 1024 * 1024

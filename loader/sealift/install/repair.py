@@ -13,20 +13,21 @@ from datetime import datetime
 from pathlib import Path
 
 from sealift.bundle.manifest import Manifest
-from sealift.bundle.opening import open_bundle
 from sealift.errors import NoSpaceError, UsageError
+from sealift.inspection.opening import open_bundle
+from sealift.inspection.verify import Verified, verify_head, verify_payload
 from sealift.install.staging import Staging
 from sealift.registry.access import DEFAULT_ACCESS, Access
-from sealift.store import Store, history
-from sealift.store.lock import locked
-from sealift.store.placing import keep_document, place_model
-from sealift.store.room import free_bytes, full_disk, private_directory
-from sealift.store.safety import require_safe
+from sealift.store import Store
+from sealift.store.contents import history
+from sealift.store.contents.placing import keep_document, place_model
+from sealift.store.guard.lock import locked
+from sealift.store.guard.room import free_bytes, full_disk, private_directory
+from sealift.store.guard.safety import require_safe
 from sealift.trust import pin
-from sealift.verify import Verified, verify_head, verify_payload
-from sealift_keys import durable
-from sealift_keys.interrupts import postponed
-from sealift_keys.names import ModelVersion
+from sealift_common.files import durable
+from sealift_common.interrupts import postponed
+from sealift_common.names import ModelVersion
 
 # What file systems round up.
 _SLACK_BYTES = 1024 * 1024

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sealift.bundle.compression import expand
 from sealift.bundle.manifest import Blob, Manifest, ModelFile
-from sealift.store.room import full_disk
-from sealift_keys import durable
-from sealift_keys.names import ModelVersion
+from sealift.store.guard.room import full_disk
+from sealift_common.files import durable
+from sealift_common.names import ModelVersion
 
 _CHUNK_BYTES = 1024 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from sealift.bundle.opening import open_bundle
 from sealift.bundle.source import Source
 from sealift.errors import Error, LockedError, UnsafeStoreError
+from sealift.inspection.opening import open_bundle
+from sealift.inspection.verify import verify_head, verify_payload
 from sealift.install import preflight
 from sealift.install.base_files import BaseFiles
 from sealift.install.commit import Commit
@@ -28,17 +29,16 @@ from sealift.install.staging import Staging
 from sealift.install.survey import survey
 from sealift.install.tryout import try_out
 from sealift.limits import LIMITS
-from sealift.model.selftest_process import SelfTestProcess
+from sealift.model.trial.process import SelfTestProcess
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
-from sealift.store.completion import complete
-from sealift.store.lock import locked
-from sealift.store.room import full_disk, private_directory
-from sealift.store.safety import require_safe
+from sealift.store.guard.lock import locked
+from sealift.store.guard.room import full_disk, private_directory
+from sealift.store.guard.safety import require_safe
+from sealift.store.upkeep.completion import complete
 from sealift.trust import pin
-from sealift.verify import verify_head, verify_payload
-from sealift_keys import durable
-from sealift_keys.interrupts import postponed
+from sealift_common.files import durable
+from sealift_common.interrupts import postponed
 
 
 @dataclass(frozen=True)

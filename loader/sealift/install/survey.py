@@ -2,11 +2,12 @@
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import CorruptError
+from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan, make_plan
-from sealift.store import Store, files, generations
-from sealift.store.generations import Generation
-from sealift.verify import Verified
-from sealift_keys.names import ModelVersion
+from sealift.store import Store
+from sealift.store.contents import files, generations
+from sealift.store.contents.generations import Generation
+from sealift_common.names import ModelVersion
 
 
 def survey(store: Store, verified: Verified) -> tuple[Plan, Generation | None]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from sealift.install.plan import Plan
 from sealift.install.preflight import Descriptions
 from sealift.install.staging import Staging
-from sealift.model.description import check_file_set
-from sealift.model.selftest_process import SelfTestProcess
+from sealift.model.documents.description import check_file_set
+from sealift.model.trial.process import SelfTestProcess
 
 
 def try_out(

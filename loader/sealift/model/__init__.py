@@ -12,7 +12,7 @@ __all__ = ["Model"]
 if not TYPE_CHECKING:
     # A type checker would take every misspelled name for one that this finds.
     def __getattr__(name: str) -> Any:
-        # `sealift.model.description` is read by code that must not import NumPy.
+        # `sealift.model.documents.description` is read by code that must not import NumPy.
         if name == "Model":
             return import_module("sealift.model.model").Model
         raise AttributeError(f"module 'sealift.model' has no attribute {name!r}")

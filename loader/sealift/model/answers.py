@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.model.description import TensorOutput
+from sealift.model.documents.description import TensorOutput
 
 
 class Method:

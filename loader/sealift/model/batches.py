@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sealift.errors import InputError, UsageError
-from sealift.model.halving import count_rows, first_refused, first_rows
-from sealift.model.tables import as_table
+from sealift.model.inputs.halving import count_rows, first_refused, first_rows
+from sealift.model.inputs.tables import as_table
 
 if TYPE_CHECKING:
     from sealift.model.model import Model

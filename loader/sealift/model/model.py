@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import IncompatibleError, InputError, MalformedError, UsageError
-from sealift.model import frontend, lifetime
+from sealift.model import lifetime
 from sealift.model.answers import Method
-from sealift.model.description import (
+from sealift.model.documents.description import (
     FILE_NAME,
     FRONTEND_FILE,
     GRAPH_FILE,
@@ -20,10 +20,11 @@ from sealift.model.description import (
     TensorInput,
     TensorOutput,
 )
-from sealift.model.inputs import Feeder
-from sealift.model.sealed import Content
-from sealift.model.session import make_session, memory
-from sealift.model.tensors import checked_tensors
+from sealift.model.inputs import frontend
+from sealift.model.inputs.feeder import Feeder
+from sealift.model.inputs.tensors import checked_tensors
+from sealift.model.runtime.sealed import Content
+from sealift.model.runtime.session import make_session, memory
 
 if TYPE_CHECKING:
     from sealift.model.observing import Observer

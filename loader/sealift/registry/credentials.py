@@ -13,8 +13,8 @@ from typing import Any
 from sealift import strict_json
 from sealift.errors import KeyFileError, LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
-from sealift_keys.console import local_error
-from sealift_keys.secret_file import read_regular, require_private
+from sealift_common.console import local_error
+from sealift_common.files.secret_file import read_regular, require_private
 
 _HELPER = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _HELPER_TIMEOUT_S = 60

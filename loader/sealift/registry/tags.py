@@ -11,7 +11,7 @@ from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 _CREATED = "org.opencontainers.image.created"
 _CHANNEL = "io.sealift.channel"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sealift.errors import InputError
-from sealift.model.halving import first_refused
+from sealift.model.inputs.halving import first_refused
 from sealift.rows.batch import Batch
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 
 from sealift.errors import InputError
 from sealift.limits import LIMITS
-from sealift.model.description import Column, ModelDescription
+from sealift.model.documents.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, Rows, batched
 from sealift.strict_json import first_twice
-from sealift_keys.wording import counted
+from sealift_common.wording import counted
 
 # A batch of a wide table has fewer rows: each value takes some 60 bytes until the batch is an array.
 _BATCH_VALUES = 1_000_000

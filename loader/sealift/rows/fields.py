@@ -3,7 +3,7 @@
 import math
 
 from sealift.errors import InputError
-from sealift.model.description import Column
+from sealift.model.documents.description import Column
 
 # What pandas reads as missing in a CSV field.
 _MISSING_NUMBERS = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")

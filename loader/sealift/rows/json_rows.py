@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError, LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift.model.description import ModelDescription
-from sealift.model.values import shown
+from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs.values import shown
 from sealift.rows.batch import Batch
 from sealift.strict_json import parse
 

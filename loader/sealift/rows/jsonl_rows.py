@@ -5,11 +5,11 @@ from typing import Any
 
 from sealift.errors import InputError, LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift.model.description import ModelDescription
+from sealift.model.documents.description import ModelDescription
 from sealift.rows.batch import Batch, Rows, batched
 from sealift.rows.json_rows import array
 from sealift.strict_json import parse
-from sealift_keys.wording import counted
+from sealift_common.wording import counted
 
 _KIND = {"columns": dict, "matrix": list, "text": str}
 

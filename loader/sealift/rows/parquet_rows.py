@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from sealift.errors import InputError, LocalError
-from sealift.model.description import ModelDescription
-from sealift.model.tables import as_table
+from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs.tables import as_table
 from sealift.rows.batch import Batch, Rows
 
 # Read a row group's pages as they are needed, not whole.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sealift.errors import InputError, LocalError, UsageError
-from sealift.model.description import ModelDescription
+from sealift.model.documents.description import ModelDescription
 from sealift.rows.batch import Batch
 from sealift.rows.csv_rows import csv_batches
 from sealift.rows.json_rows import json_batches

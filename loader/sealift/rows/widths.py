@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import InputError
-from sealift.model.description import Column, ModelDescription
-from sealift.model.values import objects, shown
+from sealift.model.documents.description import Column, ModelDescription
+from sealift.model.inputs.values import objects, shown
 from sealift.rows.batch import Batch, Rows
 
 _NUMBERS = {bool, int, float, type(None)}

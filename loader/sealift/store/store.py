@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.logs import Stopwatch, logger
-from sealift.store import files, generations, history, in_use
-from sealift.store.generations import Generation
-from sealift.store.layout import StoreLayout, default_store, default_trust
+from sealift.store.contents import files, generations, history
+from sealift.store.contents.generations import Generation
+from sealift.store.contents.layout import StoreLayout, default_store, default_trust
+from sealift.store.guard import in_use
 from sealift.store.loading_step import loading_step
 from sealift.store.shared import SHARED, Key
 from sealift.store.version_range import VersionRange
@@ -22,7 +23,7 @@ from sealift.trust import pin
 from sealift.trust.release import Release
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
-from sealift_keys.names import ModelVersion, is_model_name, is_version
+from sealift_common.names import ModelVersion, is_model_name, is_version
 
 if TYPE_CHECKING:
     from sealift.model import Model

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from sealift.errors import UsageError
-from sealift_keys.names import Version
+from sealift_common.names import Version
 
 _CLAUSE = re.compile(r"(==|!=|>=|<=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)", re.ASCII)
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)

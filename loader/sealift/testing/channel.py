@@ -17,7 +17,7 @@ from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import UsageError
 from sealift.testing.models import to_json
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 _ROLES = ("root", "targets", "snapshot", "timestamp")
 _LIFETIME = timedelta(days=30)

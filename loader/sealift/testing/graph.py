@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.model.wire import encode
+from sealift.model.runtime.wire import encode
 
 IR_VERSION = 8
 OPSETS = {"ai.onnx": 18, "ai.onnx.ml": 3}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import UsageError
-from sealift.model.description import (
+from sealift.model.documents.description import (
     COLUMN_KINDS,
     FILE_NAME,
     GOLDEN_FILE,
@@ -20,8 +20,8 @@ from sealift.model.description import (
     MISSING_TEXT,
     SCHEMA,
 )
-from sealift.model.golden import DTYPE_OF
-from sealift.model.golden import SCHEMA as GOLDEN_SCHEMA
+from sealift.model.documents.golden import DTYPE_OF
+from sealift.model.documents.golden import SCHEMA as GOLDEN_SCHEMA
 from sealift.testing.graph import IR_VERSION, ONNXRUNTIME, OPSETS, Value, lookup_graph
 
 # The class that is answered gets this probability; the others share the rest.

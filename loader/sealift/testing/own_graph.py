@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sealift.errors import UsageError
-from sealift.model.description import FILE_NAME, GOLDEN_FILE, GRAPH_FILE
+from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, GRAPH_FILE
 from sealift.testing.models import golden_json, model_json
 
 _DTYPE_OF = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool", "string": "string"}
@@ -18,7 +18,7 @@ def own_graph_files(name: str, version: str, graph: bytes, examples: Mapping[str
     Raises:
         UsageError: ONNX Runtime refuses the graph, or it cannot answer `examples`.
     """
-    from sealift.model.runtime import onnxruntime
+    from sealift.model.runtime.onnx import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from sealift.errors import UsageError
 from sealift.install import install
-from sealift.model.description import FILE_NAME, ModelDescription
+from sealift.model.documents.description import FILE_NAME, ModelDescription
 from sealift.store import Store
 from sealift.testing.channel import ToyChannel
 from sealift.testing.models import ToyModel
 from sealift.trust import pin
-from sealift_keys.names import ModelVersion
+from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
     from sealift.install import InstallReport

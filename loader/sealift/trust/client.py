@@ -28,7 +28,7 @@ from sealift.trust.metadata import parse
 from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
-from sealift_keys.succession import replaced
+from sealift_common.succession import replaced
 
 
 @dataclass(frozen=True)

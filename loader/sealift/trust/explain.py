@@ -1,6 +1,6 @@
 """Tell the whole chain of one bundle, link by link: who signed, what threshold, what expires when. Pure.
 
-This explains; it decides nothing. The verdict is `sealift.verify`'s, and comes with the chain.
+This explains; it decides nothing. The verdict is `sealift.inspection.verify`'s, and comes with the chain.
 """
 
 from collections.abc import Iterator, Mapping

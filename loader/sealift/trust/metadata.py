@@ -8,7 +8,7 @@ from tuf.api.serialization import DeserializationError, SerializationError
 from sealift import strict_json
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift_keys.tuf_numbers import boolean_number
+from sealift_common.tuf_numbers import boolean_number
 
 
 def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:

@@ -25,7 +25,7 @@ from sealift.limits import LIMITS
 from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
 from sealift.trust.release import channel_of
-from sealift_keys import durable
+from sealift_common.files import durable
 
 FILE_NAME = "root.json"
 # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.

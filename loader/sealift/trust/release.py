@@ -14,7 +14,7 @@ from sealift.bundle.layout import is_digest
 from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UsageError
 from sealift.limits import LIMITS
-from sealift_keys.names import ModelVersion, is_model_name
+from sealift_common.names import ModelVersion, is_model_name
 
 # Extra fields that TUF lets a repository sign along with its own.
 _EXTRA = "sealift"

@@ -19,7 +19,7 @@ from sealift.errors import CorruptError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust.floor import Floor
-from sealift_keys import durable
+from sealift_common.files import durable
 
 ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root
 
-from sealift_keys.fingerprint import material
+from sealift_common.fingerprint import material
 
 
 def signers(signer: Root, role: str, metadata: Metadata[Any], signed_bytes: bytes | None = None) -> int:

@@ -37,7 +37,7 @@ from sealift.errors import (
     UntrustedKeyError,
 )
 from sealift.trust.metadata import parse
-from sealift_keys.fingerprint import material
+from sealift_common.fingerprint import material
 
 KEY_NAME = "x-sealift-name"
 _NAME_CHARS = 100

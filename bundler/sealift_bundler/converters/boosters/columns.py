@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.model.description import MISSING_TEXT
+from sealift.model.documents.description import MISSING_TEXT
+from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Features, gather
-from sealift_bundler.graph import ML
 
 
 @dataclass

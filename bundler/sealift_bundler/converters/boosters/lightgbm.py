@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
+from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
-from sealift_bundler.graph import Graph
 
 _IDENTITY = (
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",

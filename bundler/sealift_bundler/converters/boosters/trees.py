@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from sealift_bundler.graph import ML, Graph
+from sealift_bundler.converters.graph import ML, Graph
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

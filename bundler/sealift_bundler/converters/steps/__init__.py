@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealift_bundler.converters.graph import Graph
 from sealift_bundler.errors import ConversionError
-from sealift_bundler.graph import Graph
 
 if TYPE_CHECKING:
-    from sealift_bundler.samples import Samples
+    from sealift_bundler.samples.interfaces import Samples
 
 
 @dataclass(frozen=True)

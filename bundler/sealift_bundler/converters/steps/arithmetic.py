@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealift_bundler.converters.graph import ML, Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, class_labels, flat, numbers
-from sealift_bundler.graph import ML, Graph, numbers_of
 
 # Three operators for each column; beyond this, one product of matrices is worth its rounding.
 _MOST_COLUMNS = 128

@@ -118,6 +118,6 @@ def _transform_frozen(context: Context, estimator: FrozenEstimator, features: Fe
 
 
 def register_all() -> None:
-    """Import every module of this package, which registers its emitters."""
-    for module in pkgutil.iter_modules(steps.__path__):
-        import_module(f"{steps.__name__}.{module.name}")
+    """Import every module of this package and its rooms, which registers their emitters."""
+    for module in pkgutil.walk_packages(steps.__path__, f"{steps.__name__}."):
+        import_module(module.name)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
+from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
-from sealift_bundler.graph import Graph
 
 _SMALL = 1e-4
 

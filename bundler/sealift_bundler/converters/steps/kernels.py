@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process import kernels as gp
 
+from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context
 from sealift_bundler.converters.steps.arithmetic import exact_squared_distances, row_sum, squared_distances
-from sealift_bundler.graph import Graph, numbers_of
 
 # Rows times points times columns, in float64: what a Manhattan distance needs at once.
 _MANHATTAN = ("laplacian",)

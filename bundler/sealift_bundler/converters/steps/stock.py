@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 from sklearn.base import is_clusterer
 
+from sealift_bundler.converters.graph import OPSETS
 from sealift_bundler.converters.steps import Context, Features, Heads, features_of, gather, numbers
-from sealift_bundler.graph import OPSETS
 
 # Their answers jump: rounding in front of them can change an answer altogether.
 _JUMPS = [
@@ -146,7 +146,7 @@ def _convert(context: Context, estimator: Any, dtype: str, width: int, options: 
 
 
 def _loads(model: onnx.ModelProto) -> bool:
-    from sealift.model.runtime import onnxruntime
+    from sealift.model.runtime.onnx import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4

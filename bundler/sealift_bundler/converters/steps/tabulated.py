@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift_bundler.graph import Graph
+from sealift_bundler.converters.graph import Graph
 
 _DEGREE = 14
 

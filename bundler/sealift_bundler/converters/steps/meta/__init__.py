@@ -1,0 +1,1 @@
+"""Steps that wrap other models: voting, stacking, calibration, several classes or outputs."""

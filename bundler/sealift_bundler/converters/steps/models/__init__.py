@@ -1,0 +1,1 @@
+"""Final steps that are no ensembles: linear, Bayes, neighbors, kernels, neural."""

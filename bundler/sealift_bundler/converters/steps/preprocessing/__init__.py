@@ -1,0 +1,1 @@
+"""Steps that change columns: encoders, scalers, imputers, projections, text."""

@@ -1,0 +1,1 @@
+"""One file to carry: a whole bundle, parts, a differential bundle."""

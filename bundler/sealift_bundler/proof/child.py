@@ -1,0 +1,64 @@
+"""The child process that opens a trained model's file and converts it.
+
+Arguments: a working folder, and the process id of the parent.
+"""
+
+import json
+import pickle
+import resource
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sealift.errors import Error
+from sealift.model.documents.description import Tolerance
+from sealift_bundler.errors import SourceError
+from sealift_common.parent import die_with
+
+
+def main(argv: list[str]) -> int:
+    """Convert what `request.json` asks for; write `files/` and `result.json`."""
+    work = Path(argv[0])
+    die_with(int(argv[1]))
+    # What libraries leave in temporary folders goes with ours.
+    tempfile.tempdir = str(work)
+    request = json.loads((work / "request.json").read_text("utf-8"))
+    limit = request["memory_bytes"]
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    try:
+        files = _convert(request)
+    except MemoryError:
+        _answer(work, {"code": SourceError.code, "error": f"the model needs more than {limit:,} bytes of memory"})
+        return 1
+    except Error as error:
+        _answer(work, {"code": error.code, "error": str(error)})
+        return 1
+    (work / "files").mkdir()
+    for name, data in files.items():
+        (work / "files" / name).write_bytes(data)
+    _answer(work, {})
+    return 0
+
+
+def _answer(work: Path, document: dict[str, str]) -> None:
+    partial = work / "result.partial"
+    partial.write_text(json.dumps(document), "utf-8")
+    partial.rename(work / "result.json")
+
+
+def _convert(request: dict[str, Any]) -> dict[str, bytes]:
+    from sealift_bundler.proof.ladder import convert_object
+    from sealift_bundler.samples.files import read_samples
+    from sealift_bundler.source.openers import open_model
+
+    samples = Path(request["samples"])
+    model = open_model(Path(request["model"]))
+    own = request["own_samples"]
+    rows = pickle.loads(samples.read_bytes()) if own else read_samples(samples, model)  # noqa: S301 - ours
+    tolerance = Tolerance(*request["tolerance"])
+    return dict(convert_object(model, rows, request["name"], request["version"], tolerance).files)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,34 @@
+"""What a conversion yields: files that are proven, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealift.model.documents.description import FILE_NAME, ModelDescription
+from sealift.model.model import Model
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A model directory's content, proven against the original: file names and bytes."""
+
+    files: Mapping[str, bytes]
+
+    @property
+    def description(self) -> ModelDescription:
+        """What `model.json` says."""
+        return ModelDescription.parse(self.files[FILE_NAME])
+
+    @property
+    def rung(self) -> str:
+        """The rung of the ladder that proved itself, for example "float32"."""
+        return self.description.rung
+
+    @property
+    def parity(self) -> Mapping[str, Any]:
+        """The parity report: rows, labels wrong, ties, largest errors, worst rows, edge rows by kind."""
+        return self.description.parity
+
+    def open(self, *, threads: int | None = None) -> Model:
+        """Open the converted model: the very code that an instance runs."""
+        return Model.from_files(self.files, threads=threads)

@@ -1,0 +1,90 @@
+"""Choose golden examples: up to 256 of the caller's rows, with the original model's answers."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.model.documents.description import Tolerance
+from sealift_bundler.converters import Answers
+from sealift_bundler.errors import ConversionError
+from sealift_bundler.proof.documents import golden_json
+from sealift_bundler.samples.interfaces import Samples
+
+MAX_EXAMPLES = 256
+# golden.json may hold 64 MiB; a row of 2,048 bytes takes some 8 KB.
+_MAX_VALUES = 1_000_000
+
+
+def golden_examples(samples: Samples, expected: Answers, tolerance: Tolerance, name: str, version: str) -> bytes:
+    """Write `golden.json` from rows whose answer no rounding can turn.
+
+    A label whose best two scores are nearly equal may differ on another processor, and would make an
+    honest install fail; such rows stay in the parity report and out of the golden examples.
+    """
+    if samples.whole:
+        return golden_json(_inputs(samples, samples.rows), expected, name, version)
+    steady = _steady(expected, tolerance, len(samples))
+    chosen = np.flatnonzero(steady & _writable(samples))
+    if len(chosen) == 0:
+        raise ConversionError("no sample row can be recorded as a golden example; give more and other sample rows")
+    limit = min(MAX_EXAMPLES, max(1, _MAX_VALUES // max(1, _values_a_row(samples))))
+    if len(chosen) > limit:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, limit).astype(int)]
+    indices = chosen.tolist()
+    inputs = _inputs(samples, samples.take(indices))
+    return golden_json(inputs, {key: values[indices] for key, values in expected.items()}, name, version)
+
+
+def _steady(expected: Answers, tolerance: Tolerance, rows: int) -> NDArray[np.bool_]:
+    steady = np.ones(rows, dtype=bool)
+    margin = 10 * (tolerance.atol + tolerance.rtol)
+    for key in ("predict_proba", "decision_function"):
+        scores = expected.get(key)
+        if scores is None or "predict" not in expected:
+            continue
+        if scores.ndim == 1:
+            steady &= np.abs(scores) > margin
+        elif scores.shape[1] > 1:
+            ordered = np.sort(scores, axis=1)
+            steady &= (ordered[:, -1] - ordered[:, -2]) > margin
+    for values in expected.values():
+        if values.dtype.kind == "f":
+            steady &= np.isfinite(values).reshape(rows, -1).all(axis=1)
+    return steady
+
+
+def _writable(samples: Samples) -> NDArray[np.bool_]:
+    """Rows that JSON can carry: no infinity, no integer beyond 2^53."""
+    fine = np.ones(len(samples), dtype=bool)
+    for values in _inputs(samples, samples.rows).values():
+        if values.dtype.kind == "f":
+            bad = np.isinf(values)
+        elif values.dtype.kind in "iu":
+            bad = np.abs(values.astype(np.float64)) >= 2.0**53
+        else:
+            continue
+        fine &= ~bad.reshape(len(values), -1).any(axis=1)
+    return fine
+
+
+def _values_a_row(samples: Samples) -> int:
+    return sum(int(np.prod(values.shape[1:])) for values in _inputs(samples, samples.head(1)).values())
+
+
+def _inputs(samples: Samples, rows: Any) -> dict[str, NDArray[Any]]:
+    if samples.interface == "columns":
+        return {name: _column(rows[name]) for name in rows.columns}
+    if samples.interface == "matrix":
+        return {"rows": np.asarray(rows)}
+    if samples.interface == "text":
+        return {"rows": np.array(rows, dtype=object)}
+    return dict(rows)
+
+
+def _column(series: Any) -> NDArray[Any]:
+    values = series.to_numpy()
+    if values.dtype.kind == "O":
+        values = values.copy()
+        values[series.isna().to_numpy()] = None
+    return np.asarray(values)

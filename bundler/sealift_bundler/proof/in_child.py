@@ -1,0 +1,105 @@
+"""Open a trained model's file in a child process, with limits of time and memory.
+
+A pickle is a program: opening one runs it, as the user who opens it. The child contains crashes, hangs
+and memory; it is no sandbox, but its environment holds no secret, and it starts in a folder of its own. What
+comes back to the parent is the finished files, never the pickle's objects.
+"""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealift.child_environment import child_environment
+from sealift.errors import Error
+from sealift.model.documents.description import Tolerance
+from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.proof.conversion import Conversion
+from sealift_bundler.source.openers import check_source
+from sealift_common.files import scratch
+
+
+@dataclass(frozen=True)
+class ChildLimits:
+    """Bounds of the child process that opens and converts a file."""
+
+    timeout_s: float = 1800.0
+    # Address space: numeric libraries reserve several times what they use.
+    memory_bytes: int = 32 * 1024**3
+
+
+def convert_in_child(
+    path: Path, samples: Any, name: str, version: str, tolerance: Tolerance, limits: ChildLimits | None
+) -> Conversion:
+    """Open and convert the file at `path` in a child process; see `convert`.
+
+    Raises:
+        SourceError: the file cannot be opened, or the child ran out of time or memory.
+        Error: whatever the conversion itself refuses.
+    """
+    limits = limits or ChildLimits()
+    check_source(path)
+    with scratch.folder("sealift-convert") as work:
+        if isinstance(samples, str | Path):
+            where = str(Path(samples).absolute())
+        else:
+            # Our own objects on the way to our own child: not a file that somebody gave us.
+            (work / "samples.pickle").write_bytes(pickle.dumps(samples))
+            where = str(work / "samples.pickle")
+        request = {
+            "model": str(path.absolute()),
+            "samples": where,
+            "own_samples": not isinstance(samples, str | Path),
+            "name": name,
+            "version": version,
+            "tolerance": [tolerance.atol, tolerance.rtol],
+            "memory_bytes": limits.memory_bytes,
+        }
+        (work / "request.json").write_text(json.dumps(request), "utf-8")
+        child = _run(work, path, limits)
+        return _result(work, path, child)
+
+
+def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":
+    # -P: a module in the working directory must not shadow one that the pickle asks for.
+    command = [sys.executable, "-P", "-m", "sealift_bundler.proof.child", str(work), str(os.getpid())]
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limits.timeout_s,
+            check=False,
+            env=child_environment(),
+            cwd=work,
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceError(
+            f"opening and converting {str(path)!r} took longer than {limits.timeout_s:g} s; raise the limit"
+        ) from None
+
+
+def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]") -> Conversion:
+    result = work / "result.json"
+    if not result.is_file():
+        tail = " ".join(child.stderr.decode("utf-8", errors="replace").split())[-300:]
+        how = f"signal {-child.returncode}" if child.returncode < 0 else f"status {child.returncode}"
+        raise SourceError(f"opening {str(path)!r} ended its process with {how}: {tail or 'no message'}")
+    document = json.loads(result.read_text("utf-8"))
+    if "error" in document:
+        raise _error_class(document["code"])(document["error"])
+    return Conversion({file.name: file.read_bytes() for file in sorted((work / "files").iterdir())})
+
+
+def _error_class(code: str) -> type[Error]:
+    waiting: list[type[Error]] = [Error]
+    while waiting:
+        cls = waiting.pop()
+        if cls.code == code:
+            return cls
+        waiting.extend(cls.__subclasses__())
+    return ConversionError

@@ -1,0 +1,221 @@
+"""The ladder: try the ways to convert in order, and keep the first that proves itself."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sealift.errors import Error
+from sealift.model.documents.description import (
+    FILE_NAME,
+    FRONTEND_FILE,
+    GOLDEN_FILE,
+    GRAPH_FILE,
+    ModelDescription,
+    Requirements,
+    Tolerance,
+    check_file_set,
+)
+from sealift.model.model import Model
+from sealift.model.trial.replay import replay
+from sealift_bundler.converters import Answers, Candidate, Converter, Original, Rung, find_converter
+from sealift_bundler.converters.refused import check_takes_rows
+from sealift_bundler.converters.text_locales import text_locales
+from sealift_bundler.errors import ConversionError, ParityError, SourceError
+from sealift_bundler.proof.conversion import Conversion
+from sealift_bundler.proof.documents import frontend_json, model_json
+from sealift_bundler.proof.edges import MISSING, UNSEEN, EdgeRows, edge_rows
+from sealift_bundler.proof.golden import golden_examples
+from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
+from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, prove
+from sealift_bundler.samples.files import read_samples
+from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_common.names import ModelVersion
+
+Attempts = list[dict[str, str]]
+
+# Kinds of edge rows that the loader can refuse where the original answers.
+_NARROW = "float32"
+# How many times smaller than the tolerance float32's largest error must be, to be kept without trying float64.
+_HEADROOM = 10.0
+_REFUSABLE = {MISSING, UNSEEN}
+
+
+def convert(
+    model: Any,
+    samples: Any,
+    *,
+    name: str = "model",
+    version: str = "0.0.0",
+    tolerance: Tolerance | None = None,
+    limits: ChildLimits | None = None,
+) -> Conversion:
+    """Convert a trained model to ONNX and prove that its answers did not change.
+
+    Args:
+        model: A fitted estimator, or the path of a `.joblib`, `.pkl`, `.pickle` or `.onnx` file. Opening a
+            pickle runs whatever code is in it; that happens in a child process, with limits of time and
+            memory, and is still for files that you trust.
+        samples: Rows as the model takes them, or the path of a file of them. The more rows, the stronger
+            the proof.
+        name: The model's name.
+        version: The model's version, SemVer.
+        tolerance: How far a score may be off; None means 1e-5, absolute and relative.
+        limits: Of the child process that opens a file; None means the defaults.
+
+    Raises:
+        SourceError: the model or the samples cannot be read, or do not fit each other.
+        ConversionError: no rung can convert the model; the message names the step.
+        ParityError: a rung converted it, and the answers differ.
+        UsageError: the name or the version is not allowed.
+    """
+    ModelVersion.parse(name, version)
+    if isinstance(model, str | Path):
+        return convert_in_child(Path(model), samples, name, version, tolerance or DEFAULT_TOLERANCE, limits)
+    if isinstance(samples, str | Path):
+        samples = read_samples(Path(samples), model)
+    return convert_object(model, samples, name, version, tolerance or DEFAULT_TOLERANCE)
+
+
+def convert_object(model: Any, rows: Any, name: str, version: str, tolerance: Tolerance) -> Conversion:
+    """Convert a model that is in memory; see `convert`."""
+    converter = find_converter(model)
+    if converter is None:
+        raise SourceError(
+            f"no converter knows a {type(model).__module__}.{type(model).__qualname__}; "
+            "expected a fitted scikit-learn estimator or an .onnx file"
+        )
+    check_takes_rows(model)
+    samples = as_samples(rows, model, text=_takes_text(model))
+    original = converter.original(model, samples)
+    expected = _answers(original, samples)
+    edges = edge_rows(samples, original)
+    golden = golden_examples(samples, expected, tolerance, name, version)
+    return _climb(converter, model, samples, original, expected, edges, golden, (name, version, tolerance))
+
+
+def _takes_text(model: Any) -> bool:
+    from sealift_bundler.converters.sklearn import has_text
+
+    return has_text(model)
+
+
+def _answers(original: Original, samples: Samples) -> Answers:
+    try:
+        return original.answers(samples.rows)
+    except Error:
+        raise
+    except Exception as error:
+        # Someone else's model: it raises whatever it likes.
+        reason = " ".join(str(error).split())[:300]
+        raise SourceError(f"the model does not take the samples ({type(error).__name__}: {reason})") from error
+
+
+def _climb(
+    converter: Converter,
+    model: Any,
+    samples: Samples,
+    original: Original,
+    expected: Answers,
+    edges: Sequence[EdgeRows],
+    golden: bytes,
+    identity: tuple[str, str, Tolerance],
+) -> Conversion:
+    attempts: Attempts = []
+    failures: list[Parity] = []
+    reasons: list[str] = []
+    spare: Conversion | None = None
+    for rung in converter.rungs(model, samples):
+        try:
+            candidate = _build(rung)
+            files = _files(candidate, original, rung.name, attempts, None, golden, identity)
+            opened = Model.from_files(files)
+        except Error as error:
+            attempts.append({"rung": rung.name, "outcome": str(error)})
+            reasons.append(f"{rung.name}: {error}")
+            continue
+        parity = prove(opened, samples, expected, edges, identity[2], original.reference)
+        if parity.passed:
+            replay(opened, golden)
+            attempts.append({"rung": rung.name, "outcome": "proven"})
+            files = _files(candidate, original, rung.name, attempts, parity, golden, identity)
+            check_file_set(ModelDescription.parse(files[FILE_NAME]), files, identity[0])
+            if not rung.name.endswith(_NARROW) or parity.headroom >= _HEADROOM:
+                return Conversion(files)
+            # Rows that nobody compared may be worse than those that were: a wider rung is better, if there is one.
+            attempts[-1]["outcome"] = f"agrees, without much room: {parity.summary()}"
+            spare = spare or Conversion(files)
+            continue
+        attempts.append({"rung": rung.name, "outcome": parity.summary()})
+        failures.append(parity)
+    if spare is not None:
+        return spare
+    refused = next((kinds for parity in failures if (kinds := parity.failing_kinds()) <= _REFUSABLE and kinds), set())
+    forbid = {MISSING: samples.forbid_missing, UNSEEN: samples.forbid_unseen}
+    forbidden = {kind: forbid[kind]() for kind in sorted(refused)}
+    if refused and all(forbidden.values()):
+        # The only rows that differ are ours, with missing values or categories in columns where the caller's own
+        # rows never have them: the loader refuses such values, and everything else is proven again.
+        kept = [edge for edge in edges if edge.kind not in refused or edge.column not in {None, *forbidden[edge.kind]}]
+        return _climb(converter, model, samples, original, expected, kept, golden, identity)
+    if failures:
+        raise ParityError(_disagreement(model, failures[-1], attempts))
+    # The last rung is the most capable one, so its reason is the one to act on.
+    raise ConversionError(f"model {identity[0]!r} cannot be converted: {reasons[-1] if reasons else 'no rung'}")
+
+
+def _build(rung: Rung) -> Candidate:
+    try:
+        return rung.build()
+    except Error:
+        raise
+    except Exception as error:
+        # Converters may be plug-ins, and meet estimators of classes that they have never seen.
+        reason = " ".join(str(error).split())[:200]
+        raise ConversionError(f"the converter fails with {type(error).__name__}: {reason}") from error
+
+
+def _disagreement(model: Any, parity: Parity, attempts: Attempts) -> str:
+    worst = "; ".join(
+        f"{row['kind']} row {row['row']}: {row['answer']} expected {row['expected']}, got {row['got']}"
+        for row in parity.worst[:3]
+    )
+    tried = ", ".join(attempt["rung"] for attempt in attempts)
+    return (
+        f"the converted {type(model).__name__} does not answer as the original: {parity.summary()}. "
+        f"Worst: {worst or 'none'}. Rungs tried: {tried}. Simplify the step that these rows reach, "
+        "or widen the tolerance if the error is harmless (it is recorded)"
+    )
+
+
+def _files(
+    candidate: Candidate,
+    original: Original,
+    rung: str,
+    attempts: Attempts,
+    parity: Parity | None,
+    golden: bytes,
+    identity: tuple[str, str, Tolerance],
+) -> dict[str, bytes]:
+    name, version, tolerance = identity
+    report: Mapping[str, Any] = parity.document() if parity is not None else {}
+    description = ModelDescription(
+        name=name,
+        version=version,
+        task=original.task,
+        interface=candidate.interface,
+        inputs=candidate.inputs,
+        outputs=candidate.outputs,
+        classes=candidate.classes,
+        requires=Requirements(
+            candidate.onnxruntime, candidate.ir_version, candidate.opsets, locales=text_locales(candidate.graph)
+        ),
+        tolerance=tolerance,
+        rung=rung,
+        source=original.source,
+        conversion={"rung": rung, "attempts": list(attempts)},
+        parity=report,
+    )
+    files = {GRAPH_FILE: candidate.graph, FILE_NAME: model_json(description), GOLDEN_FILE: golden, **candidate.files}
+    if candidate.frontend is not None:
+        files[FRONTEND_FILE] = frontend_json(candidate.frontend)
+    return files

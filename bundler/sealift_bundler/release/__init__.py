@@ -1,0 +1,1 @@
+"""From a recipe to a staged model version, and what a channel lists next."""

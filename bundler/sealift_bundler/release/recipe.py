@@ -1,0 +1,278 @@
+"""The recipe: one TOML file beside the model that says what to release.
+
+    name = "issue-triage"            # required: name, version, source, samples
+    version = "1.4.0"
+    source = "model.joblib"          # paths are relative to the recipe
+    samples = "samples.csv"
+    title = "Issue triage"           # title, description, authors, licenses, vendor, revision,
+    licenses = ["MIT"]               #   source_url and created_at go into the manifest's descriptor
+    license_file = "LICENSE"         # installed as LICENSE
+    card = "CARD.md"                 # installed as CARD.md
+    [parity]                         # how far scores may be from the original's
+    atol = 1e-6
+    rtol = 1e-5
+    [convert]                        # options for the converter; none takes any yet, so `add` refuses them
+    [files]                          # more documents: installed name = path
+    "NOTICE" = "NOTICE.txt"
+
+Reading is strict: an unknown key is an error, because a misspelled `licences` would be lost silently.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sealift import plain_file
+from sealift.bundle.layout import is_file_name
+from sealift.errors import Error, UsageError
+from sealift_bundler.errors import RecipeError
+from sealift_bundler.given_file import require_written
+from sealift_common.clock import VARIABLE, release_time, rfc3339
+from sealift_common.names import ModelVersion, is_model_name
+
+MAX_SIZE_BYTES = 1024 * 1024
+REQUIRED = ("name", "version", "source", "samples")
+TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
+LISTS = ("authors", "licenses")
+TABLES = ("parity", "convert", "files")
+KEYS = (*REQUIRED, *TEXTS, *LISTS, *TABLES)
+PARITY_KEYS = ("atol", "rtol")
+
+# What a conversion yields, and where `card` and `license_file` go.
+CARD, LICENSE = "CARD.md", "LICENSE"
+_RESERVED = re.compile(
+    r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|model\.sig|CARD\.md|LICENSE"
+)
+# SPDX identifiers and expressions; the list itself changes too often to be kept here.
+_SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*", re.ASCII)
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe; every path in it exists.
+
+    Attributes:
+        path: the recipe file itself.
+        model: the name and version to release.
+        source: the trained model.
+        samples: rows that the original and the converted model must agree on.
+        atol: absolute tolerance of scores; None leaves it to the converter.
+        rtol: relative tolerance of scores; None leaves it to the converter.
+        options: the `[convert]` table; not checked here.
+        documents: name within the model version to file, with CARD.md and LICENSE.
+    """
+
+    path: Path
+    model: ModelVersion
+    source: Path
+    samples: Path
+    title: str = ""
+    description: str = ""
+    authors: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+    vendor: str = ""
+    revision: str = ""
+    source_url: str = ""
+    created_at: str = ""
+    atol: float | None = None
+    rtol: float | None = None
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Recipe":
+        """Read and check a recipe.
+
+        Raises:
+            RecipeError: the file is missing, not TOML, or a key or value in it is wrong; the message
+                names the file, the line where it is known, and the key.
+        """
+        path = Path(path)
+        return _Reader(path, _read(path)).recipe()
+
+    def creation_time(self) -> str:
+        """When the model was made, RFC 3339: `created_at`, `SOURCE_DATE_EPOCH`, or the source's own date.
+
+        Never the current time: adding the same model twice has to give the same bytes.
+        """
+        if self.created_at:
+            return self.created_at
+        if VARIABLE in os.environ:
+            return rfc3339(release_time())
+        return rfc3339(datetime.fromtimestamp(int(self.source.stat().st_mtime), UTC))
+
+
+def _read(path: Path) -> str:
+    try:
+        data = plain_file.read(path, MAX_SIZE_BYTES, follow=True)
+    except OSError as error:
+        raise RecipeError(f"cannot read recipe {str(path)!r}: {error.strerror}; give a TOML file") from error
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"recipe {str(path)!r} is not UTF-8 text; give a TOML file") from error
+
+
+class _Reader:
+    """Takes one document apart; holds the path and the text for its messages."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._text = text
+        try:
+            self._document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"recipe {str(path)!r} is not TOML: {error}") from error
+
+    def recipe(self) -> Recipe:
+        """Check everything, in the order of the file format's description."""
+        document = self._document
+        self._check_keys(document, KEYS, "")
+        missing = [key for key in REQUIRED if key not in document]
+        if missing:
+            raise RecipeError(
+                f"recipe {str(self._path)!r}: {', '.join(map(repr, missing))} missing; add {missing[0]} = …"
+            )
+        texts = {key: self._text_of(key) for key in (*REQUIRED, *TEXTS)}
+        try:
+            model = ModelVersion.parse(texts["name"], texts["version"])
+        except UsageError as error:
+            raise self._error("version" if is_model_name(texts["name"]) else "name", str(error)) from error
+        parity = self._table("parity")
+        self._check_keys(parity, PARITY_KEYS, "parity")
+        return Recipe(
+            path=self._path,
+            model=model,
+            source=self._existing("source", texts["source"], folder=True),
+            samples=self._existing("samples", texts["samples"], folder=False),
+            title=texts["title"],
+            description=texts["description"],
+            authors=self._list_of("authors"),
+            licenses=self._licenses(),
+            vendor=texts["vendor"],
+            revision=texts["revision"],
+            source_url=texts["source_url"],
+            created_at=self._time(texts["created_at"]),
+            atol=self._tolerance(parity, "atol"),
+            rtol=self._tolerance(parity, "rtol"),
+            options=MappingProxyType(self._table("convert")),
+            documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
+        )
+
+    def _check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str) -> None:
+        for key in table:
+            if key not in known:
+                near = get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+                where = f" in [{section}]" if section else ""
+                raise self._error(key, f"unknown key {key!r}{where}; {hint}", section)
+
+    def _text_of(self, key: str) -> str:
+        value = self._document.get(key, "")
+        if key == "created_at" and isinstance(value, datetime):
+            value = value.isoformat()
+        if not isinstance(value, str) or (key in self._document and not value.strip()):
+            raise self._error(key, f"{key!r} is {value!r}; expected a text that is not empty")
+        return value
+
+    def _list_of(self, key: str) -> tuple[str, ...]:
+        value = self._document.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            raise self._error(key, f"{key!r} is {value!r}; expected a list of texts, for example {key} = ['…']")
+        return tuple(value)
+
+    def _licenses(self) -> tuple[str, ...]:
+        licenses = self._list_of("licenses")
+        for text in licenses:
+            if not _SPDX.fullmatch(text):
+                raise self._error(
+                    "licenses", f"license {text!r} is no SPDX expression; expected for example 'Apache-2.0'"
+                )
+        return licenses
+
+    def _table(self, key: str) -> dict[str, Any]:
+        value = self._document.get(key, {})
+        if not isinstance(value, dict):
+            raise self._error(key, f"{key!r} is {value!r}; expected a table, [{key}]")
+        return value
+
+    def _tolerance(self, parity: Mapping[str, Any], key: str) -> float | None:
+        value = parity.get(key)
+        if value is None:
+            return None
+        # A bool is an int in Python; `not (0 <= NaN)` refuses NaN as well.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+            raise self._error(key, f"{key!r} is {value!r}; expected a number from 0 to below 1", "parity")
+        return float(value)
+
+    def _time(self, text: str) -> str:
+        if not text:
+            return ""
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise self._error(
+                "created_at", f"'created_at' is {text!r}; expected for example 2026-11-23T12:00:00Z"
+            ) from error
+        if moment.tzinfo is None:
+            raise self._error("created_at", f"'created_at' is {text!r}; it has no time zone, add 'Z' for UTC")
+        return rfc3339(moment)
+
+    def _documents(self, card: str, license_file: str) -> dict[str, Path]:
+        documents = {}
+        if card:
+            documents[CARD] = self._existing("card", card, folder=False)
+        if license_file:
+            documents[LICENSE] = self._existing("license_file", license_file, folder=False)
+        for name, value in self._table("files").items():
+            if not is_file_name(name) or _RESERVED.fullmatch(name):
+                raise self._error(
+                    name,
+                    f"{name!r} is no name for an extra file; expected one like 'NOTICE.txt', not a reserved one",
+                    "files",
+                )
+            if not isinstance(value, str):
+                raise self._error(name, f"{name!r} is {value!r}; expected a path", "files")
+            documents[name] = self._existing(name, value, folder=False, section="files")
+        return documents
+
+    def _existing(self, key: str, value: str, *, folder: bool, section: str = "") -> Path:
+        path = self._path.parent / value
+        if not path.exists():
+            raise self._error(
+                key, f"{key!r} names {value!r}, which does not exist beside the recipe; correct the path", section
+            )
+        if path.is_dir() and not folder:
+            raise self._error(key, f"{key!r} names the folder {value!r}; expected a file", section)
+        try:
+            if not path.is_dir():
+                require_written(path)
+        except Error as error:
+            raise self._error(key, f"{key!r} names {value!r}: {error}", section) from None
+        return path
+
+    def _error(self, key: str, message: str, section: str = "") -> RecipeError:
+        line = self._line_of(key, section)
+        return RecipeError(f"{self._path}{f':{line}' if line else ''}: {message}")
+
+    def _line_of(self, key: str, section: str) -> int:
+        """The line where `key` is set, or 0; a best effort on the text, because tomllib keeps no positions."""
+        current = ""
+        assignment = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""")
+        for number, line in enumerate(self._text.splitlines(), 1):
+            header = _HEADER.match(line)
+            if header:
+                current = header[1]
+                if not section and current == key:
+                    return number
+            elif current == section and assignment.match(line):
+                return number
+        return 0

@@ -1,0 +1,169 @@
+"""What a channel lists next: stage a model version, release what is staged, withdraw what was released.
+
+Rules: a released version never changes its bytes; a withdrawn version never returns; a release lists
+every version that may still be loaded; the signatures of the release before do not carry over.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from securesystemslib.signer import Signer
+
+from sealift.errors import ChannelError, UsageError
+from sealift_common.clock import next_release_time
+from sealift_common.names import ModelVersion
+from sealift_keys.ceremony.beginning import Release, new_release
+from sealift_keys.ceremony.signing import Signed
+from sealift_keys.channel.directory import Channel, ManifestRef, Withdrawal
+from sealift_keys.channel.status import status
+
+MAX_REASON_CHARS = 500
+
+
+@dataclass(frozen=True)
+class Made:
+    """A release that was written: its number, what is new in it, and the signatures it has so far."""
+
+    number: int
+    added: tuple[ModelVersion, ...]
+    withdrawn: tuple[ModelVersion, ...]
+    signed: tuple[Signed, ...]
+
+
+def check_may_add(channel: Channel, model: ModelVersion) -> None:
+    """Refuse a version that was withdrawn; call this before the expensive conversion.
+
+    Raises:
+        ChannelError: `model` is withdrawn.
+    """
+    for entry in channel.withdrawn():
+        if entry.model == model:
+            raise ChannelError(
+                f"{model} was withdrawn at {entry.at} ({entry.reason!r}) and cannot return; "
+                "give the model a new version"
+            )
+
+
+def stage(channel: Channel, model: ModelVersion, reference: ManifestRef) -> str:
+    """Stage a model version whose blobs are in the channel; return 'added', 'replaced' or 'unchanged'.
+
+    Raises:
+        ChannelError: it is withdrawn, was released with other bytes, or its manifest blob is not there.
+    """
+    with channel.locked():
+        check_may_add(channel, model)
+        _check_manifest(channel, model, reference)
+        released = channel.released().get(model)
+        if released == reference:
+            channel.unstage(model)
+            return "unchanged"
+        if released is not None:
+            raise ChannelError(
+                f"{model} is released as {released.digest}, this one is {reference.digest}; "
+                "a released version never changes, give the model a new version"
+            )
+        staged = channel.staged().get(model)
+        if staged == reference:
+            return "unchanged"
+        channel.stage(model, reference)
+        return "added" if staged is None else "replaced"
+
+
+def release(
+    channel: Channel, signers: Sequence[Signer] = (), *, refresh: bool = False, now: datetime | None = None
+) -> Made:
+    """Write the next release: everything released and staged; sign it with `signers`.
+
+    Args:
+        channel: the channel to change.
+        signers: private keys at hand; others sign with `sealift-keys sign`.
+        refresh: make a release with nothing new in it, for new expiry dates.
+        now: what expiry counts from; the system clock by default.
+
+    Raises:
+        ChannelError: nothing is staged, a blob is missing, or metadata is damaged.
+        KeyFileError: a signer belongs to no role of this channel.
+    """
+    with channel.locked():
+        staged = channel.staged()
+        # After an interrupted release there may be nothing left to stage, and still much to repair.
+        if not staged and not refresh and not status(channel).inconsistent:
+            raise ChannelError(
+                f"nothing is staged in {str(channel.directory)!r}; run sealift-bundler add first, "
+                "or give --refresh for a release with new expiry dates only"
+            )
+        for model, reference in staged.items():
+            check_may_add(channel, model)
+            _check_manifest(channel, model, reference)
+        before = channel.released()
+        for model, reference in staged.items():
+            if before.get(model, reference) != reference:
+                raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
+        targets = dict(sorted({**before, **staged}.items()))
+        signed = _write(
+            channel, Release(targets, next_release_time(channel.released_at()), channel.withdrawn()), signers, now
+        )
+        for model in staged:
+            channel.unstage(model)
+        added = tuple(model for model in staged if model not in before)
+        return Made(channel.targets().signed.version, added, (), tuple(signed))
+
+
+def withdraw(
+    channel: Channel, model: ModelVersion, reason: str, signers: Sequence[Signer] = (), *, now: datetime | None = None
+) -> Made:
+    """Write a release without `model`; it can neither be installed, loaded, nor added again.
+
+    Staged versions stay staged: taking something back must not wait for, or carry along, anything new.
+
+    Raises:
+        ChannelError: the version is not released, or is withdrawn already.
+        KeyFileError: a signer belongs to no role of this channel.
+        UsageError: the reason is empty, too long, or not one line.
+    """
+    reason = reason.strip()
+    if not reason or len(reason) > MAX_REASON_CHARS or not reason.isprintable():
+        raise UsageError(
+            f"the reason is {reason[:40]!r}; expected one line of 1 to {MAX_REASON_CHARS} characters "
+            "for the admins who will read it"
+        )
+    with channel.locked():
+        targets, withdrawn, at = channel.released(), channel.withdrawn(), next_release_time(channel.released_at())
+        earlier = next((entry for entry in withdrawn if entry.model == model), None)
+        if earlier is None:
+            if model not in targets:
+                raise ChannelError(_not_released(channel, model))
+            del targets[model]
+            withdrawn.append(Withdrawal(model, reason, at))
+        elif not status(channel).inconsistent:
+            raise ChannelError(f"{model} was withdrawn already, at {earlier.at}: {earlier.reason!r}")
+        # Otherwise this very command was interrupted after its first file, and now finishes.
+        signed = _write(channel, Release(targets, at, withdrawn), signers, now)
+        channel.unstage(model)
+        return Made(channel.targets().signed.version, (), (model,), tuple(signed))
+
+
+def _write(channel: Channel, content: Release, signers: Sequence[Signer], now: datetime | None) -> list[Signed]:
+    return new_release(channel, content, signers, now=now or datetime.now(UTC))
+
+
+def _not_released(channel: Channel, model: ModelVersion) -> str:
+    if model in channel.staged():
+        path = channel.staged_dir / model.name / f"{model.version}.json"
+        return f"{model} is only staged, not released; delete {str(path)!r} to drop it"
+    versions = [str(other.version) for other in channel.released() if other.name == model.name]
+    known = f"released versions: {', '.join(versions)}" if versions else "the channel has no model of that name"
+    return f"{model} is not released; {known}"
+
+
+def _check_manifest(channel: Channel, model: ModelVersion, reference: ManifestRef) -> None:
+    path = channel.blobs_dir / reference.hex
+    if not path.is_file():
+        raise ChannelError(f"{model}: its manifest {reference.digest} is not among the channel's blobs; add it again")
+    # The size first: nothing is read that is longer than it.
+    size = path.stat().st_size
+    data = path.read_bytes() if size == reference.size else b""
+    if size != reference.size or hashlib.sha256(data).hexdigest() != reference.hex:
+        raise ChannelError(f"{model}: blob {str(path)!r} does not match its name or size; delete it and add again")

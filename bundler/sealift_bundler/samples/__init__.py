@@ -1,0 +1,1 @@
+"""The caller's sample rows: interfaces, files, the columns that a model was trained on."""

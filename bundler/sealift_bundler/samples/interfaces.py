@@ -1,0 +1,268 @@
+"""The caller's rows, seen as one of four interfaces."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sealift.model.documents.description import MISSING_TEXT, Column
+from sealift_bundler.errors import SourceError
+from sealift_bundler.samples.trained_columns import feature_names, text_columns
+
+
+@dataclass
+class SampleColumn:
+    """One column of the samples; `accepts_missing` is learned by asking the original model."""
+
+    name: str
+    kind: str
+    accepts_missing: bool = False
+    # Whether a missing text is None; scikit-learn tells it from NaN.
+    none: bool = False
+    # The categories of pandas' category dtype, in their order; None for any other dtype.
+    levels: tuple[Any, ...] | None = None
+    # Whether the loader takes no other category than these.
+    closed: bool = False
+    # The NumPy dtype of numbers, as the rows have it; None for text and for dtypes that NumPy lacks.
+    dtype: str | None = None
+
+
+@dataclass
+class Samples:
+    """Rows in the form in which the original model takes them.
+
+    `rows` is a DataFrame ("columns"), a 2-D array ("matrix"), a list of strings ("text") or a dict of
+    arrays ("tensors").
+    """
+
+    interface: str
+    rows: Any
+    columns: list[SampleColumn] = field(default_factory=list)
+    # Tensors of a fixed first dimension cannot be cut into rows.
+    whole: bool = False
+
+    def __len__(self) -> int:
+        if self.interface == "tensors":
+            return max((len(values) for values in self.rows.values()), default=0)
+        return len(self.rows)
+
+    def take(self, indices: Sequence[int]) -> Any:
+        """The rows at `indices`, in the original's form."""
+        if self.interface == "columns":
+            return self.rows.iloc[list(indices)]
+        if self.interface == "matrix":
+            return self.rows[list(indices)]
+        if self.interface == "text":
+            return [self.rows[index] for index in indices]
+        return {name: values[list(indices)] for name, values in self.rows.items()}
+
+    def head(self, count: int) -> Any:
+        """The first `count` rows."""
+        return self.take(range(min(count, len(self))))
+
+    def forbid_missing(self) -> set[str]:
+        """Let no column take a missing value that has none in the samples; return those that took one before."""
+        if self.interface not in ("columns", "matrix"):
+            return set()
+        missing = pd.DataFrame(self.rows).isna().any(axis=0).tolist()
+        forbidden = set()
+        for column, holds in zip(self.columns, missing, strict=True):
+            if column.accepts_missing and not holds:
+                column.accepts_missing = False
+                forbidden.add(column.name)
+        return forbidden
+
+    def forbid_unseen(self) -> set[str]:
+        """Let no categorical column take an unseen category; return those that took one before."""
+        open_columns = [column for column in self.columns if column.levels is not None and not column.closed]
+        for column in open_columns:
+            column.closed = True
+        return {column.name for column in open_columns}
+
+    def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
+        """The column as `model.json` has it."""
+        missing = MISSING_TEXT if column.kind == "str" else "nan"
+        if categories is None and column.closed:
+            categories = column.levels
+        known = None if categories is None else tuple(categories)
+        return Column(
+            column.name,
+            column.kind,
+            missing if column.accepts_missing else None,
+            categories=known,
+            missing_is=("None" if column.none else "NaN") if column.accepts_missing and column.kind == "str" else None,
+            dtype=column.dtype,
+        )
+
+
+def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
+    """See rows as samples of a model.
+
+    Args:
+        rows: A DataFrame, an array, a list of dicts, a list of strings, or a dict of tensors.
+        model: The trained model, whose feature names the columns must fit.
+        text: Whether the model takes a list of strings.
+
+    Raises:
+        SourceError: there are no rows, or they do not fit the model.
+    """
+    rows = _native(rows)
+    if isinstance(rows, Mapping):
+        return Samples("tensors", dict(rows))
+    if text and isinstance(rows, pd.DataFrame) and not _takes_columns(model):
+        rows = _only_text(rows)
+    if isinstance(rows, pd.DataFrame):
+        _check_names(rows, model)
+        samples = _of_frame(rows, model)
+    elif isinstance(rows, list):
+        _check_texts(rows)
+        samples = Samples("text", rows, [SampleColumn("text", "str")])
+    else:
+        samples = _of_array(rows, model)
+    if len(samples) == 0:
+        raise SourceError("there are no sample rows; give at least one, better some hundreds")
+    return samples
+
+
+def _native(rows: Any) -> Any:
+    if isinstance(rows, pd.DataFrame | Mapping):
+        return rows
+    if hasattr(rows, "to_pandas"):  # polars, Arrow
+        return rows.to_pandas()
+    if isinstance(rows, pd.Series):
+        rows = rows.tolist()
+    if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "OU":
+        rows = rows.tolist()
+    if isinstance(rows, list | tuple):
+        if rows and isinstance(rows[0], Mapping):
+            return pd.DataFrame(list(rows))
+        if rows and isinstance(rows[0], str):
+            return list(rows)
+    if hasattr(rows, "toarray"):
+        return rows.toarray()
+    try:
+        return np.asarray(rows)
+    except ValueError:
+        raise SourceError(
+            f"the samples are a {type(rows).__name__} of uneven rows; expected a table or an array"
+        ) from None
+
+
+def _takes_columns(model: Any) -> bool:
+    return feature_names(model, ()) is not None or _has_column_transformer(model)
+
+
+def _has_column_transformer(model: Any) -> bool:
+    inner = [step[1] for step in getattr(model, "steps", ())] + [getattr(model, "best_estimator_", None)]
+    return hasattr(model, "transformers_") or any(_has_column_transformer(part) for part in inner if part is not None)
+
+
+def _only_text(frame: pd.DataFrame) -> list[str]:
+    texts = [name for name in frame.columns if frame[name].dtype == object or frame[name].dtype == "str"]
+    if len(texts) != 1:
+        raise SourceError(f"the model takes texts; the samples have {len(texts)} text columns, expected exactly one")
+    values: list[str] = frame[texts[0]].tolist()
+    return values
+
+
+def _check_texts(rows: list[Any]) -> None:
+    for row, value in enumerate(rows):
+        if not isinstance(value, str):
+            raise SourceError(f"sample row {row} is {value!r:.80} ({type(value).__name__}); expected a string")
+
+
+def _check_names(frame: pd.DataFrame, model: Any) -> None:
+    expected = feature_names(model, frame.columns)
+    if expected is None:
+        return
+    missing = [name for name in expected if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in set(expected)]
+    if missing or extra:
+        parts = [f"missing {missing!r:.300}"] if missing else []
+        parts += [f"not known to the model {extra!r:.300}"] if extra else []
+        raise SourceError(f"the samples' columns do not fit the model: {'; '.join(parts)}")
+
+
+def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
+    names = feature_names(model, frame.columns)
+    if names is None and not _has_column_transformer(model):
+        return _of_array(frame.to_numpy(), model)
+    frame = frame[names or list(frame.columns)]
+    columns = [
+        SampleColumn(
+            _text_name(name),
+            _kind(frame[name]),
+            none=_holds_none(frame[name]),
+            levels=_levels(frame[name]),
+            dtype=_dtype(frame[name].dtype),
+        )
+        for name in frame.columns
+    ]
+    text = text_columns(model)
+    for column in columns:
+        if column.kind != "str" and column.name in text:
+            raise SourceError(
+                f"column {column.name!r} of the samples has dtype {frame[column.name].dtype}; "
+                "the model was trained on text there; give text, for example as JSON with quotes"
+            )
+    return Samples("columns", frame.reset_index(drop=True), columns)
+
+
+def _text_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise SourceError(f"column {name!r} is named by a {type(name).__name__}; rename the columns to strings")
+    return name
+
+
+def _kind(series: "pd.Series[Any]") -> str:
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _kind(dtype.categories.to_series(name=series.name))
+    if pd.api.types.is_bool_dtype(dtype):
+        return "bool"
+    if pd.api.types.is_integer_dtype(dtype):
+        return "int"
+    if pd.api.types.is_float_dtype(dtype):
+        return "float"
+    if pd.api.types.is_string_dtype(dtype) or dtype.kind == "O":
+        wrong = next((v for v in series if not isinstance(v, str) and not pd.isna(v)), None)
+        if wrong is not None:
+            raise SourceError(f"column {series.name!r} mixes text with {wrong!r:.60} ({type(wrong).__name__})")
+        return "str"
+    raise SourceError(f"column {series.name!r} has dtype {dtype}; expected numbers, booleans or text")
+
+
+def _dtype(dtype: Any) -> str | None:
+    return dtype.name if isinstance(dtype, np.dtype) and dtype.kind in "iuf" else None
+
+
+def _levels(series: "pd.Series[Any]") -> tuple[Any, ...] | None:
+    dtype = series.dtype
+    return tuple(dtype.categories.tolist()) if isinstance(dtype, pd.CategoricalDtype) else None
+
+
+def _holds_none(series: "pd.Series[Any]") -> bool:
+    if series.dtype != object:
+        return False
+    missing = [value for value in series if not isinstance(value, str)]
+    holds = any(value is None for value in missing)
+    if holds and not all(value is None for value in missing):
+        raise SourceError(
+            f"column {series.name!r} holds both None and NaN, which scikit-learn tells apart; make them one"
+        )
+    return holds
+
+
+def _of_array(array: Any, model: Any) -> Samples:
+    array = np.asarray(array)
+    width = getattr(model, "n_features_in_", None)
+    if array.ndim != 2 or (width is not None and array.shape[1] != width):
+        raise SourceError(f"the samples have shape {list(array.shape)}; expected [rows, {width or 'features'}]")
+    kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)
+    if kind is None:
+        raise SourceError(f"the samples are an array of dtype {array.dtype}; use a DataFrame for mixed columns")
+    return Samples(
+        "matrix", array, [SampleColumn(f"x{index}", kind, dtype=_dtype(array.dtype)) for index in range(array.shape[1])]
+    )

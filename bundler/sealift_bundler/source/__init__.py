@@ -1,0 +1,1 @@
+"""Open a trained model: pickles, MLflow folders, files of libraries."""

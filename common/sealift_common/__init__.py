@@ -1,0 +1,1 @@
+"""What every wing stands on: errors, durable writes, names, clocks, fingerprints, the console."""

@@ -1,0 +1,230 @@
+"""What the three commands share: one line per error, the exit code of its class, JSON on stdout.
+
+Results go to stdout, everything else to stderr.
+"""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from signal import SIGINT
+from typing import Any
+
+import click
+
+from sealift_common import advice
+from sealift_common.errors import Error, LocalError, UsageError
+from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_signals
+
+# What this run has put on stdout already; a reader of JSON expects one document.
+_printed: set[str] = set()
+_INTERRUPTED = "interrupted; nothing half-done is left active"
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+def print_json(document: object) -> None:
+    """Print `document` as one indented JSON document with sorted keys, fit for a terminal too."""
+    _printed.add("json")
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    # JSON itself escapes only the first 32 control characters, and neither C1 controls nor directional marks.
+    click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+
+
+def print_json_line(document: object) -> None:
+    """Print `document` as one line, for commands that print one for each event."""
+    _printed.add("json")
+    click.echo(json.dumps(document, sort_keys=True))
+
+
+def error_document(error: Error) -> dict[str, object]:
+    """Return what a script is told of an error; `problems` lists them where it stands for several."""
+    document: dict[str, object] = {
+        "code": error.code,
+        "exit_code": error.exit_code,
+        "message": str(error),
+        "remedy": error.remedy,
+    }
+    problems = getattr(error, "problems", ())
+    return {**document, "problems": [error_document(problem) for problem in problems]} if problems else document
+
+
+def local_error(error: OSError, what: str = "") -> LocalError:
+    """Say in one line which path the operating system refused, and why."""
+    # An error on a descriptor has its number in place of a path.
+    path = f" {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    reason = error.strerror or str(error)
+    if error.filename is None and reason.startswith("No usable temporary directory"):
+        # It names the folders that `tempfile` tried.
+        return LocalError(f"{reason[0].lower()}{reason[1:]}; {advice.temporary_folder()}")
+    hint = {
+        errno.ENOENT: "check the path",
+        errno.EACCES: "check its owner and mode",
+        errno.ENOSYS: "this file system or kernel lacks what was asked for; use another place",
+        errno.ENOTSUP: "this file system lacks what was asked for; use another place",
+        errno.EISDIR: "give a file, not a directory",
+        errno.ENOSPC: "free some space and run the same command again",
+        errno.EROFS: "the file system is read-only",
+    }.get(error.errno or 0)
+    return LocalError(f"{what or 'cannot use'}{path}: {reason}" + (f"; {hint}" if hint else ""))
+
+
+def run(command: click.Command, name: str, argv: list[str] | None = None) -> int:
+    """Run a click command and return its exit status; an admin sees one line, never a traceback.
+
+    Bugs still print a traceback (exit 1), because hiding one helps nobody.
+    """
+    _printed.clear()
+    stdout = sys.stdout
+    try:
+        result = command.main(args=argv, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return _say(name, f"{_sentence(error)} [{UsageError.code}]", error.exit_code)
+    except (click.Abort, Interrupted) as stop:
+        return _say(name, _INTERRUPTED, getattr(stop, "exit_status", 128 + SIGINT))
+    except SystemExit as stop:
+        # The reader of our output left (`| head`), which is no error of ours. click then exits with 1, and puts
+        # something in the place of stdout that bears to be flushed.
+        if sys.stdout is not stdout:
+            return 0
+        return stop.code if isinstance(stop.code, int) else 1
+    except ModuleNotFoundError as error:
+        return _say(name, _missing_package(error), LocalError.exit_code)
+    except (Error, OSError) as error:
+        refused = error if isinstance(error, Error) else local_error(error)
+        return _refuse(name, refused, as_json="--json" in (sys.argv[1:] if argv is None else argv))
+    finally:
+        _let_go_of_stdout()
+    return result if isinstance(result, int) else 0
+
+
+def _sentence(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"; see `{context.command_path} --help`" if context else ""
+    return error.format_message().rstrip(".") + hint
+
+
+def _missing_package(error: ModuleNotFoundError) -> str:
+    package = (error.name or "").partition(".")[0]
+    if package.startswith("sealift"):
+        raise error
+    extra = "install Sealift with its extra 'bundler' (or the extra that the documentation names)"
+    return f"the Python package {package!r} is not installed here; {extra} [{LocalError.code}]"
+
+
+def _refuse(name: str, error: Error, *, as_json: bool) -> int:
+    try:
+        raise_if_heard()
+    except Interrupted as stop:
+        return _say(name, _INTERRUPTED, stop.exit_status)
+    if as_json and "json" not in _printed:
+        print_json({"error": error_document(error)})
+    return _say(name, f"{error} [{error.code}]", error.exit_code)
+
+
+def _occupy_standard_streams() -> None:
+    """Put the null device where stdin, stdout or stderr is closed, so that no file of ours is taken for one of them."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _let_go_of_stdout() -> None:
+    """Keep the interpreter from complaining again, on exit, about a stdout that took no more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _say(name: str, message: str, status: int) -> int:
+    line = plain(" ".join(message.split()))
+    click.echo(f"{name}: {line}", err=True)
+    return status
+
+
+def entry(command: click.Command, name: str) -> Callable[[], None]:
+    """Make the function that a console script calls."""
+
+    def main() -> None:
+        _occupy_standard_streams()
+        raise_on_signals()
+        try:
+            status = run(command, name)
+        except Interrupted as stop:
+            # One more, while the first was being told.
+            status = stop.exit_status
+        sys.exit(status)
+
+    return main
+
+
+def plain(text: object) -> str:
+    """Make a signed or stored text fit for a terminal: one line, no control characters that could act or deceive."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
+
+
+def table(rows: list[list[Any]], headings: list[str]) -> str:
+    """Lay rows out in columns, as wide as their widest cell."""
+    cells = [headings, *[[plain(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines)
+
+
+def typed(ctx: click.Context, first_argument: str) -> str:
+    """Return the first argument that was typed before the value that is to be completed, or an empty text."""
+    # After an option without its value, click gives up parsing and leaves arguments among the rest.
+    return str(ctx.params.get(first_argument) or next(iter(ctx.args), ""))
+
+
+class LazyGroup(click.Group):
+    """A command group that imports a subcommand's module only when that subcommand is run.
+
+    Args:
+        modules: subcommand name to the module that holds it as `command`.
+
+    """
+
+    def __init__(self, *args: Any, modules: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands in the order of the story they tell."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one subcommand, or None."""
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = import_module(self._modules[cmd_name]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say of each subcommand its whole first sentence; click cuts it off after some words."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in commands if one])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest name for a misspelled one."""
+        if args and args[0] not in self._modules and not args[0].startswith("-"):
+            near = get_close_matches(args[0], self._modules, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(self._modules)}"
+            ctx.fail(f"no such command {args[0]!r}{hint}")
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,1 @@
+"""Changes of a channel that people sign: begin, sign, merge, rotate, renew, revoke."""

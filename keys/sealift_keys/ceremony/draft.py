@@ -1,0 +1,88 @@
+"""A root that is being changed: keys in, keys out, each compared by its material. Pure."""
+
+from dataclasses import dataclass, field
+
+from securesystemslib.signer import Key
+from tuf.api.metadata import Root
+
+from sealift_common import fingerprint
+from sealift_common.errors import UsageError
+from sealift_keys.channel.directory import FIELD
+from sealift_keys.channel.status import key_name
+
+REVOKED = "revoked"
+
+
+@dataclass
+class Draft:
+    """A root that is being changed; `roles` need new metadata for it."""
+
+    root: Root
+    previous: Root | None
+    lines: list[str] = field(default_factory=list)
+    roles: set[str] = field(default_factory=set)
+
+    def find(self, name: str) -> Key:
+        """Return the key called `name`.
+
+        Raises:
+            UsageError: no key of this root has that name.
+
+        """
+        for key in self.root.keys.values():
+            if name in (key_name(key), key.keyid):
+                return key
+        names = ", ".join(sorted(repr(key_name(key)) for key in self.root.keys.values()))
+        raise UsageError(f"no key of this channel is named {name[:80]!r}; its keys are {names}")
+
+    def remove(self, key: Key, role: str) -> None:
+        """Take a key out of a role.
+
+        Raises:
+            UsageError: it is not in it.
+
+        """
+        if key.keyid not in self.root.roles[role].keyids:
+            raise UsageError(f"key {key_name(key)!r} does not sign {role!r}; `sealift-keys show` lists who does")
+        self.root.revoke_key(key.keyid, role)
+        self.roles.add(role)
+        self.lines.append(f"{role}: removed {key_name(key)!r}")
+
+    def add(self, key: Key, role: str) -> None:
+        """Give a role one more key.
+
+        Raises:
+            UsageError: the role has that key, it was revoked, or an older key has its name.
+
+        """
+        material = fingerprint.material(key)
+        for entry in revocations(self.root):
+            if entry["fingerprint"] == fingerprint.of_bytes(material):
+                raise UsageError(
+                    f"key {key_name(key)!r} was revoked at {entry['at']}: {entry['reason']!r}; make a new one"
+                )
+        for known in [*self.root.keys.values(), *(self.previous.keys.values() if self.previous else ())]:
+            if fingerprint.material(known) == material:
+                key = known
+            elif key_name(known) == key_name(key):
+                # While a rotation is pending, messages name keys of both roots.
+                raise UsageError(
+                    f"another key of this channel is named {key_name(key)!r}; give the new one another name: "
+                    "put 'name: NEW' on the first line of its .pub file"
+                )
+        if key.keyid in self.root.roles[role].keyids:
+            raise UsageError(f"role {role!r} has the key {key_name(key)!r} already; give each key once")
+        self.root.add_key(key, role)
+        self.roles.add(role)
+        self.lines.append(f"{role}: added {key_name(key)!r}")
+
+
+def revocations(root: Root) -> list[dict[str, str]]:
+    """The keys that the channel revoked so far, as root signs them: name, fingerprint, reason, at."""
+    fields = root.unrecognized_fields.get(FIELD)
+    entries = fields.get(REVOKED, []) if isinstance(fields, dict) else []
+    return [
+        entry
+        for entry in entries
+        if isinstance(entry, dict) and {"name", "fingerprint", "at", "reason"} <= entry.keys()
+    ]

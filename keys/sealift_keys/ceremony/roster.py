@@ -1,0 +1,121 @@
+"""Who may sign a channel, as its newest root says: what `sealift-keys show` prints."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from securesystemslib.signer import Key
+
+from sealift_common import fingerprint
+from sealift_common.clock import rfc3339
+from sealift_keys.ceremony.draft import revocations
+from sealift_keys.channel.directory import ROLES, Channel
+from sealift_keys.channel.status import key_name, status
+from sealift_keys.channel.verification import metadata_by_role
+
+
+@dataclass(frozen=True)
+class RosterKey:
+    """One key: its owner's name, algorithm, the roles it signs, and its fingerprint (64 hexadecimal digits)."""
+
+    name: str
+    algorithm: str
+    roles: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class RosterRole:
+    """One role: how many of which keys must sign, and when its present version expires (RFC 3339)."""
+
+    role: str
+    version: int
+    threshold: int
+    keys: tuple[str, ...]
+    expires: str
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Everything that root says about who may sign, and the keys that were revoked."""
+
+    channel: str
+    root_version: int
+    # None while root lacks signatures: each signature changes the file.
+    root_fingerprint: str | None
+    roles: tuple[RosterRole, ...]
+    keys: tuple[RosterKey, ...]
+    revoked: tuple[dict[str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document that `--json` prints."""
+        return asdict(self)
+
+
+def roster(channel: Channel) -> Roster:
+    """Read who may sign `channel`.
+
+    Raises:
+        ChannelError: metadata is missing or does not parse.
+
+    """
+    documents = metadata_by_role(channel)
+    root = documents["root"].signed
+    roles = tuple(
+        RosterRole(
+            role=role,
+            version=documents[role].signed.version,
+            threshold=root.roles[role].threshold,
+            keys=tuple(key_name(root.keys[keyid]) for keyid in root.roles[role].keyids),
+            expires=rfc3339(documents[role].signed.expires),
+        )
+        for role in ROLES
+    )
+    keys = tuple(
+        RosterKey(
+            name=key_name(key),
+            algorithm=algorithm_of(key),
+            roles=tuple(role for role in ROLES if keyid in root.roles[role].keyids),
+            fingerprint=fingerprint.of_key(key),
+        )
+        for keyid, key in root.keys.items()
+    )
+    return Roster(
+        channel=channel.name,
+        root_version=root.version,
+        root_fingerprint=status(channel).root_fingerprint,
+        roles=roles,
+        keys=tuple(sorted(keys, key=lambda key: key.name)),
+        revoked=tuple(revocations(root)),
+    )
+
+
+def algorithm_of(key: Key) -> str:
+    """The algorithm as people and `sealift-keys new` call it."""
+    names = {
+        "ecdsa-sha2-nistp256": "p256",
+        "ecdsa-sha2-nistp384": "p384",
+        "rsassa-pss-sha256": "rsa-pss",
+        "ml-dsa-65/1": "ml-dsa-65",
+    }
+    return names.get(key.scheme, key.scheme)
+
+
+def root_changes(channel: Channel) -> list[str]:
+    """Say in words what the newest root changes, for those who are asked to sign it; empty for the first root."""
+    root = channel.root().signed
+    if root.version == 1:
+        return []
+    before = channel.root(root.version - 1).signed
+    lines = []
+    for role in ROLES:
+        old, new = before.roles[role], root.roles[role]
+        lines += [f"{role}: without {key_name(before.keys[k])!r}" for k in old.keyids if k not in new.keyids]
+        for key in (root.keys[keyid] for keyid in new.keyids if keyid not in old.keyids):
+            digits = fingerprint.grouped(fingerprint.of_key(key))
+            lines.append(f"{role}: with {key_name(key)!r}, fingerprint {digits}")
+        if old.threshold != new.threshold:
+            lines.append(f"{role}: threshold {old.threshold} becomes {new.threshold}")
+    lines += [
+        f"revoked: {entry['name']!r}, {entry['reason']!r}" for entry in revocations(root)[len(revocations(before)) :]
+    ]
+    return lines or [f"only the expiry date: {before.expires:%Y-%m-%d} becomes {root.expires:%Y-%m-%d}"]

@@ -1,0 +1,87 @@
+"""Add signatures to metadata in memory: only authorized ones, each verified before it counts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.signer import Key, Signature, Signer
+from tuf.api.exceptions import UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root
+
+from sealift_common import fingerprint
+from sealift_common.errors import KeyFileError
+from sealift_keys.channel.status import key_name
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One signature that was added."""
+
+    role: str
+    version: int
+    key_name: str
+
+
+def add_signatures(
+    root: Root, previous: Root | None, documents: Iterable[Metadata[Any]], signers: Sequence[Signer]
+) -> list[Signed]:
+    """Sign in memory; nothing is written when any signer is refused."""
+    documents = list(documents)
+    made: list[Signed] = []
+    for signer in signers:
+        own = fingerprint.material(signer.public_key)
+        authorized = False
+        for metadata in documents:
+            for key in keys_of(metadata.signed.type, root, previous):
+                if fingerprint.material(key) != own:
+                    continue
+                authorized = True
+                if _add_signature(metadata, key, signer):
+                    made.append(Signed(metadata.signed.type, metadata.signed.version, key_name(key)))
+        # The release without root is signed by fewer roles; a root-only key is at home in the channel too.
+        if not authorized and own not in map(fingerprint.material, root.keys.values()):
+            names = ", ".join(sorted(repr(key_name(key)) for key in root.keys.values()))
+            raise KeyFileError(
+                f"key {key_name(signer.public_key)!r} ({fingerprint.of_key(signer.public_key)[:16]}…) "
+                f"belongs to no role of this channel; its keys are {names}"
+            )
+    return made
+
+
+def keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
+    """List the keys that may sign `role`; a new root is signed by the keys of the root before it as well."""
+    keyids = dict.fromkeys(root.roles[role].keyids)
+    keys = [root.keys[keyid] for keyid in keyids if keyid in root.keys]
+    if role == "root" and previous is not None:
+        # The keys of the last root vouch for the new one, also when they leave with it.
+        keys += [previous.keys[keyid] for keyid in previous.roles[role].keyids if keyid not in keyids]
+    return keys
+
+
+def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
+    payload = metadata.signed_bytes
+    existing = metadata.signatures.get(key.keyid)
+    if existing is not None and verifies(key, existing, payload):
+        return False
+    try:
+        made = Metadata(metadata.signed).sign(signer)
+    except UnsignedMetadataError as error:
+        # Errors of tokens often have a name and no text.
+        why = f"{type(error.__cause__).__name__} {error.__cause__}" if error.__cause__ else str(error)
+        raise KeyFileError(f"key {key_name(key)!r} cannot sign: {why.strip()}") from error
+    # Root may list the key under an id that is not the one derived from the file.
+    signature = Signature(key.keyid, made.signature, made.unrecognized_fields)
+    if not verifies(key, signature, payload):
+        raise KeyFileError(f"key {key_name(key)!r}: its signature does not verify with the key that root lists")
+    metadata.signatures[key.keyid] = signature
+    return True
+
+
+def verifies(key: Key, signature: Signature, payload: bytes) -> bool:
+    """Tell whether `signature` is that of `key` over `payload`."""
+    try:
+        key.verify_signature(signature, payload)
+    except UnverifiedSignatureError:
+        return False
+    return True

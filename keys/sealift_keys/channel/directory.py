@@ -1,0 +1,297 @@
+"""A channel directory: TUF metadata, blobs, and model versions that wait for their release.
+
+    tuf/1.root.json … N.root.json, targets.json, snapshot.json, timestamp.json
+    blobs/sha256/<hex>
+    staged/<name>/<version>.json
+    history/<N>-root-<R>.targets.json    every release with its signatures; never packed
+
+This is the public half: no module that touches a private key is imported here. Nothing here decides
+what to trust either; instances do that against their pinned root. See `status` for what is signed.
+"""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.api.serialization.json import JSONSerializer
+
+from sealift_common import advice
+from sealift_common.errors import ChannelError, UsageError
+from sealift_common.files import durable, lock_file, scratch
+from sealift_common.names import ModelVersion
+from sealift_common.tuf_numbers import boolean_number
+from sealift_keys.channel import history
+
+ROLES = ("root", "targets", "snapshot", "timestamp")
+# The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
+FIELD = "sealift"
+
+# As large as instances read targets; the other roles have less.
+_METADATA_BYTES = 5_000_000
+
+_ROOT_FILE = re.compile(r"([1-9][0-9]*)\.root\.json", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
+
+
+@dataclass(frozen=True)
+class ManifestRef:
+    """The manifest of one model version: `digest` is `sha256:<64 hex>`, `size` its length in bytes."""
+
+    digest: str
+    size: int
+
+    @property
+    def hex(self) -> str:
+        """The digest without its algorithm, as blobs are named."""
+        return self.digest.removeprefix("sha256:")
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """One entry of the signed list of withdrawn versions; `at` is RFC 3339 in UTC."""
+
+    model: ModelVersion
+    reason: str
+    at: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The form that targets metadata signs."""
+        return {"at": self.at, "model": self.model.name, "reason": self.reason, "version": str(self.model.version)}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel directory, read afresh on every call."""
+
+    directory: Path
+
+    @classmethod
+    def open(cls, directory: Path | str) -> "Channel":
+        """Open an existing channel.
+
+        Raises:
+            ChannelError: the directory is missing or holds no channel.
+
+        """
+        channel = cls(Path(directory))
+        if not channel.directory.is_dir():
+            raise ChannelError(f"channel {str(directory)!r} is not a directory; make one with: sealift-keys init")
+        channel.root_versions()
+        return channel
+
+    @property
+    def tuf_dir(self) -> Path:
+        """Where the metadata is."""
+        return self.directory / "tuf"
+
+    @property
+    def blobs_dir(self) -> Path:
+        """Where `<hex>` blobs are."""
+        return self.directory / "blobs" / "sha256"
+
+    @property
+    def staged_dir(self) -> Path:
+        """Where added versions wait for `release`."""
+        return self.directory / "staged"
+
+    @property
+    def name(self) -> str:
+        """The channel's name, as its root says."""
+        fields = self.root().signed.unrecognized_fields.get(FIELD)
+        name = fields.get("channel") if isinstance(fields, dict) else None
+        if not isinstance(name, str):
+            raise ChannelError(f"{self._root_path(self.root_versions()[-1])} names no channel; it is not Sealift's")
+        return name
+
+    def root_versions(self) -> list[int]:
+        """The versions of root that are there: 1 to N without a gap.
+
+        Raises:
+            ChannelError: there is none, or one is missing.
+
+        """
+        names = os.listdir(self.tuf_dir) if self.tuf_dir.is_dir() else []
+        versions = sorted(int(match[1]) for match in map(_ROOT_FILE.fullmatch, names) if match)
+        if not versions:
+            raise ChannelError(
+                f"{str(self.directory)!r} is not a channel: it has no tuf/1.root.json; make one with: sealift-keys init"
+            )
+        missing = set(range(1, versions[-1] + 1)) - set(versions)
+        if missing:
+            raise ChannelError(f"channel {str(self.directory)!r} lost tuf/{min(missing)}.root.json; restore it")
+        return versions
+
+    def root(self, version: int | None = None) -> Metadata[Root]:
+        """The newest root, or the given version."""
+        return self._read(self._root_path(version or self.root_versions()[-1]), Root)
+
+    def root_bytes(self, version: int | None = None) -> bytes:
+        """The file bytes of the newest root, or of the given version."""
+        return _content(self._root_path(version or self.root_versions()[-1]))
+
+    def targets(self) -> Metadata[Targets]:
+        """The metadata of the current release."""
+        return self._read(self.tuf_dir / "targets.json", Targets)
+
+    def snapshot(self) -> Metadata[Snapshot]:
+        """The current snapshot metadata."""
+        return self._read(self.tuf_dir / "snapshot.json", Snapshot)
+
+    def timestamp(self) -> Metadata[Timestamp]:
+        """The current timestamp metadata."""
+        return self._read(self.tuf_dir / "timestamp.json", Timestamp)
+
+    def released(self) -> dict[ModelVersion, ManifestRef]:
+        """Every version that the current targets list, in order of name and version."""
+        found: dict[ModelVersion, ManifestRef] = {}
+        for path, target in self.targets().signed.targets.items():
+            try:
+                model = ModelVersion.from_target_path(path)
+                found[model] = ManifestRef("sha256:" + target.hashes["sha256"], target.length)
+            except (UsageError, KeyError) as error:
+                raise ChannelError(f"{self.tuf_dir / 'targets.json'}: bad target {path[:120]!r}") from error
+        return dict(sorted(found.items()))
+
+    def withdrawn(self) -> list[Withdrawal]:
+        """Every version withdrawn so far, in the order of withdrawal."""
+        fields = self.targets().signed.unrecognized_fields.get(FIELD, {})
+        try:
+            return [
+                Withdrawal(ModelVersion.parse(entry["model"], entry["version"]), entry["reason"], entry["at"])
+                for entry in fields.get("withdrawn", [])
+            ]
+        except (UsageError, KeyError, TypeError, AttributeError) as error:
+            raise ChannelError(f"{self.tuf_dir / 'targets.json'}: its list of withdrawn versions is damaged") from error
+
+    def released_at(self) -> str:
+        """The time of the current release, RFC 3339; empty where it says none."""
+        fields = self.targets().signed.unrecognized_fields.get(FIELD)
+        text = fields.get("released") if isinstance(fields, dict) else None
+        return text if isinstance(text, str) else ""
+
+    def staged(self) -> dict[ModelVersion, ManifestRef]:
+        """Every version that was added and waits for `release`, in order of name and version."""
+        found = {}
+        for path in sorted(self.staged_dir.glob("*/*.json")):
+            try:
+                model = ModelVersion.parse(path.parent.name, path.name.removesuffix(".json"))
+                entry = json.loads(path.read_bytes())
+                reference = ManifestRef(entry["digest"], entry["size"])
+            except (UsageError, ValueError, KeyError, TypeError) as error:
+                raise ChannelError(f"staged entry {str(path)!r} is damaged; delete it and add again") from error
+            if not _DIGEST.fullmatch(str(reference.digest)) or type(reference.size) is not int:
+                raise ChannelError(f"staged entry {str(path)!r} is damaged; delete it and add again")
+            found[model] = reference
+        return dict(sorted(found.items()))
+
+    def stage(self, model: ModelVersion, reference: ManifestRef) -> None:
+        """Note that `model` waits for its release; its blobs must be there already."""
+        path = self._staged_path(model)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        document = {"digest": reference.digest, "size": reference.size}
+        durable.write_file(path, json.dumps(document, sort_keys=True).encode() + b"\n")
+
+    def unstage(self, model: ModelVersion) -> None:
+        """Forget a staged version; its blobs stay."""
+        path = self._staged_path(model)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir() and not os.listdir(path.parent):
+            path.parent.rmdir()
+
+    def write(self, *documents: Metadata[Any]) -> None:
+        """Write metadata files one after another, each atomically, in the order given."""
+        for metadata in documents:
+            role = metadata.signed.type
+            path = self._root_path(metadata.signed.version) if role == "root" else self.tuf_dir / f"{role}.json"
+            data = metadata.to_bytes(JSONSerializer(compact=True))
+            durable.write_file(path, data)
+            if role == "targets":
+                history.record(self.directory, metadata.signed.version, self.root_versions()[-1], data)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other Sealift processes from changing this channel meanwhile.
+
+        The lock is a file that is there meanwhile, and that no other user can open; one that a crash leaves does not
+        count.
+
+        Raises:
+            ChannelError: another process holds it, or another user left it.
+            LocalError: the file system has no locks.
+
+        """
+        path = self.directory / ".lock"
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock_file.hold(path, keep=False))
+            except lock_file.HeldError as held:
+                who = f"process {held.holder}" if held.holder else "another process, which cannot be seen from here,"
+                raise ChannelError(
+                    f"{who} is changing channel {str(self.directory)!r}; wait for it and run this again"
+                ) from None
+            except PermissionError:
+                if not os.path.lexists(path):
+                    raise
+                who = f"user {advice.account(path.lstat().st_uid)}"
+                raise ChannelError(
+                    f"{who} is changing channel {str(self.directory)!r}; wait for it and run this again, "
+                    f"or remove {str(path)!r} if a command of theirs was cut off"
+                ) from None
+            for left in (self.tuf_dir, self.directory / history.DIRECTORY, *self.staged_dir.glob("*")):
+                scratch.sweep(left)
+            yield
+
+    def _root_path(self, version: int) -> Path:
+        return self.tuf_dir / f"{version}.root.json"
+
+    def _staged_path(self, model: ModelVersion) -> Path:
+        return self.staged_dir / model.name / f"{model.version}.json"
+
+    @staticmethod
+    def _read(path: Path, expected: type[T]) -> Metadata[T]:
+        try:
+            data = _content(path)
+            metadata = Metadata[T].from_bytes(data)
+        except FileNotFoundError as error:
+            raise ChannelError(f"channel metadata {str(path)!r} is missing; restore it") from error
+        except DeserializationError as error:
+            raise ChannelError(f"channel metadata {str(path)!r} is not TUF metadata; restore it") from error
+        name = boolean_number(json.loads(data))
+        if name is not None:
+            raise ChannelError(f"channel metadata {str(path)!r} has true or false as {name!r}; restore it")
+        if not isinstance(metadata.signed, expected):
+            raise ChannelError(
+                f"channel metadata {str(path)!r}: expected {expected.type}, got {metadata.signed.type}; restore it"
+            )
+        return metadata
+
+
+def _content(path: Path) -> bytes:
+    """Read a metadata file; `merge` reads those of a channel that somebody else made."""
+    # Looked at before it is opened: a pipe would be waited for.
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _METADATA_BYTES:
+        raise ChannelError(
+            f"channel metadata {str(path)!r} is no plain file of at most {_METADATA_BYTES:,} bytes; restore it"
+        )
+    return path.read_bytes()
+
+
+def create(directory: Path) -> Channel:
+    """Make the empty folders of a channel in an existing, empty directory; `ceremony` fills them."""
+    channel = Channel(directory)
+    channel.tuf_dir.mkdir()
+    channel.blobs_dir.mkdir(parents=True)
+    channel.staged_dir.mkdir()
+    durable.sync_directory(directory)
+    return channel

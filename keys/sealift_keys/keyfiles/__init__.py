@@ -1,0 +1,1 @@
+"""Key files and the signers they open: encrypted private keys, public halves, passphrases, tokens, cloud keys."""

@@ -1,0 +1,1 @@
+"""Watch a folder and install the bundles that are copied into it."""

@@ -1,0 +1,1 @@
+"""Read a bundle before anything is written: open it, verify it, say what it claims, compare two."""

@@ -1,0 +1,1 @@
+"""The signed documents of a model: `model.json`, its fields, golden examples."""

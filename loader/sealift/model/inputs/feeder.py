@@ -1,0 +1,185 @@
+"""Turn what the original model took into the tensors that the graph takes.
+
+A `Feeder` is made once for a model. Column order does not matter and further columns are ignored, as
+scikit-learn ignores them; a missing column, an extra dimension or a wrong type is an InputError that
+names the column, the dtype and the row.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError
+from sealift.model.documents.description import Column, ModelDescription, TensorInput
+from sealift.model.inputs.frames import read_row
+from sealift.model.inputs.frontend import TermCounter
+from sealift.model.inputs.matrix import MatrixReader
+from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
+from sealift.model.inputs.texts import texts
+from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
+
+Feeds = dict[str, NDArray[Any]]
+
+# Dense counts of 20,000 terms are 80 KB a row: rows go through the graph in chunks that stay in the cache.
+_CHUNK_VALUES = 512 * 1024
+# A graph may hold many values a row, such as the distance to each support vector: ten million rows at once
+# would not fit into memory, and answers do not depend on the other rows.
+_CHUNK_ROWS = 1 << 17
+
+
+class Feeder:
+    """Makes the graph's feeds from rows, in chunks where the tensors or what the graph makes of them are large."""
+
+    def __init__(self, description: ModelDescription, counters: Sequence[TermCounter]) -> None:
+        self._interface = description.interface
+        self._inputs = description.inputs
+        self._first = description.inputs[0]
+        self._wanted = tuple(dict.fromkeys(column.name for tensor in self._inputs for column in tensor.columns))
+        self._texts: dict[str, Column] = {}
+        self._numeric: list[TensorInput] = []
+        for tensor in self._inputs:
+            if tensor.dtype == "string" or tensor.frontend is not None:
+                for column in tensor.columns:
+                    self._texts.setdefault(column.name, column)
+            else:
+                self._numeric.append(tensor)
+        self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
+        self._matrix = MatrixReader(self._first) if self._interface == "matrix" else None
+        self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
+            tensor.frontend: counters[tensor.frontend].build(tensor.dtype)
+            for tensor in description.inputs
+            if tensor.frontend is not None
+        }
+        widths = [counters[tensor.frontend].width for tensor in self._inputs if tensor.frontend is not None]
+        self._chunk_rows = min(_CHUNK_ROWS, max(1, _CHUNK_VALUES // max(1, *widths))) if widths else _CHUNK_ROWS
+
+    def feeds(self, rows: Any) -> Iterable[Feeds]:
+        """Make the feeds of one or more calls of the graph; none where there are no rows.
+
+        Args:
+            rows: a table, a 2-D array or a list of strings, as the original model took it.
+
+        Returns:
+            The feeds, checked already; where a front end makes them wide, each is made when its turn comes.
+
+        Raises:
+            InputError: the rows do not fit the model.
+        """
+        if self._matrix is not None:
+            matrix = self._matrix.read(rows)
+            if 0 < len(matrix) <= self._chunk_rows:
+                return [{self._first.name: matrix}]
+            return self._chunks(len(matrix), {}, {self._first.name: matrix})
+        if self._interface == "columns":
+            return self._chunks(*self._of_table(rows))
+        column = self._first.columns[0]
+        found = texts(_one_dimension(rows), column, "text")
+        return self._chunks(len(found), {column.name: found}, {})
+
+    def _of_table(self, rows: Any) -> "tuple[int, dict[str, list[str]], Feeds]":
+        table = self._row(rows) or as_table(rows)
+        if table is None:
+            raise InputError(
+                f"rows are {_describe(rows)}; expected a DataFrame, an Arrow table, a list of dicts or a dict of "
+                f"columns with {self._names()}"
+            )
+        present = set(table.names)
+        missing = next((name for name in self._wanted if name not in present), None)
+        if missing is not None:
+            raise InputError(f"column {missing!r} is missing; the model takes {self._names()}")
+        strings = {
+            name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.typed)
+            for name, column in self._texts.items()
+        }
+        feeds = {tensor.name: _numeric_tensor(tensor, table) for tensor in self._numeric}
+        return table.rows, strings, feeds
+
+    def _row(self, rows: Any) -> Table | None:
+        """See a pandas frame of one ordinary row as a table."""
+        if not is_frame(rows) or len(rows) != 1:
+            return None
+        columns = read_row(rows, self._texts.keys(), self._numbers)
+        return None if columns is None else Table(columns.keys(), 1, columns.__getitem__, typed=True)
+
+    def _chunks(self, rows: int, strings: Mapping[str, Sequence[str]], numeric: Feeds) -> Iterator[Feeds]:
+        for start in range(0, rows, self._chunk_rows):
+            part = slice(start, start + self._chunk_rows) if rows > self._chunk_rows else slice(None)
+            feeds = {name: values[part] for name, values in numeric.items()}
+            for tensor in self._inputs:
+                if tensor.frontend is not None:
+                    feeds[tensor.name] = self._count[tensor.frontend](strings[tensor.columns[0].name][part])
+                elif tensor.dtype == "string":
+                    parts = [strings[column.name][part] for column in tensor.columns]
+                    feeds[tensor.name] = _string_tensor(parts, len(tensor.shape))
+            yield feeds
+
+    def _names(self) -> str:
+        names = self._wanted
+        return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _column_values(table: Table, name: str) -> NDArray[Any]:
+    values = table.get(name)
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"column {name!r} is a masked array; fill it with NaN first")
+    if values.ndim != 1:
+        raise InputError(f"column {name!r} has shape {list(values.shape)}; expected one value a row")
+    return np.asarray(values)
+
+
+def _numeric_tensor(tensor: TensorInput, table: Table) -> NDArray[Any]:
+    result = np.empty((table.rows, len(tensor.columns)), dtype=tensor.dtype)
+    floats = result.dtype.kind == "f"
+    plain: list[tuple[int, NDArray[Any]]] = []
+    rest: list[tuple[int, NDArray[Any]]] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for index, column in enumerate(tensor.columns):
+            what = f"column {column.name!r}"
+            values = numbers(_column_values(table, column.name), what)
+            if table.typed and values.dtype != column.dtype:
+                check_dtype(values.dtype, column, what)
+            result[:, index] = values
+            fractions = values.dtype.kind == "f" and column.kind != "float"
+            (rest if fractions or column.categories is not None or not floats else plain).append((index, values))
+        if floats and not all_finite(result):
+            rest += plain
+        for index, values in rest:
+            column = tensor.columns[index]
+            what = f"column {column.name!r}"
+            check_numbers(values, column, what)
+            check_fits(result[:, index], values, what)
+    return result
+
+
+def _string_tensor(columns: Sequence[Sequence[str]], dimensions: int) -> NDArray[Any]:
+    tensor = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for index, values in enumerate(columns):
+        tensor[:, index] = values
+    return tensor if dimensions == 2 else tensor[:, 0]
+
+
+def _one_dimension(rows: Any) -> NDArray[Any]:
+    if isinstance(rows, str | bytes):
+        raise InputError("rows are one string; expected a list of strings, one a row")
+    if as_table(rows) is not None:
+        raise InputError("rows are a table; expected a list of strings, for example frame['text']")
+    if hasattr(rows, "to_numpy"):
+        rows = values_of(rows, "text")
+    elif not isinstance(rows, np.ndarray):
+        try:
+            return objects(rows if isinstance(rows, list | tuple) else list(rows))
+        except Exception as error:
+            # The caller's own iterator, which raises whatever it likes.
+            raise InputError(f"rows are {_describe(rows)}; expected a list of strings") from error
+    if np.ma.is_masked(rows):
+        raise InputError("rows are a masked array with masked values; fill them first")
+    if rows.ndim != 1:
+        raise InputError(f"rows have shape {list(rows.shape)}; expected a list of strings")
+    return np.asarray(rows)
+
+
+def _describe(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")

@@ -1,0 +1,115 @@
+"""See a 2-D array of numbers as the graph's one tensor.
+
+A `MatrixReader` is made once for a model. An array that is as the graph takes it costs one pass that asks
+whether all values are finite, and no copy; everything else takes the longer way to the same checks.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError
+from sealift.model.documents.description import Column, TensorInput
+from sealift.model.inputs.tables import is_frame
+from sealift.model.inputs.values import all_finite, cast, check_dtype, check_numbers, numbers
+
+
+class MatrixReader:
+    """Reads the rows of a model whose original took a 2-D array."""
+
+    def __init__(self, tensor: TensorInput) -> None:
+        columns = tensor.columns
+        self._columns = columns
+        self._dtype = np.dtype(tensor.dtype)
+        self._width = len(columns)
+        self._takes_missing = np.array([column.missing is not None for column in columns], dtype=bool)
+        self._takes_infinite = np.array([column.infinite for column in columns], dtype=bool)
+        self._whole = np.flatnonzero([column.kind in ("int", "bool") for column in columns])
+        self._has_categories = any(column.categories is not None for column in columns)
+        any_number = self._dtype.kind == "f" and not len(self._whole) and not self._has_categories
+        self._takes_ready = any_number and _takes(columns[0], self._dtype)
+
+    def read(self, rows: Any) -> NDArray[Any]:
+        """Make the tensor of shape [rows, columns], C-contiguous.
+
+        Raises:
+            InputError: the rows do not fit the model.
+        """
+        if (
+            type(rows) is np.ndarray
+            and self._takes_ready
+            and rows.dtype == self._dtype
+            and rows.ndim == 2
+            and rows.shape[1] == self._width
+            and rows.flags.c_contiguous
+            and all_finite(rows)
+        ):
+            return rows
+        values = self._array(rows)
+        # Lists, and objects read from JSON, have no dtype of the caller's choosing. Of tables, scikit-learn keeps only
+        # pandas' dtypes.
+        typed = (hasattr(rows, "dtype") or is_frame(rows)) and values.dtype.kind != "O"
+        values = numbers(values, "the array")
+        if typed:
+            check_dtype(values.dtype, self._columns[0], "the array")
+        if not self._fits(values):
+            for index, column in enumerate(self._columns):
+                check_numbers(values[:, index], column, f"column {index}")
+        return cast(values, self._dtype, "the array")
+
+    def _array(self, rows: Any) -> NDArray[Any]:
+        if type(rows) is np.ndarray:
+            self._check_shape(rows.shape)
+            return rows
+        if isinstance(rows, np.matrix):
+            raise InputError("rows are a numpy.matrix, which the original refuses; expected numpy.asarray(rows)")
+        if np.ma.is_masked(rows):
+            raise InputError("rows are a masked array with masked values; fill them with NaN first")
+        sparse = hasattr(rows, "toarray")  # SciPy's
+        if sparse:
+            self._check_shape(tuple(rows.shape))  # before it becomes dense, and that large
+        try:
+            if sparse:
+                rows = rows.toarray()
+            elif hasattr(rows, "to_numpy"):
+                rows = rows.to_numpy()
+            values = np.asarray(rows)
+        except ValueError:
+            raise InputError("rows have different lengths; expected a 2-D array") from None
+        except Exception as error:
+            # Another library's object, or the caller's, whose conversion raises whatever it likes.
+            raise InputError(f"rows are a {type(rows).__name__}; expected a 2-D array of numbers") from error
+        self._check_shape(values.shape)
+        return values
+
+    def _check_shape(self, shape: Sequence[int]) -> None:
+        if len(shape) != 2 or shape[1] != self._width:
+            hint = "; for one row pass [[…]]" if tuple(shape) == (self._width,) else ""
+            raise InputError(f"rows have shape {list(shape)}; expected [rows, {self._width}]{hint}")
+
+    def _fits(self, values: NDArray[Any]) -> bool:
+        """Tell whether `check_numbers` would pass every column, looking at all of them at once."""
+        if self._has_categories:
+            return False
+        if values.dtype.kind != "f":
+            return True
+        if not all_finite(values):
+            finite = np.isfinite(values)
+            missing = np.isnan(values)
+            infinite = ~(finite | missing)
+            if (missing & ~self._takes_missing).any() or (infinite & ~self._takes_infinite).any():
+                return False
+        if not len(self._whole):
+            return True
+        whole = values[:, self._whole]
+        return not ((whole != np.floor(whole)) & np.isfinite(whole)).any()
+
+
+def _takes(column: Column, dtype: np.dtype[Any]) -> bool:
+    try:
+        check_dtype(dtype, column, "")
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,160 @@
+"""See any table as named NumPy columns: pandas, polars, Arrow, a dict of columns, a list of dicts.
+
+Nothing is imported for it: each kind is known by the few methods it has.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError
+from sealift.model.inputs.values import objects
+
+_ABSENT = object()
+
+
+class Table(NamedTuple):
+    """Columns by name; `get` gives a one-dimensional array of `rows` values.
+
+    `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
+    have none, such as dicts read from JSON.
+    """
+
+    names: Collection[str]
+    rows: int
+    get: Callable[[str], NDArray[Any]]
+    typed: bool = False
+
+
+def is_frame(data: Any) -> bool:
+    """Know a pandas DataFrame; first of all, because its columns are attributes too, and may be named like Arrow's."""
+    return hasattr(data, "iloc") and hasattr(data, "columns") and getattr(data, "ndim", 0) == 2
+
+
+def as_table(data: Any) -> Table | None:
+    """See `data` as a table, or return None where it is not one.
+
+    Raises:
+        InputError: the columns of a dict have different lengths, or a list mixes dicts with other things.
+    """
+    try:
+        return _as_table(data)
+    except InputError:
+        raise
+    except Exception as error:
+        # The class of a table, or the caller's own object, which raises whatever it likes.
+        raise InputError(f"rows are a {type(data).__name__} that cannot be read as a table") from error
+
+
+def _as_table(data: Any) -> Table | None:
+    if isinstance(data, list):
+        return _from_records(data) if data and isinstance(data[0], Mapping) else None
+    if isinstance(data, np.ndarray):
+        return None
+    if isinstance(data, Mapping):
+        return _from_mapping(data)
+    if is_frame(data):
+        names = list(data.columns)
+        return Table(names, len(data), lambda name: values_of(_only(data[name], name), f"column {name!r}"), typed=True)
+    if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
+        times = Counter(data.column_names)
+        return Table(list(times), data.num_rows, lambda name: values_of(_named(data, times, name), f"column {name!r}"))
+    # polars; `shape` first, which its LazyFrame lacks: that answers `columns` with a warning
+    if hasattr(data, "shape") and hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        return Table(list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"))
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
+        return _from_records(data)
+    return None
+
+
+def _named(data: Any, times: Mapping[str, int], name: str) -> Any:
+    """An Arrow table's column; Arrow itself answers a name that it has twice with a KeyError."""
+    if times[name] > 1:
+        raise _twice(name)
+    return data.column(name)
+
+
+def _only(column: Any, name: str) -> Any:
+    """What pandas gives for a name: a frame of several columns where it has the name more than once."""
+    if column.ndim != 1:
+        raise _twice(name)
+    return column
+
+
+def _twice(name: str) -> InputError:
+    return InputError(f"column {name!r} appears more than once; expected unique names")
+
+
+def values_of(column: Any, what: str) -> NDArray[Any]:
+    """The column's values, missing ones as its library has them; of any number of dimensions.
+
+    Raises:
+        InputError: the column cannot be read as an array.
+    """
+    kind: Any = getattr(column, "type", None)
+    try:
+        if hasattr(kind, "index_type"):
+            # An Arrow dictionary: its own to_numpy takes a null for the last of the dictionary's values.
+            column = column.cast(kind.value_type)
+        if not hasattr(column, "to_numpy"):
+            return objects(column) if isinstance(column, list | tuple) else np.asanyarray(column)
+        try:
+            return np.asanyarray(column.to_numpy())
+        except ValueError:  # Arrow arrays that need a copy say so
+            return np.asanyarray(column.to_numpy(zero_copy_only=False))
+    except Exception as error:
+        # Another library's column, or the caller's, whose conversion raises whatever it likes.
+        raise InputError(
+            f"{what} is a {type(column).__name__} that cannot be read as an array; "
+            "expected numbers or strings, one a row"
+        ) from error
+
+
+def _from_mapping(data: Mapping[str, Any]) -> Table:
+    columns: dict[str, NDArray[Any]] = {}
+    for name, column in data.items():
+        values = values_of(column, f"column {name!r}") if _has_rows(column) else None
+        if values is None or values.ndim == 0:
+            raise InputError(f"column {name!r} is a single value; expected a list or an array, one value a row")
+        columns[name] = values
+    lengths = {len(column) for column in columns.values()}
+    if len(lengths) > 1:
+        sizes = {name: len(column) for name, column in columns.items()}
+        raise InputError(f"columns have different lengths: {sizes}; expected one value a row in each")
+    return Table(list(columns), lengths.pop() if lengths else 0, columns.__getitem__)
+
+
+def _has_rows(column: Any) -> bool:
+    """Tell an array or a column of some library from a single value, text, a set or a generator."""
+    return hasattr(column, "__len__") and hasattr(column, "__getitem__") and not isinstance(column, str | bytes | dict)
+
+
+def _from_records(records: Sequence[Any]) -> Table:
+    names: dict[str, None] = dict.fromkeys(records[0])
+    plain = True
+    for row, record in enumerate(records):
+        if type(record) is dict:
+            if record.keys() == names.keys():
+                continue
+        elif not isinstance(record, Mapping):
+            raise InputError(f"row {row} is a {type(record).__name__}; expected a dict like the rows before it")
+        else:
+            plain = False
+        names.update(dict.fromkeys(record))
+
+    def get(name: str) -> NDArray[Any]:
+        if plain:
+            try:
+                return objects([record[name] for record in records])
+            except KeyError:
+                pass  # the loop below finds the row
+        values = [record.get(name, _ABSENT) for record in records]
+        for row, value in enumerate(values):
+            if value is _ABSENT:
+                raise InputError(f"row {row} lacks {name!r}; use None for a missing value")
+        return objects(values)
+
+    return Table(list(names), len(records), get)

@@ -1,0 +1,1 @@
+"""ONNX Runtime: a graph's header, its weights, sessions, sealed memory."""

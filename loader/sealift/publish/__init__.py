@@ -1,0 +1,1 @@
+"""Push releases and models into a registry inside the closed network."""

@@ -1,0 +1,1 @@
+"""Bundles that are read from a registry as they would be from a file."""
