@@ -23,7 +23,7 @@ from sealift.bundle import base
 from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
 from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
+from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
@@ -44,6 +44,7 @@ from sealift.trust.explain import explain
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 if sys.version_info >= (3, 14):

@@ -9,22 +9,21 @@ import rfc8785
 from channel_simulator import ChannelSimulator, renamed, toy_files
 
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import ManifestRef
 
 MTIME = 1_800_000_000
 Documents = Callable[[dict[str, Any], dict[str, Any]], object]
 
 
-def put(channel: ChannelSimulator, data: bytes) -> ManifestRef:
+def put(channel: ChannelSimulator, data: bytes) -> Blob:
     """Put bytes among the channel's blobs."""
     digest = layout.sha256(data)
     (channel.channel.blobs_dir / digest.removeprefix("sha256:")).write_bytes(data)
-    return ManifestRef(digest, len(data))
+    return Blob(digest, len(data))
 
 
 def sign(

@@ -33,8 +33,8 @@ def release_time(environment: Mapping[str, str] | None = None) -> datetime:
     return time
 
 
-def next_release_time(before: str) -> str:
-    """Return the time for the release after the one of `before` (RFC 3339, UTC): never earlier.
+def next_release_time(before: datetime) -> datetime:
+    """Return the time for the release after the one of `before`: never earlier.
 
     Instances refuse a release whose time goes back, whatever `SOURCE_DATE_EPOCH` says.
 
@@ -42,7 +42,7 @@ def next_release_time(before: str) -> str:
         UsageError: as `release_time`.
 
     """
-    return max(rfc3339(release_time()), before)
+    return max(release_time(), before)
 
 
 def rfc3339(moment: datetime) -> str:

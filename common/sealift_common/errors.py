@@ -33,6 +33,27 @@ class LocalError(Error):
     remedy = "Mend what the message names (path, owner, mode, disk), then run the same command again."
 
 
+class MalformedError(Error):
+    """The bundle, a manifest or a JSON document does not have the form that the format demands."""
+
+    exit_code = 10
+    code = "malformed"
+    remedy = (
+        "Copy the file again and compare its SHA-256 with the one that `sealift-bundler pack` printed. If they are "
+        "equal, tell its sender."
+    )
+
+
+class UnsafeMemberError(Error):
+    """A bundle member or file name could leave its place: wrong type, wrong name, a link, a device."""
+
+    exit_code = 13
+    code = "unsafe-member"
+    remedy = (
+        "Do not use the file. `sealift-bundler pack` never writes such a member: ask the sender where it comes from."
+    )
+
+
 class KeyFileError(Error):
     """A key or its passphrase cannot be created, opened or used: wrong passphrase or format, or others may read it."""
 

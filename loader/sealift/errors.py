@@ -13,21 +13,12 @@ from sealift_common.errors import (
     KeyFileError,
     LapsingError,
     LocalError,
+    MalformedError,
+    UnsafeMemberError,
     UsageError,
 )
 
 # --- 10-19: the bytes are not a bundle that this version can read -------------------------------
-
-
-class MalformedError(Error):
-    """The bundle, a manifest or a JSON document does not have the form that the format demands."""
-
-    exit_code = 10
-    code = "malformed"
-    remedy = (
-        "Copy the file again and compare its SHA-256 with the one that `sealift-bundler pack` printed. If they are "
-        "equal, tell its sender."
-    )
 
 
 class UnsupportedVersionError(Error):
@@ -45,16 +36,6 @@ class LimitError(Error):
     code = "limit"
     remedy = (
         "Ask the sender for a smaller bundle or model. A file that nobody meant to be so large is damaged or hostile."
-    )
-
-
-class UnsafeMemberError(Error):
-    """A bundle member or file name could leave its place: wrong type, wrong name, a link, a device."""
-
-    exit_code = 13
-    code = "unsafe-member"
-    remedy = (
-        "Do not use the file. `sealift-bundler pack` never writes such a member: ask the sender where it comes from."
     )
 
 

@@ -13,7 +13,6 @@ from self_test_stub import Passes
 
 from sealift.bundle import layout
 from sealift.bundle.base import Base, Patch, parse_base
-from sealift.bundle.manifest import Blob
 from sealift.cli import cli
 from sealift.errors import (
     CorruptError,
@@ -32,6 +31,7 @@ from sealift.limits import LIMITS
 from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.differential import leave_out, since
 from sealift_bundler.packing.whole import pack, prepare
+from sealift_common.blob import Blob
 from sealift_common.console import run
 
 if sys.version_info >= (3, 14):

@@ -605,8 +605,8 @@ def test_a_million_members_under_a_signed_release(signed, refuse, members):
 
 def test_documents_that_would_fill_the_memory(members):
     """`inspect` trusts nobody, and keeps all manifests in memory."""
-    from sealift.bundle.manifest import Blob
     from sealift.bundle.reader import read_contents
+    from sealift_common.blob import Blob
     from sealift_common.names import ModelVersion
 
     def model(number):

@@ -10,9 +10,9 @@ import pytest
 
 from sealift.bundle import layout
 from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob
 from sealift.errors import DigestError, LimitError, NoSpaceError
 from sealift.limits import GIB, LIMITS
+from sealift_common.blob import Blob
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -7,7 +7,6 @@ from http.client import HTTPConnection
 import pytest
 from hostile_registry import digest, hostile_registry
 
-from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
 from sealift.publish.release import push
@@ -20,6 +19,7 @@ from sealift.registry.origin import Origin, join
 from sealift.registry.repository import open_repository
 from sealift.registry.sources.generic_package import open_project
 from sealift.registry.transport import Transport
+from sealift_common.blob import Blob
 
 DATA = random.Random(1).randbytes(3_000_000)
 BLOB = Blob(digest(DATA), len(DATA))

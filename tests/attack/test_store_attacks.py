@@ -116,7 +116,7 @@ def test_two_zstd_frames_where_one_was_signed():
     else:
         from backports import zstd
     from sealift.bundle.compression import expand
-    from sealift.bundle.manifest import Blob
+    from sealift_common.blob import Blob
 
     plain = b"x" * 1000
     signed = Blob("sha256:" + hashlib.sha256(plain).hexdigest(), len(plain))

@@ -23,8 +23,9 @@ MODELS, CHANGED, ROUNDS = 20, 2, 3
 def ratios() -> bool:
     """Print how large a patch is beside its file; random weights do not compress, so the file is the blob."""
     from sealift.bundle import layout
-    from sealift.bundle.manifest import Blob, ModelFile
+    from sealift.bundle.manifest import ModelFile
     from sealift_bundler.packing.differential import make_patch
+    from sealift_common.blob import Blob
 
     generator = np.random.default_rng(0)
     weights = generator.standard_normal(4 * MB).astype(np.float32)

@@ -69,9 +69,10 @@ def timed(call) -> float:
 def big_model() -> None:
     """Print our digests of a 1 GB model beside the bare digest and the public verifier's; no promise, a comparison."""
     from sealift.bundle import layout
-    from sealift.bundle.manifest import Blob, Manifest, ModelFile
+    from sealift.bundle.manifest import Manifest, ModelFile
     from sealift.store.contents import files
     from sealift.store.contents.layout import StoreLayout
+    from sealift_common.blob import Blob
     from sealift_common.names import ModelVersion
 
     model = ModelVersion.parse("big", "1.0.0")

@@ -9,7 +9,6 @@ from backports import zstd
 from channel_simulator import renamed, toy_files
 from sklearn.linear_model import LogisticRegression
 
-from sealift.bundle.manifest import Blob
 from sealift.cli import cli
 from sealift.model import Model
 from sealift.model.documents.description import ModelDescription
@@ -20,6 +19,7 @@ from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.whole import read_manifest
 from sealift_bundler.proof.documents import canonical
 from sealift_bundler.proof.recording import with_benchmark
+from sealift_common.blob import Blob
 from sealift_common.console import run
 
 QUICK = ["--seconds", "0.05", "--rows", "32"]

@@ -14,9 +14,10 @@ import sealift_bundler
 from sealift.errors import ChannelError
 from sealift_bundler.cli import command
 from sealift_bundler.release.staging import release, stage
+from sealift_common.blob import Blob
 from sealift_common.console import run
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import Channel, ManifestRef
+from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import require_complete
 from sealift_keys.cli import command as keys_command
 from sealift_keys.keyfiles import pbes2
@@ -54,11 +55,11 @@ def bundler(capsys):
     return call
 
 
-def put(channel, content: bytes = b"{}") -> ManifestRef:
+def put(channel, content: bytes = b"{}") -> Blob:
     """A manifest blob; its content does not matter to a release."""
     digest = hashlib.sha256(content).hexdigest()
     (channel.blobs_dir / digest).write_bytes(content)
-    return ManifestRef("sha256:" + digest, len(content))
+    return Blob("sha256:" + digest, len(content))
 
 
 def model(version="1.0.0", name="triage"):
@@ -133,7 +134,7 @@ def test_a_released_version_never_changes_its_bytes(channel):
 
 def test_a_manifest_that_is_missing_or_damaged_is_not_released(channel, bundler):
     with pytest.raises(ChannelError, match="not among the channel's blobs"):
-        stage(channel, model(), ManifestRef("sha256:" + "0" * 64, 5))
+        stage(channel, model(), Blob("sha256:" + "0" * 64, 5))
     reference = put(channel, b"one")
     stage(channel, model(), reference)
     (channel.blobs_dir / reference.hex).write_bytes(b"0ne")
@@ -159,7 +160,7 @@ def test_withdrawing_takes_a_version_back_for_ever(channel, bundler):
         stage(channel, model(), reference)
     refused(bundler(*withdraw), 55, "withdrawn already")
     release(channel)
-    assert len(channel.withdrawn()) == 1
+    assert len(channel.release().withdrawn) == 1
     assert list(channel.released()) == [model("2.0.0")]
 
 

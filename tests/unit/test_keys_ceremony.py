@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -13,22 +14,30 @@ from strangers import holding
 from tuf.api.metadata import Metadata
 
 from sealift_common import fingerprint
+from sealift_common.blob import Blob
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import ChannelError, KeyFileError, UsageError
 from sealift_common.files import lock_file
 from sealift_common.names import ModelVersion
-from sealift_keys.ceremony.beginning import Release, init, new_release, sign
+from sealift_common.release_document import KEY_NAME_FIELD, Release, Withdrawal
+from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
-from sealift_keys.channel.directory import ROLES, Channel, ManifestRef, Withdrawal
-from sealift_keys.channel.status import NAME_FIELD, require_complete, status
+from sealift_keys.channel.directory import ROLES, Channel
+from sealift_keys.channel.status import require_complete, status
 
 MODEL = ModelVersion.parse("triage", "1.0.0")
-REFERENCE = ManifestRef("sha256:" + "ab" * 32, 700)
+REFERENCE = Blob("sha256:" + "ab" * 32, 700)
+
+
+def listing(channel: Channel, models: Any, released: str, withdrawn: Any = ()) -> Release:
+    """What the next release of `channel` says."""
+    time = datetime.strptime(released, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return channel.release()._replace(models=models, released=time, withdrawn=tuple(withdrawn))
 
 
 def signer(name):
     made = CryptoSigner.generate_ecdsa()
-    made.public_key.unrecognized_fields[NAME_FIELD] = name
+    made.public_key.unrecognized_fields[KEY_NAME_FIELD] = name
     return made
 
 
@@ -137,7 +146,7 @@ def test_thresholds_that_cannot_be_met(tmp_path, builder, approver, threshold):
 
 def test_one_key_under_two_ids_does_not_count_twice(tmp_path, builder):
     key = builder.public_key
-    twin = SSlibKey("0" * 64, key.keytype, key.scheme, dict(key.keyval), {NAME_FIELD: "twin"})
+    twin = SSlibKey("0" * 64, key.keytype, key.scheme, dict(key.keyval), {KEY_NAME_FIELD: "twin"})
     doubled = {role: RolePlan([key, twin], 2) for role in ROLES}
     with pytest.raises(UsageError, match=r"'builder' and 'twin' are the same key"):
         init(tmp_path / "ch", "c", doubled, [builder])
@@ -146,7 +155,7 @@ def test_one_key_under_two_ids_does_not_count_twice(tmp_path, builder):
 def test_one_key_in_two_pem_layouts_does_not_count_twice(tmp_path, builder):
     key = builder.public_key
     keyval = {"public": key.keyval["public"].replace("\n", "\r\n")}
-    twin = SSlibKey("1" * 64, key.keytype, key.scheme, keyval, {NAME_FIELD: "twin"})
+    twin = SSlibKey("1" * 64, key.keytype, key.scheme, keyval, {KEY_NAME_FIELD: "twin"})
     with pytest.raises(UsageError, match="are the same key"):
         init(tmp_path / "ch", "c", {role: RolePlan([key, twin], 2) for role in ROLES})
 
@@ -190,11 +199,11 @@ def test_a_new_release_bumps_three_files_and_starts_without_signatures(channel, 
     sign(channel, [approver])
     root = channel.root_bytes()
     withdrawn = [Withdrawal(ModelVersion.parse("old", "0.1.0"), "wrong labels", "2026-11-23T12:00:00Z")]
-    made = new_release(channel, Release({MODEL: REFERENCE}, "2026-11-23T12:00:00Z", withdrawn), [builder])
+    made = new_release(channel, listing(channel, {MODEL: REFERENCE}, "2026-11-23T12:00:00Z", withdrawn), [builder])
     assert [one.role for one in made] == ["targets", "snapshot", "timestamp"]
     assert [channel.targets().signed.version, channel.snapshot().signed.version] == [2, 2]
     assert channel.released() == {MODEL: REFERENCE}
-    assert channel.withdrawn() == withdrawn
+    assert list(channel.release().withdrawn) == withdrawn
     assert set(channel.targets().signatures) == {builder.public_key.keyid}
     assert channel.root_bytes() == root
     assert status(channel).roles[1].waiting_for == ("approver",)
@@ -209,7 +218,7 @@ def test_lifetimes_agreed_at_init_hold_for_later_releases(tmp_path, builder):
     init(tmp_path / "ch", "c", plans(builder, timestamp=RolePlan([builder.public_key], 1, 7)), [builder])
     channel = Channel.open(tmp_path / "ch")
     now = datetime(2030, 1, 1, tzinfo=UTC)
-    new_release(channel, Release({}, "2030-01-01T00:00:00Z"), [builder], now=now)
+    new_release(channel, listing(channel, {}, "2027-01-01T00:00:00Z"), [builder], now=now)
     assert channel.timestamp().signed.expires == now + timedelta(days=7)
 
 
@@ -218,11 +227,11 @@ def test_an_interrupted_release_shows_and_the_next_one_repairs_it(tmp_path, buil
     channel = Channel.open(tmp_path / "ch")
     real = Channel.write
     monkeypatch.setattr(Channel, "write", lambda self, *documents: real(self, documents[0]))
-    new_release(channel, Release({MODEL: REFERENCE}, "2030-01-01T00:00:00Z"), [builder])
+    new_release(channel, listing(channel, {MODEL: REFERENCE}, "2027-01-01T00:00:00Z"), [builder])
     monkeypatch.undo()
     with pytest.raises(ChannelError, match="interrupted: snapshot lists targets 1, the file is 2"):
         require_complete(channel)
-    new_release(channel, Release(channel.released(), "2030-01-01T00:00:00Z"), [builder])
+    new_release(channel, listing(channel, channel.released(), "2027-01-01T00:00:00Z"), [builder])
     assert require_complete(channel).released == 1
     assert channel.targets().signed.version == 3
 

@@ -20,7 +20,8 @@ from sealift_common.errors import (
     LapsingError,
     UsageError,
 )
-from sealift_keys.ceremony.beginning import Release, init, new_release, sign
+from sealift_common.release_document import KEY_NAME_FIELD, Release
+from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.merging import merge
 from sealift_keys.ceremony.plan import RolePlan
 from sealift_keys.ceremony.revocation import exposure, revoke, targets_keys_to_replace
@@ -29,12 +30,18 @@ from sealift_keys.ceremony.rotation import renew, rotate, set_threshold
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.expiry import expiry
-from sealift_keys.channel.status import NAME_FIELD, require_complete, status
+from sealift_keys.channel.status import require_complete, status
+
+
+def listing(channel: Channel, models: Any, released: str, withdrawn: Any = ()) -> Release:
+    """What the next release of `channel` says."""
+    time = datetime.strptime(released, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return channel.release()._replace(models=models, released=time, withdrawn=tuple(withdrawn))
 
 
 def signer(name: str) -> CryptoSigner:
     made = CryptoSigner.generate_ecdsa()
-    made.public_key.unrecognized_fields[NAME_FIELD] = name
+    made.public_key.unrecognized_fields[KEY_NAME_FIELD] = name
     return made
 
 
@@ -125,7 +132,7 @@ def test_a_higher_threshold_keeps_what_is_signed_and_names_who_is_missing(channe
 
 def refusals() -> dict[str, tuple[Callable[[Channel], Any], type[Error], str]]:
     twin = SSlibKey(
-        "0" * 64, public("bob").keytype, public("bob").scheme, public("bob").keyval, {NAME_FIELD: "somebody-else"}
+        "0" * 64, public("bob").keytype, public("bob").scheme, public("bob").keyval, {KEY_NAME_FIELD: "somebody-else"}
     )
     namesake = signer("bob").public_key
     return {
@@ -190,7 +197,7 @@ def test_a_refused_ceremony_changes_no_byte(channel: Channel, case: str) -> None
 def test_no_ceremony_builds_on_half_a_release(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Channel.write
     monkeypatch.setattr(Channel, "write", lambda self, *documents: real(self, documents[0]))
-    new_release(channel, Release({}, "2030-01-01T00:00:00Z"), ALL)
+    new_release(channel, listing(channel, {}, "2027-01-01T00:00:00Z"), ALL)
     monkeypatch.undo()
     for call in (lambda: renew(channel, ["timestamp"]), lambda: rotate(channel, ["root"], add=[public("dave")])):
         with pytest.raises(ChannelError, match=r"was interrupted: .*finish it first: sealift-bundler release"):
@@ -274,15 +281,15 @@ def test_a_merge_refuses_other_content_and_another_version(channel: Channel, tmp
 
 def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel) -> None:
     rotate(channel, ["targets"], add=[public("dave")], signers=ALL)
-    new_release(channel, Release({}, "2027-01-01T00:00:00Z"), ALL)
-    new_release(channel, Release({}, "2027-02-01T00:00:00Z"), [*ALL, PEOPLE["dave"]])
+    new_release(channel, listing(channel, {}, "2027-01-01T00:00:00Z"), ALL)
+    new_release(channel, listing(channel, {}, "2027-02-01T00:00:00Z"), [*ALL, PEOPLE["dave"]])
     assert [(one.number, one.signed) for one in exposure(channel, "dave").releases] == [
         (2, False),
         (3, False),
         (4, True),
     ]
     revoke(channel, "dave", "stolen", signers=ALL)
-    new_release(channel, Release({}, "2027-03-01T00:00:00Z"), ALL)
+    new_release(channel, listing(channel, {}, "2027-03-01T00:00:00Z"), ALL)
     found = exposure(channel, "dave", datetime(2027, 1, 1, tzinfo=UTC))
     assert [(one.number, one.others_needed) for one in found.releases] == [(3, 1), (4, 1)]
     assert roster(channel).revoked[0]["reason"] == "stolen"
@@ -368,11 +375,11 @@ def test_nobody_signs_a_root_whose_threshold_is_true(channel):
 @pytest.mark.parametrize("change", ["release", "renew", "rotate"])
 def test_the_release_time_never_goes_back(change, channel, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    before = channel.released_at()
+    before = channel.release().released
     if change == "release":
-        new_release(channel, Release({}, "2023-12-31T00:00:00Z"), ALL)
+        new_release(channel, listing(channel, {}, "2023-12-31T00:00:00Z"), ALL)
     elif change == "renew":
         renew(channel, ["targets"], signers=ALL)
     else:
         rotate(channel, ["targets"], remove=["approver"], add=[public("dave")], signers=people("alice", "bob"))
-    assert (channel.targets().signed.version, channel.released_at()) == (2, before)
+    assert (channel.targets().signed.version, channel.release().released) == (2, before)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import sealift
 from sealift.trust.pin import parse_root
-from sealift.trust.release import channel_of
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.download import download
 from sealift_bundler.kit.lock import Pin, parse_lock
@@ -24,6 +23,7 @@ from sealift_common import clock
 from sealift_common.files import scratch
 from sealift_common.files.output import require_place
 from sealift_common.fingerprint import of_bytes
+from sealift_common.release_document import channel_of
 
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
 _LOCKS = ("base.lock", "kit.lock")

@@ -14,14 +14,16 @@ from sealift.bundle import layout
 from sealift.bundle.archive import CHUNK_BYTES
 from sealift.bundle.base import Base, Patch, in_order, may_be_patched
 from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import payload_order
 from sealift.errors import MixError, UsageError
 from sealift.inspection.outline import read_outline
 from sealift.limits import LIMITS
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.whole import Prepared, blob_chunks, read_manifest
+from sealift_common.blob import Blob
+from sealift_common.release_document import Release
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 

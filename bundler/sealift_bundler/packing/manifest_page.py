@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sealift.bundle.manifest import Manifest
-from sealift.trust.release import Release
+from sealift_common.release_document import Release
 
 
 def manifest_md(release: Release, manifests: Iterable[Manifest]) -> str:

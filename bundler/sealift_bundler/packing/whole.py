@@ -16,7 +16,7 @@ from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
 from sealift.bundle.holes import require_written
-from sealift.bundle.manifest import Blob, Manifest, bind_config, parse_manifest
+from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import BLOCK, END, Member
@@ -24,13 +24,15 @@ from sealift.errors import DigestError, Error, MalformedError, UsageError
 from sealift.inspection.verify import verify_head, verify_payload
 from sealift.trust.client import TrustClient
 from sealift.trust.fetcher import BundleFetcher
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.manifest_page import manifest_md
 from sealift_bundler.packing.parts import PartWriter
+from sealift_common.blob import Blob
 from sealift_common.files import scratch
 from sealift_common.files.output import replacing, require_place
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.release.recipe import Recipe
 from sealift_bundler.release.staging import check_may_add, stage
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import Channel, ManifestRef
+from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ class Added:
     """What `add` did: `outcome` is 'added', 'replaced' or 'unchanged'; rung and parity are the conversion's."""
 
     model: ModelVersion
-    reference: ManifestRef
+    reference: Blob
     outcome: str
     rung: str
     parity: Mapping[str, Any]

@@ -23,7 +23,7 @@ from securesystemslib.signer import CryptoSigner, Signer
 
 from sealift.errors import KeyFileError
 from sealift_common import fingerprint
-from sealift_keys.channel.status import key_name
+from sealift_common.release_document import key_name
 
 FILE_NAME = "model.sig"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"

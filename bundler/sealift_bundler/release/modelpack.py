@@ -17,9 +17,9 @@ import rfc8785
 from sealift.bundle import layout
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
+from sealift_common.blob import Blob
 from sealift_common.files import durable, scratch
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import ManifestRef
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -86,7 +86,7 @@ def write_model(
     descriptor: Descriptor,
     *,
     precision: str = "float32",
-) -> ManifestRef:
+) -> Blob:
     """Write every file, the config and the manifest of `model` into `blobs` (a `blobs/sha256` folder).
 
     Blobs that are there already stay; nothing else is touched.
@@ -147,12 +147,12 @@ def _media_type(name: str) -> str:
     return layout.WEIGHT_CONFIG_TYPE if name in _WEIGHT_CONFIGS else layout.DOC_TYPE
 
 
-def _put(blobs: Path, data: bytes) -> ManifestRef:
+def _put(blobs: Path, data: bytes) -> Blob:
     digest = layout.sha256(data)
     path = blobs / digest.removeprefix("sha256:")
     if not path.exists():
         durable.write_file(path, data)
-    return ManifestRef(digest, len(data))
+    return Blob(digest, len(data))
 
 
 def _store(blobs: Path, source: bytes | Path) -> _Stored:

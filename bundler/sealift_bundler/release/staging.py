@@ -7,16 +7,18 @@ every version that may still be loaded; the signatures of the release before do 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from securesystemslib.signer import Signer
 
 from sealift.errors import ChannelError, UsageError
-from sealift_common.clock import next_release_time
+from sealift_common.blob import Blob
+from sealift_common.clock import next_release_time, rfc3339
 from sealift_common.names import ModelVersion
-from sealift_keys.ceremony.beginning import Release, new_release
+from sealift_common.release_document import Withdrawal
+from sealift_keys.ceremony.beginning import new_release
 from sealift_keys.ceremony.signing import Signed
-from sealift_keys.channel.directory import Channel, ManifestRef, Withdrawal
+from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 
 MAX_REASON_CHARS = 500
@@ -38,7 +40,7 @@ def check_may_add(channel: Channel, model: ModelVersion) -> None:
     Raises:
         ChannelError: `model` is withdrawn.
     """
-    for entry in channel.withdrawn():
+    for entry in channel.release().withdrawn:
         if entry.model == model:
             raise ChannelError(
                 f"{model} was withdrawn at {entry.at} ({entry.reason!r}) and cannot return; "
@@ -46,7 +48,7 @@ def check_may_add(channel: Channel, model: ModelVersion) -> None:
             )
 
 
-def stage(channel: Channel, model: ModelVersion, reference: ManifestRef) -> str:
+def stage(channel: Channel, model: ModelVersion, reference: Blob) -> str:
     """Stage a model version whose blobs are in the channel; return 'added', 'replaced' or 'unchanged'.
 
     Raises:
@@ -97,17 +99,16 @@ def release(
         for model, reference in staged.items():
             check_may_add(channel, model)
             _check_manifest(channel, model, reference)
-        before = channel.released()
+        before = channel.release()
         for model, reference in staged.items():
-            if before.get(model, reference) != reference:
+            if before.models.get(model, reference) != reference:
                 raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
-        targets = dict(sorted({**before, **staged}.items()))
-        signed = _write(
-            channel, Release(targets, next_release_time(channel.released_at()), channel.withdrawn()), signers, now
-        )
+        models = dict(sorted({**before.models, **staged}.items()))
+        content = before._replace(models=models, released=next_release_time(before.released))
+        signed = new_release(channel, content, signers, now=now)
         for model in staged:
             channel.unstage(model)
-        added = tuple(model for model in staged if model not in before)
+        added = tuple(model for model in staged if model not in before.models)
         return Made(channel.targets().signed.version, added, (), tuple(signed))
 
 
@@ -130,23 +131,21 @@ def withdraw(
             "for the admins who will read it"
         )
     with channel.locked():
-        targets, withdrawn, at = channel.released(), channel.withdrawn(), next_release_time(channel.released_at())
-        earlier = next((entry for entry in withdrawn if entry.model == model), None)
+        before = channel.release()
+        models, withdrawn, at = channel.released(), before.withdrawn, next_release_time(before.released)
+        earlier = before.withdrawal_of(model)
         if earlier is None:
-            if model not in targets:
+            if model not in models:
                 raise ChannelError(_not_released(channel, model))
-            del targets[model]
-            withdrawn.append(Withdrawal(model, reason, at))
+            del models[model]
+            withdrawn = (*withdrawn, Withdrawal(model, reason, rfc3339(at)))
         elif not status(channel).inconsistent:
             raise ChannelError(f"{model} was withdrawn already, at {earlier.at}: {earlier.reason!r}")
         # Otherwise this very command was interrupted after its first file, and now finishes.
-        signed = _write(channel, Release(targets, at, withdrawn), signers, now)
+        content = before._replace(models=models, released=at, withdrawn=withdrawn)
+        signed = new_release(channel, content, signers, now=now)
         channel.unstage(model)
         return Made(channel.targets().signed.version, (), (model,), tuple(signed))
-
-
-def _write(channel: Channel, content: Release, signers: Sequence[Signer], now: datetime | None) -> list[Signed]:
-    return new_release(channel, content, signers, now=now or datetime.now(UTC))
 
 
 def _not_released(channel: Channel, model: ModelVersion) -> str:
@@ -158,7 +157,7 @@ def _not_released(channel: Channel, model: ModelVersion) -> str:
     return f"{model} is not released; {known}"
 
 
-def _check_manifest(channel: Channel, model: ModelVersion, reference: ManifestRef) -> None:
+def _check_manifest(channel: Channel, model: ModelVersion, reference: Blob) -> None:
     path = channel.blobs_dir / reference.hex
     if not path.is_file():
         raise ChannelError(f"{model}: its manifest {reference.digest} is not among the channel's blobs; add it again")

@@ -13,38 +13,23 @@ Rules, kept by every function here:
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from securesystemslib.signer import Signer
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 
-from sealift_common.clock import release_time, rfc3339
+from sealift_common.clock import release_time
 from sealift_common.errors import ChannelError, UsageError
 from sealift_common.files import durable, scratch
-from sealift_common.names import MAX_NAME_CHARS, ModelVersion, is_model_name
+from sealift_common.names import MAX_NAME_CHARS, is_model_name
+from sealift_common.release_document import Release, targets_of
 from sealift_keys.ceremony.plan import RolePlan, lifetime_days, root_of
 from sealift_keys.ceremony.signing import Signed, add_signatures
-from sealift_keys.channel.directory import FIELD, Channel, ManifestRef, Withdrawal, create
+from sealift_keys.channel.directory import Channel, create
 from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
-
-
-@dataclass(frozen=True)
-class Release:
-    """What one version of targets says.
-
-    Attributes:
-        targets: every version that may be loaded from now on.
-        released: the release's time, RFC 3339 in UTC.
-        withdrawn: every version withdrawn so far.
-    """
-
-    targets: Mapping[ModelVersion, ManifestRef]
-    released: str
-    withdrawn: Sequence[Withdrawal] = ()
 
 
 def init(
@@ -83,7 +68,7 @@ def init(
     root = root_of(name, plans, now)
     documents: list[Metadata[Any]] = [
         Metadata(root),
-        *_documents(root, (1, 1, 1), Release({}, rfc3339(release_time())), now),
+        *_documents(root, (1, 1, 1), Release(name, 1, release_time(), {}), now),
     ]
     made = add_signatures(root, None, documents, signers)
     parent = directory.absolute().parent
@@ -129,7 +114,7 @@ def new_release(
 
     Args:
         channel: the channel to change.
-        release: what the new targets say.
+        release: what the new targets say; they get the next number.
         signers: private keys that are at hand; nobody's earlier signature is carried over.
         now: what expiry counts from; the system clock by default.
 
@@ -148,7 +133,7 @@ def new_release(
         timestamp.version + 1,
     )
     # Instances refuse a release whose time goes back.
-    release = replace(release, released=max(release.released, channel.released_at()))
+    release = release._replace(released=max(release.released, channel.release().released))
     documents = _documents(root, versions, release, now or datetime.now(UTC))
     made = add_signatures(root, None, documents, signers)
     channel.write(*documents)
@@ -161,17 +146,7 @@ def _documents(root: Root, versions: tuple[int, int, int], release: Release, now
     def expires(role: str) -> datetime:
         return now + timedelta(days=lifetime_days(root, role))
 
-    files = {
-        model.target_path: TargetFile(reference.size, {"sha256": reference.hex}, model.target_path)
-        for model, reference in release.targets.items()
-    }
-    withdrawn = [entry.to_dict() for entry in release.withdrawn]
-    targets = Targets(
-        version=versions[0],
-        expires=expires("targets"),
-        targets=files,
-        unrecognized_fields={FIELD: {"released": release.released, "withdrawn": withdrawn}},
-    )
+    targets = targets_of(release._replace(number=versions[0]), expires("targets"))
     # Versions only: with hashes, an approver's later signature on targets would break snapshot.
     listed = {"targets.json": MetaFile(versions[0])}
     snapshot = Snapshot(version=versions[1], expires=expires("snapshot"), meta=listed)

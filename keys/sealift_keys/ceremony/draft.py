@@ -7,8 +7,7 @@ from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
-from sealift_keys.channel.directory import FIELD
-from sealift_keys.channel.status import key_name
+from sealift_common.release_document import FIELD, key_name
 
 REVOKED = "revoked"
 

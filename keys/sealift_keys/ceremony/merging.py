@@ -11,9 +11,10 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root
 
 from sealift_common.errors import ChannelError
+from sealift_common.release_document import key_name
 from sealift_keys.ceremony.signing import Signed, keys_of, verifies
 from sealift_keys.channel.directory import ROLES, Channel
-from sealift_keys.channel.status import key_name, status
+from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
 
 

@@ -9,8 +9,8 @@ from tuf.api.metadata import Role, Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
-from sealift_keys.channel.directory import FIELD, ROLES
-from sealift_keys.channel.status import key_name
+from sealift_common.release_document import FIELD, key_name
+from sealift_keys.channel.directory import ROLES
 
 # How long each role is good for. An instance behind an air gap sees a new timestamp only with a new
 # bundle, so these are months, not hours.

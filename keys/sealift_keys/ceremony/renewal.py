@@ -8,12 +8,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 
 from sealift_common.clock import next_release_time
 from sealift_common.errors import ChannelError
+from sealift_common.release_document import targets_of
 from sealift_keys.ceremony.plan import lifetime_days
-from sealift_keys.channel.directory import FIELD, Channel
+from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 
 _ORDER = ("targets", "snapshot", "timestamp")
@@ -51,13 +52,9 @@ def renewed(
     snapshot = channel.snapshot().signed
     timestamp = channel.timestamp().signed
     if "targets" in remade:
-        fields = {**targets.unrecognized_fields[FIELD], "released": next_release_time(channel.released_at())}
-        targets = Targets(
-            version=targets.version + 1,
-            expires=expires("targets"),
-            targets=targets.targets,
-            unrecognized_fields={**targets.unrecognized_fields, FIELD: fields},
-        )
+        release = channel.release()
+        again = release._replace(number=release.number + 1, released=next_release_time(release.released))
+        targets = targets_of(again, expires("targets"))
         made.append(Metadata(targets))
     if "snapshot" in remade:
         listed = {"targets.json": MetaFile(targets.version)}

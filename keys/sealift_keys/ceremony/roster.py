@@ -7,9 +7,10 @@ from securesystemslib.signer import Key
 
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
+from sealift_common.release_document import key_name
 from sealift_keys.ceremony.draft import revocations
 from sealift_keys.channel.directory import ROLES, Channel
-from sealift_keys.channel.status import key_name, status
+from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
 
 

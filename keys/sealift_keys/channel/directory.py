@@ -24,49 +24,22 @@ from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
 from sealift_common import advice
-from sealift_common.errors import ChannelError, UsageError
+from sealift_common.blob import Blob, is_digest
+from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError, UsageError
 from sealift_common.files import durable, lock_file, scratch
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release, channel_of, read_release
 from sealift_common.tuf_numbers import boolean_number
 from sealift_keys.channel import history
 
 ROLES = ("root", "targets", "snapshot", "timestamp")
-# The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
-FIELD = "sealift"
 
 # As large as instances read targets; the other roles have less.
 _METADATA_BYTES = 5_000_000
 
 _ROOT_FILE = re.compile(r"([1-9][0-9]*)\.root\.json", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
-
-
-@dataclass(frozen=True)
-class ManifestRef:
-    """The manifest of one model version: `digest` is `sha256:<64 hex>`, `size` its length in bytes."""
-
-    digest: str
-    size: int
-
-    @property
-    def hex(self) -> str:
-        """The digest without its algorithm, as blobs are named."""
-        return self.digest.removeprefix("sha256:")
-
-
-@dataclass(frozen=True)
-class Withdrawal:
-    """One entry of the signed list of withdrawn versions; `at` is RFC 3339 in UTC."""
-
-    model: ModelVersion
-    reason: str
-    at: str
-
-    def to_dict(self) -> dict[str, str]:
-        """The form that targets metadata signs."""
-        return {"at": self.at, "model": self.model.name, "reason": self.reason, "version": str(self.model.version)}
 
 
 @dataclass(frozen=True)
@@ -107,11 +80,10 @@ class Channel:
     @property
     def name(self) -> str:
         """The channel's name, as its root says."""
-        fields = self.root().signed.unrecognized_fields.get(FIELD)
-        name = fields.get("channel") if isinstance(fields, dict) else None
-        if not isinstance(name, str):
-            raise ChannelError(f"{self._root_path(self.root_versions()[-1])} names no channel; it is not Sealift's")
-        return name
+        try:
+            return channel_of(self.root().signed)
+        except MalformedError as error:
+            raise ChannelError(f"{self._root_path(self.root_versions()[-1])}: {error}") from error
 
     def root_versions(self) -> list[int]:
         """The versions of root that are there: 1 to N without a gap.
@@ -151,50 +123,38 @@ class Channel:
         """The current timestamp metadata."""
         return self._read(self.tuf_dir / "timestamp.json", Timestamp)
 
-    def released(self) -> dict[ModelVersion, ManifestRef]:
-        """Every version that the current targets list, in order of name and version."""
-        found: dict[ModelVersion, ManifestRef] = {}
-        for path, target in self.targets().signed.targets.items():
-            try:
-                model = ModelVersion.from_target_path(path)
-                found[model] = ManifestRef("sha256:" + target.hashes["sha256"], target.length)
-            except (UsageError, KeyError) as error:
-                raise ChannelError(f"{self.tuf_dir / 'targets.json'}: bad target {path[:120]!r}") from error
-        return dict(sorted(found.items()))
+    def release(self) -> Release:
+        """The current release, as targets say it.
 
-    def withdrawn(self) -> list[Withdrawal]:
-        """Every version withdrawn so far, in the order of withdrawal."""
-        fields = self.targets().signed.unrecognized_fields.get(FIELD, {})
+        Raises:
+            ChannelError: they are not those of a Sealift channel.
+
+        """
         try:
-            return [
-                Withdrawal(ModelVersion.parse(entry["model"], entry["version"]), entry["reason"], entry["at"])
-                for entry in fields.get("withdrawn", [])
-            ]
-        except (UsageError, KeyError, TypeError, AttributeError) as error:
-            raise ChannelError(f"{self.tuf_dir / 'targets.json'}: its list of withdrawn versions is damaged") from error
+            return read_release(self.root().signed, self.targets().signed)
+        except (MalformedError, UnsafeMemberError) as error:
+            raise ChannelError(f"{str(self.tuf_dir / 'targets.json')!r} is damaged: {error}; restore it") from error
 
-    def released_at(self) -> str:
-        """The time of the current release, RFC 3339; empty where it says none."""
-        fields = self.targets().signed.unrecognized_fields.get(FIELD)
-        text = fields.get("released") if isinstance(fields, dict) else None
-        return text if isinstance(text, str) else ""
+    def released(self) -> dict[ModelVersion, Blob]:
+        """Every version that the current targets list, in order of name and version."""
+        return dict(sorted(self.release().models.items()))
 
-    def staged(self) -> dict[ModelVersion, ManifestRef]:
+    def staged(self) -> dict[ModelVersion, Blob]:
         """Every version that was added and waits for `release`, in order of name and version."""
         found = {}
         for path in sorted(self.staged_dir.glob("*/*.json")):
             try:
                 model = ModelVersion.parse(path.parent.name, path.name.removesuffix(".json"))
                 entry = json.loads(path.read_bytes())
-                reference = ManifestRef(entry["digest"], entry["size"])
+                reference = Blob(entry["digest"], entry["size"])
             except (UsageError, ValueError, KeyError, TypeError) as error:
                 raise ChannelError(f"staged entry {str(path)!r} is damaged; delete it and add again") from error
-            if not _DIGEST.fullmatch(str(reference.digest)) or type(reference.size) is not int:
+            if not is_digest(reference.digest) or type(reference.size) is not int:
                 raise ChannelError(f"staged entry {str(path)!r} is damaged; delete it and add again")
             found[model] = reference
         return dict(sorted(found.items()))
 
-    def stage(self, model: ModelVersion, reference: ManifestRef) -> None:
+    def stage(self, model: ModelVersion, reference: Blob) -> None:
         """Note that `model` waits for its release; its blobs must be there already."""
         path = self._staged_path(model)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,23 +7,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from securesystemslib.signer import Key
 from tuf.api.metadata import Metadata, VerificationResult
 
 from sealift_common import fingerprint
 from sealift_common.errors import ChannelError
+from sealift_common.release_document import key_name
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.verification import inconsistency, metadata_by_role, verification
 
-NAME_FIELD = "x-sealift-name"
 # When an expiry is near enough to mention it.
 SOON = timedelta(days=30)
-
-
-def key_name(key: Key) -> str:
-    """The name that root gives a key, or the start of its id."""
-    name = key.unrecognized_fields.get(NAME_FIELD)
-    return name if isinstance(name, str) else key.keyid[:12]
 
 
 @dataclass(frozen=True)
@@ -128,9 +121,9 @@ def status(channel: Channel, now: datetime | None = None) -> ChannelStatus:
         directory=str(channel.directory),
         channel=channel.name,
         roles=roles,
-        released=len(channel.released()),
+        released=len(channel.release().models),
         staged=len(channel.staged()),
-        withdrawn=len(channel.withdrawn()),
+        withdrawn=len(channel.release().withdrawn),
         root_fingerprint=pinned_fingerprint(channel, roles[0]),
         inconsistent=inconsistency(channel),
         expiring=tuple(role.role for role in roles if not role.expired and role.expires - now < SOON),

@@ -45,6 +45,6 @@ def command(directory: Path, keys: tuple[str, ...], passphrase_files: tuple[Path
     if any(one.role == "targets" for one in made):
         for model, reference in channel.released().items():
             click.echo(f"  {model} {reference.digest}")
-        for entry in channel.withdrawn():
+        for entry in channel.release().withdrawn:
             click.echo(f"  withdrawn: {entry.model}: {entry.reason!r}")
     echo_state(state)

@@ -18,7 +18,7 @@ from sealift_common.console import local_error
 from sealift_common.errors import KeyFileError, UsageError
 from sealift_common.files import durable
 from sealift_common.files.secret_file import read_regular
-from sealift_keys.channel.status import NAME_FIELD
+from sealift_common.release_document import KEY_NAME_FIELD
 from sealift_keys.keyfiles import algorithms
 
 # An RSA key of 16,384 bits is 13 KB.
@@ -66,7 +66,7 @@ def uri_of(path: Path) -> str:
 
 
 def load_public(path: Path) -> SSlibKey:
-    """Read a public key file (PEM SubjectPublicKeyInfo); its owner's name is in `NAME_FIELD`.
+    """Read a public key file (PEM SubjectPublicKeyInfo); its owner's name is in `KEY_NAME_FIELD`.
 
     Raises:
         KeyFileError: the file is a private key, or no public key of a kind that is allowed.
@@ -124,7 +124,7 @@ def checked(path: Path, parsed: object) -> SSlibKey:
 
 def set_name(key: SSlibKey, name: str) -> None:
     """Note the owner's name in the key, where metadata keeps and signs it."""
-    key.unrecognized_fields[NAME_FIELD] = check_name(name)
+    key.unrecognized_fields[KEY_NAME_FIELD] = check_name(name)
 
 
 def name_of(public_path: Path) -> str:

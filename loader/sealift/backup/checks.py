@@ -12,7 +12,6 @@ from pathlib import Path
 from tuf.api.metadata import Root
 
 from sealift.backup.document import FLOOR, ROLES, Backup
-from sealift.bundle.manifest import Blob
 from sealift.errors import (
     CorruptError,
     DigestError,
@@ -30,8 +29,10 @@ from sealift.trust import floor as floors
 from sealift.trust.chain import follow_roots, require_one_name, verify_targets
 from sealift.trust.floor import Floor
 from sealift.trust.local_state import Accepted
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import release_of
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
 from sealift_common.succession import replaced
 
 

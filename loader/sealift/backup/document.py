@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sealift import strict_json
-from sealift.bundle.layout import is_digest, is_file_name
-from sealift.bundle.manifest import Blob
+from sealift.bundle.layout import is_file_name
 from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UnsupportedVersionError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.generations import Generation
+from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
 
 NAME = "store.json"

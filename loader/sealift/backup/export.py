@@ -26,7 +26,6 @@ from sealift.backup.document import (
     member_name,
     order,
 )
-from sealift.bundle.manifest import Blob
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import CorruptError, LocalError, NoSpaceError, UsageError
 from sealift.store import Store
@@ -36,6 +35,7 @@ from sealift.store.guard.lock import locked
 from sealift.store.guard.room import full_disk
 from sealift.store.guard.safety import require_safe
 from sealift.trust.state import ROOT_HISTORY
+from sealift_common.blob import Blob
 from sealift_common.files import durable, output, scratch
 
 STDOUT = "-"

@@ -21,10 +21,10 @@ from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout
 from sealift.store.contents.placing import keep_document, place_model
 from sealift.trust.floor import Floor
-from sealift.trust.release import Release
 from sealift.trust.state import TrustState
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
 
 
 @dataclass(frozen=True)

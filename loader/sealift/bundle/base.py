@@ -11,9 +11,10 @@ from typing import Any
 
 from sealift import strict_json
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
+from sealift_common.blob import Blob
 
 SCHEMA = "sealift.base/1"
 # zstd takes no shorter prefix.

@@ -12,6 +12,7 @@ from sealift import strict_json
 from sealift.bundle import layout
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError
 from sealift.limits import LIMITS
+from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
@@ -23,18 +24,6 @@ _MOST = {
     "golden.json": LIMITS.golden_size_bytes,
 }
 _FILE_TYPES = (layout.WEIGHT_TYPE, layout.WEIGHT_CONFIG_TYPE, layout.DOC_TYPE)
-
-
-class Blob(NamedTuple):
-    """Bytes by content: `sha256:<hex>` and length in bytes."""
-
-    digest: str
-    size: int
-
-    @property
-    def member(self) -> str:
-        """The bundle member that holds it."""
-        return layout.blob_name(self.digest)
 
 
 class ModelFile(NamedTuple):
@@ -147,7 +136,7 @@ def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFil
     media_type = layer.get("mediaType")
     if not isinstance(media_type, str) or media_type.removesuffix(layout.ZSTD_SUFFIX) not in _FILE_TYPES:
         raise MalformedError(f"{where} has the media type {media_type!r:.120}; expected one of ModelPack's raw types")
-    if not isinstance(plain_digest, str) or not layout.is_digest(plain_digest):
+    if not isinstance(plain_digest, str) or not is_digest(plain_digest):
         raise MalformedError(f"{where} has the diffId {str(plain_digest)[:120]!r}; expected 'sha256:<hex>'")
     size = annotations.get(layout.PLAIN_SIZE)
     if not isinstance(size, str) or _COUNT.fullmatch(size) is None:
@@ -169,7 +158,7 @@ def _most(name: str) -> int:
 
 def _blob(descriptor: Any, what: str) -> Blob:
     digest, size = descriptor.get("digest"), descriptor.get("size")
-    if not layout.is_digest(digest):
+    if not is_digest(digest):
         raise MalformedError(f"{what} has the digest {str(digest)[:120]!r}; expected 'sha256:<hex>'")
     if type(size) is not int or size < 0:
         raise MalformedError(f"{what} has the size {size!r:.80}; expected a number of bytes")

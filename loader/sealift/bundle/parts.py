@@ -1,7 +1,7 @@
 """A bundle in parts: files that fit a stick or a file system, read as one stream and never joined on disk.
 
 A part is a header of 4,096 bytes, then bytes of the bundle. The header finds damage and mixing, and proves nothing:
-whoever can write a part can write its header. What counts is what `sealift.inspection.verify` accepts of the whole stream.
+whoever can write a part can write its header. What counts is what `inspection.verify` accepts of the whole stream.
 """
 
 import hashlib

@@ -21,11 +21,12 @@ from typing import Any
 from sealift import strict_json
 from sealift.bundle import layout
 from sealift.bundle.base import Base, Patch, parse_base, require_fit
-from sealift.bundle.manifest import Blob, Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift.bundle.manifest import Manifest, UnboundManifest, bind_config, parse_manifest
 from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 _ROLE_LIMITS = {

@@ -51,7 +51,6 @@ def command(
     ADDRESS is oci://HOST[:PORT]/REPOSITORY[:TAG] or gitlab://HOST/GROUP%2FPROJECT[/PACKAGE]. The login comes from the
     Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN.
     """
-    from sealift.bundle.layout import is_digest
     from sealift.bundle.parts import size_of
     from sealift.errors import UsageError
     from sealift.publish.image import push_image
@@ -59,6 +58,7 @@ def command(
     from sealift.publish.release import push
     from sealift.registry.access import Access
     from sealift.registry.address import GitlabAddress, OciAddress, has_scheme, is_address, parse
+    from sealift_common.blob import is_digest
 
     if not bundle or any(map(has_scheme, bundle)) or not is_address(address):
         raise UsageError(

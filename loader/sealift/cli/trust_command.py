@@ -23,7 +23,7 @@ def init(root: Path, trust_path: Path, as_json: bool) -> None:
     """Pin a channel's root. Compare the fingerprint with the one published elsewhere."""
     from sealift.store.contents.layout import default_store
     from sealift.trust import pin
-    from sealift.trust.release import channel_of
+    from sealift_common.release_document import channel_of
 
     data = pin.read_given(root)
     again = (trust_path / pin.FILE_NAME).exists()
@@ -78,8 +78,7 @@ def show(store_path: Path, trust_path: Path, as_json: bool) -> None:
 def _describe(data: bytes, store: Any) -> dict[str, Any]:
     from sealift.trust import pin
     from sealift.trust.chain import verify_targets
-    from sealift.trust.release import channel_of
-    from sealift.trust.verdict import key_name
+    from sealift_common.release_document import channel_of, key_name
 
     root = pinned = pin.parse_root(data)
     state = store.trust_state()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sealift.bundle.layout import TUF_ROLES
 from sealift.bundle.reader import Head
 from sealift.trust import metadata
-from sealift.trust.release import Release, release_of
-from sealift.trust.verdict import key_name
+from sealift.trust.release import release_of
 from sealift_common.fingerprint import grouped, of_bytes
+from sealift_common.release_document import Release, key_name
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sealift.bundle.base import Base
 from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import read_ahead, read_contents, read_head
 from sealift.errors import LimitError
 from sealift.inspection.claims import Claims, claims
@@ -14,6 +15,9 @@ from sealift.inspection.opening import open_bundle, size_of
 from sealift.limits import LIMITS
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift_common.names import ModelVersion
+
+if TYPE_CHECKING:
+    from sealift_common.blob import Blob
 
 CARD_FILE = "CARD.md"
 

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sealift.bundle.base import Patch
-from sealift.bundle.manifest import Blob
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
 from sealift.bundle.source import Source
 from sealift.errors import ExpiredError, MixError
@@ -22,8 +21,9 @@ from sealift.trust.client import TrustClient, Trusted, same_channel
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.metadata import parse
-from sealift.trust.release import Release, release_of
-from sealift.trust.verdict import key_name
+from sealift.trust.release import release_of
+from sealift_common.blob import Blob
+from sealift_common.release_document import Release, key_name
 
 # Before every expiry date: an explicit override looks at the metadata as if no time had passed.
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Iterator
 
 from sealift.bundle.base import Base, Patch
 from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import Contents
 from sealift.errors import CorruptError, NotInstalledError
 from sealift.install.staging import Staging
 from sealift.store import Store
 from sealift.store.contents import files
-from sealift.trust.release import Release
+from sealift_common.blob import Blob
+from sealift_common.release_document import Release
 
 
 class BaseFiles:

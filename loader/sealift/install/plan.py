@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sealift.bundle.manifest import Manifest
 from sealift.errors import MixError
-from sealift.trust.release import Release, Withdrawal
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release, Withdrawal
 
 
 @dataclass(frozen=True)

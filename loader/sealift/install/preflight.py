@@ -7,9 +7,10 @@ lock and safety were tried in step 1; they belong into the same report.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import Contents, read_ahead
 from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
@@ -19,6 +20,9 @@ from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, ModelDes
 from sealift.model.trial.process import SelfTestProcess
 from sealift.store.guard.room import free_bytes, free_inodes
 from sealift_common.names import ModelVersion
+
+if TYPE_CHECKING:
+    from sealift_common.blob import Blob
 
 # Manifests, a generation, the trust state, history; and what file systems round up.
 _SLACK_BYTES = 16 * 1024 * 1024

@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Blob, Manifest, ModelFile
+from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.store.guard.room import full_disk
+from sealift_common.blob import Blob
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 

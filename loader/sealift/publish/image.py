@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob
 from sealift.errors import UsageError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import Verified, verify_head
@@ -26,9 +25,10 @@ from sealift.registry.repository import open_repository
 from sealift.registry.tags import annotations, tags_for
 from sealift.store import Store
 from sealift.trust import pin
-from sealift.trust.release import Release
+from sealift_common.blob import Blob
 from sealift_common.clock import rfc3339
 from sealift_common.files.scratch import folder
+from sealift_common.release_document import Release
 
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"

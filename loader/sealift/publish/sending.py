@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob
 from sealift.registry.repository import Content, Repository
+from sealift_common.blob import Blob
 
 
 @dataclass(frozen=True)

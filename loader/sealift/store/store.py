@@ -20,10 +20,10 @@ from sealift.store.loading_step import loading_step
 from sealift.store.shared import SHARED, Key
 from sealift.store.version_range import VersionRange
 from sealift.trust import pin
-from sealift.trust.release import Release
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
 from sealift_common.names import ModelVersion, is_model_name, is_version
+from sealift_common.release_document import Release
 
 if TYPE_CHECKING:
     from sealift.model import Model

@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift.errors import CorruptError, Error, RootError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
-from sealift.trust.release import channel_of
+from sealift_common.release_document import channel_of
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations

@@ -12,7 +12,7 @@ successors. Beside them stands a rule within one release: it does not list what 
 from collections.abc import Iterator
 
 from sealift.errors import Error, MixError, RollbackError, WithdrawnError
-from sealift.trust.release import Release
+from sealift_common.release_document import Release
 
 _REMEDY = "do not use this bundle, and ask the channel's owners who signed it"
 

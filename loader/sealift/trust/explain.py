@@ -15,7 +15,8 @@ from sealift.trust import floor as floors
 from sealift.trust import threshold
 from sealift.trust.floor import Floor
 from sealift.trust.metadata import parse
-from sealift.trust.verdict import key_name, signature_refusal
+from sealift.trust.verdict import signature_refusal
+from sealift_common.release_document import key_name
 
 
 @dataclass(frozen=True)

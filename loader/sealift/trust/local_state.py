@@ -18,8 +18,9 @@ from sealift.trust import floor as floors
 from sealift.trust import metadata, threshold
 from sealift.trust.chain import follow_roots
 from sealift.trust.floor import Floor
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import release_of
 from sealift.trust.state import ROOT_HISTORY
+from sealift_common.release_document import Release
 
 _REMEDY = "it was changed outside Sealift, restore the store from a backup"
 

@@ -24,8 +24,8 @@ from sealift.errors import (
 from sealift.limits import LIMITS
 from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
-from sealift.trust.release import channel_of
 from sealift_common.files import durable
+from sealift_common.release_document import channel_of
 
 FILE_NAME = "root.json"
 # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.

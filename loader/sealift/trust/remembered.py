@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sealift.trust.chain import verify_targets
-from sealift.trust.release import Release, release_of
+from sealift.trust.release import release_of
+from sealift_common.release_document import Release
 
 # A process reads one store, or two; each install makes a new release.
 _MOST = 8

@@ -20,7 +20,7 @@ from tuf.api.exceptions import (
     RepositoryError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import Key, Metadata, Root
+from tuf.api.metadata import Metadata, Root
 from tuf.api.serialization import DeserializationError, SerializationError
 
 from sealift.errors import (
@@ -38,9 +38,8 @@ from sealift.errors import (
 )
 from sealift.trust.metadata import parse
 from sealift_common.fingerprint import material
+from sealift_common.release_document import key_name
 
-KEY_NAME = "x-sealift-name"
-_NAME_CHARS = 100
 _MOST_NAMED = 3
 
 
@@ -61,12 +60,6 @@ class Attempt:
     root: Root
     accepted: int
     time: datetime
-
-
-def key_name(key: Key) -> str:
-    """Return the name that the root gives a key, or the start of its id."""
-    name = key.unrecognized_fields.get(KEY_NAME)
-    return name if isinstance(name, str) and name.isprintable() and len(name) <= _NAME_CHARS else key.keyid[:12]
 
 
 def refusal(error: Exception, attempt: Attempt) -> Error:

@@ -10,9 +10,9 @@ from typing import Any
 
 from sealift import strict_json
 from sealift.bundle import layout
-from sealift.bundle.manifest import Blob
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common.blob import Blob
 
 ARTIFACT_TYPE = "application/vnd.sealift.bundle.v1+json"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"

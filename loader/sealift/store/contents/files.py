@@ -14,12 +14,13 @@ from io import FileIO
 from pathlib import Path
 
 from sealift import plain_file
-from sealift.bundle.manifest import Blob, Manifest, ModelFile, bind_config, parse_manifest
+from sealift.bundle.manifest import Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
 from sealift.model.documents.description import GRAPH_FILE, WEIGHTS
 from sealift.model.runtime.sealed import SEALED_FROM_BYTES, SealedFile
 from sealift.store.contents.layout import StoreLayout
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 _CHUNK_BYTES = 1024 * 1024

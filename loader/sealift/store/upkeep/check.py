@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sealift.bundle.layout import is_digest
 from sealift.errors import CorruptError, Error, NotInstalledError
 from sealift.store.contents import files, generations, history
 from sealift.store.guard.safety import require_safe
 from sealift.store.store import Store
 from sealift.store.upkeep.check_models import check_models
 from sealift.trust import local_state, pin
-from sealift.trust.release import Release
+from sealift_common.blob import is_digest
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 _CLOCK_SLACK = timedelta(days=1)

@@ -17,7 +17,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from sealift.bundle.layout import is_digest
 from sealift.errors import CorruptError, NotInstalledError, UsageError
 from sealift.store.contents import files, generations, history
 from sealift.store.guard import in_use
@@ -26,6 +25,7 @@ from sealift.store.guard.processes import users
 from sealift.store.guard.safety import require_safe
 from sealift.store.store import Store
 from sealift.store.upkeep.rollback import choose
+from sealift_common.blob import is_digest
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 
