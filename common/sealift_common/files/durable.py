@@ -1,6 +1,6 @@
 """Writes that survive a power cut: content reaches the disk before the name that makes it count.
 
-Every writer, of key files, channels and stores, uses these and no others; so they live in the lowest wing.
+Every writer, of key files, channels and stores, uses these and no others; so they live on the common floor.
 The guarantee ends where the file system's does:
 a rename is atomic, and durable once its directory is synced.
 """

@@ -1,25 +1,21 @@
-"""Make a verified backup count, in the order of an install: nothing is named before what it names is durable.
+"""Make a verified backup count: what `store.transaction` is to commit, then what the backup does not hold leaves.
 
-Model directories · manifests · the trust state · generations, of which the active one names that state · the
-`current` switch · `trust/current` · history · what the backup does not hold leaves. Cut off anywhere, the previous
-generation serves, or the restored one; restoring again finishes the job. An error before the switch, a full disk say,
-takes everything back.
+Cut off anywhere, the previous generation serves, or the restored one; restoring again finishes the job.
 """
 
 import json
 from collections.abc import Collection
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from sealift.backup.document import HISTORY, Backup
-from sealift.errors import CorruptError, Error, NoSpaceError
+from sealift.errors import CorruptError, Error
 from sealift.store import Store
 from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout
-from sealift.store.contents.placing import keep_document, place_model
+from sealift.store.transaction import Activation, Change, Contents, NewTrust, commit
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift_common.files import durable
@@ -62,31 +58,36 @@ class Switch:
         if state is None:
             durable.remove_tree(layout.trust)
             state = TrustState(layout.trust, at_least=0, used=False)
-        with ExitStack() as undo:
-            for model in models:
-                if model not in intact:
-                    place_model(self.staged.model(model), layout.model(model), self.staged.root, undo)
-            for file in self.backup.group("manifests"):
-                data = (self.staged.root / file.path).read_bytes()
-                keep_document(layout.root / file.path, data, self.staged.root, undo)
-            state.write(self.trust, floor, undo)
-            restored = self._generations(state.number, undo)
+        restored: list[_Restored] = []
+
+        def activation(number: int) -> Activation:
+            restored.extend(self._generations(number))
             active = next(entry for entry in restored if entry.created_as == self.backup.active).generation
-            generations.switch(layout, active.number, undo)
-        try:
-            state.settle()
+            return Activation([entry.generation for entry in restored if entry.new], active)
+
+        def note(active: Generation) -> None:
             self._history(active)
             if self.replace:
                 self._remove_others({entry.generation.number for entry in restored}, models)
-        except OSError as error:
-            raise NoSpaceError(
-                f"release {self.backup.release} is active as generation {active.number}, but what remains could not be "
-                f"written ({error.strerror}); make room and restore again with --replace"
-            ) from None
-        return active
 
-    def _generations(self, trust: int, undo: ExitStack) -> list["_Restored"]:
-        """Write the backup's generations; where a number is taken by another one, all get new numbers."""
+        change = Change(
+            contents=Contents(
+                {model: self.staged.model(model) for model in models if model not in intact},
+                [
+                    (layout.root / file.path, (self.staged.root / file.path).read_bytes())
+                    for file in self.backup.group("manifests")
+                ],
+            ),
+            trust=NewTrust(state, self.trust, floor),
+            activation=activation,
+            note=note,
+            release=self.backup.release,
+            again="restore again with --replace",
+        )
+        return commit(layout, self.staged.root, change)
+
+    def _generations(self, trust: int) -> list["_Restored"]:
+        """Return the backup's generations; where a number is taken by another one, all get new numbers."""
         layout = self.store.layout
         taken = generations.numbers(layout)
         same = {entry.number for entry in self.backup.generations if _is_there(layout, entry)}
@@ -97,10 +98,7 @@ class Switch:
             # The others are older than the state that counts, whichever it is by then.
             active = entry.number == self.backup.active
             generation = entry._replace(number=entry.number + offset, trust=trust if active else 0)
-            if clash or entry.number not in same:
-                undo.callback(durable.remove_tree, layout.generation(generation.number))
-                generations.write(layout, self.staged.root / f"generation-{generation.number}", generation)
-            restored.append(_Restored(entry.number, generation))
+            restored.append(_Restored(entry.number, generation, new=clash or entry.number not in same))
         return restored
 
     def _history(self, active: Generation) -> None:
@@ -143,6 +141,7 @@ class Switch:
 class _Restored:
     created_as: int
     generation: Generation
+    new: bool
 
 
 def intact_models(store: Store, release: Release, models: Collection[ModelVersion]) -> set[ModelVersion]:

@@ -1,28 +1,22 @@
-"""Steps 8 and 9: make what was staged count. The order matters: nothing is named before what it names is durable.
+"""Steps 8 and 9 of an install: what `store.transaction` is to commit, and what the history says of it."""
 
-Model directories · manifests · the new trust state · the generation, which names that state · the `current` switch,
-which makes both count in one rename · `trust/current` · history. Cut off anywhere, the previous generation serves with
-its trust, or the new one with its own; the next run finds what is there and goes on. An error before the switch, a
-full disk say, takes everything back.
-"""
-
-from contextlib import ExitStack
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sealift.errors import NoSpaceError
+from sealift.bundle.manifest import Manifest
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
+from sealift.store import transaction
 from sealift.store.contents import generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout
-from sealift.store.contents.placing import keep_document, place_model
+from sealift.store.transaction import Activation, Change, Contents, NewTrust
 from sealift.store.upkeep.completion import versions
 from sealift.trust.state import TrustState
-from sealift_common.files import durable
 
 
 @dataclass(frozen=True)
@@ -63,32 +57,33 @@ class Commit:
             state: the store's trust state, to be replaced.
             active: the generation that serves now.
         """
-        with ExitStack() as undo:
-            for manifest in plan.new:
-                place_model(staging.path(manifest.model), self.layout.model(manifest.model), self.scratch, undo)
-            for manifest in verified.contents.manifests:
-                for digest, data in manifest.documents:
-                    keep_document(self.layout.manifest(digest), data, self.scratch, undo)
-            refreshed = not state.is_same(trust)
-            if refreshed:
-                state.write(trust, verified.floor, undo)
-            generation = self._generation(plan, active, state.number, undo)
-            switched = generation != active
-            if switched:
-                generations.switch(self.layout, generation.number, undo)
-            undo.pop_all()
-        try:
-            state.settle()
-            if switched:
+        refreshed = not state.is_same(trust)
+        stays = active if active is not None and _is_planned(active, plan) else None
+
+        def activation(number: int) -> Activation:
+            if stays is not None:
+                return Activation([], stays, switch=False)
+            generation = self._generation(plan, number)
+            return Activation([generation], generation)
+
+        def note(generation: Generation) -> None:
+            if stays is None:
                 self._note_install(generation, verified, plan)
             elif refreshed:
                 self._note("refresh", verified, release=plan.release)
-        except OSError as error:
-            raise NoSpaceError(
-                f"release {plan.release} is active as generation {generation.number}, but what remains could not be "
-                f"written ({error.strerror}); make room and run the same command again"
-            ) from None
-        return Outcome(generation, switched=switched, refreshed=refreshed)
+
+        change = Change(
+            contents=Contents(
+                {manifest.model: staging.path(manifest.model) for manifest in plan.new},
+                documents_of(self.layout, verified.contents.manifests),
+            ),
+            trust=NewTrust(state, trust if refreshed else None, verified.floor),
+            activation=activation,
+            note=note,
+            release=plan.release,
+        )
+        generation = transaction.commit(self.layout, self.scratch, change)
+        return Outcome(generation, switched=stays is None, refreshed=refreshed)
 
     def _note_install(self, generation: Generation, verified: Verified, plan: Plan) -> None:
         self._note(
@@ -103,20 +98,15 @@ class Commit:
             withdrawn=[model.reference for model, _ in plan.withdrawn],
         )
 
-    def _generation(self, plan: Plan, active: Generation | None, trust: int, undo: ExitStack) -> Generation:
-        """Return the active generation if it is what the plan asks for; write one otherwise."""
-        if active is not None and dict(active.models) == dict(plan.active) and active.release == plan.release:
-            return active
-        generation = Generation(
+    def _generation(self, plan: Plan, trust: int) -> Generation:
+        """Return the generation that the plan asks for; `trust` is the number of the state it is made with."""
+        return Generation(
             number=max(generations.numbers(self.layout), default=0) + 1,
             release=plan.release,
             trust=trust,
             created=self.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             models=plan.active,
         )
-        undo.callback(durable.remove_tree, self.layout.generation(generation.number))
-        generations.write(self.layout, self.scratch / "generation", generation)
-        return generation
 
     def _note(self, action: str, verified: Verified, **details: Any) -> None:
         """Write the history: what, and on whose word."""
@@ -126,3 +116,12 @@ class Commit:
         if verified.taken_back:
             details["taken_back"] = list(verified.taken_back)
         history.append(self.layout.history, action, self.now, **details, signers=signers)
+
+
+def _is_planned(active: Generation, plan: Plan) -> bool:
+    return dict(active.models) == dict(plan.active) and active.release == plan.release
+
+
+def documents_of(layout: StoreLayout, manifests: Iterable[Manifest]) -> list[tuple[Path, bytes]]:
+    """Return the manifests and configs of `manifests`, by the path in the store that their digest names."""
+    return [(layout.manifest(digest), data) for manifest in manifests for digest, data in manifest.documents]

@@ -16,14 +16,15 @@ from sealift.bundle.manifest import Manifest
 from sealift.errors import NoSpaceError, UsageError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import Verified, verify_head, verify_payload
+from sealift.install.commit import documents_of
 from sealift.install.staging import Staging
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.store.contents import history
-from sealift.store.contents.placing import keep_document, place_model
 from sealift.store.guard.lock import locked
 from sealift.store.guard.room import free_bytes, full_disk, private_directory
 from sealift.store.guard.safety import require_safe
+from sealift.store.transaction import Contents, put_back
 from sealift.trust import pin
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
@@ -82,11 +83,12 @@ def repair(
         verify_payload(archive, verified, files.take, wanted=files.wanted)
         files.sync()
         models = [manifest.model for manifest in manifests]
-        with postponed(), ExitStack() as undo:
-            for manifest in manifests:
-                for digest, data in manifest.documents:
-                    keep_document(store.layout.manifest(digest), data, staging, undo)
-                place_model(files.path(manifest.model), store.layout.model(manifest.model), staging, undo)
+        contents = Contents(
+            {manifest.model: files.path(manifest.model) for manifest in manifests},
+            documents_of(store.layout, manifests),
+        )
+
+        def note() -> None:
             history.append(
                 store.layout.history,
                 "repair",
@@ -94,7 +96,9 @@ def repair(
                 release=verified.release.number,
                 repaired=[model.reference for model in models],
             )
-            undo.pop_all()
+
+        with postponed():
+            put_back(store.layout, staging, contents, note)
         return models
 
 
