@@ -78,9 +78,10 @@ def test_kit(built, monkeypatch):
 
 def test_blobs_and_metadata_of_a_channel(channel, built, monkeypatch):
     from sealift_bundler.release.modelpack import Descriptor, write_model
+    from sealift_common.blob import Blob
     from sealift_common.files import durable
     from sealift_common.names import ModelVersion
-    from sealift_keys.channel.directory import Channel, ManifestRef
+    from sealift_keys.channel.directory import Channel
 
     opened = Channel.open(channel.directory)
     model, descriptor = ModelVersion.parse("beta", "1.0.0"), Descriptor("t", "d", ["a"], ["MIT"])
@@ -92,7 +93,7 @@ def test_blobs_and_metadata_of_a_channel(channel, built, monkeypatch):
         patch.setattr(durable, "move", die)
         killed(write)
         killed(lambda: durable.write_file(opened.tuf_dir / "timestamp.json", b"{}"))
-        killed(lambda: opened.stage(model, ManifestRef("sha256:" + "0" * 64, 1)))
+        killed(lambda: opened.stage(model, Blob("sha256:" + "0" * 64, 1)))
     assert len(hidden(channel.directory)) == 3
     opened.stage(model, write())
     with opened.locked():

@@ -11,7 +11,7 @@ from typing import Any
 from recombination.channel import Channel, snapshot, targets, timestamp
 from recombination.metadata import LONG_AFTER, ROLES, Bundle, Copy, File, Rules
 from recombination.models import MODELS, OTHERS
-from sealift.bundle.manifest import Blob
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 FAR = 2_000_000_000

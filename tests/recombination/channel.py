@@ -12,7 +12,7 @@ from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from recombination.metadata import EXPIRES, ROLES, Bundle, Copy, File, Rules
 from recombination.models import MODELS
-from sealift.bundle.manifest import Blob
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from sealift.bundle.manifest import Blob, Manifest
+from sealift.bundle.manifest import Manifest
 from sealift.store.contents.layout import StoreLayout
 from sealift.testing import ToyModel
 from sealift.testing.channel import ToyChannel
 from sealift.testing.models import to_json
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
 _VERSIONS = [ModelVersion.parse("toy", f"1.{minor}.0") for minor in range(6)]
