@@ -10,20 +10,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from sealift.errors import Error
 from sealift.logs import logger
+from sealift.model.model import Model
 
 if TYPE_CHECKING:
-    from sealift.model import Model
+    from sealift.model.engine import Engine
     from sealift.store.contents.layout import StoreLayout
-
-    _Interface = Model
-else:
-    _Interface = object
 
 _LOOK_EVERY_S = 0.02
 # After a failure: a repair or more memory may come without a new generation.
@@ -51,8 +49,8 @@ class Switch:
     error: Error | None
 
 
-class FollowedModel(_Interface):
-    """Answers as the model that is active now; has everything that a `Model` has.
+class FollowedModel(Model):
+    """Answers as the model that is active now.
 
     Two properties read one after the other may be of two versions. Where they must fit together, take `now` once.
 
@@ -66,7 +64,7 @@ class FollowedModel(_Interface):
     """
 
     def __init__(
-        self, layout: "StoreLayout", load: Callable[[], "Model"], on_switch: Callable[[Switch], object] | None = None
+        self, layout: "StoreLayout", load: Callable[[], Model], on_switch: Callable[[Switch], object] | None = None
     ) -> None:
         self._link = str(layout.current)
         self._load = load
@@ -82,39 +80,48 @@ class FollowedModel(_Interface):
         _followed.add(self)
 
     @property
-    def now(self) -> "Model":
-        """The model that is active now, which does not change any more."""
+    def now(self) -> Model:
+        """The model that is active now, which does not change."""
         clock = time.monotonic()
         if clock >= self._look_at:
             self._look_at = clock + _LOOK_EVERY_S
             self._look(clock)
         return self._model
 
-    def close(self) -> None:
-        """Stop following, and close the model."""
+    @property
+    def _engine(self) -> "Engine":
+        return self.now._engine
+
+    def _answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
+        return self.now._answer(method, rows)
+
+    def share(self) -> Model:
+        """Share as `Model.share`; the other one follows by itself, and tells the same callback."""
+        other = copy(self)
+        other.renew_lock()
+        # After the copy, which may then know of less than it has: it looks again, and misses nothing.
+        other.__dict__["_model"] = self._model.share()
+        _followed.add(other)
+        return other
+
+    def disable(self, message: str) -> None:
+        """Refuse as `Model.disable`, and stop following."""
         self._closed = True
         with self._switching:
-            self._model.close()
+            self._model.disable(message)
+
+    def close(self) -> None:
+        """Close as `Model.close`, and stop following."""
+        # First, lest the look at the name begins to load another.
+        self._closed = True
+        super().close()
 
     def renew_lock(self) -> None:
-        """Follow on in a forked process, whatever the other one was doing."""
+        """Follow on by itself, whatever the one that it was copied or forked from is doing."""
         self._switching = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<following {self._model!r}>"
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(name)
-            return getattr(self.now, name)
 
     def _look(self, clock: float) -> None:
         try:
@@ -139,13 +146,13 @@ class FollowedModel(_Interface):
         old, new, error = self._model, None, None
         try:
             new = self._load()
-            self._seen = active
         except Error as raised:
             error = raised
         finally:
             if new is not None:
                 # One assignment: a call that has begun keeps the model that it took.
                 self._model = new
+                self._seen = active
             else:
                 self._failed = active
                 self._retry_at = time.monotonic() + _RETRY_S

@@ -49,7 +49,7 @@ else:
 imported, before = time.perf_counter(), memory("VmHWM")
 if who == "sealift":
     model = store.load(name)
-    run = model._session.run
+    run = model.session.run
 elif who in ("onnxruntime", "python-tuf"):
     if who == "python-tuf":
         # The least that anybody pays who checks one signature with the library that we check it with.

@@ -72,8 +72,8 @@ def repeat(rows, count):
 
 def ready(model, rows):
     """The session of a model, and what `run` takes for these rows."""
-    (feeds,) = model._feeder.feeds(rows)
-    return model._session, [next(output.name for output in model.outputs if output.role == "label")], dict(feeds)
+    (feeds,) = model._engine.feeder.feeds(rows)
+    return model.session, [next(output.name for output in model.outputs if output.role == "label")], dict(feeds)
 
 
 def medians_us(model, rows, calls):

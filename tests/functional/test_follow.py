@@ -76,13 +76,13 @@ def test_another_model_of_the_generation_is_no_switch(model, channel, instance, 
     generations.activate(instance.store.layout, 2)
     assert model.now.version
     told.get(timeout=TIMEOUT_S)
-    session = model.now._session
+    session = model.now.session
     channel.add("other", "1.0.0")
     channel.release()
     instance.install(channel.pack(tmp_path / "other.tar"))
     assert model.now.version == "1.1.0"
     with model._switching:  # whatever the look began is over
-        assert model.now._session is session
+        assert model.now.session is session
     assert told.empty()
 
 
@@ -217,10 +217,52 @@ def test_a_look_costs_one_readlink_and_seldom_that(model, monkeypatch):
 
 
 def test_it_has_what_a_model_has(model):
-    assert (model.name, model.interface if hasattr(model, "interface") else None) == ("toy", None)
+    assert isinstance(model, sealift.Model)
     assert repr(model) == "<following <sealift.Model toy 1.0.0 (predict, decision_function, predict_proba)>>"
     with pytest.raises(AttributeError):
         model.nothing_like_it  # noqa: B018 - the point
+
+
+def test_an_observed_one_follows_and_tells_which_version_answered(model, store, told):
+    seen = []
+    observed = model.observed(seen.append)
+    observed.predict(ROWS)
+    old = observed.now
+    generations.activate(store.layout, 2)
+    observed.predict(ROWS)  # this call notices
+    assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+    observed.predict_proba(ROWS)
+    old.predict(ROWS)
+    versions = [("predict", "1.0.0"), ("predict", "1.0.0"), ("predict_proba", "1.1.0"), ("predict", "1.0.0")]
+    assert [(one.method, one.version) for one in seen] == versions
+    assert {one.digest for one in seen} == {old.digest, observed.digest}
+
+
+def test_one_that_was_shared_follows_by_itself(model, store, told):
+    other = model.share()
+    model.close()
+    generations.activate(store.layout, 2)
+    assert other.version
+    assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+    assert other.version == "1.1.0"
+    other.close()
+    generations.activate(store.layout, 1)
+    with pytest.raises(UsageError, match="was closed"):
+        other.predict(ROWS)
+    assert told.empty()
+
+
+def test_a_stream_is_answered_by_one_version(model, store, told):
+    def batches():
+        yield ROWS
+        generations.activate(store.layout, 2)
+        assert model.now
+        assert told.get(timeout=TIMEOUT_S).new_version == "1.1.0"
+        yield ROWS
+
+    first, second = model.predict_batches(batches(), "predict_proba")
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, model.predict_proba(ROWS))
 
 
 def test_a_callback_without_following():

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 import sealift
 from sealift.model import Model
 from sealift.model.inputs.halving import count_rows, first_refused, first_rows
+from sealift.model.model import LoadedModel
 from sealift.testing import ToyModel
 from sealift_bundler import convert
 
@@ -286,14 +287,14 @@ def test_closing_an_observed_model_gives_its_session_back():
     assert session() is None
 
 
-def test_without_an_observer_a_model_is_the_plain_class(channel, instance, tmp_path, caplog):
+def test_without_an_observer_a_model_is_the_plain_kind(channel, instance, tmp_path, caplog):
     channel.add()
     channel.release()
     instance.pin(channel.root_bytes)
     instance.install(channel.pack(tmp_path))
     with caplog.at_level(logging.DEBUG, logger="sealift"):
         model = instance.store.load("toy")
-    assert type(model) is Model
+    assert type(model) is LoadedModel
     info, debug = (record for record in caplog.records if record.name == "sealift.store.store")
     assert info.levelno == logging.INFO
     assert f"loaded toy 1.0.0 {model.digest} in " in info.getMessage()

@@ -43,11 +43,11 @@ def test_two_loads_share_one_session_for_as_long_as_it_is_used(store, file_reads
     first = store.load("toy")
     second = store.load("toy")
     assert first is not second
-    assert first._session is second._session
+    assert first.session is second.session
     assert len(file_reads) == 1
     del first
     third = store.load("toy")
-    assert third._session is second._session
+    assert third.session is second.session
     del second, third
     gc.collect()
     store.load("toy")
@@ -56,7 +56,7 @@ def test_two_loads_share_one_session_for_as_long_as_it_is_used(store, file_reads
 
 def test_other_options_make_another_session(store, file_reads):
     models = [store.load("toy"), store.load("toy", threads=1), store.load("toy", providers=["CPUExecutionProvider"])]
-    assert len({id(model._session) for model in models}) == len(file_reads) == 3
+    assert len({id(model.session) for model in models}) == len(file_reads) == 3
 
 
 def test_many_threads_make_one_session(store, file_reads):
@@ -277,7 +277,7 @@ def _in_child(work):
 def test_a_forked_worker_is_told_to_load_again(store):
     model = store.load("toy", threads=2)
     shared = store.load("toy", threads=2)
-    for one in (model, shared):
+    for one in (model, shared, shared.share(), model.observed(lambda _: None)):
         assert "UsageError: model 'toy' was loaded before this process was forked" in _in_child(
             lambda one=one: one.predict(ROWS)
         )

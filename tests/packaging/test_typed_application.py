@@ -27,6 +27,8 @@ def main() -> None:
     for answer in model.predict_batches(chunks(), method="predict_proba"):
         print(labels, answer)
     print(asyncio.run(model.apredict([{"text": "x"}])))
+    now: sealift.Model = sealift.load("toy", follow=True).observed(count).now
+    print(now.version)
     store: sealift.Store = sealift.Store("/srv/store", trust="/srv/trust")
     models: Mapping[str, sealift.ModelVersion] = store.active().models
     try:
@@ -52,7 +54,7 @@ def test_a_small_application_passes_and_its_mistakes_are_found(tmp_path: Path) -
     # What is not public is an error, and so the only one is the one that was put there.
     done = strictly(tmp_path, APPLICATION)
     (mistake,) = (line for line in done.stdout.splitlines() if ": error: " in line)
-    assert mistake.startswith('application.py:24: error: Name "sealift.ModelVersion" is not defined'), done.stdout
+    assert mistake.startswith('application.py:26: error: Name "sealift.ModelVersion" is not defined'), done.stdout
     done = strictly(tmp_path, APPLICATION.replace("Mapping[str, sealift.ModelVersion]", "Mapping[str, object]"))
     assert done.returncode == 0, done.stdout + done.stderr
     done = strictly(tmp_path, 'import sealift\nversion: int = sealift.load("toy").version\n')

@@ -101,7 +101,7 @@ def _methods(model: Any, proba: bool) -> list[str]:
     methods = model.description.methods
     first = ["predict" if "predict" in methods else methods[0]] if methods else []
     if proba:
-        require_method(model, "predict_proba")
+        require_method(model.description, "predict_proba")
         first.append("predict_proba")
     return first
 

@@ -11,40 +11,36 @@ from sealift.model.inputs.halving import count_rows, first_refused, first_rows
 from sealift.model.inputs.tables import as_table
 
 if TYPE_CHECKING:
-    from sealift.model.model import Model
-
-# `run` takes named tensors, which are a batch as well.
-_METHODS = ("predict", "predict_proba", "decision_function", "transform", "run")
+    from sealift.model.documents.description import ModelDescription
 
 
 def predict_batches(
-    model: "Model", batches: Iterable[Any], method: str, call: Callable[[Any], Any] | None = None
+    batches: Iterable[Any], method: str, call: Callable[[Any], Any], plain: Callable[[Any], Any]
 ) -> Iterator[Any]:
     """Return an iterator over the answers; see `Model.predict_batches`.
 
     Args:
-        model: the model, not observed: it is asked again in order to find the row that is wrong.
         batches: what to answer.
-        method: the name of the method.
-        call: what gives the answers; None means the method itself.
+        method: the name of the method, for errors.
+        call: answers one batch.
+        plain: answers as `call`, and nobody observes it: it is asked again in order to find the row that is wrong.
     """
-    require_method(model, method)
     if isinstance(batches, str | bytes) or not isinstance(batches, Iterable) or _is_one_batch(batches):
         raise UsageError(
             f"batches are one {type(batches).__name__}; expected an iterable of batches: for one table call {method}()"
         )
-    return _answers(getattr(model, method), call or getattr(model, method), batches)
+    return _answers(plain, call, batches)
 
 
-def require_method(model: "Model", method: str) -> None:
+def require_method(description: "ModelDescription", method: str) -> None:
     """Check that the model answers `method`, before anything is read.
 
     Raises:
         UsageError: it does not.
     """
-    has = (*model.description.methods, "run")
-    if method not in _METHODS or method not in has:
-        raise UsageError(f"model {model.name!r} has no {method}; it has {', '.join(has)}")
+    has = (*description.methods, "run")
+    if method not in has:
+        raise UsageError(f"model {description.name!r} has no {method}; it has {', '.join(has)}")
 
 
 def _is_one_batch(batches: Any) -> bool:

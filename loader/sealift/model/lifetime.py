@@ -8,13 +8,10 @@ A session of one thread has no others, and is as good in the worker as before.
 
 import ctypes
 import os
-from typing import TYPE_CHECKING, NoReturn
+from typing import Any, NoReturn, Protocol
 from weakref import WeakSet
 
 from sealift.errors import UsageError
-
-if TYPE_CHECKING:
-    from sealift.model.model import Model
 
 
 class Unusable:
@@ -32,25 +29,28 @@ class Unusable:
         raise UsageError(self._message)
 
 
-_threaded: "WeakSet[Model]" = WeakSet()
+class _Holder(Protocol):
+    session: Any
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
 
 
-def watch(model: "Model") -> None:
-    """Make `model` refuse in forked processes, since its session has threads."""
-    _threaded.add(model)
+_threaded: "WeakSet[_Holder]" = WeakSet()
 
 
-def is_watched(model: "Model") -> bool:
-    """Tell whether the session of `model` has threads."""
-    return model in _threaded
+def watch(holder: _Holder) -> None:
+    """Make the session of `holder` refuse in forked processes, since it has threads."""
+    _threaded.add(holder)
 
 
 def _after_fork() -> None:
-    for model in list(_threaded):
+    for holder in list(_threaded):
         # One reference that nobody gives back.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(model.session))
-        model.disable(
-            f"model {model.name!r} was loaded before this process was forked, and its threads stayed behind; "
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(holder.session))
+        holder.session = Unusable(
+            f"model {holder.name!r} was loaded before this process was forked, and its threads stayed behind; "
             "load it again here, or load it with threads=1 before forking"
         )
     _threaded.clear()

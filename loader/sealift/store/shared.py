@@ -1,7 +1,7 @@
 """One session for each model version and set of options in a process, however often it is loaded.
 
-A model is kept for as long as somebody uses it, and no longer. Its bytes were verified when it was made and lie in
-memory that nobody else can change, so a second load verifies trust and manifest, and shares the session.
+An engine is kept for as long as a model stands on it, and no longer. Its bytes were verified when it was made and lie
+in memory that nobody else can change, so a second load verifies trust and manifest, and shares the session.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import ReferenceType, ref
 
 if TYPE_CHECKING:
-    from sealift.model import Model
+    from sealift.model.engine import Engine
 
 
 class Key(NamedTuple):
@@ -30,21 +30,21 @@ class _Slot:
     # A signal's handler may load in the middle of a load: it must not wait for the thread that it runs in.
     lock: AbstractContextManager[object] = field(default_factory=RLock)
     users: int = 0
-    model: "ReferenceType[Model] | None" = None
+    engine: "ReferenceType[Engine] | None" = None
 
     def is_idle(self) -> bool:
-        return not self.users and (self.model is None or self.model() is None)
+        return not self.users and (self.engine is None or self.engine() is None)
 
 
-class SharedModels:
-    """The models that are alive in this process."""
+class SharedEngines:
+    """The engines that are alive in this process."""
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._slots: dict[Key, _Slot] = {}
 
-    def get(self, key: Key, make: Callable[[], "Model"]) -> "Model":
-        """Return a model of `key`, made by `make` unless one is alive; who comes meanwhile waits for it.
+    def get(self, key: Key, make: Callable[[], "Engine"]) -> "Engine":
+        """Return the engine of `key`, made by `make` unless one is alive; who comes meanwhile waits for it.
 
         Raises:
             sealift.Error: whatever `make` raises; the next caller tries again.
@@ -57,17 +57,17 @@ class SharedModels:
             slot.users += 1
         try:
             with slot.lock:
-                model = slot.model() if slot.model is not None else None
-                if model is None:
-                    model = make()
-                    slot.model = ref(model)
-                return model.share()
+                engine = slot.engine() if slot.engine is not None else None
+                if engine is None:
+                    engine = make()
+                    slot.engine = ref(engine)
+                return engine
         finally:
             with self._lock:
                 slot.users -= 1
 
 
-SHARED = SharedModels()
+SHARED = SharedEngines()
 
 
 def _after_fork() -> None:

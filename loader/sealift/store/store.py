@@ -27,6 +27,7 @@ from sealift_common.release_document import Release
 
 if TYPE_CHECKING:
     from sealift.model import Model
+    from sealift.model.engine import Engine
     from sealift.model.observing import Observer
 
 _LOG = logger(__name__)
@@ -183,23 +184,27 @@ class Store:
             watch.lap("manifest")
             return found
 
-        def make(installed: Installed) -> "Model":
+        def make(installed: Installed) -> "Engine":
             with loading_step("files", name):
                 contents = files.seal_files(self.layout, installed.manifest)
             watch.lap("files")
             with loading_step("session", name):
-                from sealift.model import Model
+                from sealift.model.engine import Engine
 
-                return Model.from_files(
+                return Engine.from_files(
                     contents, digest=installed.manifest.digest, threads=threads, providers=providers
                 )
 
-        def share(installed: Installed) -> "Model":
+        def share(installed: Installed) -> "Engine":
             # As text: what is no name of a provider is refused by `make`, and need not have a hash.
             key = Key(str(self.layout.root), installed.manifest.digest, threads, tuple(map(str, providers or ())))
             return SHARED.get(key, lambda: make(installed))
 
-        installed, model, held = in_use.read_held(find, share)
+        installed, engine, held = in_use.read_held(find, share)
+        # Costs nothing here: what is heavy came with the engine.
+        from sealift.model.model import LoadedModel
+
+        model = LoadedModel(engine)
         watch.lap("session")
         if held is not None:
             held.keep_for(model)

@@ -16,7 +16,7 @@ from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import UsageError
-from sealift.testing.models import to_json
+from sealift.testing.documents import to_json
 from sealift_common.names import ModelVersion
 
 _ROLES = ("root", "targets", "snapshot", "timestamp")

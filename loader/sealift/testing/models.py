@@ -1,6 +1,5 @@
 """What an application's test says of a toy model, and the files of a model directory that follow from it."""
 
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,11 +17,10 @@ from sealift.model.documents.description import (
     GRAPH_FILE,
     METHOD_OF_ROLE,
     MISSING_TEXT,
-    SCHEMA,
 )
-from sealift.model.documents.golden import DTYPE_OF
-from sealift.model.documents.golden import SCHEMA as GOLDEN_SCHEMA
-from sealift.testing.graph import IR_VERSION, ONNXRUNTIME, OPSETS, Value, lookup_graph
+from sealift.testing.documents import golden_json, model_json
+from sealift.testing.graph import Value, lookup_graph
+from sealift.testing.own_graph import own_graph_files
 
 # The class that is answered gets this probability; the others share the rest.
 _SURE = 0.9
@@ -64,8 +62,6 @@ class ToyModel:
             UsageError: the parts do not fit each other; the message says which.
         """
         if self.onnx is not None:
-            from sealift.testing.own_graph import own_graph_files
-
             return own_graph_files(name, self.version, self.onnx, self.examples)
         self._check(name)
         inputs = self._inputs()
@@ -190,48 +186,3 @@ def _all(values: Sequence[Any], kind: type) -> bool:
 
 def _column(values: list[Any], kind: str) -> NDArray[Any]:
     return np.array(values, dtype={"str": "object", "bool": "bool"}.get(kind, "float64"))
-
-
-def model_json(name: str, version: str, task: str, interface: str, document: Mapping[str, Any]) -> bytes:
-    """Write `model.json`; `document` holds the inputs, outputs and classes."""
-    return to_json(
-        {
-            "schema": SCHEMA,
-            "name": name,
-            "version": version,
-            "task": task,
-            "interface": interface,
-            "requires": {"onnxruntime": ONNXRUNTIME, "ir_version": IR_VERSION, "opsets": OPSETS},
-            "tolerance": {"atol": 1e-6, "rtol": 1e-6},
-            "source": {"framework": "sealift.testing"},
-            "conversion": {"rung": "toy"},
-            "parity": {},
-            **document,
-        }
-    )
-
-
-def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> bytes:
-    """Write one example of all rows as `golden.json`."""
-    kinds = {dtype: datatype for datatype, dtype in DTYPE_OF.items()} | {"float16": "FP32"}
-
-    def tensors(arrays: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "datatype": kinds[array.dtype.name],
-                "shape": list(array.shape),
-                "data": [None if value != value else value for value in array.ravel().tolist()],  # noqa: PLR0124 - NaN
-            }
-            for name, array in arrays.items()
-        ]
-
-    example = {"request": {"inputs": tensors(inputs)}, "response": {"outputs": tensors(outputs)}}
-    return to_json({"schema": GOLDEN_SCHEMA, "examples": [example]})
-
-
-def to_json(document: Any) -> bytes:
-    """Write JSON with sorted keys and no spaces, so that equal content is equal bytes."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
-        "utf-8"
-    )

@@ -7,7 +7,7 @@ import numpy as np
 
 from sealift.errors import UsageError
 from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, GRAPH_FILE
-from sealift.testing.models import golden_json, model_json
+from sealift.testing.documents import golden_json, model_json
 
 _DTYPE_OF = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool", "string": "string"}
 

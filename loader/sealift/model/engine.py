@@ -1,0 +1,177 @@
+"""What answers: a session, with what makes its tensors of rows, and the original's answers of its tensors.
+
+It knows nothing of who asks: models that are loaded twice, observed or followed stand on the same engine.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError, MalformedError, UsageError
+from sealift.model import lifetime
+from sealift.model.answers import Method
+from sealift.model.documents.description import (
+    FILE_NAME,
+    FRONTEND_FILE,
+    GRAPH_FILE,
+    METHOD_OF_ROLE,
+    ModelDescription,
+    TensorOutput,
+)
+from sealift.model.inputs import frontend
+from sealift.model.inputs.feeder import Feeder
+from sealift.model.inputs.tensors import checked_tensors
+from sealift.model.runtime.sealed import Content
+from sealift.model.runtime.session import make_session, memory
+
+RUN = "run"
+_CARD_FILE = "CARD.md"
+
+
+class Engine:
+    """The session of a model, and everything that its files say."""
+
+    def __init__(
+        self, description: ModelDescription, session: Any, feeder: Feeder | None, card: str, digest: str
+    ) -> None:
+        self.description = description
+        self.session = session
+        self.feeder = feeder
+        self.card = card
+        self.digest = digest
+        self.classes = _class_array(description)
+        outputs_of: dict[str, list[TensorOutput]] = {}
+        for output in description.outputs:
+            if output.role in METHOD_OF_ROLE and feeder is not None:
+                outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
+        self._methods = {method: Method(outputs, self.classes) for method, outputs in outputs_of.items()}
+
+    @classmethod
+    def from_files(
+        cls, files: Mapping[str, Content], *, digest: str, threads: int | None, providers: Sequence[str] | None
+    ) -> "Engine":
+        """Make an engine from the bytes of a model's directory; see `Model.from_files`.
+
+        Raises:
+            sealift.Error: see `Model.from_files`.
+        """
+        for name in (FILE_NAME, GRAPH_FILE):
+            if name not in files:
+                raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
+        description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
+        counters = _counters(description, files)
+        session = make_session(description, files, threads, providers)
+        feeder = None if description.interface == "tensors" else Feeder(description, counters)
+        card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
+        engine = cls(description, session, feeder, card, digest)
+        if threads != 1:
+            lifetime.watch(engine)
+        return engine
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.description.name
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What it answers of rows."""
+        return tuple(self._methods)
+
+    def refusing(self, message: str) -> "Engine":
+        """Return an engine that says the same of itself, and raises UsageError with `message` when it is asked."""
+        other = copy(self)
+        other.session = lifetime.Unusable(message)
+        return other
+
+    def answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
+        """Answer one method, or several with one run of the graph.
+
+        Args:
+            method: a name; or names, each of them of a method that takes rows.
+            rows: what the method takes.
+
+        Returns:
+            What the method returns; for names a dict with what each returns.
+
+        Raises:
+            InputError: the rows do not fit the model.
+            UsageError: the original had no such method.
+        """
+        if isinstance(method, tuple):
+            return self._answer_each(method, rows)
+        if method == RUN:
+            return self._answer_run(rows)
+        known = self._methods.get(method) or self._method(method)
+        return known.answer(self._parts(known.names, rows))
+
+    def _answer_each(self, methods: tuple[str, ...], rows: Any) -> dict[str, Any]:
+        wanted = {method: self._method(method) for method in methods}
+        if not wanted:
+            return {}
+        names = [name for method in wanted.values() for name in method.names]
+        parts = self._parts(names, rows)
+        found, end = {}, 0
+        for name, method in wanted.items():
+            start, end = end, end + len(method.names)
+            found[name] = method.answer([part[start:end] for part in parts])
+        return found
+
+    def _answer_run(self, feeds: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        arrays = checked_tensors(self.description.inputs, feeds)
+        names = [output.name for output in self.description.outputs]
+        return dict(zip(names, self._run(names, arrays), strict=True))
+
+    def _method(self, method: str) -> Method:
+        known = self._methods.get(method)
+        if known is None:
+            raise UsageError(f"model {self.name!r} has no {method}; it has {', '.join((*self._methods, RUN))}")
+        return known
+
+    def _parts(self, names: list[str], rows: Any) -> list[list[NDArray[Any]]]:
+        """The values of the named outputs, for each chunk of rows; nothing where there are no rows."""
+        if self.feeder is None:
+            raise UsageError(f"model {self.name!r} takes named tensors: call run")
+        return [self._run(names, feeds) for feeds in self.feeder.feeds(rows)]
+
+    def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            result: list[NDArray[Any]] = self.session.run(names, feeds)
+        except UsageError:
+            raise
+        except Exception as error:
+            # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets
+            # values it cannot take, for example a category that the encoder never saw.
+            raise InputError(f"model {self.name!r} cannot take these values: {_one_line(error)}") from error
+        return result
+
+
+def _one_line(error: Exception) -> str:
+    return re.sub(r"\s+", " ", str(error))[:300]
+
+
+def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
+    if not description.uses_frontend:
+        return ()
+    if FRONTEND_FILE not in files:
+        raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
+    counters = frontend.parse(bytes(memory(files[FRONTEND_FILE])))
+    for tensor in description.inputs:
+        if tensor.frontend is None:
+            continue
+        if tensor.frontend >= len(counters):
+            raise MalformedError(f"input {tensor.name!r} wants counter {tensor.frontend} of {len(counters)}")
+        terms = counters[tensor.frontend].width
+        if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
+            raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")
+    return counters
+
+
+def _class_array(description: ModelDescription) -> NDArray[Any] | None:
+    if description.classes is None:
+        return None
+    return np.array(description.classes.values, dtype=description.classes.dtype)
