@@ -99,7 +99,8 @@ class FollowedModel(Model):
         """Share as `Model.share`; the other one follows by itself, and tells the same callback."""
         other = copy(self)
         other.renew_lock()
-        # After the copy, which may then know of less than it has: it looks again, and misses nothing.
+        # After the copy: it may then have seen an older generation than its model is of, and looks once more; never a
+        # newer one, which it would miss.
         other.__dict__["_model"] = self._model.share()
         _followed.add(other)
         return other
@@ -152,6 +153,7 @@ class FollowedModel(Model):
             if new is not None:
                 # One assignment: a call that has begun keeps the model that it took.
                 self._model = new
+                # Last: `share` relies on it.
                 self._seen = active
             else:
                 self._failed = active

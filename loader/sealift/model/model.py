@@ -12,7 +12,7 @@ from sealift.model.engine import RUN, Engine
 from sealift.model.runtime.sealed import Content
 
 if TYPE_CHECKING:
-    from sealift.model.observing import Observer, Watch
+    from sealift.model.observing import Observation, Observer
 
 
 class Model(ABC):
@@ -189,9 +189,9 @@ class Model(ABC):
             observer: called with a `sealift.Prediction`, in the thread that asked. What it raises is logged
                 once, and does not reach the caller.
         """
-        from sealift.model.observing import Watch
+        from sealift.model.observing import Observation
 
-        return ObservedModel(self.share(), Watch(observer))
+        return ObservedModel(self.share(), Observation(observer))
 
     def answers(self, methods: Iterable[str], rows: Any) -> dict[str, Any]:
         """Answer several methods at once, reading the rows and running the graph one time.
@@ -288,11 +288,11 @@ class LoadedModel(Model):
 
 
 class ObservedModel(Model):
-    """A model that has each of its predictions watched; in everything else it is the model that it wraps."""
+    """A model that tells an observer of every prediction; in everything else it is the model that it wraps."""
 
-    def __init__(self, model: Model, watch: "Watch") -> None:
+    def __init__(self, model: Model, observation: "Observation") -> None:
         self._model = model
-        self._watch = watch
+        self._observation = observation
 
     @property
     def _engine(self) -> Engine:
@@ -300,17 +300,17 @@ class ObservedModel(Model):
 
     def _answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
         model = self._model.now
-        return self._watch.answer(model._engine, model._answer, method, rows)
+        return self._observation.answer(model._engine, model._answer, method, rows)
 
     @property
     def now(self) -> Model:
         """The wrapped model as it is now, observed."""
         model = self._model.now
-        return self if model is self._model else ObservedModel(model, self._watch)
+        return self if model is self._model else ObservedModel(model, self._observation)
 
     def share(self) -> Model:
         """Share as `Model.share`; the same observer is told."""
-        return ObservedModel(self._model.share(), self._watch)
+        return ObservedModel(self._model.share(), self._observation)
 
     def disable(self, message: str) -> None:
         """Refuse as `Model.disable`."""

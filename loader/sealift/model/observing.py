@@ -40,8 +40,8 @@ _SILENT.disabled = True
 Observer = Callable[[Prediction], object]
 
 
-class Watch:
-    """Calls `observer` after every prediction, in the thread that asked; logs once what it raises."""
+class Observation:
+    """Tells `observer` of every prediction, in the thread that asked; logs once what it raises."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
