@@ -238,6 +238,17 @@ def test_an_observed_one_follows_and_tells_which_version_answered(model, store, 
     assert {one.digest for one in seen} == {old.digest, observed.digest}
 
 
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: model.observed(lambda _: None)])
+def test_a_call_looks_once_so_one_version_answers_and_is_told(model, monkeypatch, wrap):
+    asked, looks = wrap(model), []
+    monkeypatch.setattr(following.FollowedModel, "_look", lambda *_: looks.append(1))
+    for number, ask in enumerate(
+        (asked.predict, asked.predict_proba, lambda rows: asked.answers(["predict"], rows)), 1
+    ):
+        ask(ROWS)
+        assert len(looks) == number
+
+
 def test_one_that_was_shared_follows_by_itself(model, store, told):
     other = model.share()
     model.close()
