@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,11 @@ def test_a_number_that_is_another_process_by_now(file, descriptor, tmp_path):
         assert lock_holders.ours([os.getpid()], other) == [os.getpid()]
     finally:
         os.close(other)
-    with open("/proc/self/status") as unrelated:
-        assert lock_holders.ours([os.getppid()], unrelated.fileno()) == []
+    with subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL) as unrelated:
+        try:
+            assert lock_holders.ours([unrelated.pid], descriptor) == []
+        finally:
+            unrelated.kill()
 
 
 def test_who_waits_and_what_is_on_another_file_system_is_left_out(file, descriptor, tmp_path, monkeypatch):
