@@ -93,6 +93,22 @@ def test_the_release_time_goes_back(first, channel, instance, refused, tmp_path)
         instance.install(channel.pack_anything(tmp_path / "x.tar"))
 
 
+def test_the_number_goes_back_in_one_second(first, channel, instance, refused, tmp_path):
+    """All snapshot keys are new, so the targets floor is void; the release time is the same."""
+    before = channel.channel.targets().signed
+    old = channel.keys["snapshot"]
+    channel.keys["snapshot"] = [CryptoSigner.generate_ecdsa()]
+
+    def change(root):
+        root.revoke_key(old[0].public_key.keyid, "snapshot")
+        root.add_key(channel.keys["snapshot"][0].public_key, "snapshot")
+
+    channel.next_root(change)
+    resign(channel, lambda signed: setattr(signed, "version", before.version - 1))
+    with refused(RollbackError, f"release {before.version - 1} is older than release {before.version}"):
+        instance.install(channel.pack_anything(tmp_path / "x.tar"))
+
+
 def test_a_withdrawal_is_dropped(first, channel, instance, refused, tmp_path):
     resign(channel, withdraw_nothing)
     with refused(RollbackError, "does not say that toy 1.0.0 is withdrawn"):

@@ -115,7 +115,8 @@ class Follower:
         if self._is_replaced(before.root, bundle.root):
             # All targets keys are others: what the old ones said binds nobody, and what the new ones say does. The
             # channel itself goes on saying what it withdrew; what a thief said was withdrawn may come back.
-            lost = set() if bundle.file("targets").forged else self._withdrawn & self._channel.withdrawn - new.withdrawn
+            known = self._withdrawn & self._channel.withdrawn
+            lost = set() if self._needs_a_thief(bundle, "targets") else known - new.withdrawn
             self._withdrawn = set()
         else:
             if (new.number, new.released) < (old.number, old.released) or new.released < old.released:
@@ -143,6 +144,11 @@ class Follower:
             except (WithdrawnError, NotInstalledError):
                 continue
             raise BrokenPromiseError(f"{model} was withdrawn and can be loaded")
+
+    def _needs_a_thief(self, bundle: Bundle, role: str) -> bool:
+        """Whether the signatures that the channel published would not do, under the newest root of `bundle`."""
+        copy = bundle.copies[role]
+        return not self._channel.rules[bundle.root - 1].met(role, copy.signers & copy.file.signers)
 
     def _is_replaced(self, old: int, new: int) -> bool:
         return replaced("targets", self._channel.rules[:old], self._channel.rules[new - 1])

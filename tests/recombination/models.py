@@ -9,7 +9,7 @@ from sealift.bundle.manifest import Manifest
 from sealift.store.contents.layout import StoreLayout
 from sealift.testing import ToyModel
 from sealift.testing.channel import ToyChannel
-from sealift.testing.models import to_json
+from sealift.testing.documents import to_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 

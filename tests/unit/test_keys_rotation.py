@@ -358,8 +358,10 @@ def test_a_key_that_needed_another_takes_nobody_with_it(channel):
     rotate(channel, ["targets"], add=[public("erin")], signers=holders)
     revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
     assert targets_keys_to_replace(channel) == ()
-    # Two thieves may be one: together their keys were enough, and 'erin' is left of those days.
+    # Two thieves may be one: together their keys were enough. Of those days 'erin' is left, who alone can verify nothing.
     revoke(channel, "builder", "stolen too", replacement=public("carol"), signers=holders)
+    assert targets_keys_to_replace(channel) == ()
+    set_threshold(channel, "targets", 1, holders)
     assert targets_keys_to_replace(channel) == ("erin",)
 
 
@@ -370,6 +372,36 @@ def test_nobody_signs_a_root_whose_threshold_is_true(channel):
     with pytest.raises(ChannelError, match=r"1\.root\.json' has true or false as 'threshold'; restore it"):
         sign(channel, ALL)
     assert files_of(channel) == before
+
+
+def test_targets_keys_must_go_until_the_newest_root_says_so(channel):
+    """'carol' was there with the stolen key, left, and may not come back; a lower threshold makes old keys good again."""
+    holders = people("alice", "bob")
+    set_threshold(channel, "targets", 1, holders)
+    rotate(channel, ["targets"], remove=["builder"], add=[public("carol")], signers=holders)
+    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
+    assert targets_keys_to_replace(channel) == ("carol",)
+    rotate(channel, ["targets"], remove=["carol"], add=[public("erin")], signers=holders)
+    assert targets_keys_to_replace(channel) == ()
+    with pytest.raises(UsageError, match=r"'carol' signed 'targets' once and left.*make a new one"):
+        rotate(channel, ["targets"], add=[public("carol")], signers=holders)
+
+
+def test_a_key_that_left_comes_back_as_a_root_key_only(channel):
+    rotate(channel, ["root"], remove=["carol"], add=[public("dave")], signers=[*ALL, *people("dave")])
+    rotate(channel, ["root"], remove=["dave"], add=[public("carol")], signers=[*ALL, *people("dave")])
+    assert root_changes(channel)[-1].startswith("root: with 'carol'")
+
+
+def test_a_key_that_left_in_peace_can_be_revoked(channel):
+    holders = people("alice", "bob")
+    set_threshold(channel, "targets", 1, holders)
+    rotate(channel, ["targets"], remove=["approver"], add=[public("erin")], signers=holders)
+    changed = revoke(channel, "approver", "found on a disk", signers=holders)
+    assert changed.lines == ("'approver' signs nothing today; root records that it was stolen",)
+    assert changed.written == (("root", 4),)
+    # It was enough when 'builder' signed targets too.
+    assert targets_keys_to_replace(channel) == ("builder",)
 
 
 @pytest.mark.parametrize("change", ["release", "renew", "rotate"])

@@ -1,5 +1,6 @@
 """A root that is being changed: keys in, keys out, each compared by its material. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from securesystemslib.signer import Key
@@ -8,16 +9,24 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
 from sealift_common.release_document import FIELD, key_name
+from sealift_common.succession import keys_of
 
 REVOKED = "revoked"
 
 
 @dataclass
 class Draft:
-    """A root that is being changed; `roles` need new metadata for it."""
+    """A root that is being changed.
+
+    Attributes:
+        previous: the root before it, None for the first.
+        earlier: every root before it, oldest first.
+        roles: need new metadata for it.
+    """
 
     root: Root
     previous: Root | None
+    earlier: Sequence[Root] = ()
     lines: list[str] = field(default_factory=list)
     roles: set[str] = field(default_factory=set)
 
@@ -51,10 +60,15 @@ class Draft:
         """Give a role one more key.
 
         Raises:
-            UsageError: the role has that key, it was revoked, or an older key has its name.
+            UsageError: the role has that key or had it once, it was revoked, or an older key has its name.
 
         """
         material = fingerprint.material(key)
+        if role != Root.type and self._left(material, role):
+            # What it signed then would verify again, also where a later root is pinned and nobody remembers it.
+            raise UsageError(
+                f"key {key_name(key)!r} signed {role!r} once and left; what it signed would count again: make a new one"
+            )
         for entry in revocations(self.root):
             if entry["fingerprint"] == fingerprint.of_bytes(material):
                 raise UsageError(
@@ -74,6 +88,11 @@ class Draft:
         self.root.add_key(key, role)
         self.roles.add(role)
         self.lines.append(f"{role}: added {key_name(key)!r}")
+
+    def _left(self, material: bytes, role: str) -> bool:
+        """Return whether an earlier root gave the key to `role`, and the last complete one does not."""
+        before = () if self.previous is None else keys_of(self.previous, role)
+        return material not in before and any(material in keys_of(root, role) for root in self.earlier)
 
 
 def revocations(root: Root) -> list[dict[str, str]]:

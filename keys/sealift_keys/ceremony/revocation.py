@@ -74,6 +74,8 @@ def revoke(
 ) -> Changed:
     """Take the key `name` out of every role, for good: root records it, and it cannot be added again.
 
+    A key that left in peace can be revoked too: what it signed in its day, its thief can sign now.
+
     Args:
         replacement: takes its place in every role that it is not in already.
         signers: sign the new root and the new metadata of the roles; not the stolen key.
@@ -89,13 +91,15 @@ def revoke(
         raise UsageError(f"the reason is {reason[:40]!r}; expected one line of 1 to {MAX_REASON_CHARS} characters")
 
     def edit(draft: Draft) -> None:
-        key = draft.find(name)
+        key = _find([*draft.earlier, draft.root], name)
         digits = fingerprint.of_key(key)
         for role in ROLES:
             if key.keyid in draft.root.roles[role].keyids:
                 draft.remove(key, role)
                 if replacement is not None and not _listed(draft.root, role, fingerprint.material(replacement)):
                     draft.add(replacement, role)
+        if not draft.lines:
+            draft.lines.append(f"{key_name(key)!r} signs nothing today; root records that it was stolen")
         entry = {"at": rfc3339(release_time()), "fingerprint": digits, "name": key_name(key), "reason": reason}
         fields = draft.root.unrecognized_fields[FIELD]
         draft.root.unrecognized_fields[FIELD] = {**fields, REVOKED: [*revocations(draft.root), entry]}
@@ -162,10 +166,10 @@ def targets_keys_to_replace(channel: Channel) -> tuple[str, ...]:
         if sum(fingerprint.of_bytes(key) in stolen for key in keys_of(root, Targets.type))
         >= root.roles[Targets.type].threshold
     ]
-    settled = [place for place in range(1, len(roots)) if replaced(Targets.type, roots[:place], roots[place])]
-    if not exposed or (settled and settled[-1] > exposed[-1]):
+    stuck = [place for place in exposed if not replaced(Targets.type, roots[: place + 1], roots[-1])]
+    if not stuck:
         return ()
-    earlier = frozenset().union(*(keys_of(root, Targets.type) for root in roots[: exposed[-1] + 1]))
+    earlier = frozenset().union(*(keys_of(root, Targets.type) for root in roots[: stuck[-1] + 1]))
     newest = roots[-1]
     keys = [newest.keys[keyid] for keyid in newest.roles[Targets.type].keyids]
     return tuple(sorted(key_name(key) for key in keys if fingerprint.material(key) in earlier))

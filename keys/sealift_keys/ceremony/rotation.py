@@ -170,10 +170,15 @@ def _draft(channel: Channel) -> Draft:
     if status(channel).roles[0].complete:
         root = deepcopy(newest.signed)
         root.version = version + 1
-        return Draft(root, newest.signed)
+        return Draft(root, newest.signed, _roots(channel, version))
     previous = channel.root(version - 1).signed if version > 1 else None
     void = f"root {version} still lacked signatures and is changed in place; the {len(newest.signatures)} made are void"
-    return Draft(deepcopy(newest.signed), previous, [void] if newest.signatures else [])
+    lines = [void] if newest.signatures else []
+    return Draft(deepcopy(newest.signed), previous, _roots(channel, version - 1), lines)
+
+
+def _roots(channel: Channel, last: int) -> list[Root]:
+    return [channel.root(version).signed for version in range(1, last + 1)]
 
 
 def _changed(lines: Sequence[str], documents: Sequence[Metadata[Any]], made: Sequence[Signed]) -> Changed:

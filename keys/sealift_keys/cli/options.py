@@ -9,6 +9,7 @@ import click
 
 from sealift_common.console import print_json, typed
 from sealift_common.errors import Error
+from sealift_keys.ceremony.revocation import targets_keys_to_replace
 from sealift_keys.ceremony.roster import root_changes, roster
 from sealift_keys.ceremony.rotation import Changed
 from sealift_keys.ceremony.signing import Signed
@@ -53,11 +54,12 @@ def role_option(*, required: bool, text: str) -> Callable[[Any], Any]:
 
 def report_change(channel: Channel, changed: Changed, *, as_json: bool, extra: dict[str, Any] | None = None) -> None:
     """Say what a ceremony changed, what is still missing, and the next command."""
-    state = status(channel)
+    state, also = status(channel), targets_keys_to_replace(channel)
     if as_json:
         document = {
             **state.to_dict(),
             **(extra or {}),
+            "targets_keys_to_replace": list(also),
             "changed": list(changed.lines),
             "signed": signed_documents(changed.signed),
             "written": [{"role": role, "version": version} for role, version in changed.written],
@@ -69,6 +71,13 @@ def report_change(channel: Channel, changed: Changed, *, as_json: bool, extra: d
     click.echo("wrote " + ", ".join(f"{role} {version}" for role, version in changed.written))
     echo_signed(changed.signed)
     echo_state(state)
+    if also:
+        removals = " ".join(f"--remove {key}" for key in also)
+        click.echo(
+            f"ALL targets keys must go, {', '.join(also)} as well: the revoked keys were enough to sign targets, and "
+            "an instance that installed a thief's release refuses yours as older until then. Run: "
+            f"sealift-keys rotate {channel.directory} --role targets {removals} --add NEW.pem.pub --key …"
+        )
 
 
 def signed_documents(made: Sequence[Signed]) -> list[dict[str, Any]]:

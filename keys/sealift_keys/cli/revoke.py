@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sealift_common import fingerprint
-from sealift_keys.ceremony.revocation import Exposure, exposure, revoke, targets_keys_to_replace
+from sealift_keys.ceremony.revocation import Exposure, exposure, revoke
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import (
     FILE,
@@ -60,16 +60,7 @@ def command(
     if not as_json:
         click.echo(f"revoked {exposed.key!r}, fingerprint {fingerprint.grouped(exposed.fingerprint)}")
         _echo(exposed)
-    also = targets_keys_to_replace(channel)
-    extra = {"exposure": exposed.to_dict(), "targets_keys_to_replace": list(also)}
-    report_change(channel, changed, as_json=as_json, extra=extra)
-    if also and not as_json:
-        removals = " ".join(f"--remove {key}" for key in also)
-        click.echo(
-            f"ALL targets keys must go, {', '.join(also)} as well: the revoked keys were enough to sign targets, and "
-            "an instance that installed a thief's release refuses yours as older until then. Run: "
-            f"sealift-keys rotate {directory} --role targets {removals} --add NEW.pem.pub --key …"
-        )
+    report_change(channel, changed, as_json=as_json, extra={"exposure": exposed.to_dict()})
 
 
 def _echo(exposed: Exposure) -> None:
