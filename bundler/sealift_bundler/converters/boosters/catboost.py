@@ -13,7 +13,6 @@ import pandas as pd
 
 from sealift_bundler.converters.boosters.catboost_ctrs import CtrTables
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
-from sealift_bundler.converters.boosters.trees import Tree, Trees
 from sealift_bundler.converters.steps import (
     Context,
     Features,
@@ -25,6 +24,7 @@ from sealift_bundler.converters.steps import (
     is_missing,
     predicts,
 )
+from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.errors import SourceError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     ctrs = CtrTables(context, estimator, parsed.document, flat_of, parsed.hashes, columns)
     _check_values(context, estimator, features, ctrs, parsed, flat_of)
     splits = _Splits(context, estimator, parsed, columns, ctrs, flat_of)
-    ensemble = Trees(parsed.groups)
+    ensemble = TreeEnsemble(parsed.groups)
     for tree in parsed.document.get("oblivious_trees") or []:
         ensemble.trees.extend(_oblivious(tree, splits, parsed.groups))
     for tree in parsed.document.get("trees") or []:
@@ -133,7 +133,7 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     if columns.empty:
         columns.number(parsed.features("float_features")[0]["flat_feature_index"])
     scale, bias = parsed.document["scale_and_bias"]
-    total = ensemble.emit(graph, graph.cast(columns.emit(), "float64"), double=True)
+    total = ensemble.emit_float64(graph, graph.cast(columns.emit(), "float64"))
     scaled = total if scale == 1 else graph.add("Mul", total, graph.constant(float(scale)))
     return graph.add("Add", scaled, graph.constant(np.array(bias, dtype=np.float64)))
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
-from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
+from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 
 _IDENTITY = (
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -74,14 +74,14 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     if context.narrow:
         raise context.climb("it compares in float64", estimator)
     columns = SplitColumns(context, estimator, features, "float64", _categories(context, estimator, parsed, features))
-    ensemble = Trees(parsed.groups)
+    ensemble = TreeEnsemble(parsed.groups)
     for index, tree in enumerate(parsed.trees):
         ensemble.trees.append(_tree(context, estimator, columns, tree, index % parsed.groups))
     if not ensemble.trees:
         raise context.refuse("it holds no tree; was it fitted?", estimator)
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
-    return ensemble.emit(context.graph, columns.emit(), double=True)
+    return ensemble.emit_float64(context.graph, columns.emit())
 
 
 def _categories(context: Context, estimator: Any, parsed: _Parsed, features: Features) -> dict[int, Categories]:

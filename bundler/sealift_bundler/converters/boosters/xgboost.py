@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
-from sealift_bundler.converters.boosters.trees import Tree, Trees, leaf
 from sealift_bundler.converters.steps import (
     Context,
     Feature,
@@ -26,6 +25,7 @@ from sealift_bundler.converters.steps import (
     numbers,
     predicts,
 )
+from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 
 _IDENTITY = (
     "reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror",
@@ -94,7 +94,7 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     )
     missing = getattr(estimator, "missing", np.nan)
     # XGBoost starts from the base score and adds tree after tree, all in float32.
-    ensemble = Trees(parsed.groups, [leaf(float(base), group) for group, base in enumerate(parsed.base_margin)])
+    ensemble = TreeEnsemble(parsed.groups, [leaf(float(base), group) for group, base in enumerate(parsed.base_margin)])
     for index in _used(parsed, model):
         weight = np.float32(1.0) if weights is None else np.float32(weights[index])
         tree = _tree(context, estimator, columns, model["trees"][index], missing)

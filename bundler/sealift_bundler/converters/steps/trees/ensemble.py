@@ -1,10 +1,11 @@
-"""Trees as one TreeEnsembleRegressor: what the emitters of every ensemble of trees share.
+"""Trees of any library as one TreeEnsembleRegressor over the columns that their splits test.
 
-scikit-learn's trees round their input to float32 and compare it with float64 thresholds; the histogram
-boosters compare in float64. Both are kept.
+Every split becomes `value <= threshold` on float32 or float64 values, as the library itself compares.
+A split on a set of categories tests a column of its own: 1 where the row's category is in the set.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,99 +13,172 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from sealift_bundler.converters.graph import ML, Graph
-from sealift_bundler.converters.steps import Context, Features, numbers
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree; every array has one entry a node, and node 0 is the root.
+
+    A row goes left where its `column` is at most `threshold`; a missing value goes left where
+    `missing_left` says so. A node whose `left` is -1 is a leaf, and adds `value` to `target`; where
+    `value` is [nodes, outputs], to as many targets from there on.
+    """
+
+    column: Ints
+    threshold: Floats
+    left: Ints
+    right: Ints
+    missing_left: NDArray[Any]
+    value: NDArray[Any]
+    target: int = 0
+
+
+def leaf(value: float, target: int) -> Tree:
+    """Make a tree of one leaf: a number to start from."""
+    none = np.array([-1], dtype=np.int64)
+    return Tree(none * 0, np.zeros(1), none, none, np.zeros(1, dtype=bool), np.array([value]), target)
+
+
+@dataclass(frozen=True)
+class _Leaves:
+    """What leaves add to targets; one entry for each leaf and target."""
+
+    treeids: Ints
+    nodeids: Ints
+    targets: Ints
+    weights: Floats
 
 
 @dataclass
-class Ensemble:
-    """The attributes of a TreeEnsembleRegressor under construction, tree by tree."""
+class TreeEnsemble:
+    """An ensemble whose leaves are summed by target."""
 
     targets: int
-    columns: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
-    trees: int = 0
+    trees: list[Tree] = field(default_factory=list)
 
-    def add(
-        self,
-        *,
-        feature: NDArray[Any],
-        threshold: NDArray[Any],
-        left: NDArray[Any],
-        right: NDArray[Any],
-        leaf: NDArray[np.bool_],
-        missing_left: NDArray[Any],
-        weights: NDArray[Any],
-        first_target: int = 0,
-    ) -> None:
-        """Add one tree; `weights` is [nodes, targets], of which only leaves count."""
-        nodes = np.arange(len(leaf))
-        self._extend("nodes_treeids", np.full(len(leaf), self.trees))
-        self._extend("nodes_nodeids", nodes)
-        self._extend("nodes_featureids", np.where(leaf, 0, feature))
-        self._extend("nodes_values", np.where(leaf, 0.0, threshold))
-        self._extend("nodes_truenodeids", np.where(leaf, 0, left))
-        self._extend("nodes_falsenodeids", np.where(leaf, 0, right))
-        self._extend("nodes_missing_value_tracks_true", np.where(leaf, 0, missing_left))
-        self._extend("nodes_modes", np.where(leaf, "LEAF", "BRANCH_LEQ"))
-        at, target = np.nonzero(leaf[:, np.newaxis] & (weights != 0))
-        # Every leaf needs an entry, also one whose values are all zero.
-        empty = np.setdiff1d(nodes[leaf], at)
-        at = np.concatenate([at, empty])
-        target = np.concatenate([target, np.zeros(len(empty), dtype=target.dtype)])
-        self._extend("target_treeids", np.full(len(at), self.trees))
-        self._extend("target_nodeids", at)
-        self._extend("target_ids", target + first_target)
-        self._extend("target_weights", weights[at, target])
-        self.trees += 1
+    def emit(self, graph: Graph, columns: str, *, double: bool = False) -> str:
+        """Add the ensemble to a graph, summed as the operator does it: in float32, in an order of its own.
 
-    def _extend(self, key: str, values: NDArray[Any]) -> None:
-        self.columns.setdefault(key, []).append(values)
+        Args:
+            graph: The graph.
+            columns: The tensor [rows, columns] that the splits test.
+            double: `columns` and every comparison are float64; otherwise float32.
 
-    def emit(self, graph: Graph, tensor: str, dtype: str) -> str:
-        """Add the node; `dtype` is that of the input and of every comparison. The output is float32."""
-        whole = {key: np.concatenate(parts) for key, parts in self.columns.items()}
-        attributes: dict[str, Any] = {key: values.tolist() for key, values in whole.items()}
-        for key in ("nodes_values", "target_weights"):
-            if dtype == "float64":
-                del attributes[key]
-                attributes[f"{key}_as_tensor"] = numpy_helper.from_array(whole[key].astype(np.float64), key)
-        return graph.add(
-            "TreeEnsembleRegressor",
-            tensor,
-            domain=ML,
-            n_targets=self.targets,
-            aggregate_function="SUM",
-            post_transform="NONE",
-            **attributes,
+        Returns:
+            The sums [rows, targets], float32.
+        """
+        return self._emit(graph, columns, self._leaves(), self.targets, double=double)
+
+    def emit_float64(self, graph: Graph, columns: str) -> str:
+        """Add the ensemble to a graph: float64 columns and comparisons, and sums to float64 precision.
+
+        Returns:
+            The sums [rows, targets], float64.
+        """
+        # The operator's output is float32 whatever its input. So leaves are cut in two: high parts, multiples
+        # of one power of two so coarse that every sum of them is exact in float32, and the small rest.
+        leaves = self._leaves()
+        high = self._coarse(leaves)
+        both = _Leaves(
+            np.concatenate([leaves.treeids, leaves.treeids]),
+            np.concatenate([leaves.nodeids, leaves.nodeids]),
+            np.concatenate([leaves.targets, leaves.targets + self.targets]),
+            np.concatenate([high, leaves.weights - high]),
+        )
+        halves = graph.cast(self._emit(graph, columns, both, 2 * self.targets, double=True), "float64")
+        order = [graph.constant(np.arange(self.targets) + first) for first in (0, self.targets)]
+        return graph.add("Add", *(graph.add("Gather", halves, indices, axis=1) for indices in order))
+
+    def emit_in_order(self, graph: Graph, columns: str) -> str:
+        """Add the ensemble in float32, its trees summed one after another, as they are in the list.
+
+        The operator sums in an order of its own, and float32 sums of the same numbers in another order
+        differ. So each tree gets a column, and the columns are summed by an operator that has an order.
+
+        Returns:
+            The sums [rows, targets], float32.
+        """
+        order = sorted(range(len(self.trees)), key=lambda index: self.trees[index].target)
+        apart = TreeEnsemble(
+            len(self.trees), [replace(self.trees[index], target=place) for place, index in enumerate(order)]
+        )
+        each = apart.emit(graph, columns)
+        sums = []
+        start = 0
+        for target in range(self.targets):
+            end = start + sum(tree.target == target for tree in self.trees)
+            mine = (
+                each if self.targets == 1 else graph.add("Gather", each, graph.constant([*range(start, end)]), axis=1)
+            )
+            running = graph.add("CumSum", mine, graph.constant(np.array(1)))
+            sums.append(graph.add("Gather", running, graph.constant([end - start - 1]), axis=1))
+            start = end
+        return sums[0] if self.targets == 1 else graph.add("Concat", *sums, axis=1)
+
+    def _leaves(self) -> _Leaves:
+        if not self.trees:
+            raise ValueError("an ensemble without trees")
+        sizes = [len(tree.left) for tree in self.trees]
+        is_leaf = np.concatenate([tree.left for tree in self.trees]) < 0
+        values = np.concatenate([tree.value.reshape(len(tree.left), -1) for tree in self.trees])
+        # A leaf that adds nothing at all needs one entry all the same.
+        wanted = is_leaf[:, np.newaxis] & (values != 0)
+        wanted[:, 0] |= is_leaf & ~wanted.any(axis=1)
+        node, place = np.nonzero(wanted)
+        return _Leaves(
+            np.repeat(np.arange(len(sizes)), sizes)[node],
+            np.concatenate([np.arange(size) for size in sizes])[node],
+            np.repeat([tree.target for tree in self.trees], sizes)[node] + place,
+            values[node, place],
         )
 
+    def _nodes(self) -> dict[str, NDArray[Any]]:
+        sizes = [len(tree.left) for tree in self.trees]
+        is_leaf = np.concatenate([tree.left for tree in self.trees]) < 0
 
-def add_tree(ensemble: Ensemble, tree: Any, weights: NDArray[Any], first_target: int = 0) -> None:
-    """Add a fitted `tree_`; `weights` is [nodes, targets]."""
-    leaf = tree.children_left == -1
-    missing_left = getattr(tree, "missing_go_to_left", np.zeros(len(leaf), dtype=np.uint8))
-    ensemble.add(
-        feature=tree.feature,
-        threshold=largest_float32(tree.threshold),
-        left=tree.children_left,
-        right=tree.children_right,
-        leaf=leaf,
-        missing_left=missing_left,
-        weights=weights,
-        first_target=first_target,
-    )
+        def of(values: Sequence[NDArray[Any]], other: Any) -> NDArray[Any]:
+            return np.where(is_leaf, other, np.concatenate(values))
 
+        return {
+            "nodes_treeids": np.repeat(np.arange(len(sizes)), sizes),
+            "nodes_nodeids": np.concatenate([np.arange(size) for size in sizes]),
+            "nodes_featureids": of([tree.column for tree in self.trees], 0),
+            "nodes_values": of([tree.threshold for tree in self.trees], 0.0),
+            "nodes_truenodeids": of([tree.left for tree in self.trees], 0),
+            "nodes_falsenodeids": of([tree.right for tree in self.trees], 0),
+            "nodes_missing_value_tracks_true": of([tree.missing_left for tree in self.trees], 0).astype(np.int64),
+            "nodes_modes": np.where(is_leaf, "LEAF", "BRANCH_LEQ"),
+        }
 
-def largest_float32(threshold: NDArray[Any]) -> NDArray[Any]:
-    """The largest float32 that is not above each threshold: x <= it exactly where x <= threshold."""
-    rounded = threshold.astype(np.float32)
-    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    def _coarse(self, leaves: _Leaves) -> Floats:
+        largest = np.zeros(len(self.trees))
+        np.maximum.at(largest, leaves.treeids, np.abs(leaves.weights))
+        bound = max(float(largest.sum()), float(np.finfo(np.float32).tiny))
+        # Sums stay below 2 * bound; 24 bits hold every multiple of `step` up to there.
+        step = 2.0 ** (np.ceil(np.log2(bound)) - 22)
+        return np.asarray(np.round(leaves.weights / step) * step)
 
-
-def tree_input(context: Context, estimator: Any, features: Features) -> str:
-    """The float32 tensor that a tree sees."""
-    tensor = numbers(context, features, estimator)
-    if not context.narrow:
-        return context.graph.cast(tensor, "float32")
-    if not all(feature.exact for feature in features):
-        raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
-    return tensor
+    def _emit(self, graph: Graph, columns: str, leaves: _Leaves, targets: int, *, double: bool) -> str:
+        whole = self._nodes() | {
+            "target_treeids": leaves.treeids,
+            "target_nodeids": leaves.nodeids,
+            "target_ids": leaves.targets,
+            "target_weights": leaves.weights,
+        }
+        tensors = {}
+        if double:
+            for key in ("nodes_values", "target_weights"):
+                tensors[f"{key}_as_tensor"] = numpy_helper.from_array(whole.pop(key).astype(np.float64), key)
+        return graph.add(
+            "TreeEnsembleRegressor",
+            columns,
+            domain=ML,
+            n_targets=targets,
+            aggregate_function="SUM",
+            post_transform="NONE",
+            **{key: values.tolist() for key, values in whole.items()},
+            **tensors,
+        )

@@ -18,8 +18,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
 from sealift_bundler.converters.steps.arithmetic import as_column, concatenated
-from sealift_bundler.converters.steps.trees.ensemble import Ensemble, add_tree, tree_input
-from sealift_bundler.converters.steps.trees.leaves import leaf_sum
+from sealift_bundler.converters.steps.trees.ensemble import TreeEnsemble
+from sealift_bundler.converters.steps.trees.leaves import fitted_tree, leaf_sum, tree_input
 
 
 def _trees(estimator: Any) -> list[Any]:
@@ -35,11 +35,10 @@ def _sum(context: Context, estimator: Any, features: Features, values: list[NDAr
     )
     if not whole:
         return leaf_sum(context, estimator, features, trees, values)
-    ensemble = Ensemble(targets=values[0].shape[1])
-    for tree, value in zip(trees, values, strict=True):
-        add_tree(ensemble, tree, value)
+    members = [fitted_tree(tree, value) for tree, value in zip(trees, values, strict=True)]
+    ensemble = TreeEnsemble(values[0].shape[1], members)
     graph = context.graph
-    return graph.cast(ensemble.emit(graph, tree_input(context, estimator, features), "float32"), "float64")
+    return graph.cast(ensemble.emit(graph, tree_input(context, estimator, features)), "float64")
 
 
 @predicts(DecisionTreeClassifier, ExtraTreeClassifier, RandomForestClassifier, ExtraTreesClassifier)

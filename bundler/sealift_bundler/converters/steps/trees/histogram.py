@@ -13,7 +13,7 @@ from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, flat, numbers, predicts
 from sealift_bundler.converters.steps.arithmetic import column
 from sealift_bundler.converters.steps.compose import transform
-from sealift_bundler.converters.steps.trees.ensemble import Ensemble
+from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.converters.steps.trees.gradient_boosting import raw_to_heads
 
 
@@ -95,24 +95,18 @@ def _raw(context: Context, estimator: Any, features: Features) -> str:
             sides = _sides(nodes, member.raw_left_cat_bitsets, int(node), counts[feature])
             places[int(node)] = splits.place(feature, sides)
         found.append(places)
-    ensemble = Ensemble(targets=estimator.n_trees_per_iteration_)
+    ensemble = TreeEnsemble(targets=estimator.n_trees_per_iteration_)
     for (target, member), places in zip(members, found, strict=True):
         nodes = member.nodes
         feature = nodes["feature_idx"].astype(np.int64)
         threshold = nodes["num_threshold"].copy()
         for at, place in places.items():
             feature[at], threshold[at] = splits.index(*place), 0.5
-        ensemble.add(
-            feature=feature,
-            threshold=threshold,
-            left=nodes["left"].astype(np.int64),
-            right=nodes["right"].astype(np.int64),
-            leaf=nodes["is_leaf"].astype(bool),
-            missing_left=nodes["missing_go_to_left"].astype(np.int64),
-            weights=nodes["value"][:, np.newaxis],
-            first_target=target,
-        )
-    total = graph.cast(ensemble.emit(graph, splits.emit(graph, tensor), "float64"), graph.dtype)
+        left = np.where(nodes["is_leaf"].astype(bool), -1, nodes["left"].astype(np.int64))
+        right = nodes["right"].astype(np.int64)
+        missing_left = nodes["missing_go_to_left"].astype(np.int64)
+        ensemble.trees.append(Tree(feature, threshold, left, right, missing_left, nodes["value"], target))
+    total = graph.cast(ensemble.emit(graph, splits.emit(graph, tensor), double=True), graph.dtype)
     return graph.add("Add", total, graph.constant(numbers_of(estimator._baseline_prediction)))  # noqa: SLF001
 
 

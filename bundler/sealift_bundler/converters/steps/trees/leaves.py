@@ -1,6 +1,7 @@
-"""Which leaf each tree reaches, and sums over leaves in float64.
+"""scikit-learn's own trees: which leaf each of them reaches, and sums over leaves in float64.
 
-ONNX's own sum over trees is float32: enough for whole votes, not for ties between fractions.
+They round their input to float32 and compare it with float64 thresholds. ONNX's own sum over trees is float32:
+enough for whole votes, not for ties between fractions.
 """
 
 from collections.abc import Sequence
@@ -9,25 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift_bundler.converters.steps import Context, Features
+from sealift_bundler.converters.steps import Context, Features, numbers
 from sealift_bundler.converters.steps.arithmetic import sequential_sum
+from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 
 # A leaf's number passes through float32, which is exact up to here.
 _MOST_NODES = 2**24
 
 
+def fitted_tree(tree: Any, value: NDArray[Any], target: int = 0) -> Tree:
+    """Make a tree of a fitted `tree_`; `value` is [nodes] or [nodes, outputs]."""
+    missing_left = getattr(tree, "missing_go_to_left", np.zeros(tree.node_count, dtype=np.uint8))
+    threshold = _largest_float32(tree.threshold)
+    return Tree(tree.feature, threshold, tree.children_left, tree.children_right, missing_left, value, target)
+
+
+def _largest_float32(threshold: NDArray[Any]) -> NDArray[Any]:
+    """The largest float32 that is not above each threshold: x <= it exactly where x <= threshold."""
+    rounded = threshold.astype(np.float32)
+    return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+
+
+def tree_input(context: Context, estimator: Any, features: Features) -> str:
+    """The float32 tensor that a tree sees."""
+    tensor = numbers(context, features, estimator)
+    if not context.narrow:
+        return context.graph.cast(tensor, "float32")
+    if not all(feature.exact for feature in features):
+        raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
+    return tensor
+
+
 def leaf_indices(context: Context, estimator: Any, features: Features, trees: Sequence[Any]) -> str:
     """The node number of the leaf that each tree reaches, int64 [rows, trees]."""
-    from sealift_bundler.converters.steps.trees.ensemble import Ensemble, add_tree, tree_input
-
     graph = context.graph
-    ensemble = Ensemble(targets=len(trees))
+    ensemble = TreeEnsemble(targets=len(trees))
     for index, tree in enumerate(trees):
         if tree.node_count >= _MOST_NODES:
             raise context.refuse("one of its trees has more than 16 million nodes", estimator)
-        add_tree(ensemble, tree, np.arange(tree.node_count, dtype=np.float64)[:, np.newaxis], index)
+        ensemble.trees.append(fitted_tree(tree, np.arange(tree.node_count, dtype=np.float64), index))
     tensor = tree_input(context, estimator, features)
-    return graph.cast(ensemble.emit(graph, tensor, "float32"), "int64")
+    return graph.cast(ensemble.emit(graph, tensor), "int64")
 
 
 def leaf_sum(
