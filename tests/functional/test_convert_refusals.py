@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.decomposition import KernelPCA
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -13,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sealift.model.documents.description import Tolerance
 from sealift_bundler import ConversionError, ParityError, SourceError, convert
 from sealift_bundler.converters import steps
+from sealift_bundler.proof import ladder
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 TARGET = ROWS[:, 0] > 0
@@ -84,6 +86,45 @@ def test_a_tolerance_is_recorded():
 def test_python_code_in_a_step_is_refused_by_name(original, message):
     with pytest.raises(ConversionError, match=message):
         convert(original.fit(ROWS, ROWS[:, 0]), ROWS)
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """The rungs that were built, by name."""
+    names = []
+    build = ladder._build
+    monkeypatch.setattr(ladder, "_build", lambda rung: (names.append(rung.name), build(rung))[1])
+    return names
+
+
+def test_a_final_refusal_ends_the_ladder(built):
+    original = make_pipeline(StandardScaler(), FunctionTransformer(np.sinc), LinearRegression())
+    with pytest.raises(ConversionError, match="cannot be converted: step 'functiontransformer'"):
+        convert(original.fit(ROWS, ROWS[:, 0]), ROWS)
+    assert built == ["float32"]
+
+
+def test_a_step_that_needs_a_later_rung_gets_it_and_a_final_refusal_there_ends_the_ladder(built):
+    original = make_pipeline(KernelPCA(2, kernel="rbf"), FunctionTransformer(np.sinc), LinearRegression())
+    with pytest.raises(ConversionError, match="cannot be converted: step 'functiontransformer'"):
+        convert(original.fit(ROWS, ROWS[:, 0]), ROWS)
+    assert built == ["float32", "float64"]
+
+
+def test_any_other_error_of_a_rung_is_no_reason_to_end_the_ladder(built, monkeypatch):
+    # Plug-ins raise what they like: a ConversionError, or an error that nobody foresaw.
+    original = LinearRegression().fit(ROWS, ROWS[:, 0])
+    known = steps.PREDICTORS[LinearRegression]
+    for error in (ConversionError("not here"), ZeroDivisionError("oh")):
+
+        def emit(context, estimator, features, error=error):
+            if context.narrow:
+                raise error
+            return known(context, estimator, features)
+
+        monkeypatch.setitem(steps.PREDICTORS, LinearRegression, emit)
+        assert convert(original, ROWS).rung == "float64"
+    assert built == ["float32", "float64"] * 2
 
 
 def test_a_custom_tokenizer_is_refused_by_name():

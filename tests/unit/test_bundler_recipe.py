@@ -28,19 +28,21 @@ def test_the_smallest_recipe(folder):
     assert recipe.model.reference == "triage:1.2.0"
     assert (recipe.source, recipe.samples) == (folder / "model.joblib", folder / "samples.csv")
     assert (recipe.atol, recipe.rtol, dict(recipe.options), dict(recipe.documents)) == (None, None, {}, {})
+    assert recipe.imports == ()
 
 
 def test_everything_that_a_recipe_may_say(folder):
     recipe = load(
         folder,
-        BASE
-        + 'title = "T"\ndescription = "D"\nauthors = ["A", "B"]\nlicenses = ["MIT", "Apache-2.0 OR BSD-3-Clause"]\n'
+        BASE + 'import = ["our.module", "other"]\n'
+        'title = "T"\ndescription = "D"\nauthors = ["A", "B"]\nlicenses = ["MIT", "Apache-2.0 OR BSD-3-Clause"]\n'
         'license_file = "MIT.txt"\ncard = "card.md"\nvendor = "V"\nrevision = "r1"\nsource_url = "https://example.com"\n'
         "created_at = 2026-11-23T13:00:00+01:00\n[parity]\natol = 0\nrtol = 1e-5\n"
         '[convert]\nmethod = "predict"\nanything = 1\n[files]\n"NOTICE" = "NOTICE.txt"\n',
     )
     assert recipe.created_at == recipe.creation_time() == "2026-11-23T12:00:00Z"
     assert (recipe.atol, recipe.rtol) == (0.0, 1e-5)
+    assert recipe.imports == ("our.module", "other")
     assert dict(recipe.options) == {"method": "predict", "anything": 1}
     assert {name: path.name for name, path in recipe.documents.items()} == {
         "CARD.md": "card.md",
@@ -73,6 +75,13 @@ def test_creation_time_is_never_now(folder, monkeypatch):
         (BASE + "title = 3\n", r"recipe\.toml:5: 'title' is 3; expected a text"),
         (BASE + 'card = ""\n', r"recipe\.toml:5: 'card' is ''; expected a text that is not empty"),
         (BASE + 'authors = "me"\n', r"recipe\.toml:5: 'authors' is 'me'; expected a list of texts"),
+        (BASE + 'import = "our.module"\n', r"recipe\.toml:5: 'import' is 'our\.module'; expected a list of texts"),
+        (
+            BASE + 'import = ["our.module", 3]\n',
+            r"recipe\.toml:5: 'import' is \['our\.module', 3\]; expected a list of texts",
+        ),
+        (BASE + 'import = ["our module"]\n', r"recipe\.toml:5: 'import' names 'our module'; expected a dotted name"),
+        (BASE + 'import = [".module"]\n', r"recipe\.toml:5: 'import' names '\.module'; expected a dotted name"),
         (BASE + 'licenses = ["my own!"]\n', r"recipe\.toml:5: license 'my own!' is no SPDX expression"),
         (BASE + 'created_at = "yesterday"\n', r"recipe\.toml:5: 'created_at' is 'yesterday'; expected"),
         (BASE + "created_at = 2026-11-23T12:00:00\n", r"recipe\.toml:5: .*no time zone"),

@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
-from sealift_bundler.converters.text_locales import text_locales
+from sealift_bundler.converters.graph import text_locales
 
 
 def graph(**attributes):

@@ -24,6 +24,13 @@ from sealift_common.files.output import require_place, write
 @click.option("--version", default="0.0.0", show_default=True, help="The model's version, SemVer.")
 @click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Absolute tolerance.")
 @click.option("--rtol", default=1e-5, show_default=True, type=click.FloatRange(min=0), help="Relative tolerance.")
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="MODULE",
+    help="Import this first: it registers your own converters with skl2onnx. Repeatable.",
+)
 @click.option("--report", type=click.Path(path_type=Path, readable=False), help="Write a page about the proof (HTML).")
 @benchmark_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -35,6 +42,7 @@ def command(
     version: str,
     atol: float,
     rtol: float,
+    imports: tuple[str, ...],
     report: Path | None,
     benchmark: bool,
     as_json: bool,
@@ -57,7 +65,7 @@ def command(
     from sealift_bundler.proof.ladder import convert
 
     name = name or output.absolute().name
-    conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol))
+    conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol), imports=imports)
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark
 

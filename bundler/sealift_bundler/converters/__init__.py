@@ -34,12 +34,31 @@ class Candidate:
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
+class NeverConverts(Exception):  # noqa: N818 - the ladder's own; callers see a ConversionError
+    """No rung can convert a step: the ladder ends. The message names the step and says why."""
+
+
+class NeedsLaterRung(Exception):  # noqa: N818 - as above
+    """A step cannot be converted on this rung, and may be on a later one: the ladder goes on."""
+
+
+class UnknownStep(Exception):  # noqa: N818 - as above
+    """A step is known to nobody but the rungs for unknown steps: the ladder goes on with these alone."""
+
+
 @dataclass(frozen=True)
 class Rung:
-    """One way to convert; `build` raises ConversionError naming the step that it cannot convert."""
+    """One way to convert, named in the report.
+
+    `build` raises NeverConverts, NeedsLaterRung, or UnknownStep; any other error means that a later rung may do better.
+    `narrow` says that a later rung computes more precisely. A rung for unknown steps is tried only where an earlier
+    one has met such a step.
+    """
 
     name: str
     build: Callable[[], Candidate]
+    narrow: bool = False
+    for_unknown_steps: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Write an ONNX graph node by node; every tensor is [rows, width] unless said otherwise."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,27 +91,17 @@ class Graph:
         Returns:
             The tensor of this graph for each of its outputs.
         """
-        prefix = self.name("inlined")
-        renamed = dict(bindings)
-
-        def local(name: str) -> str:
-            return renamed.setdefault(name, f"{prefix}_{name}") if name else ""
-
-        for tensor in model.graph.initializer:
-            copy = onnx.TensorProto()
-            copy.CopyFrom(tensor)
-            copy.name = local(tensor.name)
-            self._constants[copy.name] = copy
-        for node in model.graph.node:
-            inner = onnx.NodeProto()
-            inner.CopyFrom(node)
-            inner.name = f"{prefix}_{node.name}"
-            inner.input[:] = [local(name) for name in node.input]
-            inner.output[:] = [local(name) for name in node.output]
-            self._nodes.append(inner)
+        prefix = f"{self.name('inlined')}_"
+        inner = onnx.GraphProto()
+        inner.CopyFrom(model.graph)
+        _rename(inner, prefix)
+        for name, tensor in bindings.items():
+            self._nodes.append(helper.make_node("Identity", [tensor], [prefix + name], name=prefix + name))
+        self._constants |= {constant.name: constant for constant in inner.initializer}
+        self._nodes.extend(inner.node)
         for opset in model.opset_import:
             self.opsets[opset.domain] = max(opset.version, self.opsets.get(opset.domain, 0))
-        return {output.name: local(output.name) for output in model.graph.output}
+        return {output.name: prefix + output.name for output in model.graph.output}
 
     def finish(self, inputs: Sequence[TensorInput], outputs: Sequence[TensorOutput], tensors: Sequence[str]) -> bytes:
         """Name the outputs and serialize; nodes and constants that no output needs are left out.
@@ -129,6 +119,8 @@ class Graph:
             if needed.intersection(node.output):
                 nodes.append(node)
                 needed.update(node.input)
+                # A graph inside a node takes what it likes from this one, without saying so.
+                needed.update(name for inner in _inner_nodes(node) for name in inner.input)
         graph = helper.make_graph(
             nodes[::-1],
             "sealift",
@@ -136,7 +128,7 @@ class Graph:
             [_value_info(tensor.name, tensor.dtype, tensor.shape) for tensor in outputs],
             [tensor for tensor in self._constants.values() if tensor.name in needed],
         )
-        used = {node.domain for node in nodes} | {""}
+        used = {inner.domain for node in nodes for inner in (node, *_inner_nodes(node))} | {""}
         opsets = [helper.make_opsetid(domain, version) for domain, version in self.opsets.items() if domain in used]
         model = helper.make_model(graph, opset_imports=opsets, producer_name="sealift", ir_version=IR_VERSION)
         # Serialised deterministically, so that the same model gives the same digest.
@@ -151,3 +143,55 @@ def _value_info(name: str, dtype: str, shape: Sequence[Dimension]) -> onnx.Value
 def numbers_of(array: Any) -> NDArray[Any]:
     """See a fitted attribute as float64 numbers."""
     return np.asarray(array, dtype=np.float64)
+
+
+# What StringNormalizer means when it names no locale (onnxruntime, `string_normalizer.cc`, on Linux).
+_DEFAULT_LOCALE = "en_US.UTF-8"
+
+
+def text_locales(graph: bytes) -> tuple[str, ...]:
+    """Return the locales of the text operators that change case in a serialized model, sorted.
+
+    ONNX Runtime refuses to change the case of text where the machine lacks the locale.
+    """
+    found = set()
+    for node in _nodes_of(onnx.load_model_from_string(graph).graph):
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type == "StringNormalizer":
+            action = attributes.get("case_change_action")
+            sensitive = attributes.get("is_case_sensitive")
+            if (action is not None and action.s != b"NONE") or sensitive is None or sensitive.i == 0:
+                found.add(attributes["locale"].s.decode() if "locale" in attributes else _DEFAULT_LOCALE)
+    return tuple(sorted(found))
+
+
+def _rename(graph: onnx.GraphProto, prefix: str) -> None:
+    """Put a prefix before every name, at any depth: what a graph inside a node takes from outside stays right."""
+    for node in graph.node:
+        node.name = prefix + node.name
+        for names in (node.input, node.output):
+            names[:] = [prefix + name if name else "" for name in names]
+        for inner in _graphs_in(node):
+            _rename(inner, prefix)
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = prefix + value.name
+    del graph.value_info[:]
+
+
+def _nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Every node of a graph, those of the graphs inside its nodes included."""
+    for node in graph.node:
+        yield node
+        yield from _inner_nodes(node)
+
+
+def _inner_nodes(node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+    for inner in _graphs_in(node):
+        yield from _nodes_of(inner)
+
+
+def _graphs_in(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs

@@ -26,7 +26,7 @@ _LIBRARY_OF = {"sklearn": "scikit-learn"}
 
 
 class SklearnConverter:
-    """Converts fitted scikit-learn estimators; the composition is ours, unknown steps go through skl2onnx."""
+    """Converts fitted scikit-learn estimators; for steps that are unknown here there is a last rung, with skl2onnx."""
 
     def accepts(self, source: Any) -> bool:
         """Tell whether `source` is an estimator: it has scikit-learn's parameters and an answer."""
@@ -55,14 +55,12 @@ class SklearnConverter:
     def rungs(self, source: Any, samples: "Samples") -> Iterable[Rung]:
         """The ways to convert `source`, in the order to try them."""
         build = partial(_build, source, samples)
-        if not has_text(source):
-            yield Rung("float32", partial(build, dtype="float32", frontend=False))
-            yield Rung("float64", partial(build, dtype="float64", frontend=False))
-            return
         # ONNX's own tokenizer is no rung: on text that no sample foresees ("goodé", a no-break space) it
-        # cuts words elsewhere than scikit-learn does.
-        yield Rung("frontend-float32", partial(build, dtype="float32", frontend=True))
-        yield Rung("frontend-float64", partial(build, dtype="float64", frontend=True))
+        # cuts words elsewhere than scikit-learn does. The loader's front end counts the words.
+        front = "frontend-" if has_text(source) else ""
+        yield Rung(f"{front}float32", partial(build, dtype="float32"), narrow=True)
+        yield Rung(f"{front}float64", partial(build, dtype="float64"))
+        yield Rung(f"{front}skl2onnx", partial(build, dtype="float64", registered=True), for_unknown_steps=True)
 
 
 def _check_fitted(source: Any) -> None:
@@ -126,17 +124,17 @@ def _source(source: Any) -> dict[str, Any]:
     return {"framework": framework, "versions": versions, "estimator": shown[:2000]}
 
 
-def _build(source: Any, samples: "Samples", *, dtype: str, frontend: bool) -> Candidate:
+def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = False) -> Candidate:
     from sealift_bundler.converters.steps import Context
 
-    context = Context(Graph(dtype), use_frontend=frontend, samples=samples)
+    context = Context(Graph(dtype), registered=registered, samples=samples)
     features = _features(samples)
     heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
     first_rows = samples.head(2)
     methods = {_method(role) for role in heads}
     answers = dict(answer for name in methods for answer in _named(name, getattr(source, name)(first_rows)))
     classes = _classes(source) if "label" in heads and answers["predict"].ndim == 1 else None
-    inputs = _inputs(context, samples, dtype, frontend=frontend)
+    inputs = _inputs(context, samples, dtype)
     outputs, tensors = [], []
     for role, tensor in heads.items():
         method = _method(role)
@@ -220,7 +218,7 @@ def _classes(source: Any) -> Classes | None:
     return Classes(kind, tuple(items))
 
 
-def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: bool) -> tuple[TensorInput, ...]:
+def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
     columns = [samples.described(column, context.categories.get(column.name)) for column in samples.columns]
     texts = tuple(column for column in columns if column.kind == "str")
     numeric = tuple(column for column in columns if column.kind != "str")
@@ -228,10 +226,9 @@ def _inputs(context: "Context", samples: "Samples", dtype: str, *, frontend: boo
     tensors = []
     if numeric:
         tensors.append(TensorInput("numbers", dtype, ("rows", len(numeric)), numeric, None))
-    if texts and samples.interface == "text" and not frontend:
-        tensors.append(TensorInput("text", "string", ("rows", 1), texts, None))
-    if texts and samples.interface != "text" and not {column.name for column in texts} <= counted:
-        tensors.append(TensorInput("strings", "string", ("rows", len(texts)), texts, None))
+    if texts and not {column.name for column in texts} <= counted:
+        name = "text" if samples.interface == "text" else "strings"
+        tensors.append(TensorInput(name, "string", ("rows", len(texts)), texts, None))
     for index, (name, declaration) in enumerate(context.counters):
         column = next(column for column in texts if column.name == name)
         tensor = f"terms_{index}" if index else "terms"

@@ -14,6 +14,7 @@ from typing import Any
 from sealift.errors import Error
 from sealift.model.documents.description import Tolerance
 from sealift_bundler.errors import SourceError
+from sealift_bundler.source.modules import import_modules
 from sealift_common.parent import die_with
 
 
@@ -48,16 +49,19 @@ def _answer(work: Path, document: dict[str, str]) -> None:
 
 
 def _convert(request: dict[str, Any]) -> dict[str, bytes]:
+    # First of all: a pickle may hold objects of these modules.
+    import_modules(request["imports"])
+    from sealift_bundler.proof.conversion import Order
     from sealift_bundler.proof.ladder import convert_object
     from sealift_bundler.samples.files import read_samples
     from sealift_bundler.source.openers import open_model
 
+    order = Order(request["name"], request["version"], Tolerance(*request["tolerance"]), tuple(request["imports"]))
     samples = Path(request["samples"])
     model = open_model(Path(request["model"]))
     own = request["own_samples"]
     rows = pickle.loads(samples.read_bytes()) if own else read_samples(samples, model)  # noqa: S301 - ours
-    tolerance = Tolerance(*request["tolerance"])
-    return dict(convert_object(model, rows, request["name"], request["version"], tolerance).files)
+    return dict(convert_object(model, rows, order).files)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,21 @@
-"""What a conversion yields: files that are proven, and nothing else."""
+"""What a conversion is asked for, and what it yields: files that are proven, and nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sealift.model.documents.description import FILE_NAME, ModelDescription
+from sealift.model.documents.description import FILE_NAME, ModelDescription, Tolerance
 from sealift.model.model import Model
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a conversion shall be: its name and version, how far a score may be off, and which modules it needs."""
+
+    name: str
+    version: str
+    tolerance: Tolerance
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from typing import Any
 
 from sealift.child_environment import child_environment
 from sealift.errors import Error
-from sealift.model.documents.description import Tolerance
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.proof.conversion import Conversion
+from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.source.openers import check_source
 from sealift_common.files import scratch
 
@@ -32,9 +31,7 @@ class ChildLimits:
     memory_bytes: int = 32 * 1024**3
 
 
-def convert_in_child(
-    path: Path, samples: Any, name: str, version: str, tolerance: Tolerance, limits: ChildLimits | None
-) -> Conversion:
+def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits | None) -> Conversion:
     """Open and convert the file at `path` in a child process; see `convert`.
 
     Raises:
@@ -54,9 +51,10 @@ def convert_in_child(
             "model": str(path.absolute()),
             "samples": where,
             "own_samples": not isinstance(samples, str | Path),
-            "name": name,
-            "version": version,
-            "tolerance": [tolerance.atol, tolerance.rtol],
+            "name": order.name,
+            "version": order.version,
+            "tolerance": [order.tolerance.atol, order.tolerance.rtol],
+            "imports": order.imports,
             "memory_bytes": limits.memory_bytes,
         }
         (work / "request.json").write_text(json.dumps(request), "utf-8")

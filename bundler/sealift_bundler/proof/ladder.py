@@ -17,11 +17,21 @@ from sealift.model.documents.description import (
 )
 from sealift.model.model import Model
 from sealift.model.trial.replay import replay
-from sealift_bundler.converters import Answers, Candidate, Converter, Original, Rung, find_converter
+from sealift_bundler.converters import (
+    Answers,
+    Candidate,
+    Converter,
+    NeedsLaterRung,
+    NeverConverts,
+    Original,
+    Rung,
+    UnknownStep,
+    find_converter,
+)
+from sealift_bundler.converters.graph import text_locales
 from sealift_bundler.converters.refused import check_takes_rows
-from sealift_bundler.converters.text_locales import text_locales
 from sealift_bundler.errors import ConversionError, ParityError, SourceError
-from sealift_bundler.proof.conversion import Conversion
+from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
 from sealift_bundler.proof.edges import MISSING, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.proof.golden import golden_examples
@@ -29,14 +39,14 @@ from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, prove
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_bundler.source.modules import check_modules, import_modules
 from sealift_common.names import ModelVersion
 
 Attempts = list[dict[str, str]]
 
-# Kinds of edge rows that the loader can refuse where the original answers.
-_NARROW = "float32"
 # How many times smaller than the tolerance float32's largest error must be, to be kept without trying float64.
 _HEADROOM = 10.0
+# Kinds of edge rows that the loader can refuse where the original answers.
 _REFUSABLE = {MISSING, UNSEEN}
 
 
@@ -48,6 +58,7 @@ def convert(
     version: str = "0.0.0",
     tolerance: Tolerance | None = None,
     limits: ChildLimits | None = None,
+    imports: Sequence[str] = (),
 ) -> Conversion:
     """Convert a trained model to ONNX and prove that its answers did not change.
 
@@ -61,22 +72,27 @@ def convert(
         version: The model's version, SemVer.
         tolerance: How far a score may be off; None means 1e-5, absolute and relative.
         limits: Of the child process that opens a file; None means the defaults.
+        imports: Modules to import first, by dotted name: they register converters of your own estimators with
+            skl2onnx. They are imported where the model is opened, so for a file in the child process.
 
     Raises:
         SourceError: the model or the samples cannot be read, or do not fit each other.
         ConversionError: no rung can convert the model; the message names the step.
         ParityError: a rung converted it, and the answers differ.
-        UsageError: the name or the version is not allowed.
+        UsageError: the name, the version or the name of a module is not allowed.
     """
     ModelVersion.parse(name, version)
+    check_modules(imports)
+    order = Order(name, version, tolerance or DEFAULT_TOLERANCE, tuple(imports))
     if isinstance(model, str | Path):
-        return convert_in_child(Path(model), samples, name, version, tolerance or DEFAULT_TOLERANCE, limits)
+        return convert_in_child(Path(model), samples, order, limits)
+    import_modules(order.imports)
     if isinstance(samples, str | Path):
         samples = read_samples(Path(samples), model)
-    return convert_object(model, samples, name, version, tolerance or DEFAULT_TOLERANCE)
+    return convert_object(model, samples, order)
 
 
-def convert_object(model: Any, rows: Any, name: str, version: str, tolerance: Tolerance) -> Conversion:
+def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     """Convert a model that is in memory; see `convert`."""
     converter = find_converter(model)
     if converter is None:
@@ -89,8 +105,8 @@ def convert_object(model: Any, rows: Any, name: str, version: str, tolerance: To
     original = converter.original(model, samples)
     expected = _answers(original, samples)
     edges = edge_rows(samples, original)
-    golden = golden_examples(samples, expected, tolerance, name, version)
-    return _climb(converter, model, samples, original, expected, edges, golden, (name, version, tolerance))
+    golden = golden_examples(samples, expected, order.tolerance, order.name, order.version)
+    return _climb(converter, model, samples, original, expected, edges, golden, order)
 
 
 def _takes_text(model: Any) -> bool:
@@ -118,28 +134,37 @@ def _climb(
     expected: Answers,
     edges: Sequence[EdgeRows],
     golden: bytes,
-    identity: tuple[str, str, Tolerance],
+    order: Order,
 ) -> Conversion:
     attempts: Attempts = []
     failures: list[Parity] = []
-    reasons: list[str] = []
+    reason = "no rung"
     spare: Conversion | None = None
+    unknown = False
     for rung in converter.rungs(model, samples):
+        if rung.for_unknown_steps != unknown:
+            continue
         try:
             candidate = _build(rung)
-            files = _files(candidate, original, rung.name, attempts, None, golden, identity)
+            files = _files(candidate, original, rung.name, attempts, None, golden, order)
             opened = Model.from_files(files)
-        except Error as error:
+        except NeverConverts as error:
             attempts.append({"rung": rung.name, "outcome": str(error)})
-            reasons.append(f"{rung.name}: {error}")
+            reason = str(error)
+            break
+        except (NeedsLaterRung, UnknownStep, Error) as error:
+            attempts.append({"rung": rung.name, "outcome": str(error)})
+            # The last rung is the most capable one, so its reason is the one to act on.
+            reason = f"{rung.name}: {error}"
+            unknown = unknown or isinstance(error, UnknownStep)
             continue
-        parity = prove(opened, samples, expected, edges, identity[2], original.reference)
+        parity = prove(opened, samples, expected, edges, order.tolerance, original.reference)
         if parity.passed:
             replay(opened, golden)
             attempts.append({"rung": rung.name, "outcome": "proven"})
-            files = _files(candidate, original, rung.name, attempts, parity, golden, identity)
-            check_file_set(ModelDescription.parse(files[FILE_NAME]), files, identity[0])
-            if not rung.name.endswith(_NARROW) or parity.headroom >= _HEADROOM:
+            files = _files(candidate, original, rung.name, attempts, parity, golden, order)
+            check_file_set(ModelDescription.parse(files[FILE_NAME]), files, order.name)
+            if not rung.narrow or parity.headroom >= _HEADROOM:
                 return Conversion(files)
             # Rows that nobody compared may be worse than those that were: a wider rung is better, if there is one.
             attempts[-1]["outcome"] = f"agrees, without much room: {parity.summary()}"
@@ -156,17 +181,16 @@ def _climb(
         # The only rows that differ are ours, with missing values or categories in columns where the caller's own
         # rows never have them: the loader refuses such values, and everything else is proven again.
         kept = [edge for edge in edges if edge.kind not in refused or edge.column not in {None, *forbidden[edge.kind]}]
-        return _climb(converter, model, samples, original, expected, kept, golden, identity)
+        return _climb(converter, model, samples, original, expected, kept, golden, order)
     if failures:
         raise ParityError(_disagreement(model, failures[-1], attempts))
-    # The last rung is the most capable one, so its reason is the one to act on.
-    raise ConversionError(f"model {identity[0]!r} cannot be converted: {reasons[-1] if reasons else 'no rung'}")
+    raise ConversionError(f"model {order.name!r} cannot be converted: {reason}")
 
 
 def _build(rung: Rung) -> Candidate:
     try:
         return rung.build()
-    except Error:
+    except (NeverConverts, NeedsLaterRung, UnknownStep, Error):
         raise
     except Exception as error:
         # Converters may be plug-ins, and meet estimators of classes that they have never seen.
@@ -194,13 +218,12 @@ def _files(
     attempts: Attempts,
     parity: Parity | None,
     golden: bytes,
-    identity: tuple[str, str, Tolerance],
+    order: Order,
 ) -> dict[str, bytes]:
-    name, version, tolerance = identity
     report: Mapping[str, Any] = parity.document() if parity is not None else {}
     description = ModelDescription(
-        name=name,
-        version=version,
+        name=order.name,
+        version=order.version,
         task=original.task,
         interface=candidate.interface,
         inputs=candidate.inputs,
@@ -209,10 +232,11 @@ def _files(
         requires=Requirements(
             candidate.onnxruntime, candidate.ir_version, candidate.opsets, locales=text_locales(candidate.graph)
         ),
-        tolerance=tolerance,
+        tolerance=order.tolerance,
         rung=rung,
         source=original.source,
-        conversion={"rung": rung, "attempts": list(attempts)},
+        conversion={"rung": rung, "attempts": list(attempts)}
+        | ({"imports": list(order.imports)} if order.imports else {}),
         parity=report,
     )
     files = {GRAPH_FILE: candidate.graph, FILE_NAME: model_json(description), GOLDEN_FILE: golden, **candidate.files}

@@ -43,7 +43,7 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         RecipeError: `[convert]` holds an option that no converter takes.
         ConversionError: no rung of the ladder can convert it.
         ParityError: the converted model gives other answers.
-        SourceError: the model or its samples cannot be read.
+        SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
         ChannelError: the version is withdrawn, or released with other bytes.
         KeyFileError: the model's key is no P-256 key.
     """
@@ -67,6 +67,7 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         name=recipe.model.name,
         version=str(recipe.model.version),
         tolerance=_tolerance(recipe),
+        imports=recipe.imports,
     )
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark

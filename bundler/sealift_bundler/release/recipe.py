@@ -6,6 +6,7 @@
     samples = "samples.csv"
     title = "Issue triage"           # title, description, authors, licenses, vendor, revision,
     licenses = ["MIT"]               #   source_url and created_at go into the manifest's descriptor
+    import = ["our.module"]          # modules that register converters with skl2onnx, imported before the model
     license_file = "LICENSE"         # installed as LICENSE
     card = "CARD.md"                 # installed as CARD.md
     [parity]                         # how far scores may be from the original's
@@ -34,13 +35,14 @@ from sealift.bundle.layout import is_file_name
 from sealift.errors import Error, UsageError
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import require_written
+from sealift_bundler.source.modules import is_module_name
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
 
 MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")
 TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
-LISTS = ("authors", "licenses")
+LISTS = ("authors", "licenses", "import")
 TABLES = ("parity", "convert", "files")
 KEYS = (*REQUIRED, *TEXTS, *LISTS, *TABLES)
 PARITY_KEYS = ("atol", "rtol")
@@ -66,6 +68,7 @@ class Recipe:
         samples: rows that the original and the converted model must agree on.
         atol: absolute tolerance of scores; None leaves it to the converter.
         rtol: relative tolerance of scores; None leaves it to the converter.
+        imports: modules to import before the model is opened; whether they exist is not checked here.
         options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
     """
@@ -84,6 +87,7 @@ class Recipe:
     created_at: str = ""
     atol: float | None = None
     rtol: float | None = None
+    imports: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -163,6 +167,7 @@ class _Reader:
             created_at=self._time(texts["created_at"]),
             atol=self._tolerance(parity, "atol"),
             rtol=self._tolerance(parity, "rtol"),
+            imports=self._imports(),
             options=MappingProxyType(self._table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
         )
@@ -203,6 +208,13 @@ class _Reader:
         if not isinstance(value, dict):
             raise self._error(key, f"{key!r} is {value!r}; expected a table, [{key}]")
         return value
+
+    def _imports(self) -> tuple[str, ...]:
+        names = self._list_of("import")
+        for name in names:
+            if not is_module_name(name):
+                raise self._error("import", f"'import' names {name!r}; expected a dotted name such as 'our.module'")
+        return names
 
     def _tolerance(self, parity: Mapping[str, Any], key: str) -> float | None:
         value = parity.get(key)

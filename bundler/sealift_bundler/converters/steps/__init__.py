@@ -1,7 +1,7 @@
 """Write one fitted scikit-learn step into a graph: what every step's emitter shares.
 
 An emitter takes features and returns features, or for a final step its answers by role. Steps that
-have no emitter here go through skl2onnx alone and are put into the graph (`stock.py`).
+have no emitter here may have a converter that is registered with skl2onnx (`registered.py`).
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sealift_bundler.converters import NeedsLaterRung, NeverConverts, UnknownStep
 from sealift_bundler.converters.graph import Graph
-from sealift_bundler.errors import ConversionError
 
 if TYPE_CHECKING:
     from sealift_bundler.samples.interfaces import Samples
@@ -49,7 +49,8 @@ class Context:
     """One conversion under way: the graph, and what is learned about the caller's columns."""
 
     graph: Graph
-    use_frontend: bool
+    # Whether this rung may ask skl2onnx for steps that have no emitter here.
+    registered: bool = False
     categories: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     counters: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     path: tuple[str, ...] = ()
@@ -65,13 +66,17 @@ class Context:
         """The same conversion, one step deeper; errors name the path of steps."""
         return replace(self, path=(*self.path, step))
 
-    def refuse(self, reason: str, estimator: Any) -> ConversionError:
-        """Make the error for a step that cannot be converted."""
-        return ConversionError(f"step {self.where(estimator)}: {reason}")
+    def refuse(self, reason: str, estimator: Any) -> NeverConverts:
+        """Make the error for a step that no rung can convert."""
+        return NeverConverts(f"step {self.where(estimator)}: {reason}")
 
-    def climb(self, reason: str, estimator: Any) -> ConversionError:
+    def climb(self, reason: str, estimator: Any) -> NeedsLaterRung:
         """Make the error for a step that can be converted, but only on a later rung."""
-        return ConversionError(f"step {self.where(estimator)}: {reason}")
+        return NeedsLaterRung(f"step {self.where(estimator)}: {reason}")
+
+    def unknown(self, reason: str, estimator: Any) -> UnknownStep:
+        """Make the error for a step that the last rung alone may convert, because it has no emitter here."""
+        return UnknownStep(f"step {self.where(estimator)}: {reason}")
 
     def where(self, estimator: Any) -> str:
         """Name a step: its path in the pipeline and its class."""
@@ -140,7 +145,7 @@ def numbers(context: Context, features: Features, estimator: Any) -> str:
     """Make one numeric tensor of the features.
 
     Raises:
-        ConversionError: a feature is text.
+        NeverConverts: a feature is text.
     """
     if features and any(feature.text for feature in features):
         names = [feature.origin for feature in features if feature.text]

@@ -16,7 +16,7 @@ def wide_numbers(context: Context, estimator: Any, features: Features) -> str:
     """Make one float64 tensor of the features.
 
     Raises:
-        ConversionError: on the float32 rung; distances, exponentials and steps magnify its rounding.
+        NeedsLaterRung: on the float32 rung; distances, exponentials and steps magnify its rounding.
     """
     if context.narrow:
         raise context.climb("it computes in float64", estimator)

@@ -22,20 +22,20 @@ from sealift_bundler.converters.steps import (
     predicts,
     transforms,
 )
-from sealift_bundler.converters.steps.stock import stock_predictor, stock_transformer
+from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
 
 
 def transform(context: Context, estimator: Any, features: Features) -> Features:
     """Emit a fitted transformer, or "passthrough"."""
     if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
         return features
-    emitter = TRANSFORMERS.get(type(estimator), stock_transformer)
+    emitter = TRANSFORMERS.get(type(estimator), transform_registered)
     return emitter(context, estimator, features)
 
 
 def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
-    emitter = PREDICTORS.get(type(estimator), stock_predictor)
+    emitter = PREDICTORS.get(type(estimator), predict_registered)
     return emitter(context, estimator, features)
 
 

@@ -8,7 +8,6 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 from sealift_bundler.converters.graph import numbers_of
 from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
 from sealift_bundler.converters.steps.preprocessing.numeric import normalize
-from sealift_bundler.converters.steps.stock import stock_transformer
 
 _DEFAULT_PATTERN = r"(?u)\b\w\w+\b"
 
@@ -42,8 +41,6 @@ def _declaration(context: Context, vectorizer: Any) -> dict[str, Any]:
 
 @transforms(CountVectorizer)
 def _count(context: Context, estimator: Any, features: Features) -> Features:
-    if not context.use_frontend:
-        return stock_transformer(context, estimator, features)
     declaration = _declaration(context, estimator)
     name = _counted(context, estimator, features, declaration)
     return features_of(name, len(declaration["vocabulary"]), exact=True)
@@ -60,8 +57,6 @@ def _counted(context: Context, estimator: Any, features: Features, declaration: 
 
 @transforms(HashingVectorizer)
 def _hashed(context: Context, estimator: HashingVectorizer, features: Features) -> Features:
-    if not context.use_frontend:
-        raise context.climb("only the front end hashes terms", estimator)
     columns = int(estimator.n_features)
     hashing = {"columns": columns, "alternate_sign": bool(estimator.alternate_sign)}
     tensor = _counted(context, estimator, features, {**_declaration(context, estimator), "hashing": hashing})
@@ -72,8 +67,6 @@ def _hashed(context: Context, estimator: HashingVectorizer, features: Features) 
 
 @transforms(TfidfVectorizer)
 def _tfidf_vectorizer(context: Context, estimator: Any, features: Features) -> Features:
-    if not context.use_frontend:
-        return stock_transformer(context, estimator, features)
     counts = _count(context, estimator, features)
     return _tfidf(context, estimator._tfidf, counts)  # noqa: SLF001 - there is no public form
 
