@@ -28,6 +28,10 @@ refused by name, {disagrees} disagree**.
 The rung is the one that proved itself: "float32", or "float64" where float32 was not exact enough.
 A refusal is what `sealift-bundler convert` says; nothing is packed after one.
 
+None of these needs skl2onnx. An estimator that is not on this page, for example
+[one of your own](../how-to/build-a-release.md#convert-an-estimator-of-your-own), converts where skl2onnx has a converter
+for it; its rung is "skl2onnx".
+
 | estimator | outcome | rung or refusal |
 |---|---|---|
 """
@@ -35,7 +39,7 @@ A refusal is what `sealift-bundler convert` says; nothing is packed after one.
 
 def line(name: str, outcome: str, detail: str) -> str:
     """One row of the table."""
-    detail = re.sub(r"^model 'model' cannot be converted: (float32|float64|frontend-float64): ", "", detail)
+    detail = re.sub(r"^model 'model' cannot be converted: ((frontend-)?(float32|float64|skl2onnx): )?", "", detail)
     detail = re.sub(r"\s*\[[^][]*\]$", "", detail).replace("|", "\\|")
     detail = detail if len(detail) <= 220 else f"{detail[:217]}…"
     return f"| {name} | {outcome} | {detail} |"

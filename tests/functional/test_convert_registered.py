@@ -1,7 +1,10 @@
 """Estimators of a team's own: a converter that is registered with skl2onnx gets the last rung, and must prove itself."""
 
+import re
 import sys
 from importlib import import_module
+from pathlib import Path
+from textwrap import dedent
 
 import joblib
 import numpy as np
@@ -87,6 +90,13 @@ class Lengths(TransformerMixin, BaseEstimator):
 
     def transform(self, rows):
         return np.array([[float(len(city)) if city in self.KNOWN else -1.0] for city in np.ravel(rows)])
+
+
+class OwnVectorizer(Lengths):
+    """Texts, one a row, in place of a column."""
+
+    def build_analyzer(self):
+        return str.split
 
 
 class Sign(ClassifierMixin, BaseEstimator):
@@ -238,6 +248,7 @@ def registered():
         (ClippedCounts, same_shape, clip),
         (OwnKNeighbors, no_shape, no_converter),
         (Lengths, length_shape, length),
+        (OwnVectorizer, length_shape, length),
         (Total, total_shape, total),
     ):
         update_registered_converter(kind, f"Test{kind.__name__}", shape, write)
@@ -342,6 +353,21 @@ def test_what_is_refused_for_ties_is_not_let_in_by_skl2onnx(original):
         convert(original.fit(rows, TARGET), rows)
 
 
+def test_a_vectorizer_is_not_let_in_by_skl2onnx_either():
+    texts = ["good day", "bad day", "good night", "bad night bad"] * 5
+    original = OwnPipeline([("count", CountVectorizer()), ("model", LogisticRegression())]).fit(texts, [1, 0, 1, 0] * 5)
+    with pytest.raises(ConversionError, match=r"it holds a CountVectorizer: ONNX's own tokenizer"):
+        convert(original, texts)
+
+
+def test_a_vectorizer_of_our_own_with_a_converter_of_our_own():
+    texts = ["Bern", "Genève", "Zug", "Bern"] * 10
+    original = make_pipeline(OwnVectorizer(), LinearRegression()).fit(texts, np.arange(40.0))
+    conversion = convert(original, texts)
+    assert (conversion.rung, conversion.description.interface) == ("frontend-skl2onnx", "text")
+    agrees(conversion, original, [*texts, "", "Genève "])
+
+
 def test_a_converter_that_raises_is_refused_with_its_reason(built):
     original = OwnPipeline([("one", Unregistered()), ("two", LinearRegression())]).fit(ROWS, ROWS[:, 0])
     with pytest.raises(ConversionError, match=r"step 'model' \(OwnPipeline\): skl2onnx cannot convert it \(Missing"):
@@ -349,31 +375,29 @@ def test_a_converter_that_raises_is_refused_with_its_reason(built):
     assert built == ["float32", "skl2onnx"]
 
 
-MODULE = """
+STEPS = """
 import numpy as np
-from onnx import TensorProto
-from skl2onnx import update_registered_converter
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
-class Doubled(TransformerMixin, BaseEstimator):
+class Clipped(TransformerMixin, BaseEstimator):
+    low, high = -0.5, 0.5
+
     def fit(self, rows, target=None):
         self.n_features_in_ = np.shape(rows)[1]
         return self
 
     def transform(self, rows):
-        return np.asarray(rows) * 2
-
-
-def shape(operator):
-    operator.outputs[0].type = operator.inputs[0].type
-
-
-def write(scope, operator, container):
-    source = operator.inputs[0].full_name
-    container.add_node("Add", [source, source], operator.outputs[0].full_name, op_version=14)
+        return np.clip(rows, self.low, self.high)
 """
-REGISTERS = "import {0}.steps\n{0}.steps.update_registered_converter({0}.steps.Doubled, 'Doubled', {0}.steps.shape, {0}.steps.write)\n"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "build-a-release.md"
+
+
+def registration(package):
+    """The module that the page about releases shows, for this package."""
+    block = re.search(r"^ +```python\n(.*?)^ +```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert block is not None
+    return dedent(block[1]).replace("our.steps", f"{package}.steps")
 
 
 @pytest.fixture
@@ -383,15 +407,15 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "lib" / name
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
-    (folder / "steps.py").write_text(MODULE)
-    (folder / "registration.py").write_text(REGISTERS.format(name))
+    (folder / "steps.py").write_text(STEPS)
+    (folder / "registration.py").write_text(registration(name))
     (folder / "broken.py").write_text("raise ValueError('no\\ngood')\n")
     (folder / "leaving.py").write_text("raise SystemExit(3)\n")
     (folder / "needy.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
     monkeypatch.syspath_prepend(str(tmp_path / "lib"))
     steps = import_module(f"{name}.steps")
-    original = make_pipeline(StandardScaler(), steps.Doubled(), LogisticRegression()).fit(ROWS, TARGET)
+    original = make_pipeline(StandardScaler(), steps.Clipped(), LogisticRegression()).fit(ROWS, TARGET)
     joblib.dump(original, tmp_path / "model.joblib")
     np.save(tmp_path / "rows.npy", ROWS)
     return name
@@ -421,13 +445,13 @@ def test_a_recipe_names_the_module_that_registers_the_converter(package, tmp_pat
 
 
 def test_the_import_is_recorded(package, tmp_path):
-    registration = f"{package}.registration"
+    module = f"{package}.registration"
     with pytest.raises(ConversionError, match="neither Sealift nor skl2onnx"):
         convert(tmp_path / "model.joblib", tmp_path / "rows.npy")
-    conversion = convert(tmp_path / "model.joblib", tmp_path / "rows.npy", imports=[registration])
-    assert conversion.description.conversion["imports"] == [registration]
+    conversion = convert(tmp_path / "model.joblib", tmp_path / "rows.npy", imports=[module])
+    assert conversion.description.conversion["imports"] == [module]
     agrees(conversion, joblib.load(tmp_path / "model.joblib"), HELD_BACK)
-    in_process = convert(joblib.load(tmp_path / "model.joblib"), ROWS, imports=[registration])
+    in_process = convert(joblib.load(tmp_path / "model.joblib"), ROWS, imports=[module])
     assert in_process.files == conversion.files
 
 
