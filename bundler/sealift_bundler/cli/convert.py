@@ -29,7 +29,7 @@ from sealift_common.files.output import require_place, write
     "imports",
     multiple=True,
     metavar="MODULE",
-    help="Import this first: it registers your own converters with skl2onnx. Repeatable.",
+    help="Import this first: it registers converters of your own estimators with skl2onnx.",
 )
 @click.option("--report", type=click.Path(path_type=Path, readable=False), help="Write a page about the proof (HTML).")
 @benchmark_option

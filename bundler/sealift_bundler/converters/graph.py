@@ -1,4 +1,7 @@
-"""Write an ONNX graph node by node; every tensor is [rows, width] unless said otherwise."""
+"""Write an ONNX graph node by node; every tensor is [rows, width] unless said otherwise.
+
+Also what a finished graph needs of the machine: its locales.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
