@@ -447,7 +447,7 @@ def test_a_recipe_names_the_module_that_registers_the_converter(package, tmp_pat
 def test_the_import_is_recorded(package, tmp_path):
     module = f"{package}.registration"
     with pytest.raises(ConversionError, match="neither Sealift nor skl2onnx"):
-        convert(tmp_path / "model.joblib", tmp_path / "rows.npy")
+        convert(joblib.load(tmp_path / "model.joblib"), ROWS)
     conversion = convert(tmp_path / "model.joblib", tmp_path / "rows.npy", imports=[module])
     assert conversion.description.conversion["imports"] == [module]
     agrees(conversion, joblib.load(tmp_path / "model.joblib"), HELD_BACK)
