@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, RegressorMixin, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import NMF
 from sklearn.ensemble import VotingRegressor
@@ -113,6 +113,38 @@ class Sign(ClassifierMixin, BaseEstimator):
 
     def predict(self, rows):
         return self.classes_[(np.asarray(rows).sum(axis=1) > 0).astype(int)]
+
+
+class Above(ClassifierMixin, BaseEstimator):
+    """A classifier with scores alone: is the first column positive?"""
+
+    def fit(self, rows, target):
+        self.classes_ = np.array([0, 1])
+        self.n_features_in_ = np.shape(rows)[1]
+        return self
+
+    def decision_function(self, rows):
+        return np.asarray(rows)[:, 0]
+
+    def predict(self, rows):
+        return (self.decision_function(rows) > 0).astype(np.int64)
+
+
+class LabelAlone(BaseEstimator):
+    """A classifier that does not say so, and whose converter leaves the probabilities out."""
+
+    fit, predict, predict_proba = Sign.fit, Sign.predict, Sign.predict_proba
+
+
+class Halves(ClusterMixin, BaseEstimator):
+    """A clusterer: is the first column positive?"""
+
+    def fit(self, rows, target=None):
+        self.n_features_in_ = np.shape(rows)[1]
+        return self
+
+    def predict(self, rows):
+        return (np.asarray(rows)[:, 0] > 0).astype(np.int64)
 
 
 class Total(RegressorMixin, BaseEstimator):
@@ -226,6 +258,24 @@ def sign(scope, operator, container):
     container.add_node("Identity", label, operator.outputs[0].full_name, op_version=16)
 
 
+def above_shape(operator):
+    operator.outputs[0].type = Int64TensorType([None])
+    for output in operator.outputs[1:]:
+        output.type = operator.inputs[0].type.__class__([None, 1])
+
+
+def above(scope, operator, container):
+    kind = TensorProto.DOUBLE if type(operator.inputs[0].type).__name__.startswith("Double") else TensorProto.FLOAT
+    zero, first, score, yes = (scope.get_unique_variable_name(name) for name in ("zero", "first", "score", "yes"))
+    container.add_initializer(zero, kind, [], [0.0])
+    container.add_initializer(first, TensorProto.INT64, [1], [0])
+    container.add_node("Gather", [operator.inputs[0].full_name, first], score, op_version=13, axis=1)
+    container.add_node("Greater", [score, zero], yes, op_version=13)
+    container.add_node("Cast", yes, operator.outputs[0].full_name, op_version=13, to=TensorProto.INT64)
+    for output in operator.outputs[1:]:
+        container.add_node("Identity", score, output.full_name, op_version=16)
+
+
 def total_shape(operator):
     operator.outputs[0].type = operator.inputs[0].type.__class__([None, 1])
 
@@ -250,6 +300,9 @@ def registered():
         (Lengths, length_shape, length),
         (OwnVectorizer, length_shape, length),
         (Total, total_shape, total),
+        (Above, above_shape, above),
+        (Halves, above_shape, above),
+        (LabelAlone, above_shape, above),
     ):
         update_registered_converter(kind, f"Test{kind.__name__}", shape, write)
     options = {"zipmap": [True, False, "columns"], "nocl": [True, False], "output_class_labels": [False, True]}
@@ -282,10 +335,11 @@ def test_a_step_of_our_own_between_known_ones_proves_itself_on_the_last_rung(ste
 
 
 @pytest.mark.parametrize(
-    "original", [Clipped(), Sign(), Total(), VotingRegressor([("a", Total()), ("b", LinearRegression())])]
+    "original",
+    [Clipped(), Sign(), Above(), Halves(), Total(), VotingRegressor([("a", Total()), ("b", LinearRegression())])],
 )
 def test_an_estimator_of_our_own_is_the_whole_model_or_inside_a_known_one(original):
-    target = ROWS[:, 0] if hasattr(original, "predict") and not hasattr(original, "predict_proba") else TARGET
+    target = ROWS[:, 0] if isinstance(original, RegressorMixin) else TARGET
     conversion = convert(original.fit(ROWS, target), ROWS)
     assert conversion.rung == "skl2onnx"
     agrees(conversion, original, HELD_BACK)
@@ -366,6 +420,11 @@ def test_a_vectorizer_of_our_own_with_a_converter_of_our_own():
     conversion = convert(original, texts)
     assert (conversion.rung, conversion.description.interface) == ("frontend-skl2onnx", "text")
     agrees(conversion, original, [*texts, "", "Genève "])
+
+
+def test_a_converter_that_leaves_the_probabilities_out_is_refused_by_name():
+    with pytest.raises(ConversionError, match=r"'model' \(LabelAlone\): its converter gives the label alone"):
+        convert(LabelAlone().fit(ROWS, ROWS[:, 0] > 0), ROWS)
 
 
 def test_a_converter_that_raises_is_refused_with_its_reason(built):

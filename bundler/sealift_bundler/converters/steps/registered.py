@@ -65,6 +65,13 @@ def predict_registered(context: Context, estimator: Any, features: Features) -> 
     if not (hasattr(estimator, "classes_") or hasattr(estimator, "decision_function")):
         return {"label": flat(graph, tensors[0])} if is_clusterer(estimator) else {"values": tensors[0]}
     heads = {"label": flat(graph, tensors[0])}
+    scored = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+    if scored and len(tensors) < 2:
+        raise context.refuse(
+            "its converter gives the label alone; give the probabilities or scores as a second output "
+            "(skl2onnx expects one of a ClassifierMixin)",
+            estimator,
+        )
     if hasattr(estimator, "predict_proba"):
         heads["probabilities"] = tensors[1]
     if hasattr(estimator, "decision_function"):
