@@ -546,3 +546,8 @@ def test_a_module_that_cannot_be_imported_is_one_clear_line(package, tmp_path, m
 def test_a_name_that_no_module_has_is_refused_before_anything_runs(name):
     with pytest.raises(UsageError, match="expected a dotted name"):
         convert(LinearRegression().fit(ROWS, ROWS[:, 0]), ROWS, imports=[name])
+
+
+def test_one_name_is_no_list_of_names():
+    with pytest.raises(UsageError, match=r"'our\.module'; expected a list"):
+        convert(LinearRegression().fit(ROWS, ROWS[:, 0]), ROWS, imports="our.module")

@@ -16,8 +16,10 @@ def check_modules(names: Iterable[str]) -> None:
     """Check the names of modules to import, and import nothing.
 
     Raises:
-        UsageError: one is not a dotted name.
+        UsageError: one is not a dotted name, or all of them are one text.
     """
+    if isinstance(names, str):
+        raise UsageError(f"modules to import are {names!r}; expected a list, for example ['our.module']")
     for name in names:
         if not isinstance(name, str) or not is_module_name(name):
             raise UsageError(f"module to import is {name!r}; expected a dotted name, for example 'our.module'")

@@ -28,8 +28,8 @@ from sklearn.pipeline import Pipeline
 from sealift_bundler.converters.graph import OPSETS
 from sealift_bundler.converters.steps import Context, Features, Heads, features_of, flat, gather
 
-# What skl2onnx converts otherwise than scikit-learn computes, on rows that no sample foresees. Here these have
-# emitters of their own; they must not come in by a step that holds one, or is a subclass of one.
+# What skl2onnx converts otherwise than scikit-learn computes, on rows that no sample foresees: refused as a step, as
+# the base class of one, and inside of one.
 _NEVER = {
     # Which of several neighbors at the same distance is taken follows from the order of a search. A graph takes
     # another one: a probability was off by 0.2 on 2 of 1,161 held-back rows after all 776 compared rows agreed.
@@ -90,18 +90,18 @@ def _inline(
     _check(context, estimator)
     tensor = gather(context, features, estimator)
     dtypes = ("string",) if features[0].text else (context.graph.dtype, "float32")
-    reason = ""
+    reasons: list[str] = []
     for dtype in dtypes:
         try:
             model = _converted(estimator, dtype, len(features), options)
             widths = _widths(model, dtype, len(features))
         except Exception as error:  # noqa: BLE001 - someone else's converter raises whatever it likes; ONNX Runtime, too
             # A converter may be made for float32 alone, or ONNX Runtime lack the double kernel of an operator.
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            reasons.append(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
             continue
         given = tensor if dtype in ("string", context.graph.dtype) else context.graph.cast(tensor, dtype)
         return list(context.graph.inline(model, {"X": given}).values()), widths
-    raise context.refuse(f"skl2onnx cannot convert it ({reason})", estimator)
+    raise context.refuse(f"skl2onnx cannot convert it ({'; '.join(dict.fromkeys(reasons))})", estimator)
 
 
 def _check(context: Context, estimator: Any) -> None:
@@ -139,17 +139,21 @@ def _is_registered(estimator: Any) -> bool:
     return named or isinstance(estimator, Pipeline) or hasattr(estimator, "onnx_converter")
 
 
-def _parts(value: Any, depth: int = 8) -> Iterable[Any]:
-    """The estimators that an estimator holds, itself included."""
-    if isinstance(value, list | tuple):
-        inner = list(value)
-    elif hasattr(value, "get_params") and not isinstance(value, type):
-        yield value
-        inner = list(vars(value).values())
-    else:
-        return
-    for part in inner if depth else ():
-        yield from _parts(part, depth - 1)
+def _parts(estimator: Any) -> Iterable[Any]:
+    """The estimators that an estimator holds at any depth, itself included."""
+    waiting, seen = [estimator], set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, list | tuple):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif hasattr(value, "get_params") and not isinstance(value, type):
+            yield value
+            waiting.extend(getattr(value, "__dict__", {}).values())
 
 
 def _converted(estimator: Any, dtype: str, width: int, options: dict[str, Any] | None) -> onnx.ModelProto:
