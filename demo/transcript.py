@@ -32,10 +32,6 @@ class Place:
     environment: Mapping[str, str]
     wrapper: Sequence[str] = ()
 
-    def read_lines(self, name: str) -> list[str]:
-        """Read a text file of this place."""
-        return (self.directory / name).read_text("utf-8").splitlines()
-
 
 @dataclass
 class Transcript:

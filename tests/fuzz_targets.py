@@ -28,6 +28,7 @@ from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
 from sealift.inspection import claims as inspect
+from sealift.inspection.explain import explain
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
 from sealift.model.inputs import frontend
@@ -40,7 +41,6 @@ from sealift.rows.source import Source
 from sealift.testing import ToyModel
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
-from sealift.trust.explain import explain
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of

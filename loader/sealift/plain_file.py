@@ -22,7 +22,8 @@ def read(path: Path, max_size_bytes: int, *, follow: bool = False) -> bytes:
     try:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "it is not a plain file", str(path))
+            kind = "a directory, not a file" if stat.S_ISDIR(facts.st_mode) else "not a plain file"
+            raise OSError(errno.EINVAL, f"it is {kind}", str(path))
         if facts.st_size > max_size_bytes:
             raise OSError(errno.EFBIG, f"it has more than {max_size_bytes:,} bytes", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as file:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.shell_completion import ShellComplete
+from complete import require_complete
 
 import sealift_bundler
 from sealift.errors import ChannelError
@@ -18,7 +19,6 @@ from sealift_common.blob import Blob
 from sealift_common.console import run
 from sealift_common.names import ModelVersion
 from sealift_keys.channel.directory import Channel
-from sealift_keys.channel.status import require_complete
 from sealift_keys.cli import command as keys_command
 from sealift_keys.keyfiles import pbes2
 

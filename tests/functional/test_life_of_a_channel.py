@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from channel_simulator import ChannelSimulator
+from complete import require_complete
 from instance import Instance
 from securesystemslib.signer import CryptoSigner
 
@@ -13,7 +14,7 @@ from sealift.errors import RollbackError, UntrustedKeyError
 from sealift_common.errors import UsageError
 from sealift_keys.ceremony.revocation import exposure, revoke
 from sealift_keys.ceremony.rotation import renew, rotate
-from sealift_keys.channel.status import require_complete, status
+from sealift_keys.channel.status import status
 
 
 @pytest.fixture

@@ -144,6 +144,7 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
         "cryptography",
         "numpy",
         "onnxruntime",
+        "packaging",
         "securesystemslib",
         "tuf",
     }

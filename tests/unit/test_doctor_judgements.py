@@ -179,6 +179,11 @@ def test_requirements():
     assert satisfies("3.11.7", ">=3.11,<3.14")
     assert not satisfies("3.14.0rc1", ">=3.11,<3.14")
     assert satisfies("2", "==2.0")
+    assert satisfies("2.4.1", "==2.4.*")
+    assert not satisfies("2.4.1", "~=2.3.0")
+    assert not satisfies("1.27rc1", ">=1.27")
+    assert not satisfies("unknown", ">=1.27")
+    assert parse_requirements(['x>=1; sys_platform == "win32"', "no requirement at all"], (3, 11)) == {}
 
 
 @pytest.mark.parametrize(

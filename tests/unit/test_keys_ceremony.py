@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from complete import require_complete
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from strangers import holding
 from tuf.api.metadata import Metadata
@@ -23,7 +24,7 @@ from sealift_common.release_document import KEY_NAME_FIELD, Release, Withdrawal
 from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
 from sealift_keys.channel.directory import ROLES, Channel
-from sealift_keys.channel.status import require_complete, status
+from sealift_keys.channel.status import status
 
 MODEL = ModelVersion.parse("triage", "1.0.0")
 REFERENCE = Blob("sha256:" + "ab" * 32, 700)

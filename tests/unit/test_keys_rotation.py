@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from complete import require_complete
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 from tuf.api.metadata import Metadata
 
@@ -30,7 +31,7 @@ from sealift_keys.ceremony.rotation import renew, rotate, set_threshold
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.expiry import expiry
-from sealift_keys.channel.status import require_complete, status
+from sealift_keys.channel.status import status
 
 
 def listing(channel: Channel, models: Any, released: str, withdrawn: Any = ()) -> Release:

@@ -10,7 +10,6 @@ from typing import Any
 from tuf.api.metadata import Metadata, VerificationResult
 
 from sealift_common import fingerprint
-from sealift_common.errors import ChannelError
 from sealift_common.release_document import key_name
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.verification import inconsistency, metadata_by_role, verification
@@ -133,23 +132,6 @@ def status(channel: Channel, now: datetime | None = None) -> ChannelStatus:
 def pinned_fingerprint(channel: Channel, root: "RoleStatus") -> str | None:
     """The fingerprint to publish: of version 1, the file that instances pin; None until it is complete."""
     return fingerprint.of_bytes(channel.root_bytes(1)) if root.version > 1 or root.complete else None
-
-
-def require_complete(channel: Channel, now: datetime | None = None) -> ChannelStatus:
-    """Return the status of a channel that is fit to be packed.
-
-    Raises:
-        ChannelError: a signature is missing, something expired, or a release was interrupted; the
-            message names all of it and the next command.
-
-    """
-    state = status(channel, now)
-    problems = state.problems()
-    if problems:
-        raise ChannelError(
-            f"channel {state.channel!r} is not complete: {'; '.join(problems)}; run: {state.next_command()}"
-        )
-    return state
 
 
 def _role_status(channel: Channel, role: str, metadata: Metadata[Any], now: datetime) -> RoleStatus:

@@ -14,9 +14,9 @@ from sealift_common.files import scratch
 from sealift_common.wording import human
 
 if TYPE_CHECKING:
+    from sealift.inspection.explain import Link
     from sealift.inspection.verify import Verified
     from sealift.registry.access import Access
-    from sealift.trust.explain import Link
 
 
 @click.command("verify")
@@ -49,6 +49,7 @@ def command(
     compared with its own digest, which finds a bad stick and proves nothing.
     """
     from sealift.errors import Error
+    from sealift.inspection.explain import agree
     from sealift.inspection.opening import open_bundle, size_of
     from sealift.inspection.verify import verify_head, verify_payload
     from sealift.install.base_files import BaseFiles
@@ -56,7 +57,6 @@ def command(
     from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.trust import pin
-    from sealift.trust.explain import agree
 
     if _is_one_of_several(bundle):
         _check_part(bundle[0], as_json)
@@ -109,8 +109,8 @@ def _echo(chain: "list[Link]") -> None:
 def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any, now: datetime) -> "list[Link]":
     """Read the head alone, so that a refusal still comes with its chain."""
     from sealift.bundle.reader import read_head
+    from sealift.inspection.explain import explain
     from sealift.inspection.opening import open_bundle
-    from sealift.trust.explain import explain
 
     with open_bundle(bundle, access=access) as source:
         head = read_head(source)

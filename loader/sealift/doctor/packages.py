@@ -1,17 +1,17 @@
 """The Python packages that Sealift stands on, against what it asks for. Pure, but for `read` at the end."""
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion
+
 from sealift.doctor.finding import Finding, ok, problem, unknown
 from sealift.errors import IncompatibleError
-
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([^;\[]*)(?:;(.*))?")
-_CLAUSE = re.compile(r"(>=|<=|==|!=|<|>)\s*([0-9][0-9A-Za-z.]*)")
 
 
 @dataclass(frozen=True)
@@ -51,52 +51,36 @@ def judge(facts: PackageFacts) -> list[Finding]:
 
 
 def satisfies(version: str, wanted: str) -> bool:
-    """Tell whether `version` meets comma-separated comparisons such as `>=3.11,<3.14`; by its numbers only."""
-    found = _numbers(version)
-    for operator, bound in _CLAUSE.findall(wanted):
-        limit = _numbers(bound)
-        width = max(len(found), len(limit))
-        left, right = (part + (0,) * (width - len(part)) for part in (found, limit))
-        holds = {
-            ">=": left >= right,
-            "<=": left <= right,
-            "==": left == right,
-            "!=": left != right,
-            "<": left < right,
-            ">": left > right,
-        }
-        if not holds[operator]:
-            return False
-    return True
+    """Return whether `version` meets `wanted`, such as `>=3.11,<3.14`, by the rules of PEP 440."""
+    try:
+        return SpecifierSet(wanted).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return False
 
 
 def parse_requirements(lines: list[str], python: tuple[int, int]) -> dict[str, str]:
-    """Return package to wanted versions, without those of extras and of other Python versions."""
+    """Return package to wanted versions, without those of extras, of other systems and of other Python versions."""
+    environment = {"extra": "", "python_version": ".".join(map(str, python))}
     wanted = {}
     for line in lines:
-        match = _REQUIREMENT.fullmatch(line.strip())
-        if match is None or "extra" in (match[3] or ""):
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
             continue
-        marker = re.search(r"python_version\s*(.*)", (match[3] or "").replace('"', "").replace("'", ""))
-        if marker is None or satisfies(".".join(map(str, python)), marker[1]):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
             # Metadata has them in no order; people read the lower bound first.
-            wanted[match[1]] = ",".join(sorted(match[2].replace(" ", "").strip("()").split(","), reverse=True))
+            wanted[requirement.name] = ",".join(sorted(map(str, requirement.specifier), reverse=True))
     return wanted
 
 
 def _package(name: str, wanted: str, found: str | None) -> Finding:
     if found is None:
         return problem(
-            name, f"not installed; {wanted} is wanted", "install Sealift with its packages", IncompatibleError
+            name, f"not installed; Sealift needs {wanted}", "install Sealift with its packages", IncompatibleError
         )
     if not satisfies(found, wanted):
-        return problem(name, f"{found}; {wanted} is wanted", f"install {name} {wanted}", IncompatibleError)
-    return ok(name, f"{found}; {wanted} is wanted")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    match = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
+        return problem(name, f"{found}; Sealift needs {wanted}", f"install {name} {wanted}", IncompatibleError)
+    return ok(name, f"{found}; Sealift needs {wanted}")
 
 
 def read() -> PackageFacts:

@@ -31,11 +31,6 @@ class Plan:
     withdrawn: tuple[tuple[ModelVersion, Withdrawal | None], ...]
     dropped: tuple[str, ...]
 
-    @property
-    def new_size(self) -> int:
-        """Bytes of the files that are written."""
-        return sum(manifest.size for manifest in self.new)
-
 
 def make_plan(
     release: Release,

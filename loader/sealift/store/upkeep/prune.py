@@ -29,7 +29,6 @@ from sealift_common.blob import is_digest
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 
-DEFAULT_KEEP = 3
 # What a writer that died leaves beside the file or link that it was about to replace.
 _SCRATCH = re.compile(r"\.(current|lock|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII)
 
