@@ -99,7 +99,7 @@ def test_nothing_in_place_of_a_bundle_a_root_or_a_backup(nothing, bundle, instan
     trust.mkdir()
     (trust / pin.FILE_NAME).symlink_to(nothing)
     with pytest.raises(OSError, match=r"plain file|more than"):
-        pin.read(trust)
+        pin.read(trust, None)
     with pytest.raises((LimitError, UsageError)):
         pin.read_given(nothing)
     with pytest.raises((Error, OSError)), open_regular(str(nothing)) as stream:
