@@ -283,7 +283,7 @@ def test_a_device_and_what_the_caller_opened_are_written_to(place):
         assert os.read(reading, 9) == b"x"
     os.close(writing)
     os.close(reading)
-    code = "from pathlib import Path; from sealift_keys import output; output.write(Path('/dev/std{}'), b'x')"
+    code = "from pathlib import Path; from sealift_common.files import output; output.write(Path('/dev/std{}'), b'x')"
     words = [sys.executable, "-c", code.replace("/dev/std{}", "-")]
     done = subprocess.run(words, capture_output=True, check=True, cwd=place.parent)
     assert (done.stdout, os.listdir(place.parent)) == (b"x", [])
@@ -301,7 +301,9 @@ def test_standard_output_is_not_replaced_by_what_is_read_back(name):
 
 def as_stranger(code: str) -> subprocess.CompletedProcess[str]:
     """Run code as a user who may not read this interpreter's files: all is imported before."""
-    code = "import os, sys; from pathlib import Path; from sealift_keys import output\nos.setuid(65534)\n" + code
+    code = (
+        "import os, sys; from pathlib import Path; from sealift_common.files import output\nos.setuid(65534)\n" + code
+    )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 

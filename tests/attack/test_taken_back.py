@@ -104,8 +104,13 @@ def test_the_number_goes_back_in_one_second(first, channel, instance, refused, t
         root.add_key(channel.keys["snapshot"][0].public_key, "snapshot")
 
     channel.next_root(change)
-    resign(channel, lambda signed: setattr(signed, "version", before.version - 1))
-    with refused(RollbackError, f"release {before.version - 1} is older than release {before.version}"):
+
+    def older(signed):
+        signed.version = before.version - 1
+        del signed.targets["models/toy/1.1.0"]
+
+    resign(channel, older)
+    with refused(RollbackError, f"release {before.version - 1} does not list toy 1.1.0.*of the same second"):
         instance.install(channel.pack_anything(tmp_path / "x.tar"))
 
 

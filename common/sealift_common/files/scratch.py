@@ -164,7 +164,7 @@ def _token() -> str:
 
 def _boot() -> str:
     try:
-        return _BOOT_ID.read_text("ascii")[:8]
+        return _BOOT_ID.read_bytes()[:8].decode()
     except OSError:
         return _UNKNOWN_BOOT
 

@@ -1,6 +1,6 @@
 """What a channel never takes back, whichever of its keys sign: the rules between one accepted release and the next.
 
-1. Number and release time do not go back.
+1. The release time does not go back; within one second, neither do the versions listed.
 2. Every withdrawal stays.
 3. A version that stays listed keeps its digest.
 
@@ -28,7 +28,7 @@ def require(accepted: Release | None, new: Release, *, targets_keys_replaced: bo
         What `new` takes back of what was accepted, a sentence each; only where all targets keys were replaced.
 
     Raises:
-        RollbackError: the number or the release time goes back, or a withdrawal is gone.
+        RollbackError: the release goes back, or a withdrawal is gone.
         MixError: a version has other bytes than before.
         WithdrawnError: the release lists a version that it withdraws.
     """
@@ -48,11 +48,6 @@ def require(accepted: Release | None, new: Release, *, targets_keys_replaced: bo
 
 
 def _breaches(accepted: Release, new: Release) -> Iterator[Error]:
-    if new.number < accepted.number:
-        # Where the targets floor is void by new snapshot keys, whose thief brings two releases of one second.
-        yield RollbackError(
-            f"release {new.number} is older than release {accepted.number}, which this instance has accepted"
-        )
     if new.released < accepted.released:
         yield RollbackError(
             f"release {new.number} was made on {new.released:%Y-%m-%d %H:%M} UTC, before release {accepted.number} of "
@@ -64,6 +59,14 @@ def _breaches(accepted: Release, new: Release) -> Iterator[Error]:
             yield RollbackError(
                 f"release {new.number} does not say that {withdrawal.model} is withdrawn, and release "
                 f"{accepted.number}, which this instance has accepted, does"
+            )
+    if new.number < accepted.number and new.released == accepted.released:
+        # Where the targets floor is void, the time tells two releases apart, but not within one second.
+        gone = sorted(accepted.models.keys() - new.models.keys() - still)
+        if gone:
+            yield RollbackError(
+                f"release {new.number} does not list {gone[0]}, and release {accepted.number} of the same second, "
+                "which this instance has accepted, does"
             )
     for model, blob in accepted.models.items():
         again = new.models.get(model)
