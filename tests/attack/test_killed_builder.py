@@ -66,10 +66,9 @@ def test_split(channel, built, tmp_path):
 
 def test_kit(built, monkeypatch):
     from sealift_bundler.kit.writing import write_kit
-    from sealift_common.files import durable
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable, "move", die)
+        patch.setattr("os.rename", die)
         killed(lambda: write_kit(built / "kit.tar", "kit", {"a": b"whole"}, 0))
     assert hidden(built) != []
     write_kit(built / "kit.tar", "kit", {"a": b"whole"}, 0)
