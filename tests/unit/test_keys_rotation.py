@@ -401,6 +401,8 @@ def test_a_key_that_left_in_peace_can_be_revoked(channel):
     changed = revoke(channel, "approver", "found on a disk", signers=holders)
     assert changed.lines == ("'approver' signs nothing today; root records that it was stolen",)
     assert changed.written == (("root", 4),)
+    with pytest.raises(UsageError, match=r"'approver' was revoked already, at .*'found on a disk'"):
+        revoke(channel, "approver", "again", signers=holders)
     # It was enough when 'builder' signed targets too.
     assert targets_keys_to_replace(channel) == ("builder",)
 

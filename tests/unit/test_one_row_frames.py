@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealift.model.inputs.frames import read_row
+from sealift.model.inputs.one_row import read_row
 
 CELLS = st.one_of(
     st.floats(),

@@ -81,7 +81,8 @@ def revoke(
         signers: sign the new root and the new metadata of the roles; not the stolen key.
 
     Raises:
-        UsageError: no key has that name, the reason is not one line, or a threshold could not be met.
+        UsageError: no key has that name, it is revoked already, the reason is not one line, or a threshold could not
+            be met.
         KeyFileError: a signer belongs to no role.
         ChannelError: metadata is missing or damaged, or a release was interrupted.
 
@@ -93,6 +94,9 @@ def revoke(
     def edit(draft: Draft) -> None:
         key = _find([*draft.earlier, draft.root], name)
         digits = fingerprint.of_key(key)
+        for known in revocations(draft.root):
+            if known["fingerprint"] == digits:
+                raise UsageError(f"key {key_name(key)!r} was revoked already, at {known['at']}: {known['reason']!r}")
         for role in ROLES:
             if key.keyid in draft.root.roles[role].keyids:
                 draft.remove(key, role)

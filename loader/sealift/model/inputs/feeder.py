@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, ModelDescription, TensorInput
-from sealift.model.inputs.frames import read_row
 from sealift.model.inputs.frontend import TermCounter
 from sealift.model.inputs.matrix import MatrixReader
+from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
 from sealift.model.inputs.texts import texts
 from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
