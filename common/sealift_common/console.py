@@ -28,7 +28,7 @@ HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 def print_json(document: object) -> None:
     """Print `document` as one indented JSON document with sorted keys, fit for a terminal too."""
     _printed.add("json")
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(_readable(document), indent=2, sort_keys=True, ensure_ascii=False)
     # JSON itself escapes only the first 32 control characters, and neither C1 controls nor directional marks.
     click.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
@@ -36,7 +36,21 @@ def print_json(document: object) -> None:
 def print_json_line(document: object) -> None:
     """Print `document` as one line, for commands that print one for each event."""
     _printed.add("json")
-    click.echo(json.dumps(document, sort_keys=True))
+    click.echo(json.dumps(_readable(document), sort_keys=True))
+
+
+def _readable(value: object) -> object:
+    """Spell out what is not UTF-8 in a path: half a surrogate pair is not text to other readers of JSON."""
+    if isinstance(value, str):
+        try:
+            return value if value.isascii() else os.fsencode(value).decode("utf-8", "backslashreplace")
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {str(_readable(name)): _readable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_readable(one) for one in value]
+    return value
 
 
 def error_document(error: Error) -> dict[str, object]:

@@ -8,6 +8,7 @@ People compare all 16 groups of 4 digits: a prefix can be searched for by an att
 
 import hashlib
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
@@ -63,5 +64,5 @@ def parse(key: Key) -> PublicKeyTypes:
             if key.keytype == "ed25519"
             else load_pem_public_key(public.encode())
         )
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"key {key.keyid[:120]!r} is not a readable {key.keytype!r} public key") from error

@@ -374,3 +374,24 @@ def test_a_complete_root_takes_no_further_signature(tmp_path):
     before = file.read_bytes()
     assert sign(channel.channel, [channel.keys["root"][1]]) == []
     assert file.read_bytes() == before
+
+
+def test_a_channel_is_for_its_owner_to_write_whatever_the_umask(tmp_path, builder):
+    before = os.umask(0)
+    try:
+        init(tmp_path / "ch", "c", plans(builder), [builder])
+    finally:
+        os.umask(before)
+    folders = [tmp_path / "ch", *(path for path in (tmp_path / "ch").rglob("*") if path.is_dir())]
+    assert {oct(path.stat().st_mode & 0o777) for path in folders} == {"0o755"}
+
+
+@pytest.mark.parametrize("folder", [".", "tuf", "staged", "blobs/sha256"])
+def test_nobody_signs_what_everyone_can_write(folder, tmp_path, builder):
+    init(tmp_path / "ch", "c", plans(builder), [])
+    channel = Channel.open(tmp_path / "ch")
+    (tmp_path / "ch" / folder).chmod(0o777)
+    before = (channel.tuf_dir / "targets.json").read_bytes()
+    with pytest.raises(ChannelError, match=r"everyone can write .*and so choose what is signed; .*chmod go-w"):
+        sign(channel, [builder])
+    assert (channel.tuf_dir / "targets.json").read_bytes() == before

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
@@ -210,3 +211,10 @@ def test_unknown_algorithm(tmp_path):
     with pytest.raises(UsageError, match="'rot13' is unknown; expected one of p256"):
         keyfile.create(tmp_path / "k", SECRET, algorithm="rot13")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_name_for_a_key(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"'\.' is a folder; give the name of the key file to make"):
+        keyfile.create(Path(), SECRET)
+    assert not list(tmp_path.iterdir())

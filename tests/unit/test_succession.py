@@ -10,6 +10,12 @@ from sealift.errors import RollbackError
 from sealift.trust.floor import Floor, check, voided
 from sealift_common.succession import replaced
 
+# A point on secp160k1, which OpenSSL knows and `cryptography` does not take.
+UNKNOWN_CURVE = """-----BEGIN PUBLIC KEY-----
+MD4wEAYHKoZIzj0CAQYFK4EEAAkDKgAExWDlKSOp0OeRHOJPzQ8+w+/WQBlui6mC
+daNdr/Opo7H1fBi980xmpQ==
+-----END PUBLIC KEY-----
+"""
 KEYS = {name: CryptoSigner.generate_ed25519().public_key for name in "abcdef"}
 
 
@@ -56,6 +62,14 @@ def test_a_key_under_another_id_is_the_same_key():
         new.add_key(alias, role)
     assert voided([old], new) == set()
     assert not replaced("snapshot", [old], new)
+
+
+@pytest.mark.parametrize("public", ["no key at all", UNKNOWN_CURVE])
+def test_a_key_that_cannot_be_read_here_verifies_nothing_and_stops_nothing(public):
+    old, new = root(1), root(2)
+    new.add_key(SSlibKey("1" * 64, "ecdsa", "ecdsa-sha2-nistp256", {"public": public}), "targets")
+    assert voided([old], new) == set()
+    assert not replaced("targets", [old], new)
 
 
 def test_only_a_role_below_its_floor_is_looked_at():

@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -157,7 +157,7 @@ class Channel:
     def stage(self, model: ModelVersion, reference: Blob) -> None:
         """Note that `model` waits for its release; its blobs must be there already."""
         path = self._staged_path(model)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.make_directory(path.parent)
         document = {"digest": reference.digest, "size": reference.size}
         durable.write_file(path, json.dumps(document, sort_keys=True).encode() + b"\n")
 
@@ -186,10 +186,11 @@ class Channel:
         count.
 
         Raises:
-            ChannelError: another process holds it, or another user left it.
+            ChannelError: another process holds it, or another user left it; or everyone can write the channel.
             LocalError: the file system has no locks.
 
         """
+        self._require_ours()
         path = self.directory / ".lock"
         with ExitStack() as stack:
             try:
@@ -210,6 +211,22 @@ class Channel:
             for left in (self.tuf_dir, self.directory / history.DIRECTORY, *self.staged_dir.glob("*")):
                 scratch.sweep(left)
             yield
+
+    def _require_ours(self) -> None:
+        """Check that nobody can put in the channel what its people then sign; a group that shares it is their choice.
+
+        Raises:
+            ChannelError: a folder can be written by everyone.
+
+        """
+        for folder in (self.directory, self.tuf_dir, self.staged_dir, self.blobs_dir.parent, self.blobs_dir):
+            with suppress(FileNotFoundError):
+                mode = folder.lstat().st_mode
+                if mode & stat.S_IWOTH:
+                    raise ChannelError(
+                        f"everyone can write {str(folder)!r}, and so choose what is signed; "
+                        f"{advice.close_to_others(folder)}, and look at what lies there"
+                    )
 
     def _root_path(self, version: int) -> Path:
         return self.tuf_dir / f"{version}.root.json"
@@ -250,8 +267,7 @@ def _content(path: Path) -> bytes:
 def create(directory: Path) -> Channel:
     """Make the empty folders of a channel in an existing, empty directory; `ceremony` fills them."""
     channel = Channel(directory)
-    channel.tuf_dir.mkdir()
-    channel.blobs_dir.mkdir(parents=True)
-    channel.staged_dir.mkdir()
+    for folder in (channel.tuf_dir, channel.blobs_dir, channel.staged_dir):
+        durable.make_directory(folder)
     durable.sync_directory(directory)
     return channel

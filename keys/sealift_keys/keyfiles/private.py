@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from sealift_common.console import local_error
-from sealift_common.errors import KeyFileError
+from sealift_common.errors import KeyFileError, UsageError
 from sealift_common.files import durable
 from sealift_common.files.secret_file import require_private, require_private_folder
 from sealift_keys.keyfiles import algorithms
@@ -61,6 +61,8 @@ def create(
         UsageError: the name or the algorithm is not allowed.
 
     """
+    if not path.name:
+        raise UsageError(f"{str(path)!r} is a folder; give the name of the key file to make")
     public_path = public_path_of(path)
     name = check_name(name or default_name(path))
     for existing in (path, public_path):

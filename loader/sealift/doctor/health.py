@@ -208,7 +208,7 @@ def _work(facts: StoreFacts) -> list[Finding]:
     if facts.lock_is_open:
         findings.append(warning("lock", "any user can hold it", "the next command that changes the store replaces it"))
     findings += [
-        warning("debris", f"{name!r} was left by a command that was cut off", "the next install removes it")
+        warning("debris", f"{name!r} was left by a command that was cut off", "`sealift prune` removes it")
         for name in facts.debris
     ]
     return findings

@@ -17,14 +17,16 @@ from pathlib import Path
 
 from sealift import __version__, plain_file, strict_json
 from sealift.drop_folder.turns import Signature, signature_of
-from sealift.errors import Error, UnsafeMemberError, UnsafeStoreError
+from sealift.errors import Error, LocalError, UnsafeMemberError, UnsafeStoreError
 from sealift.limits import LIMITS
+from sealift_common import advice
 from sealift_common.clock import rfc3339
 from sealift_common.console import error_document
 from sealift_common.files import durable
 
 DONE = "done"
 REFUSED = "refused"
+_OPEN_FILES = Path("/proc/self/fd")
 _SUFFIX = ".tar"
 _REASON = ".reason.json"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -61,10 +63,13 @@ class DropFolder:
         """Check that the folder is safe to work in, and make `done` and `refused`.
 
         Raises:
+            LocalError: there is no `/proc`.
             UnsafeStoreError: somebody else could rename or replace what Sealift puts there.
             OSError: the folder does not exist or cannot be used.
         """
         self._require_safe(self.path, self.path.stat(), shared=True)
+        if not _OPEN_FILES.is_dir():
+            raise LocalError(f"{str(_OPEN_FILES)!r} is not there, by which bundles are opened; {advice.proc()}")
         for name in (DONE, REFUSED):
             durable.make_directory(self.path / name)
             self._require_safe(self.path / name, (self.path / name).lstat(), shared=False)
@@ -172,7 +177,7 @@ def is_bundle_name(name: str) -> bool:
 
 def reopened(descriptor: int) -> str:
     """Return a path that leads to the open file itself, whatever its name leads to by now."""
-    return f"/proc/self/fd/{descriptor}"
+    return str(_OPEN_FILES / str(descriptor))
 
 
 def _reason(name: str, error: Error, now: datetime) -> bytes:

@@ -328,7 +328,11 @@ class Watch:
         del self._seen[name]
         if refusal is not None:
             self._note(name, refusal)
-            details = {"code": refusal.code, "exit_code": refusal.exit_code, "moved_to": f"{REFUSED}/{place or name}"}
+            details = {
+                "code": refusal.code,
+                "exit_code": refusal.exit_code,
+                "moved_to": f"{REFUSED}/{printable(place or name)}",
+            }
             self.tell(Event("refused", name, str(refusal), details))
         elif isinstance(outcome, InstallReport):
             said = f"{outcome.channel} release {outcome.plan.release}, generation {outcome.generation}"
@@ -337,7 +341,7 @@ class Watch:
                 "release": outcome.plan.release,
                 "generation": outcome.generation,
                 "changed": outcome.changed,
-                "moved_to": f"{DONE}/{place or name}",
+                "moved_to": f"{DONE}/{printable(place or name)}",
             }
             self.tell(Event("installed", name, said, details))
 

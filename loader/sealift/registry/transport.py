@@ -1,8 +1,10 @@
 """One HTTP exchange at a time, over one connection to each host. Knows nothing of registries, logins or retries."""
 
 import io
+import os
 import socket
 import ssl
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
@@ -222,6 +224,9 @@ class Transport:
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if self._access.ca_file is not None:
                 try:
+                    if not stat.S_ISREG(os.stat(self._access.ca_file).st_mode):
+                        # OpenSSL would wait for a pipe.
+                        raise LocalError(f"the CA file {str(self._access.ca_file)!r} is not a regular file")
                     context.load_verify_locations(cafile=self._access.ca_file)
                 except OSError as error:
                     path = str(self._access.ca_file)

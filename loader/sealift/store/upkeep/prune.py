@@ -30,7 +30,9 @@ from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 
 # What a writer that died leaves beside the file or link that it was about to replace.
-_SCRATCH = re.compile(r"\.(current|lock|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII)
+_SCRATCH = re.compile(
+    r"\.(current|lock|history\.jsonl|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII
+)
 
 Kind = Literal["leftover", "generation", "model", "manifest"]
 
