@@ -10,6 +10,7 @@ from sealift import plain_file
 from sealift.bundle.reader import read_head
 from sealift.errors import NotInstalledError
 from sealift.inspection.opening import open_bundle
+from sealift.limits import LIMITS
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.trust.floor import ROLES
@@ -47,6 +48,6 @@ def installed_release(bundle: str | Sequence[str], store: Store, access: Access 
 
 def _is_same(path: Path, data: bytes) -> bool:
     try:
-        return plain_file.read(path, len(data) + 1) == data
+        return plain_file.read(path, LIMITS.targets_size_bytes) == data
     except FileNotFoundError:
         return False
