@@ -13,7 +13,7 @@ class Isolation:
 
     Attributes:
         namespace: the command for a network namespace of its own, empty when that is not allowed.
-        filtered: whether the kernel kills whoever opens an internet socket.
+        filtered: whether the kernel kills any process that opens an internet socket.
         wrapper: both together.
         explanation: for the transcript.
     """
@@ -36,7 +36,9 @@ def find_isolation(no_internet: Path) -> Isolation:
     else:
         explanation.append("THIS MACHINE ALLOWS NO NETWORK NAMESPACE (neither unshare -n nor unshare -rn).")
     if filtered:
-        explanation.append("And under tests/no_internet.py: a seccomp filter kills whoever opens an internet socket.")
+        explanation.append(
+            "And under tests/no_internet.py: a seccomp filter kills any process that opens an internet socket."
+        )
     else:
         explanation.append("THIS MACHINE ALLOWS NO SECCOMP FILTER: an attempt to open a socket would go unnoticed.")
     if not namespace and not filtered:

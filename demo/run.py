@@ -148,7 +148,7 @@ def set_up(story: Transcript, instance: Place, isolation: Isolation) -> None:
         story.step("This side has a network namespace of its own; there is no interface but a loopback that is down.")
         story.run(instance, "cat /proc/net/dev")
     if isolation.filtered:
-        story.step("And whoever opens an internet socket is killed by the kernel. To see that the guard is awake:")
+        story.step("And the kernel kills any process that opens an internet socket. To see that the guard is awake:")
         knock = [*instance.wrapper, sys.executable, "-c", "import socket; socket.socket()"]
         killed = subprocess.run(knock, check=False, stderr=subprocess.DEVNULL).returncode
         story.check(

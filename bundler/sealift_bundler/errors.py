@@ -32,7 +32,7 @@ class GateError(Error):
 
     exit_code = 54
     code = "gate"
-    remedy = "Get the missing signatures or mend what the message names, then pack again."
+    remedy = "Get the missing signatures or fix what the message names, then pack again."
 
 
 class SourceError(Error):

@@ -16,7 +16,7 @@ def require_written(path: Path) -> None:
     """
     # Looked at before it is opened: opening a pipe waits for whoever writes it.
     if path.exists() and not path.is_file():
-        raise SourceError(f"{str(path)!r} is no plain file; give a file")
+        raise SourceError(f"{str(path)!r} is not a plain file; give a file")
     with path.open("rb") as file:
         try:
             holes.require_written(file.fileno(), repr(str(path)))

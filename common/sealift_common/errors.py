@@ -30,7 +30,7 @@ class LocalError(Error):
 
     exit_code = 3
     code = "local"
-    remedy = "Mend what the message names (path, owner, mode, disk), then run the same command again."
+    remedy = "Fix what the message names (path, owner, mode, disk), then run the same command again."
 
 
 class MalformedError(Error):

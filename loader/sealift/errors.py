@@ -73,7 +73,7 @@ class ThresholdError(Error):
 
 
 class UntrustedKeyError(Error):
-    """Metadata is signed only by keys that its role does not list (any more)."""
+    """Metadata is signed only by keys that its role does not list, or no longer lists."""
 
     exit_code = 23
     code = "untrusted-key"
@@ -201,7 +201,7 @@ class PreflightError(Error):
 
     exit_code = 37
     code = "preflight"
-    remedy = "Mend every problem in the list, each has its own code, and run the same command again."
+    remedy = "Fix every problem in the list (each has its own code), and run the same command again."
 
     def __init__(self, problems: Sequence[Error]) -> None:
         listed = "; ".join(f"({place}) {problem} [{problem.code}]" for place, problem in enumerate(problems, start=1))

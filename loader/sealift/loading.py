@@ -41,7 +41,7 @@ def load(
         sealift.Error: see `sealift.Store.load`.
     """
     if on_switch is not None and not follow:
-        raise UsageError("on_switch is told of switches; expected follow=True beside it")
+        raise UsageError("on_switch needs follow=True")
     opened = Store(store)
 
     def load_now() -> "Model":

@@ -321,7 +321,7 @@ def test_without_the_option_that_keeps_modules_beside_it_out_it_says_so(kit, tmp
     done = run(kit, "install.py", "--prefix", str(tmp_path / "opt"))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "install.py: run it as `python3 -I install.py`, so that nothing beside it is imported [usage]\n"
+        "install.py: run it as `python3 -I install.py`, so that nothing next to it is imported [usage]\n"
     )
     done = run(kit, "-I", "install.py", "--prefix", str(tmp_path / "opt"))
     assert done.returncode == 10

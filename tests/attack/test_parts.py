@@ -306,7 +306,7 @@ def test_a_name_that_would_act_on_a_terminal(parts, sealift_command):
 
 
 def test_a_part_beside_a_whole_bundle(bundle, parts, put, refused):
-    with refused(UsageError, "'.*sim-2.tar' is no part of a bundle; give one bundle, or all parts of one"):
+    with refused(UsageError, "'.*sim-2.tar' is not a part of a bundle; give one bundle, or all parts of one"):
         put(bundle, *parts)
     with refused(UsageError, "is a directory; give the bundle's .tar file, or a directory of its parts"):
         put(bundle.parent)

@@ -44,7 +44,7 @@ def test_missing_bundle(fails, channel, instance):
 @pytest.mark.parametrize("command", ["install", "verify", "inspect"])
 def test_an_address_of_another_kind(fails, channel, instance, command):
     instance.pin(channel.root_bytes)
-    fails(2, ["'docker://host/x' is no address", "oci://", "gitlab://"], command, "docker://host/x")
+    fails(2, ["'docker://host/x' is not an address", "oci://", "gitlab://"], command, "docker://host/x")
 
 
 def test_a_push_without_a_file_or_without_an_address(fails):

@@ -142,7 +142,7 @@ def test_weights_in_several_files(tmp_path, names):
 @pytest.mark.parametrize("name", ["../outside.bin", "folder/inside.bin"])
 def test_weights_elsewhere_are_refused(tmp_path, name):
     (tmp_path / "model").mkdir()
-    with pytest.raises(Exception, match="plain file beside the model"):
+    with pytest.raises(Exception, match="plain file next to the model"):
         convert(graph(tmp_path / "model" / "model.onnx", [name]), {"x": np.zeros((3, 4), dtype=np.float32)})
 
 

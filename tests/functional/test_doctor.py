@@ -101,7 +101,7 @@ def test_a_pinned_root_of_the_store_owner(installed, doctor, instance):
         os.chown(path, 64321, 64321, follow_symlinks=False)
     status, document = doctor()
     assert status == 0
-    assert any("can be replaced by whoever writes the store" in line for line in _seen(document, "warning"))
+    assert any("can be replaced by anyone who can write to the store" in line for line in _seen(document, "warning"))
     assert any("`sudo -u '#64321'` in front" in line for line in _seen(document, "ok"))
 
 

@@ -108,7 +108,7 @@ def test_what_a_token_refuses_is_one_line(token, keys, monkeypatch):
     status, _, err = keys("import", "hsm:2?label=sealift", "k.pub")
     assert (status, "'k.pub' exists" in err) == (53, True)
     status, _, err = keys("import", "builder.pem", "x.pub")
-    assert (status, "is no URI of a key" in err) == (2, True)
+    assert (status, "is not the URI of a key" in err) == (2, True)
 
 
 def test_the_module_is_named_by_the_option_or_the_environment(token, keys, monkeypatch):

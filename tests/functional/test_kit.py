@@ -231,7 +231,7 @@ def test_openssl_alone_checks_a_signed_kit_as_the_page_says(
     assert run(keys, "sealift-keys", ["new", str(tmp_path / "other"), "--algorithm", "ed25519", *map(str, secret)]) == 0
     capsys.readouterr()
     kit(*words, "-o", tmp_path / "no.tar", "--sign", tmp_path / "other", *secret, status=53)
-    assert "is no P-256 key; expected one for a kit" in capsys.readouterr().err
+    assert "is not a P-256 key; expected one for a kit" in capsys.readouterr().err
     assert not (tmp_path / "no.tar").exists()
 
 

@@ -128,11 +128,11 @@ def test_add_signs_with_a_key_file_and_adding_twice_changes_nothing(tmp_path, mo
     blob = tmp_path / "ch" / "blobs" / "sha256" / document["digest"].removeprefix("sha256:")
     assert FILE_NAME in blob.read_text()
     assert run(bundler, "sealift-bundler", [*add, "pq.pem"]) == 53
-    assert "is no P-256 key" in capsys.readouterr().err
+    assert "is not a P-256 key" in capsys.readouterr().err
 
 
 def test_only_p256_signs_models():
-    with pytest.raises(KeyFileError, match="is no P-256 key"):
+    with pytest.raises(KeyFileError, match="is not a P-256 key"):
         sign_model("toy", {"a": b"1"}, CryptoSigner.generate_ed25519())
 
 

@@ -224,7 +224,7 @@ def test_an_active_version_that_is_withdrawn_is_said(aged, channel, tmp_path, se
     current.symlink_to("generations/2")
     code, out, _ = sealift_status()
     assert code == 0
-    assert "warning: alpha 1.1.0 is active but withdrawn ('biased'); it is not loaded any more" in out
+    assert "warning: alpha 1.1.0 is active but withdrawn ('biased'); it is no longer loaded" in out
     assert json.loads(sealift_status("--json")[1])["active_but_withdrawn"] == ["alpha 1.1.0"]
     found = families(sealift_status("--metrics", "-")[1])
     assert found["withdrawn_active_models"] == [({}, 1)]

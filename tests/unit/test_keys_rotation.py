@@ -276,7 +276,7 @@ def test_a_merge_refuses_other_content_and_another_version(channel: Channel, tmp
         merge(other, channel)
     assert files_of(channel) == before
     renew(channel, ["timestamp"], days=3, signers=ALL)
-    with pytest.raises(ChannelError, match=r"timestamp 2 in .* says something else than here"):
+    with pytest.raises(ChannelError, match=r"timestamp 2 in .* differs from the one here"):
         merge(channel, other)
 
 

@@ -62,8 +62,9 @@ def command(
         return
     click.echo(f"{added.outcome} {added.model} {added.reference.digest}")
     click.echo(
-        f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']} on rung {added.rung!r}; "
+        f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']}; "
         f"labels equal, scores within {added.tolerance.rtol:g} relative and {added.tolerance.atol:g} absolute, "
         f"exact ties {added.parity['ties']}"
     )
+    click.echo(f"  rung of the ladder: {added.rung!r}")
     click.echo(f"next: {following}")

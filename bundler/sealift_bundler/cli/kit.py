@@ -17,14 +17,14 @@ from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command("kit")
-@click.option("--platform", required=True, type=click.Choice(list(PLATFORMS)), help="The machines that it is for.")
+@click.option("--platform", required=True, type=click.Choice(list(PLATFORMS)), help="Machines that the kit is for.")
 @click.option(
     "--python",
     "pythons",
     required=True,
     multiple=True,
     type=click.Choice(PYTHONS),
-    help="The Python that is there; repeat for several.",
+    help="Python version on those machines; repeat for several.",
 )
 @click.option(
     "--channel",
@@ -58,7 +58,7 @@ from sealift_keys.keyfiles.signers import open_signers
     "sign_key",
     type=KEY,
     metavar="KEY",
-    help="Sign the tar with this P-256 key; `openssl` checks KIT.sig with KIT.pub, which are written beside it.",
+    help="Sign the tar with this P-256 key; `openssl` checks KIT.sig with KIT.pub, which are written next to it.",
 )
 @passphrase_file_option
 @json_option

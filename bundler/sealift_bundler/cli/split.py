@@ -17,7 +17,7 @@ from sealift_common.console import print_json
     "--output",
     type=click.Path(path_type=Path, readable=False),
     default=None,
-    help="Folder for the parts, made if it is not there [default: beside FILE].",
+    help="Folder for the parts, created if missing [default: next to FILE].",
 )
 @json_option
 def command(bundle: Path, part_size: int | None, output: Path | None, as_json: bool) -> None:

@@ -73,7 +73,7 @@ def _weights(model: onnx.ModelProto, folder: Path) -> tuple[dict[str, bytes], bo
         path = folder / location
         if not location or Path(location).name != location or path.is_symlink():
             raise ConversionError(
-                f"tensor {tensor.name!r} keeps its weights in {location!r}; expected a plain file beside the model"
+                f"tensor {tensor.name!r} keeps its weights in {location!r}; expected a plain file next to the model"
             )
         if location not in found:
             try:

@@ -258,7 +258,7 @@ def roll_back(prefix: Path) -> None:
         if previous is None:
             raise local(f"there is no earlier Sealift in {str(prefix)!r} to go back to")
         if run([str(previous / "bin" / "sealift"), "--version"]).returncode != 0:
-            raise incompatible(f"the Sealift in {str(previous)!r} does not start any more, so nothing was switched")
+            raise incompatible(f"the Sealift in {str(previous)!r} no longer starts, so nothing was switched")
         switch(prefix, previous, ROLLING_BACK)
     sys.stdout.write(f"{previous.name} is current in {prefix}\n")
 

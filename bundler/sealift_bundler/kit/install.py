@@ -18,7 +18,7 @@ import sys
 
 if __name__ == "__main__" and not sys.flags.isolated:
     # Otherwise Python would look for modules beside this script, before anything there was checked.
-    sys.stderr.write("install.py: run it as `python3 -I install.py`, so that nothing beside it is imported [usage]\n")
+    sys.stderr.write("install.py: run it as `python3 -I install.py`, so that nothing next to it is imported [usage]\n")
     sys.exit(2)
 
 try:

@@ -45,7 +45,7 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         ParityError: the converted model gives other answers.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
         ChannelError: the version is withdrawn, or released with other bytes.
-        KeyFileError: the model's key is no P-256 key.
+        KeyFileError: the model's key is not a P-256 key.
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)

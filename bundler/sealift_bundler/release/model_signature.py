@@ -70,12 +70,12 @@ def p256_key(signer: Signer, what: str = FILE_NAME) -> ec.EllipticCurvePublicKey
         what: the file that it shall sign, for the message.
 
     Raises:
-        KeyFileError: it is no P-256 key; the public tools know no other of ours.
+        KeyFileError: it is not a P-256 key; the public tools know no other of ours.
     """
     public = fingerprint.parse(signer.public_key)
     if not (isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1)):
         raise KeyFileError(
-            f"key {key_name(signer.public_key)!r} is no P-256 key; expected one for {what}, "
+            f"key {key_name(signer.public_key)!r} is not a P-256 key; expected one for {what}, "
             "make it with: sealift-keys new FILE"
         )
     return public

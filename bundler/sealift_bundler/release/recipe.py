@@ -199,7 +199,7 @@ class _Reader:
         for text in licenses:
             if not _SPDX.fullmatch(text):
                 raise self._error(
-                    "licenses", f"license {text!r} is no SPDX expression; expected for example 'Apache-2.0'"
+                    "licenses", f"license {text!r} is not an SPDX expression; expected for example 'Apache-2.0'"
                 )
         return licenses
 
@@ -248,7 +248,7 @@ class _Reader:
             if not is_file_name(name) or _RESERVED.fullmatch(name):
                 raise self._error(
                     name,
-                    f"{name!r} is no name for an extra file; expected one like 'NOTICE.txt', not a reserved one",
+                    f"{name!r} is not a valid name for an extra file; expected one like 'NOTICE.txt', not reserved",
                     "files",
                 )
             if not isinstance(value, str):
@@ -260,7 +260,7 @@ class _Reader:
         path = self._path.parent / value
         if not path.exists():
             raise self._error(
-                key, f"{key!r} names {value!r}, which does not exist beside the recipe; correct the path", section
+                key, f"{key!r} names {value!r}, which does not exist next to the recipe; correct the path", section
             )
         if path.is_dir() and not folder:
             raise self._error(key, f"{key!r} names the folder {value!r}; expected a file", section)

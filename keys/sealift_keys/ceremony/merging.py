@@ -97,7 +97,7 @@ def _same_version(role: str, here: int, there: int, other: Channel) -> None:
 def _same(ours: Metadata[Any], theirs: Metadata[Any], other: Channel) -> Metadata[Any]:
     if ours.signed_bytes != theirs.signed_bytes:
         raise ChannelError(
-            f"{ours.signed.type} {ours.signed.version} in {str(other.directory)!r} says something else than here; "
+            f"{ours.signed.type} {ours.signed.version} in {str(other.directory)!r} differs from the one here; "
             "it is another channel, or both were changed: compare the two, and sign a fresh copy of the right one"
         )
     return theirs

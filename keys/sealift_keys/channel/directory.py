@@ -259,7 +259,7 @@ def _content(path: Path) -> bytes:
     facts = path.stat()
     if not stat.S_ISREG(facts.st_mode) or facts.st_size > _METADATA_BYTES:
         raise ChannelError(
-            f"channel metadata {str(path)!r} is no plain file of at most {_METADATA_BYTES:,} bytes; restore it"
+            f"channel metadata {str(path)!r} is not a plain file of at most {_METADATA_BYTES:,} bytes; restore it"
         )
     return path.read_bytes()
 

@@ -18,7 +18,7 @@ from sealift_keys.keyfiles.remote import EXTRAS, fetch_public, is_uri
 @click.command()
 @click.argument("uri")
 @click.argument("file", metavar="PUB", type=FILE)
-@click.option("--name", default="", help="What messages call the owner; the file's name by default.")
+@click.option("--name", default="", help="Owner's name in messages; by default the file's name.")
 @pkcs11_option
 @passphrase_file_option
 @json_option
@@ -36,7 +36,9 @@ def command(*, uri: str, file: Path, name: str, passphrase_files: tuple[Path, ..
     PUB notes the URI, so later commands take it as `--key PUB`.
     """  # noqa: D301 - click reads the character, not the escape
     if not is_uri(uri):
-        raise UsageError(f"{uri[:120]!r} is no URI of a key; expected one that starts with {', '.join(EXTRAS)} and ':'")
+        raise UsageError(
+            f"{uri[:120]!r} is not the URI of a key; expected one that starts with {', '.join(EXTRAS)} and ':'"
+        )
     passphrases = PassphraseSource(passphrase_files, (str(file),))
     key = create_public(file, fetch_public(uri, lambda: passphrases.pin(file)), uri=uri, name=name)
     digits = fingerprint.of_key(key)

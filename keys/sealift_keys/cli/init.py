@@ -22,7 +22,12 @@ from sealift_keys.keyfiles.signers import open_signers
 @click.argument("directory", metavar="DIR", type=FILE)
 @click.option("--name", required=True, metavar="CHANNEL", help="The channel's name, for example gitlab-models.")
 @click.option(
-    "--root-key", "root_keys", type=FILE, multiple=True, metavar="PUB", help=f"May change who signs; {SEVERAL}."
+    "--root-key",
+    "root_keys",
+    type=FILE,
+    multiple=True,
+    metavar="PUB",
+    help=f"Key that may change who signs; {SEVERAL}.",
 )
 @click.option("--root-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(
@@ -31,15 +36,25 @@ from sealift_keys.keyfiles.signers import open_signers
     type=FILE,
     multiple=True,
     metavar="PUB",
-    help=f"Releases models; {SEVERAL}.",
+    help=f"Key that releases models; {SEVERAL}.",
 )
 @click.option("--targets-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(
-    "--snapshot-key", "snapshot_keys", type=FILE, multiple=True, metavar="PUB", help=f"The build machine; {SEVERAL}."
+    "--snapshot-key",
+    "snapshot_keys",
+    type=FILE,
+    multiple=True,
+    metavar="PUB",
+    help=f"Key of the build machine; {SEVERAL}.",
 )
 @click.option("--snapshot-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(
-    "--timestamp-key", "timestamp_keys", type=FILE, multiple=True, metavar="PUB", help=f"The build machine; {SEVERAL}."
+    "--timestamp-key",
+    "timestamp_keys",
+    type=FILE,
+    multiple=True,
+    metavar="PUB",
+    help=f"Key of the build machine; {SEVERAL}.",
 )
 @click.option("--timestamp-threshold", type=int, default=1, show_default=True, help="How many of them must sign.")
 @click.option(

@@ -22,7 +22,7 @@ from sealift_keys.keyfiles.private import create
     show_default=True,
     help="All are FIPS-approved algorithms.",
 )
-@click.option("--name", default="", help="What messages call the owner; the file's name by default.")
+@click.option("--name", default="", help="Owner's name in messages; by default the file's name.")
 @passphrase_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(file: Path, algorithm: str, name: str, passphrase_files: tuple[Path, ...], as_json: bool) -> None:
@@ -43,6 +43,6 @@ def command(file: Path, algorithm: str, name: str, passphrase_files: tuple[Path,
     click.echo(f"wrote {pair.private_path} (encrypted, mode 0600; keep it) and {pair.public_path} (give it away)")
     click.echo(f"{key_name(pair.public_key)!r}, {algorithm}, fingerprint {fingerprint.grouped(digits)}")
     click.echo(
-        f"next: give {pair.public_path} to whoever runs the channel, "
+        f"next: give {pair.public_path} to the person who runs the channel, "
         f"or make a channel: sealift-keys init DIR --name CHANNEL --key {pair.private_path}"
     )

@@ -144,7 +144,7 @@ def read(path: Path) -> tuple[bytes, os.stat_result]:
         data, status = read_regular(path, MAX_SIZE_BYTES + 1)
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.EINVAL):
-            raise KeyFileError(f"{str(path)!r} is a folder or no regular file; give a key file") from None
+            raise KeyFileError(f"{str(path)!r} is a folder, or not a regular file; give a key file") from None
         raise local_error(error, "cannot read key file") from error
     if len(data) > MAX_SIZE_BYTES:
         raise KeyFileError(f"{str(path)!r} is larger than {MAX_SIZE_BYTES} bytes; it is not a key file")

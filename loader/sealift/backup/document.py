@@ -208,7 +208,7 @@ def _generation(entry: Any, known: _Versions) -> Generation:
 def _file(entry: Any, known: _Versions) -> tuple[tuple[int, str], StoredFile]:
     path, digest, size = entry["path"], f"sha256:{entry['sha256']}", entry["size"]
     if not isinstance(path, str):
-        raise MalformedError(f"{NAME!r} names a file by something else than text")
+        raise MalformedError(f"{NAME!r} names a file by something other than text")
     place = order(path)
     if place[0] == _MODELS:
         _, name, version, _ = path.split("/")

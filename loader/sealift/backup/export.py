@@ -243,6 +243,8 @@ def _write_stdout(chunks: Iterator[bytes]) -> None:
         out.flush()
     except BrokenPipeError:
         # Elsewhere a reader that leaves is no error; here it is a backup that does not exist.
-        raise LocalError("whoever reads the backup stopped before its end; what arrived there is of no use") from None
+        raise LocalError(
+            "the program that reads the backup stopped before its end; what it received is of no use"
+        ) from None
     if stat.S_ISREG(os.fstat(out.fileno()).st_mode):
         os.fsync(out.fileno())

@@ -164,11 +164,11 @@ def _patch(entry: Any) -> Patch:
 
 def _digest(value: Any) -> str:
     if not layout.is_digest(value):
-        raise ValueError(f"{str(value)[:80]!r} is no digest")
+        raise ValueError(f"{str(value)[:80]!r} is not a digest")
     return str(value)
 
 
 def _number(value: Any) -> int:
     if type(value) is not int or value < 1:
-        raise ValueError(f"{str(value)[:80]!r} is no positive number")
+        raise ValueError(f"{str(value)[:80]!r} is not a positive number")
     return value

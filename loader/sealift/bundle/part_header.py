@@ -68,7 +68,7 @@ def parse_header(block: bytes, path: str) -> PartHeader:
         LimitError: more parts than a bundle may have.
     """
     if not block.startswith(MAGIC):
-        raise MalformedError(f"{path!r} is no part of a bundle, or its beginning is damaged; copy it again")
+        raise MalformedError(f"{path!r} is not a part of a bundle, or its beginning is damaged; copy it again")
     start, digest = block[: HEADER_BYTES - _DIGEST_BYTES], block[HEADER_BYTES - _DIGEST_BYTES :]
     if hashlib.sha256(start).hexdigest().encode("ascii") != digest:
         raise MalformedError(f"the header of {path!r} is damaged or cut short; copy this part again")
@@ -87,15 +87,15 @@ def parse_header(block: bytes, path: str) -> PartHeader:
 
 def _checked(document: Any, what: str) -> PartHeader:
     if not isinstance(document, dict) or set(document) != {"bundle", *_NUMBERS, *_DIGESTS}:
-        raise MalformedError(f"{what} has other fields than a part's")
+        raise MalformedError(f"{what} has fields other than a part's")
     right = isinstance(document["bundle"], str) and all(layout.is_digest(document[key]) for key in _DIGESTS)
     if not right or not all(type(document[key]) is int and document[key] >= 0 for key in _NUMBERS):
         raise MalformedError(f"{what} has a field of another type than a part's")
     header = PartHeader(**document)
     if header.count > LIMITS.parts_per_bundle:
-        raise LimitError(f"{what} speaks of {header.count:,} parts; expected at most {LIMITS.parts_per_bundle}")
+        raise LimitError(f"{what} claims {header.count:,} parts; expected at most {LIMITS.parts_per_bundle}")
     if not (1 <= header.number <= header.count and header.length and header.end <= header.size):
-        raise MalformedError(f"{what} says what cannot be: part {header.number} of {header.count}")
+        raise MalformedError(f"{what} states something impossible: part {header.number} of {header.count}")
     if (header.number == 1) != (header.offset == 0) or (header.number == header.count) != (header.end == header.size):
         raise MalformedError(f"{what} does not begin or end where part {header.number} of {header.count} does")
     return header

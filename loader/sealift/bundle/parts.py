@@ -196,7 +196,7 @@ def find(paths: str | Sequence[str]) -> list[str] | None:
         raise LimitError(f"{len(found):,} parts are given; expected at most {LIMITS.parts_per_bundle}")
     strangers = [path for path in found if not is_part(path)]
     if strangers and len(given) > 1:
-        raise UsageError(f"{strangers[0]!r} is no part of a bundle; give one bundle, or all parts of one")
+        raise UsageError(f"{strangers[0]!r} is not a part of a bundle; give one bundle, or all parts of one")
     return None if strangers else found
 
 

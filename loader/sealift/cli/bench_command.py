@@ -13,13 +13,13 @@ from sealift_common.console import plain, print_json, table
 @click.command("bench")
 @model_argument
 @version_option
-@click.option("--rows", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="Rows of a batch.")
+@click.option("--rows", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="Rows per batch.")
 @click.option(
     "--seconds",
     type=click.FloatRange(0.01, 3600),
     default=2.0,
     show_default=True,
-    help="Of measuring: half for single rows, half for batches.",
+    help="How long to measure: half for single rows, half for batches.",
 )
 @click.option(
     "--threads",
@@ -41,8 +41,8 @@ def command(
 ) -> None:
     """Time a model on this machine, with the rows of its golden examples.
 
-    The latency is that of a call of `predict` with one row in a running process; loading is not in it. Figures of the
-    build machine are shown beside, where the release engineer recorded them. Loading is verified as always.
+    The latency is that of a call of `predict` with one row in a running process; loading is not in it. The build
+    machine's figures are shown next to them where the release engineer recorded them. Loading is verified as always.
     """
     from sealift.model.documents.description import GOLDEN_FILE
     from sealift.model.trial.benchmark import benchmark

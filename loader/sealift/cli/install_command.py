@@ -54,14 +54,14 @@ from sealift_common.wording import human
     default=None,
     help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/. Ignores parts.",
 )
-@click.option("--once", is_flag=True, help="With --watch: deal with what is there, then exit.")
+@click.option("--once", is_flag=True, help="With --watch: process what is there, then exit.")
 @click.option(
     "--settle",
     metavar="SECONDS",
     type=click.FloatRange(min=0),
     default=10.0,
     show_default=True,
-    help="With --watch: how long a file must not have changed before it is taken.",
+    help="With --watch: how long a file must stay unchanged before it is installed.",
 )
 @click.option(
     "--interval",

@@ -53,10 +53,10 @@ _ca_file_option = click.option(
     envvar="SEALIFT_CA_FILE",
     show_envvar=True,
     default=None,
-    help="For a registry: certificates (PEM) to trust beside the system's.",
+    help="For a registry: certificates (PEM) to trust in addition to the system's.",
 )
 _plain_http_option = click.option(
-    "--plain-http", is_flag=True, help="For a registry: use http without TLS, also for other hosts than this one."
+    "--plain-http", is_flag=True, help="For a registry: allow plain http, also for remote hosts."
 )
 
 
@@ -84,7 +84,7 @@ self_test_memory_option = click.option(
     callback=_memory,
     default=None,
     metavar="SIZE",
-    help="What a model tried out may allocate beside its weights [default: 4GiB, or most of what is free].",
+    help="What a model may allocate in its self-test on top of its weights [default: 4GiB, or most of what is free].",
 )
 
 

@@ -31,7 +31,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     help="What the rows are in [default: by suffix; without one: txt for text, json for tensors, else csv].",
 )
 @version_option
-@click.option("--proba", is_flag=True, help="Print probabilities beside the labels.")
+@click.option("--proba", is_flag=True, help="Print probabilities as well as the labels.")
 @click.option(
     "--output",
     "output",
@@ -39,7 +39,9 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     type=click.Path(path_type=Path, readable=False, dir_okay=False),
     help="Write the answers to this file, which is replaced at the end [default: -, standard output].",
 )
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="tsv", show_default=True, help="Of the answers.")
+@click.option(
+    "--format", "kind", type=click.Choice(FORMATS), default="tsv", show_default=True, help="Format of the answers."
+)
 @click.option(
     "--batch-rows",
     type=click.IntRange(min=1),
@@ -66,7 +68,7 @@ def command(
 
     CSV, JSON lines, text and Parquet may be of any size; a .json document is read whole, up to 256 MiB. Rows are
     counted from 0. When a row is wrong, the answers of all rows before it are written, and the exit status is 41;
-    --format json then writes no answers, because half a document is none.
+    --format json then writes no answers, because half a JSON document is not valid.
     """
     from sealift.cli.progress import rows_bar
     from sealift.rows.answering import answer_batches

@@ -14,7 +14,7 @@ from sealift_common.console import print_json
 
 @click.command("restore")
 @click.argument("backup", metavar="FILE.tar", type=click.Path(readable=False, allow_dash=True))
-@click.option("--replace", is_flag=True, help="Give up what the store holds now, once the backup is verified.")
+@click.option("--replace", is_flag=True, help="Replace what the store holds now, once the backup is verified.")
 @store_options
 @json_option
 def command(backup: str, replace: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:

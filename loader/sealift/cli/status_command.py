@@ -73,7 +73,7 @@ def command(
     from sealift.store import Store
 
     if warn_after is not None and fail_after is not None and fail_after < warn_after:
-        raise UsageError(f"--fail-after {fail_after} comes before --warn-after {warn_after}; exchange them")
+        raise UsageError(f"--fail-after {fail_after} must not be smaller than --warn-after {warn_after}")
     if metrics is not None and as_json:
         raise UsageError("--metrics and --json are two forms of the same report; choose one")
     if drop_folder is not None and metrics is None:

@@ -117,7 +117,7 @@ def _pin(facts: StoreFacts) -> list[Finding]:
         findings.append(
             warning(
                 "pinned root",
-                f"{facts.pin!r} can be replaced by whoever writes the store",
+                f"{facts.pin!r} can be replaced by anyone who can write to the store",
                 "give it and its folder to root",
             )
         )

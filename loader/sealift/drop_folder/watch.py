@@ -116,7 +116,10 @@ class Watch:
             raise
         stopped = [(error, f"{name!r}: {error}") for name, error in [*self._stopped, *self._retried.items()]]
         if unreached := self._places.unreached:
-            message = f"{unreached:,} files in {str(self.folder.path)!r} were not looked at; remove what is no bundle"
+            message = (
+                f"{unreached:,} files in {str(self.folder.path)!r} were not looked at; "
+                "remove everything that is not a bundle"
+            )
             stopped.append((LimitError(message), message))
         if stopped:
             error, message = max(stopped, key=lambda one: _seriousness(one[0]))

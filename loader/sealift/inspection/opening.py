@@ -57,7 +57,9 @@ def _address(bundle: str | Sequence[str]) -> str | None:
     found = [one for one in given if is_address(one)]
     foreign = next((one for one in given if has_scheme(one) and not is_address(one)), None)
     if foreign is not None:
-        raise UsageError(f"{foreign[:300]!r} is no address that Sealift knows; expected {OCI}… or {GITLAB}…, or a file")
+        raise UsageError(
+            f"{foreign[:300]!r} is not an address that Sealift knows; expected {OCI}… or {GITLAB}…, or a file"
+        )
     if found and len(given) > 1:
         raise UsageError(f"{found[0][:300]!r} is an address; give it alone")
     return found[0] if found else None

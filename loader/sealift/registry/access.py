@@ -9,7 +9,7 @@ class Access:
     """Options of one run.
 
     Attributes:
-        ca_file: certificates (PEM) to trust beside the system's; None means only those.
+        ca_file: certificates (PEM) to trust in addition to the system's; None means only those.
         plain_http: use http without TLS also for hosts other than this one.
     """
 

@@ -94,11 +94,13 @@ def _parse_oci(text: str) -> OciAddress:
     if not at:
         repository, colon, tag = rest.partition(":")
         if colon and _TAG.fullmatch(tag) is None:
-            raise UsageError(f"{tag[:140]!r} in {text[:300]!r} is no tag; expected letters, digits, '.', '_' and '-'")
+            raise UsageError(
+                f"{tag[:140]!r} in {text[:300]!r} is not a tag; expected letters, digits, '.', '_' and '-'"
+            )
         # Written out, it is no other tag: a push leaves it with the newest release too.
         reference = tag if tag not in ("", LATEST) else None
     elif not layout.is_digest(digest):
-        raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is no digest; expected 'sha256:' and 64 digits")
+        raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is not a digest; expected 'sha256:' and 64 digits")
     if _REPOSITORY.fullmatch(repository) is None or len(repository) > _MOST_CHARS:
         raise UsageError(
             f"{text[:300]!r} names no repository; expected 'oci://host[:port]/repository[:tag]', in lower case"
@@ -115,9 +117,9 @@ def _parse_gitlab(text: str) -> GitlabAddress:
     if len(more) > 2 or _PROJECT.fullmatch(unquote(project)) is None or len(project) > _MOST_CHARS:
         raise UsageError(f"{text[:300]!r} names no project; expected {form}, the project's path with %2F for '/'")
     if package is not None and (_PACKAGE.fullmatch(package) is None or len(package) > _MOST_CHARS):
-        raise UsageError(f"{package[:140]!r} in {text[:300]!r} is no package; expected {form}")
+        raise UsageError(f"{package[:140]!r} in {text[:300]!r} is not a package; expected {form}")
     if version is not None and not is_release_number(version):
-        raise UsageError(f"{version[:140]!r} in {text[:300]!r} is no release; expected its number: {form}")
+        raise UsageError(f"{version[:140]!r} in {text[:300]!r} is not a release; expected its number: {form}")
     return GitlabAddress(host, unquote(project), package, version)
 
 
@@ -129,4 +131,4 @@ def _require_host(host: str, text: str) -> None:
             "or see `sealift push --help`"
         )
     if _HOST.fullmatch(host) is None or len(host) > _MOST_CHARS or (split_host(host)[1] or 1) not in range(1, 65536):
-        raise UsageError(f"{host[:140]!r} in {text[:300]!r} is no host; expected 'host' or 'host:port'")
+        raise UsageError(f"{host[:140]!r} in {text[:300]!r} is not a host; expected 'host' or 'host:port'")

@@ -68,13 +68,15 @@ class Authentication:
                 login = self._find()
                 if login is None or not login.user:
                     raise LocalError(
-                        f"{self.origin} wants a login; use `docker login {self.origin.login_name}`, or see "
+                        f"{self.origin} requires a login; use `docker login {self.origin.login_name}`, or see "
                         "how the Docker configuration file names one"
                     )
                 self._require_tls(self.origin, "a password would go to")
                 self._header = _basic(login)
                 return
-        raise LocalError(f"{self.origin} wants a login of a kind that Sealift does not know; it knows Basic and Bearer")
+        raise LocalError(
+            f"{self.origin} requires a login of a kind that Sealift does not know; it knows Basic and Bearer"
+        )
 
     def _token(self, parameters: Mapping[str, str]) -> str:
         realm = parameters["realm"]
@@ -109,7 +111,7 @@ def _token_of(data: bytes, server: Origin) -> str:
         document = None
     token = (document.get("token") or document.get("access_token")) if isinstance(document, dict) else None
     if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise LocalError(f"{server} answered something else than a token")
+        raise LocalError(f"{server} answered with something other than a token")
     return token
 
 

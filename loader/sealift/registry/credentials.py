@@ -133,6 +133,6 @@ def _ask(helper: str, host: str) -> Login | None:
     found = [document.get(key) for key in ("Username", "Secret")] if isinstance(document, dict) else []
     texts = [value for value in found if isinstance(value, str)]
     if len(texts) != 2:
-        raise LocalError(f"{program!r} answered something else than a login")
+        raise LocalError(f"{program!r} answered with something other than a login")
     user, secret = texts
     return Login(identity_token=secret) if user == "<token>" else Login(user, secret)

@@ -55,7 +55,7 @@ def join(base: str, location: str) -> str:
     try:
         url = urljoin(base, location)
     except ValueError:
-        raise LocalError(f"{Origin.of(base)} leads to {location[:200]!r}, which is no address") from None
+        raise LocalError(f"{Origin.of(base)} leads to {location[:200]!r}, which is not an address") from None
     require_no_downgrade(Origin.of(base), Origin.of(url))
     return url
 

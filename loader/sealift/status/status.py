@@ -102,7 +102,7 @@ class Status:
             )
         for model, reason in self.withdrawn.items():
             why = repr(reason) if reason is not None else "no reason given"
-            lines.append(f"{model} is active but withdrawn ({why}); it is not loaded any more")
+            lines.append(f"{model} is active but withdrawn ({why}); it is no longer loaded")
         if self.floor_time is not None and self.now + _TOLERATED < self.floor_time:
             lines.append(
                 f"the clock says {self.now:%Y-%m-%d %H:%M} UTC, but {self.floor_time:%Y-%m-%d %H:%M} UTC has passed "

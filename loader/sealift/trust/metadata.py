@@ -42,7 +42,7 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
     if kind == "root" and len(metadata.signed.keys) > LIMITS.root_keys:
         raise LimitError(f"{what} has {len(metadata.signed.keys):,} keys; expected at most {LIMITS.root_keys}")
     if not all(isinstance(keyid, str) for keyid in metadata.signatures):
-        raise MalformedError(f"{what} is not TUF metadata: a signature names its key by something else than text")
+        raise MalformedError(f"{what} is not TUF metadata: a signature names its key by something other than text")
     if kind != role:
         raise MalformedError(f"{what} holds {kind!r} metadata; expected {role!r}")
     return metadata, signed_bytes

@@ -65,7 +65,7 @@ def read_given(path: Path) -> bytes:
         return plain_file.read(path, LIMITS.root_size_bytes, follow=True)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise LimitError(f"{str(path)!r} is no root: {error.strerror}; give the channel's 1.root.json") from None
+            raise LimitError(f"{str(path)!r} is not a root: {error.strerror}; give the channel's 1.root.json") from None
         if error.errno == errno.EINVAL:
             raise UsageError(f"{str(path)!r} is not a plain file; give the channel's 1.root.json") from None
         raise
@@ -80,7 +80,7 @@ def read(directory: Path, store: Path | None) -> bytes:
     Raises:
         NoTrustError: nothing is pinned.
         UnsafeStoreError: as `unsafe` says.
-        OSError: it cannot be read, is no plain file, or too large for a root.
+        OSError: it cannot be read, is not a plain file, or too large for a root.
     """
     try:
         problems = unsafe(directory, store)

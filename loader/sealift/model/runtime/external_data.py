@@ -251,7 +251,7 @@ def _text(data: bytes | mmap, start: int, end: int) -> str:
     try:
         return data[start:end].decode("utf-8")
     except UnicodeDecodeError:
-        raise MalformedError("the graph names a tensor or a file in something else than UTF-8") from None
+        raise MalformedError("the graph names a tensor or a file in an encoding other than UTF-8") from None
 
 
 def _number(text: str, what: str) -> int:

@@ -43,7 +43,7 @@ class _Token:
         name, header = usable[0] if usable else ("", "")
         token = environment.get(name, "")
         if not token.isascii() or not token.isprintable():
-            raise LocalError(f"the token in {name} holds a line break, or a character that no token has; set it anew")
+            raise LocalError(f"the token in {name} holds a line break, or a character that no token has; set it again")
         self._headers = {header: token} if token else {}
 
     def headers(self, origin: Origin) -> dict[str, str]:
@@ -51,7 +51,7 @@ class _Token:
 
     def answer(self, _challenges: list[str]) -> None:
         raise LocalError(
-            f"{self.origin} wants a token" + (", and refuses the one given" if self._headers else "") + "; "
+            f"{self.origin} requires a token" + (", and refuses the one given" if self._headers else "") + "; "
             f"set one of {', '.join(name for name, _ in _TOKENS)} in the environment"
         )
 
@@ -151,7 +151,9 @@ class Project:
         if not isinstance(document, list) or not all(
             isinstance(entry, dict) and isinstance(entry.get("id"), int) for entry in document
         ):
-            raise LocalError(f"{response.origin} answers something else than a list of packages; check the address")
+            raise LocalError(
+                f"{response.origin} answers with something other than a list of packages; check the address"
+            )
         return document
 
     def _url(self, package: str, release: str) -> str:

@@ -169,7 +169,7 @@ class _Check:
         for path in sorted(self._layout.manifests.glob("*")):
             digest = f"sha256:{path.stem}"
             if not is_digest(digest) or path.suffix != ".json":
-                self._note(path, "this is no file of Sealift's; it is left alone")
+                self._note(path, "this file is not Sealift's; it is left alone")
             elif digest not in known:
                 with self._catch(path):
                     files.check_document(path)
