@@ -136,7 +136,7 @@ def test_nothing_in_place_of_what_a_recipe_names(where, nothing, tmp_path):
         + "".join(f'{key} = "{value}"\n' for key, value in names.items())
         + 'title = "t"\ndescription = "d"\nauthors = ["a"]\nlicenses = ["MIT"]\n'
     )
-    with pytest.raises(RecipeError, match=r"no plain file|never written"):
+    with pytest.raises(RecipeError, match=r"not a plain file|never written"):
         Recipe.load(recipe)
 
 
@@ -154,7 +154,7 @@ def test_nothing_in_place_of_a_recipe_a_model_or_rows(nothing):
             with pytest.raises(SourceError):
                 check_source(named)
         else:
-            with pytest.raises(SourceError, match=r"no plain file|never written"):
+            with pytest.raises(SourceError, match=r"not a plain file|never written"):
                 read_samples(named, None)
         nothing = named
 
@@ -165,7 +165,7 @@ def test_nothing_in_another_channel_that_is_merged(nothing, tmp_path):
 
     (tmp_path / "other" / "tuf").mkdir(parents=True)
     nothing.rename(tmp_path / "other" / "tuf" / "1.root.json")
-    with pytest.raises(ChannelError, match="no plain file of at most"):
+    with pytest.raises(ChannelError, match="not a plain file of at most"):
         Channel.open(tmp_path / "other").root()
 
 

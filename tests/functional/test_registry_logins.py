@@ -208,7 +208,7 @@ def test_credential_helpers(helper, docker_config, monkeypatch):
     monkeypatch.setenv("HELPER_LOGIN", "ann")
     monkeypatch.setenv("SEALIFT_PASSPHRASE", "ours")
     assert find(config, "environment") == Login("ann", "none")
-    for host, match in (("bad", "something else"), ("locked", "keychain is locked")):
+    for host, match in (("bad", "something other than"), ("locked", "keychain is locked")):
         with pytest.raises(LocalError, match=match):
             find(config, host)
     config = docker_config({"credHelpers": {"one": "missing", "two": "../x"}})
@@ -224,9 +224,9 @@ def test_credential_helpers(helper, docker_config, monkeypatch):
     [
         ("#!/bin/sh\n", 0o644, "cannot be run"),
         ("no program", 0o755, "cannot be run"),
-        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": null}'\n""", 0o755, "something else"),
-        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret\\ud800"}'\n""", 0o755, "something else"),
-        ("#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '['\n", 0o755, "something else"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": null}'\n""", 0o755, "something other than"),
+        ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret\\ud800"}'\n""", 0o755, "something other than"),
+        ("#!/bin/sh\nhead -c 200000 /dev/zero | tr '\\0' '['\n", 0o755, "something other than"),
         ("""#!/bin/sh\necho '{"Username": "ann", "Secret": "s3cret"}'\nexit 1\n""", 0o755, "failed for 'known'"),
     ],
     ids=["not executable", "not a program", "null", "surrogate", "deep", "fails with a secret"],

@@ -178,7 +178,7 @@ def test_missing_file_directory_and_pipe(tmp_path):
     with pytest.raises(KeyFileError, match="is a folder"):
         keyfile.load_signer(tmp_path, SECRET)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(KeyFileError, match="no regular file"):
+    with pytest.raises(KeyFileError, match="not a regular file"):
         load_public(tmp_path / "pipe")
 
 
