@@ -26,7 +26,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from app import features  # noqa: E402 - the application's own file, beside this one
+from app import features  # noqa: E402 - the application's own file, next to this one
 
 # Every third row or file is held back.
 EVERY = 3

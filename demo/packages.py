@@ -1,4 +1,4 @@
-"""Which packages the demo's application needs beside Sealift: pandas, as the development lock file pins it."""
+"""Which packages the demo's application needs as well as Sealift: pandas, as the development lock file pins it."""
 
 import re
 from importlib.metadata import requires

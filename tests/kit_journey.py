@@ -21,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sealift_bundler import convert
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "start-on-a-bare-system.md"
-# What the page is written for; whoever follows it puts in what their own system is.
+# What the page is written for; anyone who follows it puts in what their own system is.
 WRITTEN_FOR = {"platform": "linux-x86_64", "python": "3.11"}
 CARRIED = "sealift-kit.tar", "gitlab-models.tar"
 

@@ -1,4 +1,4 @@
-"""Every error that building a release raises, beside those of the loader and the keys."""
+"""Every error that building a release raises, in addition to those of the loader and the keys."""
 
 from sealift.errors import Error
 

@@ -14,7 +14,7 @@ def require_written(path: Path) -> None:
         SourceError: it is a pipe or a device, or most of it was never written.
         OSError: it does not exist or cannot be read.
     """
-    # Looked at before it is opened: opening a pipe waits for whoever writes it.
+    # Looked at before it is opened: opening a pipe waits for its writer.
     if path.exists() and not path.is_file():
         raise SourceError(f"{str(path)!r} is not a plain file; give a file")
     with path.open("rb") as file:

@@ -105,8 +105,8 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
     except (click.Abort, Interrupted) as stop:
         return _say(name, _INTERRUPTED, getattr(stop, "exit_status", 128 + SIGINT))
     except SystemExit as stop:
-        # The reader of our output left (`| head`), which is no error of ours. click then exits with 1, and puts
-        # something in the place of stdout that bears to be flushed.
+        # The consumer closed the pipe (for example `| head`); that is not our error. click then exits with 1, and
+        # replaces stdout by something that can be flushed.
         if sys.stdout is not stdout:
             return 0
         return stop.code if isinstance(stop.code, int) else 1

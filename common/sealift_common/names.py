@@ -27,12 +27,12 @@ _SEMVER = re.compile(
 
 
 def is_model_name(name: str) -> bool:
-    """Tell whether `name` may name a model or a channel: `[a-z0-9][a-z0-9._-]*`, at most 100 characters."""
+    """Return whether `name` may name a model or a channel: `[a-z0-9][a-z0-9._-]*`, at most 100 characters."""
     return len(name) <= MAX_NAME_CHARS and _NAME.fullmatch(name) is not None
 
 
 def is_version(text: str) -> bool:
-    """Tell whether `text` is a SemVer 2.0.0 version of at most 100 characters."""
+    """Return whether `text` is a SemVer 2.0.0 version of at most 100 characters."""
     return len(text) <= MAX_VERSION_CHARS and _SEMVER.fullmatch(text) is not None
 
 

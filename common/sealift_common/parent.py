@@ -25,7 +25,7 @@ def die_with(parent: int) -> None:
 def bound(command: list[str]) -> list[str]:
     """Return a command that runs `command` and ends with this process.
 
-    It asks for its own death itself: what Python could do between fork and exec is not safe beside threads.
+    It asks for its own death itself: what Python could do between fork and exec is not safe with other threads.
     """
     return [sys.executable, "-P", "-m", "sealift_common.parent", str(os.getpid()), *command]
 

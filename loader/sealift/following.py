@@ -128,7 +128,7 @@ class FollowedModel(Model):
         try:
             active = os.readlink(self._link)
         except OSError:
-            # A store that is gone, or unmounted for a while, is no reason to stop answering.
+            # A store that is gone, or unmounted for a while, is not a reason to stop answering.
             return
         if active == self._seen or self._closed or (active == self._failed and clock < self._retry_at):
             return

@@ -132,7 +132,7 @@ class Limits(NamedTuple):
     self_test_timeout_s: float = 300.0
     # One answer of the self-test's child: an error of one line.
     self_test_answer_bytes: int = 64 * KIB
-    # What one model may take of the machine's memory while it is tried out, beside copies of its own weights: a large
+    # What one model may take of the machine's memory while it is tried out, on top of copies of its weights: a large
     # encoder takes a gigabyte for a batch, a hostile graph everything. More is for an admin to allow.
     self_test_memory_bytes: int = 4 * GIB
     # Without such a word, never more than this part of what is free when the child starts: the machine stays alive.

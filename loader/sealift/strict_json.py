@@ -1,6 +1,6 @@
 """Parse JSON from untrusted bytes: bounded, no duplicate keys, no NaN or infinity, no lone surrogates.
 
-The standard parser accepts all of these, and recurses as deep as the document asks; whoever then reads
+The standard parser accepts all of these, and recurses as deep as the document asks; code that then reads
 the document decides on something other than what was signed.
 """
 
@@ -34,7 +34,7 @@ def parse(
     Args:
         max_containers: how many arrays and objects it may hold together.
         max_keys: how many keys its objects may have together.
-        max_values: how many values may stand beside others, in arrays and objects.
+        max_values: how many values may stand next to others, in arrays and objects.
 
     Raises:
         LimitError: larger, deeper or of more parts than the limits.

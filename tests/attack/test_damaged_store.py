@@ -443,7 +443,7 @@ def test_prunes_while_24_readers_load(instance, bundle, channel, tmp_path, capsy
             pruned.update(removal.kind for removal in report.removed)
             pruned["kept in use"] += len(report.in_use)
     assert check(instance.store).findings == []
-    # Nobody reads any more: whatever was kept because of a reader goes now.
+    # Nobody reads any longer: whatever was kept because of a reader goes now.
     assert prune(instance.store, 1, datetime.now(UTC)).in_use == ()
     with capsys.disabled():
         print(

@@ -480,7 +480,7 @@ def test_the_story_on_the_command_line(new, old, instance, monkeypatch, capsys, 
     assert status == 0
     update.unlink()
     assert call(cli, "install", *tmp_path.glob("*.part-*"))[0] == 0
-    # A bundle of another channel is no base.
+    # A bundle of another channel is not a base.
     other = ChannelSimulator(tmp_path / "other")
     other.add("alpha", "1.0.0")
     other.release()

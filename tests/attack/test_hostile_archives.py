@@ -1,4 +1,4 @@
-"""Archives that are no bundle, or pretend to be one: `verify`, `inspect` and `install` refuse, and leave nothing."""
+"""Archives that are not a bundle, or pretend to be one: `verify`, `inspect` and `install` refuse, and leave nothing."""
 
 import bz2
 import gzip
@@ -178,7 +178,7 @@ FIELDS = {
     "largest octal size": {"size": b"77777777777\0"},
     "size of spaces": {"size": b" " * 12},
     "size of NUL": {"size": b""},
-    "size that is no number": {"size": b"0000000zzzz\0"},
+    "size that is not a number": {"size": b"0000000zzzz\0"},
     "mtime before 1970": {"mtime": b"\xff" * 12},
     "base-256 mtime": {"mtime": b"\x80\0\0\0" + hostile.MTIME.to_bytes(8, "big")},
     "largest mtime": {"mtime": b"77777777777\0"},

@@ -374,7 +374,7 @@ DESCRIPTIONS = {
     "a tolerance that accepts anything": _set("tolerance", "rtol", 1e300),
     "a tolerance that is true": _set("tolerance", "rtol", True),
     "a tolerance that is text": _set("tolerance", "rtol", "0"),
-    "a runtime that is no version": _set("requires", "onnxruntime", "latest"),
+    "a runtime that is not a version": _set("requires", "onnxruntime", "latest"),
     "a runtime of 5,000 digits": _set("requires", "onnxruntime", "9" * 5000),
     "a runtime in Arabic digits": _set("requires", "onnxruntime", "\u0661.\u0661"),
     "an opset that is text": _set("requires", "opsets", {"": "18"}),

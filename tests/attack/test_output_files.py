@@ -157,7 +157,7 @@ OBSTACLES = [link, dangling, pipe, folder, unix_socket, block_device]
 
 @contextmanager
 def in_time():
-    """Fail instead of waiting for ever at a pipe."""
+    """Fail instead of waiting forever at a pipe."""
 
     def late(*_):
         raise TimeoutError("the command waits")

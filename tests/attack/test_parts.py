@@ -225,7 +225,7 @@ def test_a_damaged_header(offset, parts, put, refused):
 
 
 def test_a_header_that_lies_changes_nothing_that_counts(parts, put, refused):
-    """Whoever can write a part can write its header: the signed digests decide."""
+    """Anyone who can write a part can write its header: the signed digests decide."""
     flip(parts[1], HEADER_BYTES + 5)
     from hashlib import sha256
 

@@ -208,7 +208,7 @@ def test_a_dropped_blob(bundle, same, tmp_path):
 
 
 def test_a_changed_layer_of_an_image_is_not_loaded(bundle, instance, registry, tmp_path):
-    """Whoever runs a container may not check the layer's digest; `sealift.load` checks what lies in it."""
+    """The runtime of a container may not check the layer's digest; `sealift.load` checks what lies in it."""
     address = f"oci://{registry.host}/store"
     report = push_image(str(bundle), parse(address), Access(), instance.trust_path, lambda _: None, tmp_path)
     assert report.sent == 2

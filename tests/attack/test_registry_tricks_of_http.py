@@ -1,4 +1,4 @@
-"""A registry, or the storage behind it, that plays with HTTP: for a login, for memory, or to hold us for ever."""
+"""A registry, or the storage behind it, that plays with HTTP: for a login, for memory, or to hold us forever."""
 
 import json
 import random

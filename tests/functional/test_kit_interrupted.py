@@ -212,7 +212,7 @@ def test_what_a_killed_script_started_ends_with_it_and_lets_the_next_one_in(mach
     with machine.start(kits[1], SEALIFT_STORE=str(pipe)) as first, pipe.open("w") as writing:
         first.kill()
         first.wait(60)
-        # The child waits at the pipe for ever, unless the kernel ends it; then nobody reads there.
+        # The child waits at the pipe forever, unless the kernel ends it; then nobody reads there.
         waiting = select.poll()
         waiting.register(writing, 0)
         assert waiting.poll(30_000) == [(writing.fileno(), select.POLLERR)]

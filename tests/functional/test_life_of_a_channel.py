@@ -31,7 +31,7 @@ def fresh(sim: ChannelSimulator, name: str) -> CryptoSigner:
 
 
 def exchange(sim: ChannelSimulator, role: str, position: int, name: str, lost: bool = False) -> None:
-    """Rotate one key of a role; a lost key signs nothing any more."""
+    """Rotate one key of a role; a lost key no longer signs anything."""
     new, old = fresh(sim, name), sim.keys[role][position]
     signers = [*sim.keys["root"], *(sim.keys["targets"] if role == "targets" else []), new]
     signers += [*sim.keys["snapshot"], *sim.keys["timestamp"]] if role != "root" else []
@@ -118,7 +118,7 @@ def test_the_whole_life(tmp_path: Path, sim: ChannelSimulator, instance: Instanc
     assert skipper.store.load("toy").version == "1.5.0"
 
     instance.install(bundles[-1])
-    # The key that signed the first bundle's timestamp may not sign any more, which is seen first.
+    # The key that signed the first bundle's timestamp may no longer sign, which is seen first.
     with refused(UntrustedKeyError, "timestamp"):
         instance.install(bundles[0])
     for older in bundles[1:-1]:

@@ -118,7 +118,7 @@ def test_a_row_that_only_onnx_runtime_refuses_is_found():
     assert next(stream)["value"].tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(sealift.InputError, match=r"batch 1, row 4: model 'lookup' cannot take these values"):
         next(stream)
-    # Looking for the row is no prediction.
+    # Looking for the row is not a prediction.
     assert [(one.rows, one.error) for one in seen] == [(3, None), (None, "InputError")]
 
 

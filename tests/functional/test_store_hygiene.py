@@ -282,7 +282,7 @@ def test_prune_keeps_what_is_active_what_a_rollback_needs_and_what_the_next_inst
     assert _models(instance) == ["alpha/1.1.0", "alpha/1.2.0", "alpha/1.5.0"]
     assert sealift_command("rollback")[0] == 0
     assert instance.store.load("alpha").version == "1.1.0"
-    # Two rollbacks of single models: no kept generation links to the newest alpha any more.
+    # Two rollbacks of single models: no kept generation links to the newest alpha any longer.
     release("beta", "1.0.0")
     release("beta", "1.1.0")
     assert sealift_command("rollback", "alpha")[0] == 0

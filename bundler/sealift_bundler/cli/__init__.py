@@ -17,7 +17,7 @@ MODULES = {
 EPILOG = """\b
 In this order: convert (try a model), add (recipe to channel), release (sign),
 pack (one tar).
-Beside them: kit (Sealift itself, for machines without internet).
+As well as these: kit (Sealift itself, for machines without internet).
 
 \b
 Tab completion: eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"

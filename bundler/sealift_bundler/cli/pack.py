@@ -68,7 +68,7 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
     from sealift.cli.progress import bytes_bar
     from sealift_bundler.packing.differential import leave_out, since
 
-    # Beside the bundle, and not in a small /tmp: patches may be as large as models.
+    # Next to the bundle, and not in a small /tmp: patches may be as large as models.
     beside = output if output.is_dir() else output.absolute().parent
     work = stack.enter_context(scratch.folder(".sealift-patches", beside))
     found = since(directory, base, prepared.release)

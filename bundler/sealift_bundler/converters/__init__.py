@@ -80,7 +80,7 @@ class Converter(Protocol):
     """What an entry point of the group gives: a class that is called without arguments."""
 
     def accepts(self, source: Any) -> bool:
-        """Tell whether this converter knows the object or the ready-made model."""
+        """Return whether this converter knows the object or the ready-made model."""
 
     def original(self, source: Any, samples: "Samples") -> Original:
         """Make the reference that every candidate is compared with."""

@@ -27,7 +27,7 @@ _WEIGHTS = "model.onnx.data"
 
 
 class ReadyMade:
-    """A `.onnx` file as it is on disk, with the weights beside it."""
+    """A `.onnx` file as it is on disk, with the weights next to it."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -95,7 +95,7 @@ class OnnxConverter:
     """Takes a ready-made graph as it is; parity is with recorded answers."""
 
     def accepts(self, source: Any) -> bool:
-        """Tell whether `source` is a ready-made graph."""
+        """Return whether `source` is a ready-made graph."""
         return isinstance(source, ReadyMade)
 
     def original(self, source: ReadyMade, samples: "Samples") -> Original:

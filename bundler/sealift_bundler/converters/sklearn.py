@@ -29,7 +29,7 @@ class SklearnConverter:
     """Converts fitted scikit-learn estimators; for steps that are unknown here there is a last rung, with skl2onnx."""
 
     def accepts(self, source: Any) -> bool:
-        """Tell whether `source` is an estimator: it has scikit-learn's parameters and an answer."""
+        """Return whether `source` is an estimator: it has scikit-learn's parameters and an answer."""
         if not hasattr(source, "get_params"):
             return False
         own = type(source).__module__.startswith("sklearn.")
@@ -55,7 +55,7 @@ class SklearnConverter:
     def rungs(self, source: Any, samples: "Samples") -> Iterable[Rung]:
         """The ways to convert `source`, in the order to try them."""
         build = partial(_build, source, samples)
-        # ONNX's own tokenizer is no rung: on text that no sample foresees ("goodé", a no-break space) it
+        # ONNX's own tokenizer is not a rung: on text that no sample foresees ("goodé", a no-break space) it
         # cuts words elsewhere than scikit-learn does. The loader's front end counts the words.
         front = "frontend-" if has_text(source) else ""
         yield Rung(f"{front}float32", partial(build, dtype="float32"), narrow=True)
@@ -76,7 +76,7 @@ def _check_fitted(source: Any) -> None:
 
 
 def has_text(estimator: Any) -> bool:
-    """Tell whether a vectorizer is somewhere in the estimator, at any depth of pipelines."""
+    """Return whether a vectorizer is somewhere in the estimator, at any depth of pipelines."""
     if hasattr(estimator, "build_analyzer"):
         return True
     inner = [
@@ -202,7 +202,7 @@ def _named(method: str, answer: Any) -> "list[tuple[str, Any]]":
 
 
 def _answers(source: Any, role: str) -> bool:
-    """Tell whether the original has the method of this role; a converter may give more."""
+    """Return whether the original has the method of this role; a converter may give more."""
     return hasattr(source, _method(role))
 
 

@@ -29,7 +29,7 @@ class TorchConverter:
     """Takes an `nn.Module` or what `torch.export.load` gives."""
 
     def accepts(self, source: Any) -> bool:
-        """Tell whether `source` is of PyTorch, without importing it."""
+        """Return whether `source` is of PyTorch, without importing it."""
         torch = sys.modules.get("torch")
         if torch is None:
             return False

@@ -15,7 +15,8 @@ from sealift_common.files import scratch
 from sealift_common.parent import bound
 
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
-# Where it downloads from, by which way, and whom it believes; logins to an index are in them or in `~/.netrc`.
+# Where it downloads from, by which way, and which certificates it believes; logins to an index are in them or in
+# `~/.netrc`.
 _FOR_PIP = (
     *(
         "PIP_",

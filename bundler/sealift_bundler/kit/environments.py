@@ -141,7 +141,7 @@ def run(command: "list[str]") -> "subprocess.CompletedProcess[str]":
     """Run a command that no setting of pip or Python from outside reaches, and that ends when this script does."""
     kept = {name: os.environ[name] for name in PASSED if name in os.environ}
     kept.update({"PIP_CONFIG_FILE": os.devnull, "LC_ALL": "C.UTF-8"})
-    # The kernel ends the child when this script is killed: pip must not go on beside the next run.
+    # The kernel ends the child when this script is killed: pip must not go on during the next run.
     ends = functools.partial(LIBC.prctl, PR_SET_PDEATHSIG, signal.SIGKILL)
     pipe, null = subprocess.PIPE, subprocess.DEVNULL
     return subprocess.run(
@@ -231,7 +231,7 @@ def settle(prefix: Path) -> bool:
 
 
 def install(kit: Kit, python: str, prefix: Path, arguments: argparse.Namespace) -> None:
-    """Build beside what is there, try, switch, link."""
+    """Build next to what is there, try, switch, link."""
     links = wanted_links(prefix, arguments)
     environment = prefix / "environments" / f"{kit.version}-{python}-{kit.identity[:12]}"
     with locked(prefix):

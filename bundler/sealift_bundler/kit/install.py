@@ -17,7 +17,7 @@ A kit may meet a Python that is too old for it. Both files keep to what Python 3
 import sys
 
 if __name__ == "__main__" and not sys.flags.isolated:
-    # Otherwise Python would look for modules beside this script, before anything there was checked.
+    # Otherwise Python would look for modules next to this script, before anything there was checked.
     sys.stderr.write("install.py: run it as `python3 -I install.py`, so that nothing next to it is imported [usage]\n")
     sys.exit(2)
 

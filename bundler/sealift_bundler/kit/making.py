@@ -67,7 +67,7 @@ def make_kit(
         stage: called with one line of text when something slow begins.
 
     Raises:
-        UsageError: a path does not exist, or something stands at `output` that is no regular file.
+        UsageError: a path does not exist, or something stands at `output` that is not a regular file.
         GateError: a wheel is missing, or is not one that the lock file lists; nothing is left behind.
         RootError, MalformedError, LimitError: `root` is not fit to be pinned.
         LocalError: pip or hatchling is missing, or pip cannot download.

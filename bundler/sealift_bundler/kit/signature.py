@@ -1,8 +1,8 @@
-"""A detached signature of a kit that `openssl` alone can check, and the public key beside it.
+"""A detached signature of a kit that `openssl` alone can check, and the public key next to it.
 
     openssl dgst -sha256 -verify KIT.tar.pub -signature KIT.tar.sig KIT.tar
 
-The key lies beside the kit, so it proves nothing until its fingerprint was compared with one published elsewhere.
+The key lies next to the kit, so it proves nothing until its fingerprint was compared with one published elsewhere.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def places(kit: Path) -> tuple[Path, Path]:
 
 
 def sign_kit(kit: Path, signer: Signer) -> KitSignature:
-    """Write `KIT.sig` and `KIT.pub` beside the tar, replacing those of an earlier one.
+    """Write `KIT.sig` and `KIT.pub` next to the tar, replacing those of an earlier one.
 
     Args:
         signer: a P-256 key; its signature is DER, over the SHA-256 of the tar.

@@ -142,7 +142,7 @@ def split(
 
     Raises:
         UsageError: it is a part already, or parts would be too many or too small, or others are there.
-        MalformedError, UnsafeMemberError, LimitError, DigestError, UnsupportedVersionError: it is no bundle.
+        MalformedError, UnsafeMemberError, LimitError, DigestError, UnsupportedVersionError: it is not a bundle.
     """
     if not bundle.is_dir() and is_part(str(bundle)):
         raise UsageError(f"{str(bundle)!r} is a part already; split the whole bundle")

@@ -1,7 +1,7 @@
 """Open a trained model's file in a child process, with limits of time and memory.
 
 A pickle is a program: opening one runs it, as the user who opens it. The child contains crashes, hangs
-and memory; it is no sandbox, but its environment holds no secret, and it starts in a folder of its own. What
+and memory; it is not a sandbox, but its environment holds no secret, and it starts in a folder of its own. What
 comes back to the parent is the finished files, never the pickle's objects.
 """
 

@@ -54,7 +54,7 @@ class Parity:
 
     @property
     def labels_wrong(self) -> int:
-        """Rows whose label differs and was no exact tie."""
+        """Rows whose label differs and was not an exact tie."""
         return sum(group.labels_wrong for group in self.groups.values())
 
     @property
@@ -69,7 +69,7 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        """Tell whether the candidate is proven."""
+        """Return whether the candidate is proven."""
         return self.failure is None and self.rows > 0 and self.labels_wrong == 0 and self.scores_wrong == 0
 
     @property

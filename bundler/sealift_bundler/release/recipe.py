@@ -1,4 +1,4 @@
-"""The recipe: one TOML file beside the model that says what to release.
+"""The recipe: one TOML file next to the model that says what to release.
 
     name = "issue-triage"            # required: name, version, source, samples
     version = "1.4.0"

@@ -13,7 +13,7 @@ from typing import Any
 from sealift_bundler.errors import SourceError
 
 # scikit-learn writes `_sklearn_version` and its value into the state of every estimator. joblib mixes raw
-# arrays into the pickle, so its opcodes cannot be walked; the two strings stand beside each other.
+# arrays into the pickle, so its opcodes cannot be walked; the two strings stand next to each other.
 _VERSION = re.compile(rb"_sklearn_version[\x94qrhjX\x8cUV\x00-\x1f].{0,12}?(\d+\.\d+(?:\.\w+)*)", re.DOTALL)
 _MOST_BYTES = 1 << 31
 

@@ -108,7 +108,7 @@ def sync_directory(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory that nothing points to any more; not durable, and need not be."""
+    """Remove a directory that nothing points to any longer; not durable, and need not be."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

@@ -105,7 +105,7 @@ def _replacement(path: Path, old: int, stack: ExitStack, *, held: bool) -> int:
         raise
     if not _lock(scratch, new) or not _is_at(scratch, new):
         return -1
-    # A file system without modes, where a new file is no better, and may not be renamed while it is open.
+    # A file system without modes, where a new file is not better, and may not be renamed while it is open.
     if held and is_open_to_others(os.fstat(new)):
         scratch.unlink()
         return old

@@ -100,7 +100,7 @@ def _has_open(process: int, wanted: os.stat_result) -> bool:
             except FileNotFoundError:
                 continue
     except PermissionError:
-        return True  # It is ours and hides that: rather wait for it than work beside it.
+        return True  # It is ours and hides that: rather wait for it than work at the same time.
     except OSError:
         return False  # It has ended.
     return False

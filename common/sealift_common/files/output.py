@@ -1,4 +1,4 @@
-"""Write a file that a person named: a new one beside it, then a rename. One rule for every option and argument.
+"""Write a file that a person named: a new one next to it, then a rename. One rule for every option and argument.
 
 1. A regular file of that name is replaced, in one step and only by a whole one.
 2. A symbolic link is refused, and so are a folder, a named pipe, a socket and a block device. In a folder that others
@@ -48,7 +48,7 @@ def require_place(path: Path, *, device: bool = False) -> None:
 
 @contextmanager
 def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
-    """Give a new file beside `path`, whose `name` is its path; it becomes `path`, durably, when the block ends well.
+    """Give a new file next to `path`, whose `name` is its path; it becomes `path`, durably, when the block ends well.
 
     Args:
         path: what a person named.

@@ -63,7 +63,7 @@ def beside(path: Path, ending: str, mode: int | None = None) -> Iterator[Scratch
 
 @contextmanager
 def folder(name: str, parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for this user alone, removed at the end; first remove what killed processes left beside it.
+    """Make a folder for this user alone, removed at the end; first remove what killed processes left next to it.
 
     Args:
         name: begins with `sealift-` or `.sealift-`.
@@ -87,7 +87,7 @@ def folder(name: str, parent: Path | None = None) -> Iterator[Path]:
 
 def sweep(directory: Path) -> None:
     """Remove what killed processes of this user left in `directory`: only names of ours, and nothing that is in use."""
-    # To tidy up is no reason to fail.
+    # Tidying up is not a reason to fail.
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)

@@ -155,7 +155,7 @@ def exposure(channel: Channel, name: str, since: datetime | None = None) -> Expo
 def targets_keys_to_replace(channel: Channel) -> tuple[str, ...]:
     """Name the targets keys that have to go although nobody stole them.
 
-    Whoever held enough revoked keys to sign targets may have signed a release of a huge number or a far time.
+    Anyone who held enough revoked keys to sign targets may have signed a release of a huge number or a far time.
     Instances that installed it go on refusing what is older, until a root leaves too few of the earlier targets keys.
 
     Raises:

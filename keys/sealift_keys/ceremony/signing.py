@@ -79,7 +79,7 @@ def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
 
 
 def verifies(key: Key, signature: Signature, payload: bytes) -> bool:
-    """Tell whether `signature` is that of `key` over `payload`."""
+    """Return whether `signature` is that of `key` over `payload`."""
     try:
         key.verify_signature(signature, payload)
     except UnverifiedSignatureError:

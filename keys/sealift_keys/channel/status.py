@@ -1,4 +1,4 @@
-"""Say what of a channel is signed, by whom, what is missing, and what to do next.
+"""Say what of a channel is signed and by which keys, what is missing, and what to do next.
 
 Verification of signatures is python-tuf's; this module only counts and names.
 """

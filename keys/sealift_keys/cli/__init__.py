@@ -18,7 +18,7 @@ _NAMES = (
     "renew",
     "revoke",
 )
-# `import` is no name for a module.
+# A module cannot be named `import`.
 MODULES = {name: f"sealift_keys.cli.{'import_key' if name == 'import' else name}" for name in _NAMES}
 
 EPILOG = """\b

@@ -50,7 +50,7 @@ def generate(name: str) -> PrivateKeyTypes:
 
 
 def allowed(key: object) -> TypeGuard[PublicKeyTypes]:
-    """Tell whether a public key may sign a channel."""
+    """Return whether a public key may sign a channel."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
     if isinstance(key, rsa.RSAPublicKey):

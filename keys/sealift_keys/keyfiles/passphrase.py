@@ -82,7 +82,7 @@ class PassphraseSource:
         """The PIN of the token that holds `key`; as `existing`.
 
         Raises:
-            KeyFileError, LocalError: as `existing`; or it is no text.
+            KeyFileError, LocalError: as `existing`; or it is not text.
 
         """
         try:

@@ -30,7 +30,7 @@ Secret = Callable[[], str]
 
 
 def is_uri(reference: str) -> bool:
-    """Tell whether a key reference names a remote key; `./hsm:2` is a file of that name."""
+    """Return whether a key reference names a remote key; `./hsm:2` is a file of that name."""
     scheme, colon, _ = reference.partition(":")
     return bool(colon) and scheme in EXTRAS
 

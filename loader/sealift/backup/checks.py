@@ -102,7 +102,7 @@ def check_trust(pinned_root: bytes, documents: Mapping[str, bytes], directory: P
 
 
 def _require_roots(pinned_root: bytes, documents: Mapping[str, bytes], root: Root, floor: Floor) -> None:
-    """Check that the backup's roots are those of the chain, and none besides."""
+    """Check that the backup's roots are exactly those of the chain."""
     pinned = metadata.parse(pinned_root, "root", "the pinned root")
     if floor.root < pinned.signed.version:
         raise RollbackError(

@@ -242,7 +242,7 @@ def _write_stdout(chunks: Iterator[bytes]) -> None:
             out.write(chunk)
         out.flush()
     except BrokenPipeError:
-        # Elsewhere a reader that leaves is no error; here it is a backup that does not exist.
+        # Elsewhere a reader that leaves is not an error; here it is a backup that does not exist.
         raise LocalError(
             "the program that reads the backup stopped before its end; what it received is of no use"
         ) from None

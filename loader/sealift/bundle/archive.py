@@ -1,6 +1,6 @@
 """Read a canonical tar front to back, never further than asked; a look ahead returns to where it began.
 
-Works on any binary stream; knows nothing of models or trust. Whoever reads says how much it will take.
+Works on any binary stream; knows nothing of models or trust. The reader says how much it will take.
 """
 
 import os

@@ -88,7 +88,7 @@ def in_order(patches: Collection[Patch]) -> tuple[Patch, ...]:
 
 
 def may_be_patched(name: str) -> bool:
-    """Tell whether a file may travel as a patch: weights and graphs; documents are read ahead and travel whole."""
+    """Return whether a file may travel as a patch: weights and graphs; documents are read ahead and travel whole."""
     return name.startswith("model.onnx")
 
 

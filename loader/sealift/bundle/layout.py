@@ -54,12 +54,12 @@ def sha256(data: bytes) -> str:
 
 
 def is_digest(text: object) -> bool:
-    """Tell whether `text` is `sha256:` and 64 lower-case hexadecimal digits."""
+    """Return whether `text` is `sha256:` and 64 lower-case hexadecimal digits."""
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
 def is_file_name(text: object) -> bool:
-    """Tell whether `text` may name a file of a model."""
+    """Return whether `text` may name a file of a model."""
     if not isinstance(text, str) or not 0 < len(text) <= LIMITS.path_chars:
         return False
     return _FILE_NAME.fullmatch(text) is not None and _DEVICE.fullmatch(text) is None

@@ -63,7 +63,7 @@ def parse_header(block: bytes, path: str) -> PartHeader:
     """Parse the first 4,096 bytes of the file `path`.
 
     Raises:
-        MalformedError: they are no header, damaged, cut short, or say what cannot be.
+        MalformedError: they are not a header, damaged, cut short, or say what cannot be.
         UnsupportedVersionError: a header of another version.
         LimitError: more parts than a bundle may have.
     """

@@ -1,7 +1,7 @@
 """A bundle in parts: files that fit a stick or a file system, read as one stream and never joined on disk.
 
 A part is a header of 4,096 bytes, then bytes of the bundle. The header finds damage and mixing, and proves nothing:
-whoever can write a part can write its header. What counts is what `inspection.verify` accepts of the whole stream.
+anyone who can write a part can write its header. What counts is what `inspection.verify` accepts of the whole stream.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def part_name(bundle: str, number: int, count: int) -> str:
 
 
 def is_part_name(name: str) -> bool:
-    """Tell whether a file of this name is taken for a part where a directory is given."""
+    """Return whether a file of this name is taken for a part where a directory is given."""
     return _NAME.fullmatch(name, max(0, name.rfind(".part-"))) is not None
 
 
@@ -48,7 +48,7 @@ class Part:
     """An open part: its header, where it is, and the file itself.
 
     Raises:
-        MalformedError, UnsupportedVersionError: it is no part, or its header or length is damaged.
+        MalformedError, UnsupportedVersionError: it is not a part, or its header or length is damaged.
         UsageError, OSError: as `open_regular`.
     """
 
@@ -152,7 +152,7 @@ def open_stream(paths: str | Sequence[str], *, complete: bool = True) -> Iterato
     Raises:
         MalformedError, UnsupportedVersionError, LimitError: a part is damaged, missing, there twice, or of another
             bundle or another split.
-        UsageError: a path is no regular file, a directory without parts, or a bundle beside others.
+        UsageError: a path is not a regular file, a directory without parts, or a bundle among others.
         OSError: a file does not exist or cannot be read.
     """
     found = find(paths)
@@ -178,7 +178,7 @@ def find(paths: str | Sequence[str]) -> list[str] | None:
     """Return the files of all parts that `paths` name, or None for one bundle in one file.
 
     Raises:
-        UsageError: a directory holds no parts, or several files are given of which one is no part.
+        UsageError: a directory holds no parts, or several files are given of which one is not a part.
         LimitError: more parts than a bundle may have.
         OSError: a file does not exist or cannot be read.
     """
@@ -201,7 +201,7 @@ def find(paths: str | Sequence[str]) -> list[str] | None:
 
 
 def is_part(path: str) -> bool:
-    """Tell whether a file is a part, by its first bytes or, where those are damaged, by its name.
+    """Return whether a file is a part, by its first bytes or, where those are damaged, by its name.
 
     Raises:
         UsageError, OSError: as `open_regular`.

@@ -1,4 +1,4 @@
-"""`sealift bench`: how fast a model answers here, beside what was recorded when it was built."""
+"""`sealift bench`: how fast a model answers here, compared with what was recorded when it was built."""
 
 from collections.abc import Mapping
 from pathlib import Path

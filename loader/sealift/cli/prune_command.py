@@ -1,4 +1,4 @@
-"""`sealift prune`: make room by removing what nothing needs any more."""
+"""`sealift prune`: make room by removing what nothing needs any longer."""
 
 import os
 from datetime import UTC, datetime

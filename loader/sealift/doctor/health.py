@@ -9,7 +9,7 @@ from sealift.errors import Error, LocalError, NoSpaceError, UnsafeStoreError
 from sealift_common.wording import counted, human
 
 _DAY = timedelta(days=1)
-# What an install wants beside the models; with less, not even the history can be kept.
+# What an install needs in addition to the models; with less, not even the history can be kept.
 _LEAST_BYTES = 16 * 1024 * 1024
 _LEAST_INODES = 200
 # Clocks of file servers and of this machine differ a little.
@@ -45,7 +45,7 @@ class StoreFacts:
         run_as: how to run a command as the store's owner.
         unsafe: what lets others change the store; `pin_unsafe` the same for the pinned root.
         pin_writers: who can write the pinned root, or what leads to it.
-        pin_owner_is_trusted: the pinned root belongs to root, not to whoever writes the store.
+        pin_owner_is_trusted: the pinned root belongs to root, not to the user who writes the store.
         lock_holder: number of the process that is changing the store; 0 for nobody.
         lock_is_open: any user can hold the lock, as of a store of Sealift 0.1.0.
         debris: what an interrupted command left.

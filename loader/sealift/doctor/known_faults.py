@@ -2,7 +2,7 @@
 
 Listed is what has a source and can be reached here; a fault of certificates, of TLS or of PKCS#7 cannot, for Sealift
 uses none of them from these packages. ONNX Runtime's project publishes no advisories of its own: its release notes say
-what was mended. The table is as old as `AS_OF`, and nobody can know from it that a newer version has no fault.
+what was fixed. The table is as old as `AS_OF`, and nobody can know from it that a newer version has no fault.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ class Fault(NamedTuple):
 
     Attributes:
         affected: ranges of versions; one that fits is enough.
-        fixed: the first version of the newest line that is mended.
-        name: the advisory, or the release that mended it.
+        fixed: the first version of the newest line that is fixed.
+        name: the advisory, or the release that fixed it.
         allows: what it lets happen, and by which way it is reached here.
         source: where that is said.
     """
@@ -74,7 +74,7 @@ FAULTS = (
         "1.28.0",
         "CVE-2026-14647",
         "a read outside of the heap while the shapes of a Conv are inferred, when a graph is loaded",
-        "https://github.com/advisories/GHSA-226m-2jqq-4xgv; 1.28.0 is the first on the ONNX that is mended",
+        "https://github.com/advisories/GHSA-226m-2jqq-4xgv; 1.28.0 is the first on the ONNX that is fixed",
     ),
     Fault(
         "onnxruntime",

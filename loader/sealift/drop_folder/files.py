@@ -1,8 +1,8 @@
 """The drop folder: which files in it may be bundles, and where each goes afterwards.
 
-Whoever may write in the folder is not trusted: a link is never followed, a file is opened once and everything is read
-from that descriptor, and `done` and `refused` belong to the watcher alone. Polled, not notified: inotify says nothing
-of what another machine writes over NFS or SMB.
+Nobody who may write in the folder is trusted: a link is never followed, a file is opened once and everything is
+read from that descriptor, and `done` and `refused` belong to the watcher alone. Polled, not notified: inotify says
+nothing of what another machine writes over NFS or SMB.
 """
 
 import json
@@ -102,7 +102,7 @@ class DropFolder:
         return descriptor
 
     def file_away(self, name: str, folder: str, reason: Error | None, now: datetime) -> str | None:
-        """Move a bundle to `folder`, with the reason beside it, and return its new name there.
+        """Move a bundle to `folder`, with the reason next to it, and return its new name there.
 
         Nothing is overwritten: a second `sim-3.tar` becomes `sim-3.tar.2`. None when the file is gone already.
         """
@@ -191,7 +191,7 @@ def _reason(name: str, error: Error, now: datetime) -> bytes:
 
 
 def printable(name: str) -> str:
-    """Return a file's name as text that every JSON reader takes, also where it is no UTF-8."""
+    """Return a file's name as text that every JSON reader takes, also where it is not UTF-8."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 

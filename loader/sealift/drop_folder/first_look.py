@@ -18,7 +18,7 @@ _MOST_BEFORE_TARGETS = LIMITS.root_rotations + 4
 
 
 def unfinished(descriptor: int) -> str | None:
-    """Say how a tar is cut short; None when it ends as it should, or when more bytes would not mend it."""
+    """Say how a tar is cut short; None when it ends as it should, or when more bytes would not fix it."""
     size = os.fstat(descriptor).st_size
     offset = 0
     for _ in range(LIMITS.walked_members):

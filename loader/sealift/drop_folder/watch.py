@@ -354,7 +354,7 @@ class Watch:
         candidate.delay = min(max(2 * candidate.delay, self.interval_s), longest)
         candidate.retry_at = self.clock() + candidate.delay
         details = {"code": error.code, "exit_code": error.exit_code, "retry_in_s": candidate.delay}
-        # A full disk says another number each time, which is no news.
+        # A full disk says another number each time, which is not news.
         self._say(name, candidate, "retrying", str(error), details, key=error.code)
 
     def _say(

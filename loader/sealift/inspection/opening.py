@@ -28,7 +28,7 @@ def open_bundle(
 
     Raises:
         As `parts.open_stream`, and
-        UsageError: an address has another form, or stands beside something else.
+        UsageError: an address has another form, or comes with something else.
         LocalError: a registry cannot be reached, or does not have it.
     """
     address = _address(bundle)

@@ -20,7 +20,7 @@ class Plan:
         active: name to the version that will be active.
         switched: of those, the ones that are not active now.
         withdrawn: versions of the store that this release lists no longer, with the channel's reason if it gives one.
-        dropped: names that are active now and will not be any more.
+        dropped: names that are active now and will no longer be.
     """
 
     release: int

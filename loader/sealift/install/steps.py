@@ -65,7 +65,7 @@ class InstallReport:
 
 @dataclass(frozen=True)
 class Observer:
-    """Whom to tell about progress: the beginning of a step, and bytes read since the last call."""
+    """Progress callbacks: the beginning of a step, and bytes read since the last call."""
 
     step: Callable[[int, str], object] = lambda _number, _text: None
     bytes_read: Callable[[int], object] = lambda _count: None
@@ -93,7 +93,7 @@ def install(
         accept_expired: install although metadata has expired; the reason is kept in the history.
         tmpdir: where compressed files wait for their digest; None means inside the store.
         self_test_timeout_s: how long one model may take to replay its golden examples.
-        self_test_memory_bytes: what one model may allocate there, beside its weights; None means
+        self_test_memory_bytes: what one model may allocate there, on top of its weights; None means
             `LIMITS.self_test_memory_bytes`, or most of what is free where that is less.
         now: the system clock (UTC), for tests.
         access: how a registry may be reached.

@@ -1,7 +1,7 @@
 """When a model stops answering: after it was closed, and after its process was forked away from its threads.
 
-ONNX Runtime's threads stay with the process that made them. A forked worker that asks such a session waits for ever,
-so in the worker the session is replaced by one that says what to do. Freeing it waits for ever as well (seen with 1.32:
+ONNX Runtime's threads stay with the process that made them. A forked worker that asks such a session waits forever,
+so in the worker the session is replaced by one that says what to do. Freeing it waits forever as well (seen with 1.32:
 a condition variable with waiters that are not here), so it is never freed there, not even when the interpreter ends.
 A session of one thread has no others, and is as good in the worker as before.
 """

@@ -1,7 +1,7 @@
 """A ready store as an image of one layer, for init containers and Kubernetes image volumes, which know only images.
 
-The store is made by the real installer, so the models were tried; the layer is deterministic. Whoever mounts it trusts
-nothing of that: `sealift.load` verifies from its own pinned root down, as in any store.
+The store is made by the real installer, so the models were tried; the layer is deterministic. A container that mounts
+it trusts nothing of that: `sealift.load` verifies from its own pinned root down, as in any store.
 """
 
 import hashlib

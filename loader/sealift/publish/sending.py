@@ -14,7 +14,7 @@ class PushReport:
 
     Attributes:
         address: of the release, without a tag.
-        digest: of its manifest, which names it for ever; None for a file.
+        digest: of its manifest, which names it forever; None for a file.
         tags: those that name it now.
         sent, kept: blobs that travelled, and blobs that were there.
         sent_bytes: length in bytes of those that travelled.

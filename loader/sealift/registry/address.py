@@ -55,12 +55,12 @@ class GitlabAddress:
 
 
 def has_scheme(bundle: str) -> bool:
-    """Tell whether `bundle` has the form of an address, of whatever kind; `./` in front makes it a path."""
+    """Return whether `bundle` has the form of an address, of whatever kind; `./` in front makes it a path."""
     return _SCHEME.match(bundle) is not None
 
 
 def is_address(bundle: str) -> bool:
-    """Tell whether `bundle` names a place in a registry, not a file."""
+    """Return whether `bundle` names a place in a registry, not a file."""
     return bundle.startswith((OCI, GITLAB))
 
 
@@ -74,7 +74,7 @@ def parse(text: str) -> OciAddress | GitlabAddress:
 
 
 def is_release_number(text: str) -> bool:
-    """Tell whether `text` is the number of a release, as it is written."""
+    """Return whether `text` is the number of a release, as it is written."""
     return _NUMBER.fullmatch(text) is not None
 
 
@@ -97,7 +97,7 @@ def _parse_oci(text: str) -> OciAddress:
             raise UsageError(
                 f"{tag[:140]!r} in {text[:300]!r} is not a tag; expected letters, digits, '.', '_' and '-'"
             )
-        # Written out, it is no other tag: a push leaves it with the newest release too.
+        # Written out, it is still the same tag: a push leaves it with the newest release too.
         reference = tag if tag not in ("", LATEST) else None
     elif not layout.is_digest(digest):
         raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is not a digest; expected 'sha256:' and 64 digits")

@@ -22,7 +22,7 @@ Send = Callable[[str, str, Mapping[str, str], bytes], Response]
 
 
 class Authentication:
-    """The login to one registry: what `Authorization` to send, and to whom.
+    """The login to one registry: what `Authorization` to send, and to which server.
 
     Args:
         origin: the registry; nobody else is sent what this class says.

@@ -1,4 +1,4 @@
-"""Whom an address belongs to: scheme, host and port. Pure."""
+"""The origin of an address: scheme, host and port. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Origin:
-    """Scheme, host and port: whom a connection, and a login, belongs to."""
+    """Scheme, host and port: what a connection, and a login, belongs to."""
 
     scheme: str
     host: str
@@ -31,7 +31,7 @@ class Origin:
             port = parts.port
         except ValueError:
             parts, port = urlsplit(""), None
-        # Also, because hosts are shown: whoever names one must not speak to the terminal.
+        # Also, because hosts are shown: a server that names one must not speak to the terminal.
         if parts.scheme not in PORTS or _HOST.fullmatch(parts.hostname or "") is None:
             raise LocalError(f"the server names {url[:200]!r}; expected an address with https")
         return cls(parts.scheme, str(parts.hostname), port or PORTS[parts.scheme])
@@ -71,5 +71,5 @@ def require_no_downgrade(origin: Origin, to: Origin) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` can only be this machine."""
+    """Return whether `host` can only be this machine."""
     return host in _LOOPBACK or (host.startswith("127.") and host.replace(".", "").isdigit())

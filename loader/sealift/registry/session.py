@@ -143,7 +143,7 @@ def waits() -> Iterator[float]:
 class Patience:
     """Waiting between the tries of one transfer. What makes progress counts tries anew, a trickle does not.
 
-    A server that breaks each connection after a byte, or takes everything but the end, would hold us for ever.
+    A server that breaks each connection after a byte, or takes everything but the end, would hold us forever.
     """
 
     def __init__(self) -> None:

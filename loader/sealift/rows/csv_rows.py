@@ -31,7 +31,7 @@ def csv_batches(lines: Iterable[str], source: str, description: ModelDescription
         size: rows of a batch; fewer where a row is wide.
 
     Raises:
-        InputError: not CSV, a row has another number of fields, or a field is no number; the message names the row.
+        InputError: not CSV, a row has another number of fields, or a field is not a number; the message names the row.
     """
     if description.interface == "tensors":
         raise InputError(f"{source!r} is CSV; this model takes named tensors: give a .json object of arrays")

@@ -28,7 +28,7 @@ def number(field: str, column: Column | None, what: str) -> float | int:
         what: the field's place, for errors.
 
     Raises:
-        InputError: it is no number, or an integer that float64 cannot hold where the model takes integers.
+        InputError: it is not a number, or an integer that float64 cannot hold where the model takes integers.
     """
     try:
         value = float(field)
@@ -51,7 +51,7 @@ def number(field: str, column: Column | None, what: str) -> float | int:
 
 
 def is_whole(column: Column) -> bool:
-    """Tell whether the model was proven on NumPy's integers, which are exact and have no missing value."""
+    """Return whether the model was proven on NumPy's integers, which are exact and have no missing value."""
     return column.kind == "int" and column.missing is None and column.dtype not in (None, "float64")
 
 

@@ -124,7 +124,7 @@ class Source:
                 else:
                     yield text_batches(text, size)
         except OSError as error:
-            # Whoever takes the batches writes as well; only what names this file is about reading.
+            # The code that takes the batches writes as well; only what names this file is about reading.
             if error.filename != name:
                 raise
             raise self._unreadable(error) from error

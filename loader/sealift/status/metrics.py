@@ -1,7 +1,7 @@
 """The status of an instance in the Prometheus text format, for node_exporter's textfile collector. Pure.
 
 Base units and UNIX times, as Prometheus wants them: an alert rule computes ages itself, so that they grow between
-two runs of whoever writes the file.
+two runs of the command that writes the file.
 """
 
 from collections.abc import Iterable, Mapping

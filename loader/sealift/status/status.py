@@ -55,7 +55,7 @@ class Status:
         floor_time: the latest time known to have passed; None where the record is damaged.
         expires: role to the time until which its metadata may be installed.
         differing: name to the active and the newest listed version, where they are not the same; None: not there.
-        withdrawn: active model versions that are not loaded any more, with the channel's reason.
+        withdrawn: active model versions that are no longer loaded, with the channel's reason.
         last_install: the newest history entry of an install or refresh, or None.
         last_rollback: the newest history entry of a rollback, or None.
         store_bytes: sizes of all files of the store.
@@ -145,7 +145,7 @@ def status(store: Store, now: datetime | None = None) -> Status:
 
     Raises:
         NoTrustError, NotInstalledError: there is nothing to look at.
-        CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: no model is served any more.
+        CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: no model is served any longer.
     """
     pinned = pin.read(store.trust_directory, store.layout.root)
     generation, release = store.moment()

@@ -196,7 +196,7 @@ class Store:
                 )
 
         def share(installed: Installed) -> "Engine":
-            # As text: what is no name of a provider is refused by `make`, and need not have a hash.
+            # As text: what is not a provider's name is refused by `make`, and need not have a hash.
             key = Key(str(self.layout.root), installed.manifest.digest, threads, tuple(map(str, providers or ())))
             return SHARED.get(key, lambda: make(installed))
 
@@ -236,7 +236,7 @@ class Store:
         return sorted(ModelVersion.parse(name, entry) for entry in entries if is_version(entry))
 
     def all_versions(self) -> list[ModelVersion]:
-        """Return every model version whose directory exists; what is no model's is left alone."""
+        """Return every model version whose directory exists; everything that is not a model's is left alone."""
         if not self.layout.models.is_dir():
             return []
         names = sorted(entry.name for entry in self.layout.models.iterdir() if is_model_name(entry.name))

@@ -37,7 +37,7 @@ class VersionRange(NamedTuple):
         return cls(tuple(clauses))
 
     def contains(self, version: Version) -> bool:
-        """Tell whether `version` satisfies every comparison."""
+        """Return whether `version` satisfies every comparison."""
         if version.prerelease and not any(bound.prerelease for _, bound in self.clauses):
             return False
         return all(_holds(version, operator, bound) for operator, bound in self.clauses)

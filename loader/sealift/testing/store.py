@@ -55,7 +55,7 @@ class ToyStore:
         return {_STORE: str(self.store_path), _TRUST: str(self.trust_path)}
 
     def install(self, models: Mapping[str, AnyModel]) -> "InstallReport":
-        """Release `models` beside those that are there, and install the bundle: the newest of each name is active.
+        """Release `models` as well as those that are there, and install the bundle: the newest of each name is active.
 
         Args:
             models: by name; a `ToyModel`, or the files of a converted model, such as `conversion.files`.

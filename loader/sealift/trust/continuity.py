@@ -6,7 +6,7 @@
 
 TUF versions alone do not hold a thief of keys to these, and they hold even where a floor is void. They end where the
 keys that signed the earlier release are all gone: what a thief of the targets keys signed must not bind their
-successors. Beside them stands a rule within one release: it does not list what it withdraws. Pure.
+successors. In addition there is a rule within one release: it does not list what it withdraws. Pure.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Turn bytes into one role's TUF metadata, or refuse: our one parser beside python-tuf's client. Pure."""
+"""Turn bytes into one role's TUF metadata, or refuse: our one parser in addition to python-tuf's client. Pure."""
 
 from typing import Any
 

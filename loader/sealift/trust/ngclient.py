@@ -19,7 +19,7 @@ try:
 finally:
     socket.has_ipv6 = _has_ipv6
 if _first and "urllib3.util.connection" in sys.modules:
-    # Whoever uses urllib3 in this process later gets the platform's answer instead of "no".
+    # Code that uses urllib3 in this process later gets the platform's answer instead of "no".
     sys.modules["urllib3.util.connection"].HAS_IPV6 = _has_ipv6  # type: ignore[attr-defined]
 
 __all__ = ["FetcherInterface", "Updater", "UpdaterConfig", "set_reference_time", "trusted_set"]

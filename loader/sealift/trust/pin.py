@@ -121,7 +121,7 @@ def pin(directory: Path, data: bytes, store: Path | None = None) -> Root:
         store: as for `read`.
 
     Raises:
-        AlreadyPinnedError: another root is pinned; the same one again is no error.
+        AlreadyPinnedError: another root is pinned; the same one again is not an error.
         MalformedError, RootError, LimitError: not the root of a channel.
         UnsafeStoreError: others can write the directory, or replace it.
     """

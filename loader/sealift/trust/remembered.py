@@ -44,7 +44,7 @@ def verified_release(pinned_root: bytes, next_root: Callable[[int], bytes | None
 
     root, found = verify_targets(pinned_root, recorded, targets)
     release = release_of(root, found)
-    # Without a lock, which a signal's handler or a forked worker might find taken for ever.
+    # Without a lock, which a signal's handler or a forked worker might find taken forever.
     _verified[name] = _Verified(release, tuple(roots))
     for old in list(_verified)[:-_MOST]:
         _verified.pop(old, None)

@@ -3,7 +3,7 @@
     trust/current -> 3
     trust/3/root_history/1.root.json …  timestamp.json  snapshot.json  targets.json  floor.json
 
-A new state is written whole beside the old one. A generation names the state that it was made with, so that one
+A new state is written whole next to the old one. A generation names the state that it was made with, so that one
 rename, of the store's `current`, switches both; `trust/current` follows. The higher of the two numbers counts.
 python-tuf leaves its files at mode 0600 behind a symbolic link; here everyone may read, so that a loader need not
 be root.
@@ -128,7 +128,7 @@ class TrustState:
             durable.remove_tree(self._directory / name)
 
     def settle(self) -> None:
-        """Let the link name the state that counts, and remove what nobody can be reading any more."""
+        """Let the link name the state that counts, and remove what nobody can be reading any longer."""
         if self.number == 0:
             return
         if self._linked != self.number:
@@ -140,7 +140,7 @@ class TrustState:
                 durable.remove_tree(self._directory / str(number))
 
     def is_same(self, scratch: Path) -> bool:
-        """Tell whether `scratch` holds the metadata that already counts."""
+        """Return whether `scratch` holds the metadata that already counts."""
         names = [f"{role}.json" for role in floors.ROLES]
         names += [f"{ROOT_HISTORY}/{path.name}" for path in (scratch / ROOT_HISTORY).iterdir()]
         current = self.current

@@ -23,7 +23,7 @@ def signers(signer: Root, role: str, metadata: Metadata[Any], signed_bytes: byte
 
 
 def is_met(signer: Root, role: str, metadata: Metadata[Any]) -> bool:
-    """Tell whether enough different keys of `role` have signed `metadata`, by the rules of `signer`."""
+    """Return whether enough different keys of `role` have signed `metadata`, by the rules of `signer`."""
     return signers(signer, role, metadata) >= signer.get_delegated_role(role).threshold
 
 

@@ -37,7 +37,7 @@ class CtrTables:
     _made: dict[str, int] = field(default_factory=dict)
 
     def covers(self, place: int, hashes: set[int]) -> bool:
-        """Tell whether every value that training saw of a categorical feature is among `hashes`."""
+        """Return whether every value that training saw of a categorical feature is among `hashes`."""
         used = [ctr for ctr in self._ctrs() if any(e.get("cat_feature_index") == place for e in ctr["elements"])]
         simple = next((ctr for ctr in used if len(ctr["elements"]) == 1), None)
         if simple is None:

@@ -21,7 +21,7 @@ class Categories:
 
     levels: tuple[Any, ...] | None
     codes: int
-    # Whether -0.5 is the code 0; elsewhere it is no code.
+    # Whether -0.5 is the code 0; elsewhere it is not a code.
     cuts_fractions: bool = False
 
     @property
@@ -65,7 +65,7 @@ class SplitColumns:
 
     @property
     def empty(self) -> bool:
-        """Tell whether no column was asked for."""
+        """Return whether no column was asked for."""
         return not self._order
 
     def number(self, feature: int, rewrite: str = "", how: Callable[[str], str] | None = None) -> int:

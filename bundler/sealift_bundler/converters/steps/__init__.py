@@ -59,7 +59,7 @@ class Context:
 
     @property
     def narrow(self) -> bool:
-        """Tell whether arithmetic is float32."""
+        """Return whether arithmetic is float32."""
         return self.graph.dtype == "float32"
 
     def inside(self, step: str) -> "Context":
@@ -111,7 +111,7 @@ def predicts(*classes: type) -> Callable[[Predictor], Predictor]:
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a fitted value stands for a missing one: None, NaN, or pandas' NA."""
+    """Return whether a fitted value stands for a missing one: None, NaN, or pandas' NA."""
     return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"  # noqa: PLR0124
 
 

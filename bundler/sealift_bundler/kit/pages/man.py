@@ -15,7 +15,7 @@ def man_page(name: str, group: click.Group, *, version: str, day: date, see_also
 
     Args:
         name: the command as it is typed.
-        day: the date that the page bears.
+        day: the date on the page.
         see_also: names of the other commands that have a page.
     """
     commands = list(_commands(name, group))

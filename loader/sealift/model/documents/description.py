@@ -178,13 +178,13 @@ class ModelDescription(NamedTuple):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that this model answers beside `run`, e.g. ("predict", "predict_proba")."""
+        """The methods that this model answers as well as `run`, e.g. ("predict", "predict_proba")."""
         found = [METHOD_OF_ROLE[output.role] for output in self.outputs if output.role in METHOD_OF_ROLE]
         return tuple(dict.fromkeys(found))
 
     @property
     def uses_frontend(self) -> bool:
-        """Tell whether text is counted by the declarative front end in `frontend.json`."""
+        """Return whether text is counted by the declarative front end in `frontend.json`."""
         return any(tensor.frontend is not None for tensor in self.inputs)
 
 

@@ -101,7 +101,7 @@ class Fields:
         return tuple(build(Fields(item, f"{self._where}.{key}[{index}]")) for index, item in places)
 
     def has(self, key: str) -> bool:
-        """Tell whether `key` is there and not null."""
+        """Return whether `key` is there and not null."""
         return self._value.get(key) is not None
 
     def close(self) -> None:

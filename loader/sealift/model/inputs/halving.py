@@ -9,7 +9,7 @@ def first_refused(count: int, refuses: Callable[[int], bool]) -> int:
 
     Args:
         count: at least 1.
-        refuses: tells whether the first so many rows are refused.
+        refuses: returns whether the first so many rows are refused.
     """
     good, bad = 0, count
     while bad - good > 1:

@@ -33,6 +33,6 @@ def _mixed(block: int) -> int:
 def place(term: str, columns: int) -> tuple[int, int]:
     """Return the column of a term, below `columns`, and its sign, 1 or -1."""
     hashed = murmurhash3_32(term.encode())
-    if hashed == -(1 << 31):  # its absolute value is no 32-bit integer
+    if hashed == -(1 << 31):  # its absolute value is not a 32-bit integer
         return ((1 << 31) - 1 - (columns - 1)) % columns, -1
     return abs(hashed) % columns, 1 if hashed >= 0 else -1

@@ -90,7 +90,7 @@ class MatrixReader:
             raise InputError(f"rows have shape {list(shape)}; expected [rows, {self._width}]{hint}")
 
     def _fits(self, values: NDArray[Any]) -> bool:
-        """Tell whether `check_numbers` would pass every column, looking at all of them at once."""
+        """Return whether `check_numbers` would pass every column, looking at all of them at once."""
         if self._has_categories:
             return False
         if values.dtype.kind != "f":

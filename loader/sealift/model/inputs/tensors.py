@@ -15,7 +15,7 @@ def checked_tensors(inputs: Sequence[TensorInput], feeds: Any) -> dict[str, NDAr
     """Make C-contiguous arrays of the dtypes and shapes that the graph takes.
 
     Raises:
-        InputError: a tensor is missing, unknown, of another dtype or shape, or holds what is no text.
+        InputError: a tensor is missing, unknown, of another dtype or shape, or holds what is not text.
     """
     tensors = {tensor.name: tensor for tensor in inputs}
     if not isinstance(feeds, Mapping):

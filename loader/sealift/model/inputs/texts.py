@@ -48,7 +48,7 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
 
 
 def _is_plain(values: Sequence[Any]) -> bool:
-    """Tell whether all are strings that UTF-8 and the runtime take, and none is the token of a missing one."""
+    """Return whether all are strings that UTF-8 and the runtime take, and none is the token of a missing one."""
     if set(map(type, values)) - {str}:
         return False
     joined = "".join(values)

@@ -42,7 +42,7 @@ def objects(values: Any) -> NDArray[Any]:
 
 
 def all_finite(values: NDArray[Any]) -> bool:
-    """Tell whether no value is NaN or infinite; of many, in one pass that writes nothing."""
+    """Return whether no value is NaN or infinite; of many, in one pass that writes nothing."""
     if values.size > _FEW and values.dtype.kind == "f":
         # NaN and infinity stay in a sum. One that overflowed says nothing.
         with np.errstate(over="ignore", invalid="ignore"):

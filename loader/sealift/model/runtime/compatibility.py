@@ -1,6 +1,6 @@
 """Can this machine run a graph of these requirements? Asked of ONNX Runtime itself, with a graph of one node.
 
-Runs in the self-test's child process: whoever asks needs neither NumPy nor ONNX Runtime in memory.
+Runs in the self-test's child process: the caller needs neither NumPy nor ONNX Runtime in memory.
 """
 
 import locale

@@ -101,7 +101,7 @@ def external_tensors(data: bytes | mmap, shards: Mapping[str, int]) -> tuple[Ext
 
     Raises:
         MalformedError: a tensor lies elsewhere than in the model's shards, beyond the end of one, or in part where
-            another lies; or one is external that is no initializer of the main graph.
+            another lies; or one is external that is not an initializer of the main graph.
         LimitError: more tensors, or a deeper graph, than the limits allow.
     """
     if data.find(_WORD) < 0:
@@ -138,7 +138,7 @@ def _walk(
         inner = _FIELDS[kind].get(number)
         if inner is None or data.find(_WORD, first, last) < 0:
             continue
-        # A parser joins two halves of one message; whoever splits one wants to be read in two ways.
+        # A parser joins two halves of one message; a writer that splits one wants to be read in two ways.
         if (kind, number) in _SINGULAR and number in seen:
             raise MalformedError(f"the graph gives the {inner} of a {kind} in several parts")
         seen.add(number)

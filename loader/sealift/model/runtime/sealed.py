@@ -1,9 +1,9 @@
-"""Verified bytes in memory that nobody can change any more: sealed memory files.
+"""Verified bytes in memory that nobody can change any longer: sealed memory files.
 
-A mapping of a file in the store is no verification: whoever can write the file changes what is mapped, also where it
-is mapped privately. So large files are copied once into a memory file of this process; the kernel is told to refuse
-every later write to it, ours included; and then the copy is hashed. In this order no other process of the same user
-can come in between. See memfd_create(2), and F_ADD_SEALS in fcntl(2).
+A mapping of a file in the store is not a verification: anyone who can write the file changes what is mapped, also
+where it is mapped privately. So large files are copied once into a memory file of this process; the kernel is told to
+refuse every later write to it, ours included; and then the copy is hashed. In this order no other process of the same
+user can come in between. See memfd_create(2), and F_ADD_SEALS in fcntl(2).
 """
 
 import fcntl

@@ -41,7 +41,7 @@ def fields(data: Data, start: int, end: int) -> Iterator[Field]:
     """Yield the fields of the message at `data[start:end]`.
 
     Raises:
-        MalformedError: that is no message.
+        MalformedError: that is not a message.
     """
     place = start
     while place < end:

@@ -32,7 +32,7 @@ class Benchmark:
     Attributes:
         machine: `cpu`, `cores` that this process may use, and the version of `onnxruntime`.
         latency_us: microseconds of a call with one row, by `PERCENTILES`; empty for a model of named tensors
-            whose examples are no rows.
+            whose examples are not rows.
         calls: how many such calls were timed.
         rows_per_second: of calls with `batch_rows` rows.
         batch_rows: rows of such a call.
@@ -122,7 +122,7 @@ def _take(model: "Model", example: "Example", rows: "np.ndarray[Any, Any]") -> A
 
 
 def _by_rows(model: "Model", example: "Example", rows: int) -> bool:
-    """Tell whether every tensor has the same free first dimension."""
+    """Return whether every tensor has the same free first dimension."""
     return all(
         bool(tensor.shape) and isinstance(tensor.shape[0], str) and len(example.inputs[tensor.name]) == rows
         for tensor in model.inputs

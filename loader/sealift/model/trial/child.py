@@ -5,8 +5,8 @@
     {"replay": DIRECTORY}  -> {"rows": N}
     any of them            -> {"error": TEXT, "code": WORD}
 
-Arguments: the parent's process id, the bytes that a model may allocate beside copies of its weights, and the bytes that
-this process may have in any case.
+Arguments: the parent's process id, the bytes that a model may allocate on top of copies of its weights, and the bytes
+that this process may have in any case.
 """
 
 import json
@@ -45,7 +45,7 @@ def _contain(parent: int) -> None:
 
 
 def _inherited_limit() -> list[int]:
-    """The limit of whoever started us, which only root may raise."""
+    """The limit of the process that started us, which only root may raise."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     return [] if hard == resource.RLIM_INFINITY else [hard]
 

@@ -52,7 +52,7 @@ class SelfTestProcess:
 
     Args:
         timeout_s: seconds for one model; then the child is killed.
-        memory_bytes: what one model may allocate, beside copies of its weights, even if less is free now; None means
+        memory_bytes: what one model may allocate, on top of copies of its weights, even if less is free now; None means
             `LIMITS.self_test_memory_bytes`, and never more than most of what is free.
     """
 
@@ -78,7 +78,7 @@ class SelfTestProcess:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             bufsize=0,
-            # A graph is somebody's program: it is told no secrets, and finds no files beside it.
+            # A graph is somebody's program: it is told no secrets, and finds no files next to it.
             env=child_environment(),
             cwd="/",
             # Ctrl-C is the parent's to handle; it ends the child itself.

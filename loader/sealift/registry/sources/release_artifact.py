@@ -1,6 +1,6 @@
 """The form of a release in an OCI registry: one artifact manifest whose layers are the head of its bundle. Pure.
 
-Models lie beside it as they are in the bundle: manifests, configs and file blobs under their own digests. Nothing here
+Models lie next to it as they are in the bundle: manifests, configs and file blobs under their own digests. Nothing here
 is trusted: the head is checked as that of a file is, and models are found by signed digests.
 """
 

@@ -44,7 +44,7 @@ def read(path: Path) -> list[Entry]:
 
 
 def unreadable(path: Path) -> list[tuple[int, bool]]:
-    """Return the lines that are no entries: number from 1, and whether it may have been cut by a power failure."""
+    """Return the lines that are not entries: number from 1, and whether it may have been cut by a power failure."""
     return [
         (number, line.startswith("{") and not line.endswith("}"))
         for number, line, entry in _lines(path)

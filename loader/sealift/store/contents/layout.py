@@ -8,7 +8,7 @@ from sealift_common.names import ModelVersion
 
 DEFAULT_STORE = "/var/opt/gitlab/sealift"
 DEFAULT_TRUST = "/etc/gitlab/sealift"
-# Beside the links of a generation; no model can have a name that starts with a dot.
+# Next to the links of a generation; no model can have a name that starts with a dot.
 GENERATION_FILE = ".generation.json"
 
 
@@ -64,7 +64,7 @@ class StoreLayout(NamedTuple):
 
     @property
     def lock(self) -> Path:
-        """The file that whoever changes the store holds locked."""
+        """The file that a process holds locked while it changes the store."""
         return self.root / "lock"
 
     def model(self, model: ModelVersion) -> Path:

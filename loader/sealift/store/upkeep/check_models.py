@@ -57,7 +57,7 @@ def check_models(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    # A prune that ran meanwhile took the whole directory, which is no damage.
+    # A prune that ran meanwhile took the whole directory, which is not damage.
     return sorted((one for one in found if os.path.lexists(layout.model(one.model))), key=lambda one: one.where)
 
 

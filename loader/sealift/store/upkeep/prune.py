@@ -1,4 +1,4 @@
-"""Remove what nothing needs any more: old generations, the versions only they linked to, their documents.
+"""Remove what nothing needs any longer: old generations, the versions only they linked to, their documents.
 
 Kept: the newest generations, the active one, the one that a plain `rollback` would return to; every version
 that one of them links to, that the next install builds on, or that somebody uses, unless those are to go too.
@@ -29,7 +29,7 @@ from sealift_common.blob import is_digest
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 
-# What a writer that died leaves beside the file or link that it was about to replace.
+# What a writer that died leaves next to the file or link that it was about to replace.
 _SCRATCH = re.compile(
     r"\.(current|lock|history\.jsonl|[0-9]+|[0-9a-f]{64}\.json)(\.[0-9]+|\.[0-9a-f]{8}-[0-9a-f]{8})?\.new", re.ASCII
 )

@@ -1,1 +1,1 @@
-"""Final steps that are no ensembles: linear, Bayes, neighbors, kernels, neural."""
+"""Final steps that are not ensembles: linear, Bayes, neighbors, kernels, neural."""

@@ -40,7 +40,7 @@ _REASON = (
 
 
 def general_position(points: NDArray[Any]) -> bool:
-    """Tell whether distances to the points tie neither for the points themselves nor for mixtures of them."""
+    """Return whether distances to the points tie neither for the points themselves nor for mixtures of them."""
     from scipy.spatial.distance import cdist
 
     points = numbers_of(points)

@@ -44,7 +44,7 @@ def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDA
 def _key(category: Any, feature: Feature) -> str:
     if not is_missing(category):
         return str(category)
-    # The other kind of missing never occurs in this column; two tokens are no text that the loader lets in.
+    # The other kind of missing never occurs in this column; two tokens are not text that the loader lets in.
     return MISSING_TEXT if (category is None) == feature.none else MISSING_TEXT * 2
 
 

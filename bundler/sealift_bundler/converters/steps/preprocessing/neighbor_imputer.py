@@ -92,7 +92,7 @@ def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator:
 
 
 def _ties(stored: NDArray[Any], neighbors: int) -> bool:
-    """Tell whether the choice of neighbors is ever a tie, for stored rows and for mixtures of them.
+    """Return whether the choice of neighbors is ever a tie, for stored rows and for mixtures of them.
 
     Distances are compared exactly. At the border between chosen and not chosen, they must differ by more
     than scikit-learn's own rounding, which grows with the size of the numbers and not of the distances.
