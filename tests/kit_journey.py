@@ -118,7 +118,7 @@ def leads_to_a_prediction(system: BareSystem, build_machine: Path) -> None:
     """Follow the page from the kit's making to the answers of the model, through an upgrade and back."""
     before, heading, after = page_for(system).partition("## Check the kit\n")
     assert heading
-    first, heading, later = after.partition("## Upgrade Sealift by a newer kit\n")
+    first, heading, later = after.partition("## Upgrade Sealift with a newer kit\n")
     assert heading
     upgrade, heading, back = later.partition("To go back, also without the kit:\n")
     assert heading

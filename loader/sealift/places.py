@@ -1,6 +1,6 @@
 """Who could replace what a path leads to? Every directory on the way counts, and every link.
 
-Who may write a directory may rename what is in it, so a folder is not safer than its parents. Reads only.
+Anyone who may write a directory may rename what is in it, so a folder is not safer than its parents. Reads only.
 """
 
 import errno

@@ -154,7 +154,7 @@ def _numbers(values: NDArray[Any], kind: str, generator: np.random.Generator) ->
         return
     low, high = float(known[0]), float(known[-1])
     span = max(high - low, abs(high), 1.0)
-    # In the dtype of the rows: the original answers otherwise in another, and the loader refuses it.
+    # In the dtype of the rows: the original answers differently in another, and the loader refuses it.
     if kind == "int":
         dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
         whole = np.array([0, -1, 1, low - 1, high + 1, low - 10 * span, high + 10 * span]).round()

@@ -1,7 +1,7 @@
 """A lock that nobody else can take: a file that only its owner can open.
 
-`flock` works on an open file of any kind, so who can read a file can hold its lock. A file that others can open, as
-Sealift 0.1.0 made it, is replaced by a new one: a new mode would not take it from a stranger who has it open already.
+`flock` works on an open file of any kind, so any user who can read a file can hold its lock. A file that others can
+open, as Sealift 0.1.0 made it, is replaced: a new mode would not take it from a stranger who has it open already.
 
 1. lock the file; or see in `/proc/locks` that no process of this user holds it
 2. lock `.NAME.new`, which nobody else can open, so that one process at a time gets past this step

@@ -1,6 +1,6 @@
 """Whose turn it is in a folder where anybody may write: nobody's files, however many, keep another file out for good.
 
-Two rules. Of more names than are looked at at a time, all are reached in turn, in an order that nobody can foresee.
+Two rules. Of more names than are examined at a time, all are reached in turn, in an order that nobody can foresee.
 And where work is done, the owners of files take turns, so that thousands of files of one user delay another's by one.
 """
 

@@ -38,7 +38,7 @@ class Download:
         """Yield what is left, in pieces of at most 1 MiB.
 
         Raises:
-            LocalError: the connection broke too often, or the server sends something else than before.
+            LocalError: the connection broke too often, or the server sends something other than before.
         """
         patience = Patience()
         while True:

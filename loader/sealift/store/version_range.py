@@ -13,7 +13,7 @@ _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 class VersionRange(NamedTuple):
     """A set of versions; a pre-release is in it only if a comparison names a pre-release.
 
-    `<2` ends before the pre-releases of 2.0.0: who asks for it does not want a 2.
+    `<2` ends before the pre-releases of 2.0.0: a caller who asks for it does not want a 2.
     """
 
     clauses: tuple[tuple[str, Version], ...]

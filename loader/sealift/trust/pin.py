@@ -1,6 +1,6 @@
 """The pinned root: the one file that an admin compares by eye, kept apart from the store.
 
-Who can write the store must not be able to replace it, so it lives in a directory of its own.
+A user who can write the store must not be able to replace it, so it lives in a directory of its own.
 """
 
 import errno

@@ -80,7 +80,7 @@ class TrustState:
         """Copy the metadata into an empty directory in which python-tuf may write.
 
         Raises:
-            CorruptError: the roots are missing, or something else than a file is in a file's place.
+            CorruptError: the roots are missing, or something other than a file is in a file's place.
         """
         if self.current is None:
             return

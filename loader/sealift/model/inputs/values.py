@@ -118,7 +118,7 @@ def check_dtype(dtype: np.dtype[Any], column: Column, what: str) -> None:
     if not same and (floats or odd):
         raise InputError(
             f"{what} has dtype {dtype}; the model was proven on {column.dtype}, and the original answers "
-            f"otherwise: convert it with .astype({column.dtype!r})"
+            f"differently: convert it with .astype({column.dtype!r})"
         )
 
 

@@ -76,7 +76,7 @@ def read(layout: StoreLayout, number: int, only: str | None = None) -> Generatio
 
     Raises:
         NotInstalledError: it does not exist.
-        CorruptError: it holds something else than links to models, or other links than it says.
+        CorruptError: it holds something other than links to models, or links other than it says.
     """
     directory = layout.generation(number)
     if directory.is_symlink():

@@ -38,7 +38,7 @@ def read(path: Path) -> list[Entry]:
     """Return all entries, oldest first; a line cut short by a power failure is left out.
 
     Raises:
-        CorruptError: something else than a file is in its place.
+        CorruptError: something other than a file is in its place.
     """
     return [entry for _, _, entry in _lines(path) if entry is not None]
 

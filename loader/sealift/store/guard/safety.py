@@ -50,7 +50,7 @@ def require_owner(root: Path) -> None:
 
 
 def unsafe_places(layout: StoreLayout) -> list[str]:
-    """Return everything that lets somebody else than its owner change the store, one phrase each; reads only.
+    """Return everything that lets somebody other than its owner change the store, one phrase each; reads only.
 
     A store that does not exist is judged as if this user were about to create it.
     """
