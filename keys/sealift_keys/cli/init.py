@@ -61,7 +61,7 @@ from sealift_keys.keyfiles.signers import open_signers
     "--expires-days",
     multiple=True,
     metavar="ROLE=N",
-    help="How long a version of ROLE is good; by default "
+    help="How long a version of ROLE is valid; by default "
     + ", ".join(f"{role}={days}" for role, days in DEFAULT_EXPIRES_DAYS.items())
     + ".",
 )

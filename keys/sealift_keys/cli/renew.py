@@ -23,7 +23,7 @@ WITHOUT_ROOT = ("targets", "snapshot", "timestamp")
 @click.command()
 @directory_argument
 @role_option(required=False, text="The role to renew; repeat for several. By default all but root.")
-@click.option("--expires-days", "days", type=int, metavar="N", help="Good for N days; by default what root records.")
+@click.option("--expires-days", "days", type=int, metavar="N", help="Valid for N days; by default what root records.")
 @key_option(required=False, text=sign_option_text)
 @passphrase_file_option
 @json_option
@@ -36,7 +36,7 @@ def command(
     passphrase_files: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Give roles of the channel DIR new versions with new expiry dates; they say what they said before.
+    """Give roles of the channel DIR new versions with new expiry dates; their content does not change.
 
     A new targets needs a new snapshot, and that a new timestamp; `--role timestamp` renews it alone.
     With `--role root`, N is recorded and counts for later roots too.

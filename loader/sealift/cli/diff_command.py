@@ -27,7 +27,7 @@ def command(before: str, after: str, ca_file: Path | None, plain_http: bool, as_
     """Show what changes from bundle A to bundle B: models, files, inputs and outputs, proofs, withdrawals.
 
     A and B are bundles, directories of their parts, or addresses of releases in a registry. Reads heads and
-    descriptions; checks damage, not trust.
+    descriptions; checks for damage, not trust.
     """
     from sealift.registry.access import Access
 

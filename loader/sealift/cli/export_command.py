@@ -20,7 +20,7 @@ from sealift_common.wording import counted, human
 @store_options
 @json_option
 def command(target: str, store_path: Path, trust_path: Path, as_json: bool) -> None:
-    """Write everything that the store holds to one file, or to standard output with `-`. Applications go on reading."""
+    """Write everything that the store holds to one file, or to standard output with `-`. Applications keep reading."""
     from sealift.backup.export import STDOUT, export
     from sealift.errors import UsageError
     from sealift.store import Store

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     type=click.Path(readable=False),
     default=None,
-    help="Say what is new against this bundle [default: against the store, where one can be read].",
+    help="Show what is new compared with this bundle [default: with the store, if it can be read].",
 )
 @click.option("--cards", is_flag=True, help="Print the card of every model.")
 @store_options
@@ -38,7 +38,7 @@ def command(
     plain_http: bool,
     as_json: bool,
 ) -> None:
-    """Show a bundle's models, sizes, signers and news by reading only its head. Checks damage, not trust.
+    """Show a bundle's models, sizes and signers, and what is new, from its head alone. Checks for damage, not trust.
 
     FILE is a bundle, or parts of one from the first on, or directories that hold them. ADDRESS is a release in a
     registry.

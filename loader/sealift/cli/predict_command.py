@@ -28,7 +28,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     "--input-format",
     type=click.Choice(_INPUT_FORMATS),
     default=None,
-    help="What the rows are in [default: by suffix; without one: txt for text, json for tensors, else csv].",
+    help="Format of the rows [default: by suffix; without one: txt for text, json for tensors, else csv].",
 )
 @version_option
 @click.option("--proba", is_flag=True, help="Print probabilities as well as the labels.")
@@ -50,7 +50,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     help="Rows read and answered at a time; memory does not grow with more rows than that.",
 )
 @store_options
-@click.option("--json", "as_json", is_flag=True, help="As --format json; a refusal is a document, too.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json; an error is a JSON document, too.")
 def command(
     name: str,
     source: Path,
@@ -64,7 +64,7 @@ def command(
     trust_path: Path,
     as_json: bool,
 ) -> None:
-    """Answer the rows of a file, one line per row, while they are read.
+    """Answer the rows of a file, one line per row, as they are read.
 
     CSV, JSON lines, text and Parquet may be of any size; a .json document is read whole, up to 256 MiB. Rows are
     counted from 0. When a row is wrong, the answers of all rows before it are written, and the exit status is 41;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--also-in-use",
     is_flag=True,
-    help="Remove versions that a process uses too; loaded models go on answering, from memory.",
+    help="Also remove versions that a process uses; loaded models keep answering, from memory.",
 )
 @store_options
 @json_option

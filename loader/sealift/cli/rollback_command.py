@@ -31,7 +31,7 @@ def command(
     trust_path: Path,
     as_json: bool,
 ) -> None:
-    """Activate an earlier generation, or only one model of it. What is trusted stays as new as it is."""
+    """Activate an earlier generation, or only one model of it. The trust state does not go back."""
     from sealift.store import Store
     from sealift.store.upkeep.rollback import rollback
 

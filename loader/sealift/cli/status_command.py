@@ -33,7 +33,7 @@ _DAYS = click.IntRange(min=0)
     type=_DAYS,
     envvar="SEALIFT_FAIL_AFTER",
     show_envvar=True,
-    help="Exit with 38 when it is older; models are served all the same.",
+    help="Exit with 38 when it is older; models are still served.",
 )
 @click.option(
     "--expect",

@@ -46,7 +46,7 @@ def command(
     Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
 
     FILE is a bundle, or all parts of one in any order, or directories that hold them. One part of several is
-    compared with its own digest, which finds a bad stick and proves nothing.
+    compared with its own digest, which finds a bad stick but proves nothing.
     """
     from sealift.errors import Error
     from sealift.inspection.explain import agree
