@@ -1,1 +1,1 @@
-"""What every wing stands on: errors, durable writes, names, clocks, fingerprints, the console."""
+"""The floor of every wing: errors, durable writes, names, clocks, fingerprints, the console."""

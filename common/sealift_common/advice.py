@@ -1,4 +1,4 @@
-"""What to do about owners, modes and places: a command on a machine; in a container, what its runtime has to be told.
+"""Advice about owners, modes and places: a command on a machine; in a container, what its runtime has to be told.
 
 Nobody can run `sudo` in a pod, and a mode that `chmod` gives there is gone with the next start.
 """

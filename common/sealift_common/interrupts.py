@@ -53,7 +53,7 @@ def postponed() -> Iterator[None]:
 
 
 class _State:
-    """What the handler, which runs between any two lines of the main thread, has to know."""
+    """State for the handler, which runs between any two lines of the main thread."""
 
     depth = 0
     waiting: int | None = None

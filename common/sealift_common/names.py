@@ -121,7 +121,7 @@ class ModelVersion(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """How people and OCI tools name it: `<name>:<version>`."""
+        """The name for people and OCI tools: `<name>:<version>`."""
         return f"{self.name}:{self.version}"
 
     def __str__(self) -> str:

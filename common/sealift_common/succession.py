@@ -1,4 +1,4 @@
-"""Whether what the keys of a role signed under earlier roots can still verify under a new one. Pure."""
+"""Decide whether signatures by a role's earlier keys can still verify under a new root. Pure."""
 
 from collections.abc import Iterable
 

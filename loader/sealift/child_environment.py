@@ -1,4 +1,4 @@
-"""What a child process that runs somebody else's code or data is told of our environment.
+"""Environment of a child process that runs somebody else's code or data.
 
 A list of what may pass, because nobody can list what must not: passphrases, tokens of CI, logins of clouds.
 """

@@ -32,7 +32,7 @@ _followed: "WeakSet[FollowedModel]" = WeakSet()
 
 @dataclass(frozen=True)
 class Switch:
-    """What a followed model tells its callback.
+    """A switch of a followed model, or a failed one, for its callback.
 
     Attributes:
         name: the model.

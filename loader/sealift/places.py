@@ -1,4 +1,4 @@
-"""Who could replace what a path leads to? Every directory on the way counts, and every link.
+"""Find who could replace what a path leads to. Every directory on the way counts, and every link.
 
 Anyone who may write a directory may rename what is in it, so a folder is not safer than its parents. Reads only.
 """

@@ -77,7 +77,7 @@ class Original:
 
 
 class Converter(Protocol):
-    """What an entry point of the group gives: a class that is called without arguments."""
+    """Contract of an entry point of the group: a class that is called without arguments."""
 
     def accepts(self, source: Any) -> bool:
         """Return whether this converter knows the object or the ready-made model."""

@@ -64,7 +64,7 @@ MAX_UNPACKED_BYTES = 2**40
 
 
 class RefusalError(Exception):
-    """What stands in the way, in one line; `status` and `code` are those of Sealift's own table."""
+    """A refusal, in one line; `status` and `code` are those of Sealift's own table."""
 
     def __init__(self, message: str, status: int, code: str) -> None:
         super().__init__(f"{message} [{code}]")

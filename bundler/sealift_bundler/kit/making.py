@@ -143,7 +143,7 @@ def _requirements(wheels: list[Wheel]) -> bytes:
 
 
 def _description(chosen: dict[Target, list[Wheel]], version: str) -> bytes:
-    """What the install script needs to know; it checks the machine against it before it writes anything."""
+    """Facts for the install script; it checks the machine against it before it writes anything."""
     (machine,) = {target.machine for target in chosen}
     (installer,) = {wheel.path.name for wheels in chosen.values() for wheel in wheels if wheel.name == _INSTALLER}
     document = {

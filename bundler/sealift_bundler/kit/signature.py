@@ -24,7 +24,7 @@ from sealift_common.release_document import key_name
 
 @dataclass(frozen=True)
 class KitSignature:
-    """Where signature and public key are; `fingerprint` is that of the key, 64 hexadecimal digits."""
+    """Paths of the signature and the public key; `fingerprint` is that of the key, 64 hexadecimal digits."""
 
     path: Path
     public_key: Path

@@ -24,7 +24,7 @@ class Target:
 
     @property
     def machine(self) -> str:
-        """What `platform.machine()` says there."""
+        """The value of `platform.machine()` there."""
         return PLATFORMS[self.platform]
 
     @property
@@ -45,7 +45,7 @@ class Target:
         yield from compatible_tags((major, minor), self.interpreter, self.platform_tags)
 
     def marker_environment(self) -> dict[str, str]:
-        """What the markers of a requirement are compared with there."""
+        """Environment for the markers of a requirement there."""
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.0",

@@ -1,4 +1,4 @@
-"""What a conversion is asked for, and what it yields: files that are proven, and nothing else."""
+"""The request for a conversion and its result: files that are proven, and nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sealift.model.model import Model
 
 @dataclass(frozen=True)
 class Order:
-    """What a conversion shall be: its name and version, how far a score may be off, and which modules it needs."""
+    """Order for a conversion: name and version, how far a score may be off, and which modules it needs."""
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class Conversion:
 
     @property
     def description(self) -> ModelDescription:
-        """What `model.json` says."""
+        """The parsed `model.json`."""
         return ModelDescription.parse(self.files[FILE_NAME])
 
     @property

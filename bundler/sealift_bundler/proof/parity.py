@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 @dataclass
 class Group:
-    """What was compared for one kind of rows: "caller", or a kind of edge row."""
+    """Comparison of one kind of rows: "caller", or a kind of edge row."""
 
     rows: int = 0
     labels_wrong: int = 0
@@ -74,7 +74,7 @@ class Parity:
 
     @property
     def headroom(self) -> float:
-        """How many times smaller than the tolerance the largest error is."""
+        """Return how many times smaller than the tolerance the largest error is."""
         return 1.0 / self.largest_share if self.largest_share > 0 else np.inf
 
     def failing_kinds(self) -> set[str]:
@@ -166,7 +166,7 @@ def _answers(model: Model, rows: Any, expected: Mapping[str, Any]) -> dict[str, 
 
 
 def _scores(parity: Parity, kind: str, name: str, got: Array, wanted: Array) -> NDArray[np.bool_]:
-    """Which rows have a number outside the tolerance; NaN and infinities must be the same."""
+    """Return which rows have a number outside the tolerance; NaN and infinities must be the same."""
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(got.astype(np.float64) - wanted)
         same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Added:
-    """What `add` did: `outcome` is 'added', 'replaced' or 'unchanged'; rung and parity are the conversion's."""
+    """Result of `add`: `outcome` is 'added', 'replaced' or 'unchanged'; rung and parity are the conversion's."""
 
     model: ModelVersion
     reference: Blob
@@ -92,7 +92,7 @@ def _tolerance(recipe: Recipe) -> "Tolerance":
 
 
 def descriptor_of(recipe: Recipe) -> "Descriptor":
-    """What the manifest says to people."""
+    """Return the manifest's descriptor, which is for people."""
     from sealift_bundler.release.modelpack import Descriptor
 
     return Descriptor(

@@ -37,7 +37,7 @@ _WEIGHT_CONFIGS = ("model.json", "golden.json", "frontend.json")
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What people read of a model; the optional fields of ModelPack's `descriptor`.
+    """Description of a model for people; the optional fields of ModelPack's `descriptor`.
 
     Attributes:
         created_at: RFC 3339, for example `2026-11-23T12:00:00Z`.

@@ -103,7 +103,7 @@ class Recipe:
         return _Reader(path, _read(path)).recipe()
 
     def creation_time(self) -> str:
-        """When the model was made, RFC 3339: `created_at`, `SOURCE_DATE_EPOCH`, or the source's own date.
+        """Time at which the model was made, RFC 3339: `created_at`, `SOURCE_DATE_EPOCH`, or the source's own date.
 
         Never the current time: adding the same model twice has to give the same bytes.
         """

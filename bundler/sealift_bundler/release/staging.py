@@ -1,4 +1,4 @@
-"""What a channel lists next: stage a model version, release what is staged, withdraw what was released.
+"""The next release of a channel: stage a model version, release what is staged, withdraw what was released.
 
 Rules: a released version never changes its bytes; a withdrawn version never returns; a release lists
 every version that may still be loaded; the signatures of the release before do not carry over.

@@ -1,4 +1,4 @@
-"""What a fitted scikit-learn model says of the columns that it was trained on."""
+"""The columns that a fitted scikit-learn model was trained on."""
 
 import re
 from collections.abc import Iterable, Iterator

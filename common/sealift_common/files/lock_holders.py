@@ -1,4 +1,4 @@
-"""Who holds a lock on a file, by `/proc/locks`: of this machine, and of this container if it is one.
+"""Holders of a lock on a file, by `/proc/locks`: of this machine, and of this container if it is one.
 
 Best effort, for messages, and to tell strangers from processes of this user. Nobody is named who is not in that list.
 """

@@ -1,4 +1,4 @@
-"""Who signs a new channel: the keys, thresholds and lifetimes of its roles, checked."""
+"""The signers of a new channel: the keys, thresholds and lifetimes of its roles, checked."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ DAYS_FIELD = "x-sealift-expires-days"
 
 @dataclass(frozen=True)
 class RolePlan:
-    """Who signs one role, how many of them must, and for how many days a version is good (None: the default)."""
+    """Signers of one role, how many of them must sign, and for how many days a version is valid (None: the default)."""
 
     keys: Sequence[SSlibKey]
     threshold: int = 1
     expires_days: int | None = None
 
     def days(self, role: str) -> int:
-        """How many days a version of `role` is good."""
+        """Return for how many days a version of `role` is valid."""
         return DEFAULT_EXPIRES_DAYS[role] if self.expires_days is None else self.expires_days
 
 

@@ -47,7 +47,7 @@ class ExposedRelease:
 
 @dataclass(frozen=True)
 class Exposure:
-    """What a key could do: role to the number of other keys that had to sign as well, and the releases.
+    """Power of a key: role to the number of other keys that had to sign as well, and the releases.
 
     `unrecorded` are releases of which the channel has no record, so that nothing can be said of them.
     """

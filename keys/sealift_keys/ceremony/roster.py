@@ -1,4 +1,4 @@
-"""Who may sign a channel, as its newest root says: what `sealift-keys show` prints."""
+"""The signers of a channel by its newest root: what `sealift-keys show` prints."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -31,7 +31,7 @@ from sealift_keys.channel.status import status
 
 @dataclass(frozen=True)
 class Changed:
-    """What a ceremony did: sentences for people, the files it wrote anew, and the signatures they have."""
+    """Result of a ceremony: sentences for people, the files that it wrote, and the signatures they have."""
 
     lines: tuple[str, ...]
     written: tuple[tuple[str, int], ...]

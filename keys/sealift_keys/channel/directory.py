@@ -64,17 +64,17 @@ class Channel:
 
     @property
     def tuf_dir(self) -> Path:
-        """Where the metadata is."""
+        """Directory of the metadata."""
         return self.directory / "tuf"
 
     @property
     def blobs_dir(self) -> Path:
-        """Where `<hex>` blobs are."""
+        """Directory of the `<hex>` blobs."""
         return self.directory / "blobs" / "sha256"
 
     @property
     def staged_dir(self) -> Path:
-        """Where added versions wait for `release`."""
+        """Directory in which added versions wait for `release`."""
         return self.directory / "staged"
 
     @property

@@ -1,4 +1,4 @@
-"""When a channel's metadata expires, as cron wants to know it: nothing to do, or how urgent."""
+"""Expiry dates of a channel's metadata, for cron: nothing to do, or how urgent."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -55,7 +55,7 @@ class RoleStatus:
 
 @dataclass(frozen=True)
 class ChannelStatus:
-    """What `sealift-keys status` shows."""
+    """The report of `sealift-keys status`."""
 
     directory: str
     channel: str

@@ -22,7 +22,7 @@ def metadata_by_role(channel: Channel) -> dict[str, Metadata[Any]]:
 
 
 def verification(channel: Channel, role: str, metadata: Metadata[Any]) -> list[VerificationResult]:
-    """What python-tuf says of the signatures; a new root answers to the root before it as well."""
+    """Return python-tuf's verdict on the signatures; a new root answers to the root before it as well."""
     root = channel.root().signed
     if role != "root":
         return [root.get_verification_result(role, metadata.signed_bytes, metadata.signatures)]
@@ -32,7 +32,7 @@ def verification(channel: Channel, role: str, metadata: Metadata[Any]) -> list[V
 
 
 def inconsistency(channel: Channel) -> str:
-    """Why the three release files are not of one release; empty when they are."""
+    """Return why the three release files are not of one release; empty when they are."""
     targets, snapshot, timestamp = channel.targets().signed, channel.snapshot().signed, channel.timestamp().signed
     listed = snapshot.meta.get("targets.json")
     if listed is None:

@@ -81,7 +81,7 @@ def report_change(channel: Channel, changed: Changed, *, as_json: bool, extra: d
 
 
 def signed_documents(made: Sequence[Signed]) -> list[dict[str, Any]]:
-    """What `--json` prints of signatures."""
+    """Return the signatures as `--json` prints them."""
     return [{"key": one.key_name, "role": one.role, "version": one.version} for one in made]
 
 

@@ -1,4 +1,4 @@
-"""Where passphrases come from, in this order: `--passphrase-file`, the environment, the terminal.
+"""Sources of passphrases, in this order: `--passphrase-file`, the environment, the terminal.
 
 One `--passphrase-file` serves every key of the command; several serve the keys in the order given.
 `SEALIFT_PASSPHRASE` serves every key, except one that has a variable of its own:

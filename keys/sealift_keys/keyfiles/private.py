@@ -37,7 +37,7 @@ from sealift_keys.keyfiles.public import (
 
 @dataclass(frozen=True)
 class KeyPair:
-    """What `create` wrote."""
+    """Result of `create`."""
 
     private_path: Path
     public_path: Path

@@ -54,7 +54,7 @@ def create_public(path: Path, key: SSlibKey, *, uri: str, name: str = "") -> SSl
 
 
 def uri_of(path: Path) -> str:
-    """Where the private half of the public key file `path` is; empty when the file does not say, or is none.
+    """Return where the private half of the public key file `path` is; empty when the file does not say, or is none.
 
     Raises:
         LocalError: the file is missing, a directory, or unreadable.
@@ -86,7 +86,7 @@ def load_public(path: Path) -> SSlibKey:
 
 
 def public_path_of(path: Path) -> Path:
-    """Where the public half of the key file `path` is."""
+    """Return where the public half of the key file `path` is."""
     return path.with_name(path.name + ".pub")
 
 

@@ -1,4 +1,4 @@
-"""What a backup must prove before anything of it counts: the checks of an install and of a load, together.
+"""The proofs that a backup must pass before anything in it counts: the checks of an install and of a load, together.
 
 A user who can write a backup must not be able to choose what is trusted. So everything descends from the pinned root,
 which is not in it: roots, then targets and what says that they are the newest, then manifests, then the digest of every

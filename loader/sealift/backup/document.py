@@ -51,7 +51,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup holds.
+    """Contents of a backup.
 
     Attributes:
         active: number of the generation that was active.

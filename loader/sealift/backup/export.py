@@ -46,7 +46,7 @@ _MODE = 0o600
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written: its length in bytes, its digest, and what it holds."""
+    """Result of an export: its length in bytes, its digest, and what it holds."""
 
     size: int
     digest: str

@@ -37,7 +37,7 @@ _SLACK_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """What was restored.
+    """Result of a restore.
 
     Attributes:
         active: the generation that serves now.

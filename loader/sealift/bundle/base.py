@@ -1,4 +1,4 @@
-"""What a differential bundle leaves out: `base.json`, unsigned, bytes in and objects out. Pure.
+"""The parts that a differential bundle leaves out: `base.json`, unsigned, bytes in and objects out. Pure.
 
 Nothing in it is trusted: it says where bytes come from, and every file is compared with its signed digest afterwards.
 A base that lies can only make an install fail.
@@ -23,7 +23,7 @@ _LEAST_PREFIX_BYTES = 8
 
 @dataclass(frozen=True)
 class Patch:
-    """How one blob's file is made of a file that the base has: a zstd frame with that file as its prefix.
+    """Recipe for one blob's file from a file that the base has: a zstd frame with that file as its prefix.
 
     Attributes:
         blob: digest of the blob that does not travel.
@@ -43,7 +43,7 @@ class Patch:
 
 @dataclass(frozen=True)
 class Base:
-    """What a differential bundle says of itself.
+    """The claims of a differential bundle.
 
     Attributes:
         release: number of the release whose files must be in the store.

@@ -20,7 +20,7 @@ _DIGESTS = ("digest", "part_digest")
 
 @dataclass(frozen=True)
 class PartHeader:
-    """What a part says of itself.
+    """The claims of a part.
 
     Attributes:
         bundle: name of the bundle's file, for people.

@@ -38,7 +38,7 @@ _ROLE_LIMITS = {
 
 @dataclass(frozen=True)
 class Head:
-    """What stands before the first blob: unverified bytes.
+    """Everything before the first blob: unverified bytes.
 
     Attributes:
         index: the parsed `index.json`.
@@ -59,7 +59,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a bundle brings: verified manifests, and the file blobs in the order in which they follow.
+    """Contents of a bundle: verified manifests, and the file blobs in the order in which they follow.
 
     Attributes:
         base: what a differential bundle leaves out of `payload`; None for a whole one.

@@ -1,4 +1,4 @@
-"""Where a bundle is read from: a file (`bundle.archive`), or a registry (`sealift.registry`).
+"""Sources of a bundle: a file (`bundle.archive`), or a registry (`sealift.registry`).
 
 Whatever the place, the reader asks for the same members in the same order, and believes none of them.
 """

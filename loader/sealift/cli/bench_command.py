@@ -65,7 +65,7 @@ def command(
 
 
 def _recorded(value: Any) -> Mapping[str, Any] | None:
-    """What `model.json` says, if it has the form that is recorded; anything else is nobody's figure."""
+    """Return the recorded figures of `model.json`, or None where they do not have that form."""
     if not isinstance(value, Mapping):
         return None
     latency, machine = value.get("latency_us"), value.get("machine")

@@ -36,7 +36,7 @@ _GRAVITY: tuple[type[Error], ...] = (
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen.
+    """One observation about the machine or its store.
 
     Attributes:
         about: what was looked at, in one or two words.

@@ -27,7 +27,7 @@ class Room:
 
 @dataclass(frozen=True)
 class Trust:
-    """What was accepted: expiry by role, the newest release and when it was made, and the time known to have passed."""
+    """Accepted metadata: expiry by role, the newest release and when it was made, and the time known to have passed."""
 
     channel: str
     expires: Mapping[str, datetime]
@@ -38,7 +38,7 @@ class Trust:
 
 @dataclass(frozen=True)
 class StoreFacts:
-    """What was seen of one store; None, with a reason in `reasons`, for what could not be.
+    """Facts about one store; None, with a reason in `reasons`, for what could not be.
 
     Attributes:
         owner: name of the store's owner; `is_owner` tells whether that is this user.

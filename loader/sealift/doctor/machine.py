@@ -16,7 +16,7 @@ _LOCALE = "C.UTF-8"
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """What the machine says of itself; None where it does not.
+    """Facts about the machine; None where it does not.
 
     Attributes:
         libc: name and version, such as `("glibc", "2.36")`; empty texts where unknown.

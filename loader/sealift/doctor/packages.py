@@ -16,7 +16,7 @@ from sealift.errors import IncompatibleError
 
 @dataclass(frozen=True)
 class PackageFacts:
-    """What is installed.
+    """Installed packages.
 
     Attributes:
         wanted: package to the versions that Sealift asks for, such as `>=7.0,<8`; None where that is not recorded.

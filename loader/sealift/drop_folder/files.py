@@ -34,7 +34,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a `.reason.json` says."""
+    """Contents of a `.reason.json`."""
 
     code: str
     exit_code: int

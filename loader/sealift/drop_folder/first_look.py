@@ -1,4 +1,4 @@
-"""What a file in the drop folder says of itself, before anybody verifies it: complete or not, and which release.
+"""The claims of a file in the drop folder, before anybody verifies it: complete or not, and which release.
 
 Goes from header to header and reads no weights. Verifies nothing: installing does. Every look is bounded, whatever
 length the file claims.

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Signature(NamedTuple):
-    """What changes while a file is being copied, and whose it is."""
+    """Properties that change while a file is being copied, and its owner."""
 
     device: int
     inode: int
@@ -86,12 +86,12 @@ class Places:
 
     @property
     def left_out(self) -> int:
-        """How many names have no place in this round."""
+        """Number of names without a place in this round."""
         return sum(ring.left_out for ring in self._rings)
 
     @property
     def unreached(self) -> int:
-        """How many of them had none in the rounds before either."""
+        """Number of them that had none in the rounds before either."""
         return sum(ring.unreached for ring in self._rings)
 
     def choose(self, found: Iterable[tuple[str, Signature]]) -> dict[str, Signature]:

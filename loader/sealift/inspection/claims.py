@@ -1,4 +1,4 @@
-"""What a bundle claims: read without any trust, for people who look before they carry. Pure."""
+"""The claims of a bundle: read without any trust, for people who look before they carry. Pure."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sealift_common.release_document import Release, key_name
 
 @dataclass(frozen=True)
 class Claims:
-    """What the metadata of a bundle says of itself.
+    """The claims of a bundle's metadata.
 
     Attributes:
         root_fingerprint: of `1.root.json`, to compare with the published one.

@@ -1,4 +1,4 @@
-"""What changes from one bundle to another, or from a store to a bundle. Pure; trusts nothing and proves nothing."""
+"""Changes from one bundle to another, or from a store to a bundle. Pure; trusts nothing and proves nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ CARD_FILE = "CARD.md"
 
 @dataclass(frozen=True)
 class Outline:
-    """What stands in front of the weights.
+    """Everything in front of the weights.
 
     Attributes:
         size: bytes of the bundle; those of its files, where it is in a registry.

@@ -19,7 +19,7 @@ from sealift_common.release_document import Release
 
 
 class BaseFiles:
-    """What the store can give to `contents`.
+    """Files of the store that `contents` can use.
 
     Args:
         release: the verified release of the bundle.

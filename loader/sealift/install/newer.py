@@ -1,4 +1,4 @@
-"""Is this bundle installed already? Answered from its head and the trust state, for a job that asks every hour.
+"""Decide whether a bundle is installed already, from its head and the trust state, for a job that asks every hour.
 
 Compares bytes and verifies nothing: whatever differs goes to a real install, which does.
 """

@@ -11,7 +11,7 @@ from sealift_common.release_document import Release, Withdrawal
 
 @dataclass(frozen=True)
 class Plan:
-    """What changes.
+    """The planned changes.
 
     Attributes:
         release: the channel's release that the bundle makes.

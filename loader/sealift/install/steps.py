@@ -43,7 +43,7 @@ from sealift_common.interrupts import postponed
 
 @dataclass(frozen=True)
 class InstallReport:
-    """What an install did, or would do.
+    """Result of an install, done or planned.
 
     Attributes:
         generation: the active generation afterwards; None for a dry run.

@@ -1,4 +1,4 @@
-"""What an instance runs: the description, the inputs, the front end, the model and its self-test."""
+"""A model as an instance runs it: the description, the inputs, the front end, the model and its self-test."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,6 +1,6 @@
-"""What answers: a session, with what makes its tensors of rows, and the original's answers of its tensors.
+"""The engine of a model: a session, with what turns rows into tensors and tensors into the original's answers.
 
-It knows nothing of who asks: models that are loaded twice, observed or followed stand on the same engine.
+It knows nothing of its caller: models that are loaded twice, observed or followed stand on the same engine.
 """
 
 import re
@@ -79,7 +79,7 @@ class Engine:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What it answers of rows."""
+        """The methods that it answers for rows."""
         return tuple(self._methods)
 
     def refusing(self, message: str) -> "Engine":

@@ -1,4 +1,4 @@
-"""What applications call: one interface for models that are loaded, observed, or follow their store."""
+"""The interface for applications: one interface for models that are loaded, observed, or follow their store."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What travels to a repository and what is there already; the same for releases and images."""
+"""Blobs that travel to a repository, and those that are there already; the same for releases and images."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sealift_common.blob import Blob
 
 @dataclass(frozen=True)
 class PushReport:
-    """What a push did.
+    """Result of a push.
 
     Attributes:
         address: of the release, without a tag.

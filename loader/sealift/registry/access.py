@@ -1,4 +1,4 @@
-"""How a registry may be reached: what the command line says of an address. Pure."""
+"""Access to a registry, as the command line describes it. Pure."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long a server may take, and how much it may say before it comes to the point.
+"""Limits on a server's time and on the length of its answers.
 
 A timeout of the socket bounds only silence; a server that sends one byte a minute would hold an install for years.
 """

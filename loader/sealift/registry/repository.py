@@ -28,7 +28,7 @@ Content = Callable[[int, int], Iterable[bytes]]
 
 
 class Repository:
-    """What one repository holds, and how it gets there.
+    """One repository: its contents, and transfers in both directions.
 
     Args:
         origin: of the registry.

@@ -26,7 +26,7 @@ _HINTS = {
 
 
 class Logins(Protocol):
-    """Who says what goes into the head of a request, and what to do when the server wants a login.
+    """Source of the head of a request, and of a login when the server requires one.
 
     Attributes:
         origin: the server; nobody else's challenge is answered.

@@ -78,7 +78,7 @@ def _listed(names: list[str]) -> str:
 def _readers(
     names: list[str], source: str, description: ModelDescription
 ) -> tuple[Readers, Callable[[list[Record]], Rows]]:
-    """How to read the fields that the model takes, and how to make rows of what was read."""
+    """Return readers of the fields that the model takes, and a function that makes rows of them."""
     if description.interface == "text":
         wanted = description.columns[0].name
         index = names.index(wanted) if wanted in names else 0 if len(names) == 1 else -1

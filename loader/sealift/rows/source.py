@@ -1,4 +1,4 @@
-"""Where rows come from: a file or standard input, and the format that it is read as."""
+"""Sources of rows: a file or standard input, and its format."""
 
 import os
 import stat

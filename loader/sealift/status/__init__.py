@@ -1,1 +1,1 @@
-"""What an instance has installed, how old it is, and the same as metrics."""
+"""Report of what an instance has installed and how old that is, also as metrics."""

@@ -1,4 +1,4 @@
-"""What an instance runs and how old that is, with what is wrong about it. Reads only; never says "up to date".
+"""Report of what an instance runs, how old that is, and what is wrong with it. Reads only; never says "up to date".
 
 Age counts from the signed release time to the latest of the system clock and the time floor: a clock that was
 set back makes nothing younger.
@@ -32,7 +32,7 @@ _TOLERATED = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When age and number count as wrong; None asks nothing.
+    """Limits on age and number; None means no limit.
 
     Attributes:
         warn_after: days; an older release is worth a warning.
@@ -47,7 +47,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Status:
-    """What was found.
+    """Report on a store.
 
     Attributes:
         digests: name to the manifest digest of the active version; "" for a withdrawn one.

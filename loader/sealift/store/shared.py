@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """What two loads must have in common to share a session: the store, the manifest, the options."""
+    """Key for sharing a session between two loads: the store, the manifest, the options."""
 
     store: str
     digest: str

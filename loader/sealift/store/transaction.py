@@ -49,7 +49,7 @@ class Activation(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What gets its place: the staged directory of each model version, and documents by the path their digest names."""
+    """Items of a commit: the staged directory of each model version, and documents by the path their digest names."""
 
     models: Mapping[ModelVersion, Path]
     documents: Iterable[tuple[Path, bytes]]
@@ -57,7 +57,7 @@ class Contents(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """What a commit does, in the order of its steps.
+    """One commit, in the order of its steps.
 
     Attributes:
         activation: given the number of the trust state that counts, what becomes active.

@@ -1,4 +1,4 @@
-"""What an application's test says of a toy model, and the files of a model directory that follow from it."""
+"""A toy model as an application's test describes it, and the files of a model directory that follow from it."""
 
 import math
 import sys

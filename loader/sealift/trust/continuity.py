@@ -1,4 +1,4 @@
-"""What a channel never takes back, whichever of its keys sign: the rules between one accepted release and the next.
+"""Promises that a channel never takes back, whichever keys sign: the rules from one accepted release to the next.
 
 1. The release time does not go back; within one second, neither do the versions listed.
 2. Every withdrawal stays.

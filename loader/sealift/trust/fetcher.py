@@ -1,4 +1,4 @@
-"""Where python-tuf's client gets its metadata: from bytes that we hold, parsed strictly first."""
+"""Source of the metadata for python-tuf's client: bytes that we hold, parsed strictly first."""
 
 from collections.abc import Iterator, Mapping
 

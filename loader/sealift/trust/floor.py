@@ -1,4 +1,4 @@
-"""What this instance has already seen, kept by us: versions and time never go back below it.
+"""Our record of what this instance has already seen: versions and time never go back below it.
 
 python-tuf's Updater treats unreadable local metadata as absent and starts afresh, and with it goes
 rollback protection. So we keep our own record next to it and fail closed when the two disagree. Pure.

@@ -27,7 +27,7 @@ _REMEDY = "it was changed outside Sealift, restore the store from a backup"
 
 @dataclass(frozen=True)
 class Accepted:
-    """What this instance accepted last.
+    """Metadata that this instance accepted last.
 
     Attributes:
         roots: the verified chain up to the root that was trusted then, oldest first.

@@ -45,7 +45,7 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Attempt:
-    """What was being checked when python-tuf refused.
+    """Check that was running when python-tuf refused.
 
     Attributes:
         role: `root`, `timestamp`, `snapshot` or `targets`.

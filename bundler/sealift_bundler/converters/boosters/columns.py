@@ -14,7 +14,7 @@ from sealift_bundler.converters.steps import Context, Features, gather
 
 @dataclass
 class Categories:
-    """What a booster knows of one categorical feature.
+    """A booster's view of one categorical feature.
 
     `levels` are the category values in the order of their codes; None where the numbers are the codes.
     """
@@ -141,7 +141,7 @@ class SplitColumns:
         return self.context.graph.cast(tensor, self.dtype)
 
     def size(self, axis: Axis) -> int:
-        """How many codes an axis has."""
+        """Return the number of codes of an axis."""
         return 2 if isinstance(axis, Above) else self.categories[axis].codes + 2
 
     def _codes(self, axis: Axis) -> str:

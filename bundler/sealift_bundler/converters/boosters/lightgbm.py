@@ -184,7 +184,7 @@ def _zero_is_missing(graph: Graph, tensor: str) -> str:
 
 
 def _answer(graph: Graph, raw: str, parsed: _Parsed) -> str:
-    """What `Booster.predict` gives: [rows, groups]."""
+    """Answers of `Booster.predict`: [rows, groups]."""
     objective, options = parsed.objective, parsed.options
     if "average_output" in parsed.header:  # a random forest; its raw scores are sums all the same
         raw = graph.add("Div", raw, graph.constant(len(parsed.trees) / parsed.groups))
@@ -242,7 +242,7 @@ class LightgbmBooster(NativeBooster):
 
     @property
     def n_features_in_(self) -> int:
-        """How many columns it takes."""
+        """Number of columns it takes."""
         return int(self.booster.num_feature())
 
     def predict(self, rows: Any) -> NDArray[Any]:

@@ -240,7 +240,7 @@ def _answer(context: Context, margin: str, parsed: _Parsed) -> str:
 
 
 def _iterations(estimator: Any) -> int | None:
-    """What `predict` uses: all iterations, or those up to the best one of early stopping."""
+    """Iterations that `predict` uses: all, or those up to the best one of early stopping."""
     try:
         return int(estimator.best_iteration) + 1
     except AttributeError:
@@ -288,7 +288,7 @@ class XgboostBooster(NativeBooster):
 
     @property
     def n_features_in_(self) -> int:
-        """How many columns it takes."""
+        """Number of columns it takes."""
         return int(self.booster.num_features())
 
     def predict(self, rows: Any) -> NDArray[Any]:

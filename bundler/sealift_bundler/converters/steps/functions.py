@@ -118,7 +118,7 @@ _STEPS[np.nan_to_num] = _nan_to_num
 
 
 def function_name(function: Any) -> str:
-    """How to name a function in a message."""
+    """Return the name of a function for a message."""
     return getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
 
 

@@ -1,1 +1,1 @@
-"""What a kit gives people to read: README, manual pages, the documentation as HTML."""
+"""The pages of a kit: README, manual pages, the documentation as HTML."""

@@ -1,4 +1,4 @@
-"""What `model.json` says, as named tuples; schema `sealift.model/1`.
+"""`model.json` as named tuples; schema `sealift.model/1`.
 
 Parsing is strict: an unknown schema is an UnsupportedVersionError, everything else that is wrong a
 MalformedError that names the place. Writing is the bundler's work.
@@ -95,7 +95,7 @@ class Classes(NamedTuple):
 
 
 class Requirements(NamedTuple):
-    """What a machine needs in order to run the graph.
+    """Requirements of the graph.
 
     `opsets` maps a domain to its version. `locales` are those that text operators name; `architectures` are
     `platform.machine()` names such as "x86_64", empty where any will do.
@@ -109,7 +109,7 @@ class Requirements(NamedTuple):
 
 
 class Tolerance(NamedTuple):
-    """How far a score may be from the original: |ours - original| <= atol + rtol * |original|."""
+    """Allowed distance of a score from the original: |ours - original| <= atol + rtol * |original|."""
 
     atol: float
     rtol: float

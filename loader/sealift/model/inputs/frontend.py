@@ -27,7 +27,7 @@ _WHITE_SPACES = re.compile(r"\s\s+")
 
 
 class Analyzer(NamedTuple):
-    """How one text becomes terms; the options mean what they mean in scikit-learn's CountVectorizer."""
+    """Rules that turn one text into terms; the options mean what they mean in scikit-learn's CountVectorizer."""
 
     analyzer: str
     lowercase: bool

@@ -78,7 +78,7 @@ def _named(data: Any, times: Mapping[str, int], name: str) -> Any:
 
 
 def _only(column: Any, name: str) -> Any:
-    """What pandas gives for a name: a frame of several columns where it has the name more than once."""
+    """Return what pandas gives for a name: a frame of several columns where it has the name more than once."""
     if column.ndim != 1:
         raise _twice(name)
     return column

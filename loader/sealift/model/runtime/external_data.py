@@ -147,7 +147,7 @@ def _walk(
 
 @dataclass
 class _Raw:
-    """What a tensor says of itself, before anything is believed."""
+    """The claims of a tensor, before anything is believed."""
 
     name: str = ""
     kind: int = 0

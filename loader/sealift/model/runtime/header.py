@@ -18,7 +18,7 @@ _FIRST, _SECOND = 1, 2
 
 
 class GraphHeader(NamedTuple):
-    """What a graph says of itself: its IR version, operator sets by domain, and the keys of its metadata."""
+    """The claims of a graph: its IR version, operator sets by domain, and the keys of its metadata."""
 
     ir_version: int
     opsets: dict[str, int]

@@ -1,4 +1,4 @@
-"""How much memory is free here: the machine's, or the control group's where that is less."""
+"""Free memory here: the machine's, or the control group's where that is less."""
 
 from pathlib import Path
 

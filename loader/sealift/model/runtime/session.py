@@ -190,7 +190,7 @@ def memory(content: "Content") -> memoryview:
 
 
 def _openable(graph: "Content") -> str | bytes:
-    """What InferenceSession opens: by path it keeps no second copy of a large graph."""
+    """Return what InferenceSession opens: by path it keeps no second copy of a large graph."""
     return graph.path if isinstance(graph, SealedFile) else bytes(graph)
 
 

@@ -1,4 +1,4 @@
-"""How fast a model answers on this machine: latency of one row, throughput of batches, on its golden examples."""
+"""Speed of a model on this machine: latency of one row, throughput of batches, on its golden examples."""
 
 import os
 import time
@@ -27,7 +27,7 @@ _MAX_SINGLE_ROWS = 64
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured.
+    """Measurements of a model.
 
     Attributes:
         machine: `cpu`, `cores` that this process may use, and the version of `onnxruntime`.

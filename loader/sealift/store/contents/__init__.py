@@ -1,1 +1,1 @@
-"""What lies in a store: its layout, files, generations, history."""
+"""Contents of a store: its layout, files, generations, history."""

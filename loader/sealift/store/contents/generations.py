@@ -179,7 +179,7 @@ def switch(layout: StoreLayout, number: int, undo: ExitStack) -> None:
 
 
 def _link_text(layout: StoreLayout) -> str | None:
-    """What `current` says, which may be damage that a restore is there for."""
+    """Return what `current` says, which may be damage that a restore is there for."""
     return os.readlink(layout.current) if layout.current.is_symlink() else None
 
 

@@ -1,4 +1,4 @@
-"""What was done to the store: one JSON line per change, appended, never rewritten."""
+"""History of the store: one JSON line per change, appended, never rewritten."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""Where everything lies in a store; the one place that turns a name into a path."""
+"""Layout of a store; the one place that turns a name into a path."""
 
 import os
 from pathlib import Path
@@ -59,7 +59,7 @@ class StoreLayout(NamedTuple):
 
     @property
     def staging(self) -> Path:
-        """What an install builds before it counts; empty between installs."""
+        """Directory in which an install builds; empty between installs."""
         return self.root / "staging"
 
     @property

@@ -1,1 +1,1 @@
-"""Who may change a store, and who is using it: owners and modes, the lock, processes, room on the disk."""
+"""Guards of a store: owners and modes, the lock, processes, room on the disk."""

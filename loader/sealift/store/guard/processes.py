@@ -1,4 +1,4 @@
-"""Which processes have a file of a model open or mapped: Ruby, Go and Node read bare paths and lock nothing.
+"""Processes that have a file of a model open or mapped: Ruby, Go and Node read bare paths and lock nothing.
 
 Best effort, from /proc: it shows this machine alone, of it the processes that this user may look at, and
 paths as this machine's own mounts name them. A path that a process will open later is not seen.

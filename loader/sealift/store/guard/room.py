@@ -1,4 +1,4 @@
-"""How much a file system has left for this user, and which one it was that had nothing left."""
+"""Free room of a file system for this user, and the name of one that is full."""
 
 import errno
 import os

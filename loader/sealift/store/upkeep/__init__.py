@@ -1,1 +1,1 @@
-"""What keeps a store in order: check, prune, roll back, complete what was cut off."""
+"""Upkeep of a store: check, prune, roll back, complete what was cut off."""

@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass
 class CheckReport:
-    """What a check found.
+    """Findings of a check.
 
     Attributes:
         findings: damage.

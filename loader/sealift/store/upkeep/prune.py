@@ -57,7 +57,7 @@ class InUse:
 
 @dataclass(frozen=True)
 class PruneReport:
-    """What a prune did, or would do.
+    """Result of a prune, done or planned.
 
     Attributes:
         removed: in the order in which it goes.

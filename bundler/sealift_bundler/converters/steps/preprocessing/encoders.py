@@ -16,7 +16,7 @@ _EXACT_IN_FLOAT32 = 2**24
 
 
 def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDArray[Any]) -> str:
-    """Which category each row holds, bool [rows, categories]; no bit is set for an unknown value."""
+    """Category of each row, bool [rows, categories]; no bit is set for an unknown value."""
     graph = context.graph
     column = gather(context, (feature,), estimator)
     if feature.text:
@@ -92,7 +92,7 @@ def _one_hot_encoder(context: Context, estimator: OneHotEncoder, features: Featu
 
 
 def _mapping(estimator: OneHotEncoder, index: int, size: int) -> tuple[NDArray[Any], int | None]:
-    """Which output column each category has, [categories, outputs], and the column of infrequent ones."""
+    """Output column of each category, [categories, outputs], and the column of infrequent ones."""
     targets = np.arange(size)
     other = None
     infrequent = (estimator.infrequent_categories_ or [None] * (index + 1))[index] if _groups(estimator) else None

@@ -51,7 +51,7 @@ def inverse_transform(context: Context, transformer: Any, tensor: str, owner: An
 
 
 def _scale_and_shift(scaler: Any) -> tuple[Any, Any]:
-    """What an inverse scaler multiplies with and then adds; None for neither."""
+    """Factor and summand of an inverse scaler; None for neither."""
     if isinstance(scaler, StandardScaler):
         return scaler.scale_ if scaler.with_std else None, scaler.mean_ if scaler.with_mean else None
     if isinstance(scaler, RobustScaler):

@@ -74,7 +74,7 @@ def _missing_indicator(context: Context, estimator: MissingIndicator, features: 
 
 
 def _missing(context: Context, estimator: Any, tensor: str, features: Features) -> str:
-    """Where the tensor holds what the estimator calls missing, bool [rows, width]."""
+    """Mask of the values that the estimator calls missing, bool [rows, width]."""
     graph, marker = context.graph, estimator.missing_values
     if not features[0].text:
         return (

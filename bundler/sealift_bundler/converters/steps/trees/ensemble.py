@@ -44,7 +44,7 @@ def leaf(value: float, target: int) -> Tree:
 
 @dataclass(frozen=True)
 class _Leaves:
-    """What leaves add to targets; one entry for each leaf and target."""
+    """Contributions of leaves to targets; one entry for each leaf and target."""
 
     treeids: Ints
     nodeids: Ints
