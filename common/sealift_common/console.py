@@ -54,7 +54,7 @@ def _readable(value: object) -> object:
 
 
 def error_document(error: Error) -> dict[str, object]:
-    """Return what a script is told of an error; `problems` lists them where it stands for several."""
+    """Return what a script gets of an error; `problems` lists them where it stands for several."""
     document: dict[str, object] = {
         "code": error.code,
         "exit_code": error.exit_code,

@@ -56,7 +56,7 @@ class FollowedModel(Model):
 
     Args:
         layout: the store to watch.
-        load: loads the model anew.
+        load: loads the model again.
         on_switch: told of every switch and every failed one, in the thread that loads; None means nobody.
 
     Raises:

@@ -441,7 +441,7 @@ def test_another_content_after_a_break(pushed, channel, registry, pull, refused)
         handler.close_connection = True
 
     registry.lie = answers(blob, answer)
-    with refused(LocalError, "another content"):
+    with refused(LocalError, "different content"):
         pull()
 
 

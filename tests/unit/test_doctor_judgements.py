@@ -136,7 +136,7 @@ def test_expiry_never_is_a_problem():
     expired = replace(GOOD_STORE.trust, expires={"targets": NOW - timedelta(days=3)})
     findings = health.judge(replace(GOOD_STORE, trust=expired))
     assert [finding.seen for finding in _only(findings, "warning")] == [
-        "expired on 2026-11-22; models are loaded all the same"
+        "expired on 2026-11-22; models are still loaded"
     ]
     assert worst(findings) is None
 

@@ -1,4 +1,4 @@
-"""Fetch the wheels of a lock file for another machine, with pip and from where this machine's pip is told to."""
+"""Fetch the wheels of a lock file for another machine, with pip, from where this machine's pip is configured to."""
 
 import re
 import subprocess

@@ -67,7 +67,7 @@ def p256_key(signer: Signer, what: str = FILE_NAME) -> ec.EllipticCurvePublicKey
     """Return the public key of `signer`.
 
     Args:
-        what: the file that it shall sign, for the message.
+        what: the file that it is to sign, for the message.
 
     Raises:
         KeyFileError: it is not a P-256 key; the public tools know no other of ours.

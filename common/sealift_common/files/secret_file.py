@@ -3,7 +3,7 @@
 1. It is a regular file; a pipe or a device could make us wait.
 2. It belongs to this user or to root.
 3. Nobody else can read it. Where root owns it and this user is not root, root may grant it to a group of this user's.
-   On a read-only mount, as of a Kubernetes Secret, a file of root's may have any mode: it cannot be changed there.
+   On a read-only mount, as of a Kubernetes Secret, a file that root owns may have any mode: it cannot be changed there.
 4. Nobody else can write the folder that holds it, nor one that holds a link to it. A sticky folder is safe, and so
    are a read-only mount, the group of root, and the group that has its user's own name.
 """

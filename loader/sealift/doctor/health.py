@@ -147,7 +147,7 @@ def _trust(facts: StoreFacts) -> list[Finding]:
             findings.append(
                 warning(
                     f"{role} metadata",
-                    f"expired on {expires:%Y-%m-%d}; models are loaded all the same",
+                    f"expired on {expires:%Y-%m-%d}; models are still loaded",
                     "ask the channel for a newer bundle",
                 )
             )

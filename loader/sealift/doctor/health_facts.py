@@ -101,7 +101,7 @@ def _pin(directory: Path, store: Path, store_owner: int | None, reasons: dict[st
     except OSError as error:
         reasons["pin"] = f"{str(path)!r} cannot be read: {error.strerror}"
         return {}
-    # A store of root's is written by root, who can replace anything.
+    # A store that root owns is written by root, who can replace anything.
     trusted = store_owner in {None, 0} or store_owner not in owners
     writers = [user(uid) for uid in sorted({0, *owners})]
     return {"pinned": True, "pin_unsafe": unsafe, "pin_owner_is_trusted": trusted, "pin_writers": writers}

@@ -308,7 +308,7 @@ class Watch:
             else:
                 self._try_again(name, candidate, error)
         except Exception as bug:
-            # Out of the way, or the next start meets it again; then the bug is told as every bug.
+            # Out of the way, or the next start meets it again; then the bug is reported like every bug.
             self.folder.file_away(name, REFUSED, Error(f"a bug in Sealift: {bug!r}"), datetime.now(UTC))
             raise
         else:

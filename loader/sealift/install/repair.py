@@ -44,7 +44,7 @@ def repair(
     bytes_read: Callable[[int], object] = lambda _count: None,
     access: Access = DEFAULT_ACCESS,
 ) -> list[ModelVersion]:
-    """Write every model version of `damaged` anew that `bundle` carries; return those.
+    """Rewrite every model version of `damaged` that `bundle` carries; return those.
 
     Args:
         bundle: path of the tar, or of a directory that holds its parts, or the address of a release in a registry.

@@ -33,7 +33,7 @@ def survey(store: Store, verified: Verified) -> tuple[Plan, Generation | None]:
 
 
 def _is_intact(store: Store, model: ModelVersion, carried: Manifest | None, verified: Verified) -> bool:
-    """Check a stored model that may stay; a damaged one is installed anew from the bundle."""
+    """Check a stored model that may stay; a damaged one is installed again from the bundle."""
     signed = verified.release.models.get(model)
     if signed is None:
         return False

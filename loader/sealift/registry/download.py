@@ -73,7 +73,7 @@ class Download:
             self._skip = self.offset  # the server knows no ranges: what is here already comes again
         if begins not in (0, self.offset) or response.length != self.size - begins:
             raise LocalError(
-                f"{response.origin} goes on with another content after a break; run the same command again"
+                f"{response.origin} continues with different content after a break; run the same command again"
             )
         if begins == 0:
             self._skip = self.offset

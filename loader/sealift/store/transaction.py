@@ -4,8 +4,8 @@
 that state · 5. the `current` switch, which makes both count in one rename · 6. `trust/current` · 7. the history.
 
 Nothing is named before what it names is durable. Cut off anywhere, the previous generation serves with its trust, or
-the new one with its own; the next run finds what is there and goes on. An error before the switch, a full disk say,
-takes everything back.
+the new one with its own; the next run finds what is there and continues. An error before the switch, for example a
+full disk, takes everything back.
 """
 
 import os

@@ -35,7 +35,7 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
     try:
         metadata: Metadata[Any] = Metadata.from_bytes(data)
         kind = metadata.signed.type
-        # A float, say, parses and then cannot be canonicalised.
+        # A float, for example, parses and then cannot be canonicalised.
         signed_bytes = metadata.signed_bytes
     except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
         raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None

@@ -1,7 +1,7 @@
 """Verify a release once for the same bytes: every load reads and hashes all of them, and the first checks signatures.
 
 What is remembered is named by the digests of everything that it was derived from: the pinned root, every root that
-follows it, the absence of a further one, and the targets. One changed byte has another name, and is verified anew.
+follows it, the absence of a further one, and the targets. One changed byte has another name, and is verified again.
 """
 
 import hashlib

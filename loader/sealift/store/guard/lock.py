@@ -18,7 +18,7 @@ def locked(path: Path) -> Iterator[None]:
         UnsafeStoreError: the store belongs to another user.
         LocalError: the file system has no locks.
     """
-    # Before it is created: a lock of root's would lock the store's owner out.
+    # Before it is created: a lock that root owns would lock the store's owner out.
     require_owner(path.parent)
     with ExitStack() as stack:
         try:

@@ -2,7 +2,7 @@
 
 A folder of the store that is a link, or that a stranger may write, would let that stranger choose where
 a root install writes and what it removes. Everything in a store has one owner, who alone changes it:
-files of root's in a service user's store would lock that user out.
+files that root owns in a service user's store would lock that user out.
 """
 
 import os

@@ -210,7 +210,7 @@ def _sketch(context: Context, estimator: PolynomialCountSketch, features: Featur
 def _sparse_code(context: Context, estimator: Any, features: Features) -> Features:
     if estimator.transform_algorithm != "threshold":
         raise context.refuse(
-            f"its transform_algorithm {estimator.transform_algorithm!r} searches anew for each row, which a graph "
+            f"its transform_algorithm {estimator.transform_algorithm!r} searches again for each row, which a graph "
             "cannot; use transform_algorithm='threshold'",
             estimator,
         )
