@@ -37,14 +37,14 @@ HEAD = """\
 
 Every refusal is a subclass of `sealift.Error`. `error.code` is a stable word for scripts and log
 searches; `error.exit_code` is the exit status when one of the commands ends with that error;
-`error.remedy` is what to do, for every error of the class. The message, which knows the case at hand and goes
-first, is one line on stderr that ends with the code in brackets:
+`error.remedy` is what to do, for every error of the class. The message comes first and describes the case at hand: it
+is one line on stderr that ends with the code in brackets:
 
     sealift: tuf/targets.json: signed by 1 of the 2 keys it needs [threshold]
 
 Classes, codes and exit codes do not change their meaning between versions. New ones are added
 inside the ranges below, so handle a range rather than a list. Exit status 0 means done; 130, 143 and
-129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that went away.
+129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that was closed.
 
 With `--json` a command that is refused prints one document on stdout. Where several things stand in the way,
 `problems` lists each in the same form:

@@ -126,7 +126,7 @@ def _print(document: dict[str, Any]) -> None:
     for withdrawal in document["withdrawn"]:
         click.echo(plain(f"withdrawn {spaced(withdrawal['model'])}: {withdrawal['reason']!r}"))
     click.echo()
-    click.echo("This is what the bundles say of themselves. `sealift verify` tells whether it is true.")
+    click.echo("This is what the bundles say of themselves. `sealift verify` shows whether it is true.")
 
 
 def _print_changed(model: dict[str, Any]) -> None:

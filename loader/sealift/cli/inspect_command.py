@@ -148,7 +148,7 @@ def _print(document: dict[str, Any]) -> None:
         click.echo(plain(f"withdrawn {spaced(withdrawal['model'])}: {withdrawal['reason']!r}"))
     _print_cards(document["models"])
     click.echo()
-    click.echo("This is what the bundle says of itself. `sealift verify` tells whether it is true.")
+    click.echo("This is what the bundle says of itself. `sealift verify` shows whether it is true.")
 
 
 def _print_cards(models: list[dict[str, Any]]) -> None:

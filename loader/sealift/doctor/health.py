@@ -41,7 +41,7 @@ class StoreFacts:
     """Facts about one store; None, with a reason in `reasons`, for what could not be.
 
     Attributes:
-        owner: name of the store's owner; `is_owner` tells whether that is this user.
+        owner: name of the store's owner; `is_owner` says whether that is this user.
         run_as: how to run a command as the store's owner.
         unsafe: what lets others change the store; `pin_unsafe` the same for the pinned root.
         pin_writers: who can write the pinned root, or what leads to it.
