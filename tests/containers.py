@@ -97,7 +97,7 @@ def start(
 
     Args:
         user: `uid:gid`, in numbers.
-        files: what the image holds beside the programs: path in the container to file of this machine.
+        files: what the image holds as well as the programs: path in the container to file of this machine.
         temporary: whether there is a `/tmp`, in memory.
     """
     if os.geteuid() != 0:

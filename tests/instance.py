@@ -38,7 +38,7 @@ class Instance:
         return install(str(bundle), self.store, now=now, accept_expired=accept_expired)
 
     def snapshot(self) -> dict[str, str]:
-        """Name, kind, mode and content of everything in the store and beside it; the lock file's content aside."""
+        """Name, kind, mode and content of everything in the store and next to it; the lock file's content aside."""
         found = {}
         for base, directories, files in os.walk(self.directory):
             for name in [*directories, *files]:

@@ -3,7 +3,7 @@
 import os
 
 _MARKS = ("/.dockerenv", "/run/.containerenv")
-# For a shell in a mount namespace of its own: what Docker and Podman leave is no file there.
+# For a shell in a mount namespace of its own: what Docker and Podman leave is not a file there.
 HIDE = "; ".join(f"if [ -e {mark} ]; then mount --bind /dev/null {mark}; fi" for mark in _MARKS)
 
 

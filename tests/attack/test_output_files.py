@@ -97,7 +97,7 @@ def test_every_parameter_that_names_a_file_is_known_here():
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """What the commands need besides the place to write to."""
+    """What the commands need in addition to the place to write to."""
     from channel_simulator import ChannelSimulator
     from instance import Instance
 

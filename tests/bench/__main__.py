@@ -1,4 +1,4 @@
-"""Run every bench_*.py beside this file; fail when one says that a promise is broken."""
+"""Run every bench_*.py next to this file; fail when one says that a promise is broken."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Time and memory of a conversion with all its proofs, beside plain skl2onnx: at most three times the time.
+"""Time and memory of a conversion with all its proofs, compared with plain skl2onnx: at most three times the time.
 
 Every measurement is a process of its own; ours and theirs alternate, and medians are compared.
 """

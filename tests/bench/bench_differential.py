@@ -21,7 +21,7 @@ MODELS, CHANGED, ROUNDS = 20, 2, 3
 
 
 def ratios() -> bool:
-    """Print how large a patch is beside its file; random weights do not compress, so the file is the blob."""
+    """Print how large a patch is compared with its file; random weights do not compress, so the file is the blob."""
     from sealift.bundle import layout
     from sealift.bundle.manifest import ModelFile
     from sealift_bundler.packing.differential import make_patch

@@ -23,7 +23,7 @@ ROUNDS = 5
 MODELS = 1000
 
 # Runs a command in this very process and says how much memory it took at most. Not ru_maxrss: that of the self-test's
-# child, which holds the model, is another number, printed beside it.
+# child, which holds the model, is another number, printed next to it.
 COMMAND = r"""
 import re, resource, sys
 from sealift.cli import cli

@@ -91,7 +91,7 @@ if case == "workers":
 
 
 def store(work: Path, models: dict[str, dict[str, bytes]]) -> Path:
-    """Install models in a new store; the bare files lie beside it."""
+    """Install models in a new store; the bare files lie next to it."""
     from channel_simulator import ChannelSimulator
     from instance import Instance
 
@@ -156,7 +156,7 @@ def medians(case: str, places: dict[str, tuple[str, Path, str]], rounds: int = R
 
 
 def judge(what: str, ours: float, theirs: float, most: float, unit: str, aim: float | None = None) -> bool:
-    """Print one line; tell whether the promise is kept. An aim is what we want and do not promise yet."""
+    """Print one line; return whether the promise is kept. An aim is what we want and do not promise yet."""
     ratio = ours / theirs
     kept = ratio <= most
     mark = ("" if kept else "   BROKEN") + (f"   (aim {aim:.2f})" if aim else "")

@@ -1,5 +1,5 @@
 """Promises of a bundle in parts: an install reads 4 GB in parts of 1 GB in at most 1.1 times the time of one file, with
-under 120 MB of memory, and writes nothing on disk beside what one file would.
+under 120 MB of memory, and writes nothing on disk but what one file would.
 
 Every install is a process of its own; both kinds alternate, and the best of each are compared. BENCH_FAST=1 takes 400 MB.
 """

@@ -67,7 +67,7 @@ def timed(call) -> float:
 
 
 def big_model() -> None:
-    """Print our digests of a 1 GB model beside the bare digest and the public verifier's; no promise, a comparison."""
+    """Print our digests of a 1 GB model next to the bare digest and the public verifier's; no promise, a comparison."""
     from sealift.bundle import layout
     from sealift.bundle.manifest import Manifest, ModelFile
     from sealift.store.contents import files

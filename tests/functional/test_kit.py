@@ -436,7 +436,7 @@ def name_of(folder: Path) -> str:
 
 
 def test_an_installed_sealift_makes_kits_too(unpacked, tmp_path):
-    """In an environment with nothing of the checkout; what making adds to the base install is put beside it."""
+    """In an environment with nothing of the checkout; what making adds to the base install is put next to it."""
     prefix, beside = tmp_path / "opt", tmp_path / "beside"
     places = {"SEALIFT_STORE": str(tmp_path / "store"), "SEALIFT_TRUST": str(tmp_path / "etc")}
     assert install(unpacked, "--prefix", prefix, **places).returncode == 0

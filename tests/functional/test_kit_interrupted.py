@@ -1,4 +1,4 @@
-"""The script of a kit beside another one, on a full disk, and killed at any moment: the old Sealift serves, or the new.
+"""The script of a kit next to another one, on a full disk, and killed at any moment: the old Sealift serves, or the new.
 
 The kits here are real but for the Sealift in them, a stand-in of one module: what is tried is the script.
 """

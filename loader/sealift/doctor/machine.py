@@ -84,7 +84,7 @@ def _cpu(facts: MachineFacts) -> Finding:
 
 def _python(facts: MachineFacts) -> Finding:
     if facts.python_wanted is None:
-        return unknown("Python", f"{facts.python}; which versions Sealift wants is not recorded here")
+        return unknown("Python", f"{facts.python}; which versions Sealift needs is not recorded here")
     if not facts.python_wanted:
         return problem(
             "Python", f"{facts.python}, which Sealift does not support", "use a supported one", IncompatibleError

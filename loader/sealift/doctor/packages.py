@@ -34,7 +34,7 @@ class PackageFacts:
 def judge(facts: PackageFacts) -> list[Finding]:
     """Judge every package, and whether ONNX Runtime works and is silent."""
     if facts.wanted is None:
-        findings = [unknown("packages", "Sealift was not installed by pip, so what it wants is not recorded")]
+        findings = [unknown("packages", "Sealift was not installed by pip, so what it needs is not recorded")]
     else:
         findings = [_package(name, wanted, facts.found.get(name)) for name, wanted in sorted(facts.wanted.items())]
     if facts.runtime_error:

@@ -164,7 +164,7 @@ def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tu
         if tensor.frontend is None:
             continue
         if tensor.frontend >= len(counters):
-            raise MalformedError(f"input {tensor.name!r} wants counter {tensor.frontend} of {len(counters)}")
+            raise MalformedError(f"input {tensor.name!r} needs counter {tensor.frontend} of {len(counters)}")
         terms = counters[tensor.frontend].width
         if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
             raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")

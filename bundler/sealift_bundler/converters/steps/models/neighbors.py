@@ -180,6 +180,6 @@ def _radius_classifier(context: Context, estimator: Any, features: Features) -> 
     votes = affine(graph, inside, np.eye(len(classes))[own])
     alone = (classes == np.ravel(estimator.outlier_label_)[0]).astype(np.float64)
     if not alone.any():
-        raise context.refuse("its outlier_label is none of its classes, which is not supported", estimator)
+        raise context.refuse("its outlier_label is not one of its classes, which is not supported", estimator)
     shares = graph.add("Where", any_inside, divided_by_sum(graph, votes), graph.constant(alone[np.newaxis]))
     return {"label": class_labels(graph, argmax(graph, shares), classes), "probabilities": shares}
