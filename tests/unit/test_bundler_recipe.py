@@ -109,7 +109,7 @@ def test_refusals(folder, text, message):
 def test_what_cannot_be_read(folder):
     with pytest.raises(RecipeError, match="No such file"):
         Recipe.load(folder / "gone.toml")
-    with pytest.raises(RecipeError, match="is not a plain file"):
+    with pytest.raises(RecipeError, match="is a directory, not a file"):
         Recipe.load(folder)
     (folder / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match="not UTF-8"):

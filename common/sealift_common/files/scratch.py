@@ -74,10 +74,12 @@ def folder(name: str, parent: Path | None = None) -> Iterator[Path]:
     while True:
         path = parent / f"{name}.{_token()}"
         path.mkdir(mode=0o700)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
-        if hold(descriptor):
-            break
-        os.close(descriptor)
+        # Until we hold it, a sweep may take it for what a killed process left.
+        with suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _OPEN)
+            if hold(descriptor):
+                break
+            os.close(descriptor)
     try:
         yield path
     finally:
