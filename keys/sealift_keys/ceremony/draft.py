@@ -64,16 +64,16 @@ class Draft:
 
         """
         material = fingerprint.material(key)
-        if role != Root.type and self._left(material, role):
-            # What it signed then would verify again, also where a later root is pinned and nobody remembers it.
-            raise UsageError(
-                f"key {key_name(key)!r} signed {role!r} once and left; what it signed would count again: make a new one"
-            )
         for entry in revocations(self.root):
             if entry["fingerprint"] == fingerprint.of_bytes(material):
                 raise UsageError(
                     f"key {key_name(key)!r} was revoked at {entry['at']}: {entry['reason']!r}; make a new one"
                 )
+        if role != Root.type and self._left(material, role):
+            # What it signed then would verify again, also where a later root is pinned and nobody remembers it.
+            raise UsageError(
+                f"key {key_name(key)!r} signed {role!r} once and left; what it signed would count again: make a new one"
+            )
         for known in [*self.root.keys.values(), *(self.previous.keys.values() if self.previous else ())]:
             if fingerprint.material(known) == material:
                 key = known

@@ -116,7 +116,7 @@ def signature_refusal(role: str, signer: Root, metadata: Metadata[Any], payload:
         named = ", ".join(keyid[:12] for keyid in strangers[:_MOST_NAMED])
         if len(strangers) > _MOST_NAMED:
             named += f" and {len(strangers) - _MOST_NAMED:,} more"
-        return UntrustedKeyError(f"{role} is signed by {named}, which may not, or may no longer, sign it; {expected}")
+        return UntrustedKeyError(f"{role} is signed by {named}, which may not sign it, or may no longer; {expected}")
     if not valid:
         return SignatureError(f"{role} is not signed; {expected}")
     if len(seen) < len(valid):
