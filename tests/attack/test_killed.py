@@ -88,6 +88,11 @@ def _self_tests_alive():
     return alive
 
 
+def _hear():
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)], ids=str
 )
@@ -102,6 +107,8 @@ def test_a_signal_ends_the_command_cleanly(number, status, second, instance, tmp
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # no terminal
+        # As a shell starts it: `nohup` and `&` let their children ignore these signals.
+        preexec_fn=_hear,  # noqa: PLW1509 - nothing of this process has threads by now
     )
     staging = instance.store_path / "staging"
     deadline = time.monotonic() + 60

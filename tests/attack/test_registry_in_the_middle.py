@@ -12,6 +12,7 @@ import pytest
 from registry_server import docker_registry
 from repack import read_members, write_members
 from self_test_stub import Passes
+from unpacking import unpack_tar
 
 from sealift.bundle import layout
 from sealift.errors import CorruptError, DigestError, Error, ExpiredError, MalformedError, RollbackError, RootError
@@ -222,7 +223,7 @@ def test_a_changed_layer_of_an_image_is_not_loaded(bundle, instance, registry, t
     (tmp_path / "layer.tar").write_bytes(get(f"blobs/{layer['digest']}"))
     mounted = tmp_path / "mounted"
     with tarfile.open(tmp_path / "layer.tar") as tar:
-        tar.extractall(mounted, filter="tar")
+        unpack_tar(tar, mounted)
     store = Store(mounted, trust=instance.trust_path)
     assert store.load("toy").version == "1.0.0"
     file = mounted / "models/toy/1.0.0/model.onnx"

@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unpacking import unpack_tar
+
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def main() -> bool:
         directory = Path(name)
         node = big(directory, SIZE_MB)
         with tarfile.open(node.bundle) as tar:
-            tar.extractall(directory / "layout", filter="data")
+            unpack_tar(tar, directory / "layout")
         bench = Bench(node, directory / "layout")
         for number in range(ROUNDS):
             turns = [bench.sealift, bench.skopeo]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gitlab_server import TOKENS, gitlab_server
 from registry_server import docker_registry
+from unpacking import unpack_tar
 
 from sealift.store import Store
 
@@ -118,7 +119,7 @@ def test_a_store_as_an_image(bundle, channel, instance, tmp_path, require_tool):
     (layer,) = manifest["layers"]
     mounted = tmp_path / "mounted"
     with tarfile.open(tmp_path / "image" / layer["digest"].removeprefix("sha256:")) as tar:
-        tar.extractall(mounted, filter="tar")
+        unpack_tar(tar, mounted)
     model = Store(mounted, trust=instance.trust_path).load("toy")
     assert model.version == "1.0.0"
     environment = {"SEALIFT_STORE": str(mounted)}

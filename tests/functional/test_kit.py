@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from channel_simulator import ChannelSimulator
+from unpacking import unpack_tar
 
 import sealift
 from sealift_bundler.cli import command
@@ -40,7 +41,7 @@ def kit(*arguments: object, status: int = 0) -> None:
 
 def unpack(path: Path, place: Path) -> Path:
     with tarfile.open(path) as archive:
-        archive.extractall(place, filter="data")
+        unpack_tar(archive, place)
     (folder,) = place.iterdir()
     return folder
 

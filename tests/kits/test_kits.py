@@ -11,6 +11,7 @@ from shutil import which
 import pytest
 from bare_system import debian, emulated_debian
 from kit_journey import leads_to_a_prediction, release, triage
+from unpacking import unpack_tar
 
 from sealift_bundler.kit.target import Target
 
@@ -44,7 +45,7 @@ def made(place: Path, *words: object) -> Path:
     command = [bundler, "kit", *words, "--python", OTHER, "-o", place / "kit.tar"]
     subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
     with tarfile.open(place / "kit.tar") as archive:
-        archive.extractall(place / "kit", filter="data")
+        unpack_tar(archive, place / "kit")
     (folder,) = (place / "kit").iterdir()
     return folder
 
