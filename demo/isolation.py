@@ -37,7 +37,8 @@ def find_isolation(no_internet: Path) -> Isolation:
         explanation.append("THIS MACHINE ALLOWS NO NETWORK NAMESPACE (neither unshare -n nor unshare -rn).")
     if filtered:
         explanation.append(
-            "And under tests/no_internet.py: a seccomp filter kills any process that opens an internet socket."
+            "And under tests/support/machine/no_internet.py:"
+            " a seccomp filter kills any process that opens an internet socket."
         )
     else:
         explanation.append("THIS MACHINE ALLOWS NO SECCOMP FILTER: an attempt to open a socket would go unnoticed.")

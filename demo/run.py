@@ -35,7 +35,7 @@ def main() -> int:
     (OUT / "instance" / "home").mkdir(parents=True)
     story = Transcript()
     try:
-        release, isolation = release_side(), find_isolation(ROOT / "tests" / "no_internet.py")
+        release, isolation = release_side(), find_isolation(ROOT / "tests" / "support" / "machine" / "no_internet.py")
         instance = instance_side(isolation)
         fingerprint = build(story, release)
         carry(story, release)

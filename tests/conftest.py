@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from channel_simulator import ChannelSimulator
-from instance import Instance
+from support.release.channel_simulator import ChannelSimulator
+from support.release.instance import Instance
 
 from sealift.errors import Error
 from sealift_common import advice

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
-import worst_documents
+from support.hostile import worst_documents
 
 from sealift.errors import Error
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 from sealift.store.contents import generations, history
 from sealift.store.upkeep.rollback import rollback

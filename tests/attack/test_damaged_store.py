@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from channel_simulator import renamed, toy_files
-from self_test_stub import Passes
+from support.release.channel_simulator import renamed, toy_files
+from support.release.self_test_stub import Passes
 
 from sealift.cli import cli
 from sealift.errors import CorruptError, Error, LockedError, NotInstalledError

@@ -7,9 +7,9 @@ import tarfile
 
 import numpy as np
 import pytest
-from channel_simulator import ChannelSimulator, renamed, toy_files
-from repack import read_members, write_members
-from self_test_stub import Passes
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
+from support.release.repack import read_members, write_members
+from support.release.self_test_stub import Passes
 
 from sealift.bundle import layout
 from sealift.bundle.base import Base, Patch, parse_base

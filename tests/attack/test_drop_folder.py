@@ -132,7 +132,7 @@ def test_a_genuine_bundle_swapped_for_a_link_after_it_was_opened(bundle, folder,
 
 
 def test_a_forged_bundle_and_one_of_another_channel(bundle, folder, watch, refused, tmp_path):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     other = ChannelSimulator(tmp_path / "other", "sim")
     other.add("alpha", "9.0.0")

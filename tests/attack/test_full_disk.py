@@ -4,9 +4,9 @@ import errno
 import os
 
 import pytest
-from instance import Instance
-from mounts import command, image, remount, tmpfs
-from self_test_stub import Passes
+from support.machine.mounts import command, image, remount, tmpfs
+from support.release.instance import Instance
+from support.release.self_test_stub import Passes
 
 from sealift.backup.export import export
 from sealift.backup.restore import restore

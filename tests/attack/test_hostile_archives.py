@@ -15,10 +15,10 @@ import unicodedata
 import zipfile
 from pathlib import Path
 
-import hostile
 import pytest
-from channel_simulator import ChannelSimulator, toy_files
-from instance import Instance
+from support.hostile import bundles as hostile
+from support.release.channel_simulator import ChannelSimulator, toy_files
+from support.release.instance import Instance
 
 from sealift.bundle import layout
 from sealift.bundle.archive import Archive

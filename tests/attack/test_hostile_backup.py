@@ -10,10 +10,10 @@ from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from channel_simulator import ChannelSimulator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from instance import Instance
+from support.release.channel_simulator import ChannelSimulator
+from support.release.instance import Instance
 
 from sealift.backup.export import export
 from sealift.backup.restore import restore

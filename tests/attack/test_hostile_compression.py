@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 
-import hostile
 import pytest
+from support.hostile import bundles as hostile
 
 from sealift.bundle import layout
 from sealift.bundle.compression import expand

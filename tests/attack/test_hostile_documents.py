@@ -2,12 +2,12 @@
 
 import json
 
-import hostile
 import numpy as np
 import pytest
 import rfc8785
-from channel_simulator import renamed, toy_files
-from repack import read_members, write_members
+from support.hostile import bundles as hostile
+from support.release.channel_simulator import renamed, toy_files
+from support.release.repack import read_members, write_members
 
 from sealift.bundle import layout
 from sealift.cli import cli

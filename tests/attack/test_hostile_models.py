@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hostile
 import numpy as np
 import onnx
 import pytest
-from channel_simulator import renamed, toy_files
 from onnx import TensorProto, helper, numpy_helper
+from support.hostile import bundles as hostile
+from support.release.channel_simulator import renamed, toy_files
 
 from sealift.errors import Error, IncompatibleError, InputError, MalformedError, SelfTestError
 from sealift.model import Model

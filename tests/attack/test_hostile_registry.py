@@ -5,8 +5,8 @@ import random
 import threading
 
 import pytest
-from hostile_registry import digest, hostile_registry
-from self_test_stub import Passes
+from support.hostile.registry import digest, hostile_registry
+from support.release.self_test_stub import Passes
 
 from sealift.errors import DigestError, LimitError, LocalError, MalformedError, MixError, RollbackError, RootError
 from sealift.install import install
@@ -278,7 +278,7 @@ def test_an_older_repository(pushed, channel, instance, registry, address, pull,
 
 
 def test_another_channel(pushed, registry, address, pull, refused, tmp_path):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     stranger = ChannelSimulator(tmp_path / "stranger", name="sim")
     stranger.add()

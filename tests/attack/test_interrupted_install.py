@@ -1,7 +1,7 @@
 """Cut an install off at every durable step: the old generation serves, and the same command finishes the job."""
 
 import pytest
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 from sealift_common.files import durable
 

@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
-from channel_simulator import ChannelSimulator
 from securesystemslib.signer import CryptoSigner, Signature
+from support.release.channel_simulator import ChannelSimulator
 from tuf.api.metadata import Metadata, Root
 
 from sealift.errors import (

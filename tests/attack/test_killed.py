@@ -10,7 +10,7 @@ import time
 from collections import Counter
 
 import pytest
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 from sealift.model.trial.process import SelfTestProcess
 

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from channel_simulator import ChannelSimulator
+from support.release.channel_simulator import ChannelSimulator
 
 from sealift.errors import (
     CorruptError,
@@ -264,7 +264,7 @@ def test_a_deleted_trust_state_is_not_a_fresh_start(first, instance, refused):
 
 def _with_targets(bundle, targets, tmp_path):
     """Rewrite a bundle with other targets metadata, index and all."""
-    from repack import read_members, write_members
+    from support.release.repack import read_members, write_members
 
     members = read_members(bundle)
     members["tuf/targets.json"] = targets
@@ -272,7 +272,7 @@ def _with_targets(bundle, targets, tmp_path):
 
 
 def _without_model(bundle, reference, channel, tmp_path):
-    from repack import read_members, write_members
+    from support.release.repack import read_members, write_members
 
     members = read_members(bundle)
     index = json.loads(members["index.json"])
@@ -321,7 +321,7 @@ def test_a_withdrawal_is_told_once(first, channel, instance, tmp_path):
 @pytest.mark.parametrize("lie", ["garbage", "unsigned", "other"])
 def test_other_files_under_a_timestamp_that_was_accepted_before(role, lie, first, channel, instance, refused, tmp_path):
     """python-tuf keeps the local files where the timestamp's version is known, and never looks at the bundle's."""
-    from repack import read_members, write_members
+    from support.release.repack import read_members, write_members
 
     members = read_members(first)
     document = json.loads(members[f"tuf/{role}.json"])

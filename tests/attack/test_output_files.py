@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import mounts
 import pytest
+from support.machine import mounts
 
 from sealift.cli import cli as loader
 from sealift_bundler.cli import command as bundler
@@ -98,8 +98,8 @@ def test_every_parameter_that_names_a_file_is_known_here():
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """What the commands need in addition to the place to write to."""
-    from channel_simulator import ChannelSimulator
-    from instance import Instance
+    from support.release.channel_simulator import ChannelSimulator
+    from support.release.instance import Instance
 
     base = tmp_path_factory.mktemp("world")
     channel = ChannelSimulator(base / "channel", name="sim")

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 import sealift
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader, parse_header
@@ -136,7 +136,7 @@ def test_the_stream_reads_and_seeks_as_the_file_does(shared_parts, data):
 
 @pytest.fixture(scope="module")
 def shared_parts(tmp_path_factory):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     directory = tmp_path_factory.mktemp("shared")
     channel = ChannelSimulator(directory / "channel")

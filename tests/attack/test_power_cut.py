@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from power_cut import Disk, record
-from self_test_stub import Passes
+from support.hostile.power_cut import Disk, record
+from support.release.self_test_stub import Passes
 
 from sealift.errors import NotInstalledError
 

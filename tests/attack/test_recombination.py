@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from channel_simulator import ChannelSimulator
 from recombination.run import run
-from repack import read_members, write_members
 from securesystemslib.signer import CryptoSigner
+from support.release.channel_simulator import ChannelSimulator
+from support.release.repack import read_members, write_members
 
 from sealift.bundle import layout
 from sealift.errors import RollbackError, WithdrawnError

@@ -9,10 +9,10 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from registry_server import docker_registry
-from repack import read_members, write_members
-from self_test_stub import Passes
-from unpacking import unpack_tar
+from support.machine.unpacking import unpack_tar
+from support.release.repack import read_members, write_members
+from support.release.self_test_stub import Passes
+from support.servers.registry_server import docker_registry
 
 from sealift.bundle import layout
 from sealift.errors import CorruptError, DigestError, Error, ExpiredError, MalformedError, RollbackError, RootError
@@ -184,7 +184,7 @@ def test_a_repository_frozen_in_time(bundle, channel, instance, address, refused
 
 
 def test_a_repository_of_a_stranger(bundle, instance, middle, address, refused, tmp_path):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     stranger = ChannelSimulator(tmp_path / "stranger", name="sim")
     stranger.add("toy", "1.0.0")

@@ -5,7 +5,7 @@ import random
 from http.client import HTTPConnection
 
 import pytest
-from hostile_registry import digest, hostile_registry
+from support.hostile.registry import digest, hostile_registry
 
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS

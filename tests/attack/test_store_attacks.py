@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from repack import read_members, write_members
+from support.release.repack import read_members, write_members
 
 from sealift.errors import CorruptError, DigestError, MalformedError, MixError, UnsafeStoreError, WithdrawnError
 from sealift.store.contents import history

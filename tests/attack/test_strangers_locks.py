@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
-from self_test_stub import Passes
-from strangers import STRANGER, holding
+from support.hostile.strangers import STRANGER, holding
+from support.release.self_test_stub import Passes
 
 from sealift.backup.export import export
 from sealift.cli import cli

@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from channel_simulator import renamed, toy_files
+from support.release.channel_simulator import renamed, toy_files
 
 from sealift.model import Model
 from sealift.store.contents import generations

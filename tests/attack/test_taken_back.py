@@ -7,8 +7,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from channel_simulator import ChannelSimulator, renamed, toy_files
 from securesystemslib.signer import CryptoSigner
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 
 from sealift.errors import ExpiredError, MalformedError, MixError, RollbackError, RootError, WithdrawnError
 from sealift.trust.metadata import parse

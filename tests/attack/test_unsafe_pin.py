@@ -8,8 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from mounts import command as system
-from self_test_stub import Passes
+from support.machine.mounts import command as system
+from support.release.self_test_stub import Passes
 
 from sealift.backup.export import export
 from sealift.backup.restore import restore

@@ -60,9 +60,9 @@ def ratios() -> bool:
 
 
 def update() -> bool:
-    import big_model
     from bench_install import Node
-    from channel_simulator import ChannelSimulator
+    from support.release import big_model
+    from support.release.channel_simulator import ChannelSimulator
 
     from sealift_bundler.packing.differential import leave_out, since
     from sealift_bundler.packing.whole import pack, prepare

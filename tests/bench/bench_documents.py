@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import worst_documents
+from support.hostile import worst_documents
 
 from sealift.errors import Error
 

@@ -90,8 +90,8 @@ class Node:
 
 
 def big(directory: Path, size_mb: int) -> Node:
-    import big_model
-    from channel_simulator import ChannelSimulator
+    from support.release import big_model
+    from support.release.channel_simulator import ChannelSimulator
 
     files = big_model.write(directory / "model", "big", "1.0.0", size_mb * MB)
     channel = ChannelSimulator(directory / "channel")
@@ -153,7 +153,7 @@ def sizes() -> bool:
 
 def refusal(node: Node, directory: Path, size_mb: int) -> bool:
     """A bundle of another channel's keys: told by its head, whatever follows."""
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     stranger = ChannelSimulator(directory / "stranger")
     (directory / "etc" / "root.json").write_bytes(stranger.root_bytes)
@@ -171,7 +171,7 @@ def refusal(node: Node, directory: Path, size_mb: int) -> bool:
 
 
 def many() -> bool:
-    from channel_simulator import ChannelSimulator, renamed, toy_files
+    from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         directory = Path(name)

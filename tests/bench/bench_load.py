@@ -92,8 +92,8 @@ if case == "workers":
 
 def store(work: Path, models: dict[str, dict[str, bytes]]) -> Path:
     """Install models in a new store; the bare files lie next to it."""
-    from channel_simulator import ChannelSimulator
-    from instance import Instance
+    from support.release.channel_simulator import ChannelSimulator
+    from support.release.instance import Instance
 
     channel, instance = ChannelSimulator(work / "channel"), Instance(work)
     instance.pin(channel.root_bytes)
@@ -167,8 +167,8 @@ def judge(what: str, ours: float, theirs: float, most: float, unit: str, aim: fl
 def cold(work: Path) -> bool:
     import joblib
     import numpy as np
-    from channel_simulator import renamed, toy_files
     from sklearn.linear_model import LogisticRegression
+    from support.release.channel_simulator import renamed, toy_files
 
     store(work, {"toy": renamed(toy_files(), "toy", "1.0.0")})
     rows = np.random.default_rng(0).normal(size=(80, 4)).astype(np.float32)
@@ -250,7 +250,7 @@ def workers(work: Path) -> bool:
 
 
 def big(work: Path) -> bool:
-    import big_model
+    from support.release import big_model
 
     files = big_model.write(work / "made", "big", "1.0.0", BIG_BYTES)
     store(work, {"big": {name: path.read_bytes() for name, path in files.items()}})
@@ -265,7 +265,7 @@ def big(work: Path) -> bool:
 
 
 def many(work: Path) -> bool:
-    from channel_simulator import renamed, toy_files
+    from support.release.channel_simulator import renamed, toy_files
 
     places = {}
     for count in (1, MANY):

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unpacking import unpack_tar
+from support.machine.unpacking import unpack_tar
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
@@ -72,7 +72,7 @@ def report(what: str, found: dict[str, list[float]]) -> bool:
 
 def main() -> bool:
     from bench_install import big
-    from registry_server import docker_registry
+    from support.servers.registry_server import docker_registry
 
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         directory = Path(name)

@@ -35,7 +35,7 @@ print(time.perf_counter() - started, int(re.search(r"VmHWM:\s+(\d+)", pathlib.Pa
 
 
 def thousand_models(directory: Path) -> tuple[Path, Path]:
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     channel = ChannelSimulator(directory / "channel")
     for number in range(MODELS):

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from channel_simulator import ChannelSimulator
 from securesystemslib.signer import CryptoSigner
+from support.release.channel_simulator import ChannelSimulator
 from tuf.api.metadata import Metadata, TargetFile
 
 CLIENT = Path(__file__).with_name("tuf_client.py")

@@ -7,13 +7,13 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import polars as pl
-import prediction_case
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
-from prediction_case import ROWS, Raises, X
+from support.release import prediction_case
+from support.release.prediction_case import ROWS, Raises, X
 
 from sealift import InputError
 from sealift.model import Model

@@ -118,7 +118,7 @@ def test_a_root_that_is_none(fails, channel, tmp_path):
 
 
 def test_a_second_root(fails, channel, instance, tmp_path):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     instance.pin(channel.root_bytes)
     stranger = ChannelSimulator(tmp_path / "stranger", name="stranger")

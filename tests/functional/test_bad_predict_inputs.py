@@ -7,11 +7,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
-import prediction_case
 import pyarrow as pa
 import pytest
 import scipy.sparse
-from prediction_case import ROWS, Raises, X
+from support.release import prediction_case
+from support.release.prediction_case import ROWS, Raises, X
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import joblib
 import numpy as np
 import pytest
 from backports import zstd
-from channel_simulator import renamed, toy_files
 from sklearn.linear_model import LogisticRegression
+from support.release.channel_simulator import renamed, toy_files
 
 from sealift.cli import cli
 from sealift.model import Model

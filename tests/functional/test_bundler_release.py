@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.shell_completion import ShellComplete
-from complete import require_complete
+from support.release.complete import require_complete
 
 import sealift_bundler
 from sealift.errors import ChannelError

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 
-import chart
-import containers
 import pytest
 import yaml
-from containers import DOCKERFILE, Volume
-from registry_server import docker_registry, password_file, private_ca
+from support.machine import containers
+from support.machine.containers import DOCKERFILE, Volume
+from support.pages import chart
+from support.servers.registry_server import docker_registry, password_file, private_ca
 
 USER = "10001:10001"
 TRY = """

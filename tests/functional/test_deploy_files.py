@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from instance import Instance
+from support.release.instance import Instance
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from channel_simulator import ChannelSimulator
+from support.release.channel_simulator import ChannelSimulator
 
 from sealift.cli import cli
 from sealift_common.console import run

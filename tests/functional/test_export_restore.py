@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from instance import Instance
-from self_test_stub import Passes
+from support.release.instance import Instance
+from support.release.self_test_stub import Passes
 
 from sealift.backup.export import export
 from sealift.backup.restore import restore

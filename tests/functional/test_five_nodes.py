@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import big_model
 import pytest
-from closed_network import ClosedNetwork, Node, closed_network
-from instance import Instance
+from support.machine.closed_network import ClosedNetwork, Node, closed_network
+from support.release import big_model
+from support.release.instance import Instance
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/install-on-several-nodes.md"
 COUNT = 5

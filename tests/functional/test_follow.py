@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from channel_simulator import renamed, toy_files
+from support.release.channel_simulator import renamed, toy_files
 
 import sealift
 from sealift import following

@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from gitlab_server import TOKENS, gitlab_server
-from registry_server import docker_registry
-from unpacking import unpack_tar
+from support.machine.unpacking import unpack_tar
+from support.servers.gitlab_server import TOKENS, gitlab_server
+from support.servers.registry_server import docker_registry
 
 from sealift.store import Store
 

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-import chart
 import pytest
 import yaml
-from admin_page import PAGES, Page, carry
-from containers import instructions, stages
-from sudo_stand_in import USERS
+from support.machine.containers import instructions, stages
+from support.machine.sudo_stand_in import USERS
+from support.pages import chart
+from support.pages.admin_page import PAGES, Page, carry
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def test_roll_back_a_release(page: Page) -> None:
 def test_use_with_omnibus_gitlab(page: Page) -> None:
     """Two users without accounts: what `sudo` and `install` call by name here are numbers."""
     page.work.parent.chmod(0o755)
-    stand_in = [sys.executable, str(ROOT / "tests" / "sudo_stand_in.py"), str(page.work.parent)]
+    stand_in = [sys.executable, str(ROOT / "tests/support/machine/sudo_stand_in.py"), str(page.work.parent)]
     page.tool("sudo", f'exec {shlex.join(stand_in)} "$@"')
     names = " ".join(f"s/^{name}$/{uid}/;" for name, uid in USERS.items())
     page.tool("install", f"""exec /usr/bin/install $(printf '%s\\n' "$@" | sed -e '{names}')""")
@@ -63,7 +63,7 @@ def test_what_is_not_run_is_only_what_needs_more_than_this_machine() -> None:
 
 
 def test_use_in_a_container(page: Page) -> None:
-    stand_in = ROOT / "tests" / "docker_stand_in.py"
+    stand_in = ROOT / "tests/support/machine/docker_stand_in.py"
     page.tool("docker", f'exec {shlex.quote(sys.executable)} {shlex.quote(str(stand_in))} "$@"')
     page.follow("use-in-a-container.md")
     assert page.store.stat().st_uid == 10001

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_shell import Shell, commands, missing
+from support.pages.page_shell import Shell, commands, missing
 
 from sealift_common.console import run
 from sealift_keys.cli import command

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from admin_page import PAGES, Page, carry
-from gitlab_server import TOKENS, gitlab_server
-from registry_server import docker_registry, password_file, private_ca
+from support.pages.admin_page import PAGES, Page, carry
+from support.servers.gitlab_server import TOKENS, gitlab_server
+from support.servers.registry_server import docker_registry, password_file, private_ca
 
 from sealift.registry.sources.release_artifact import ARTIFACT_TYPE, artifact_bytes, parse_artifact
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 import rfc8785
-from channel_simulator import renamed, toy_files
-from self_test_stub import Passes
+from support.release.channel_simulator import renamed, toy_files
+from support.release.self_test_stub import Passes
 
 from sealift.bundle.archive import Archive
 from sealift.cli import cli
@@ -113,7 +113,7 @@ def test_a_long_figure_is_shown_where_it_differs():
 
 
 def test_diff_of_bundles_of_two_channels(two, tmp_path, sealift_command):
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     other = ChannelSimulator(tmp_path / "other", name="other")
     other.add("beta", "1.0.0", files("beta", "1.0.0"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from channel_simulator import toy_files
+from support.release.channel_simulator import toy_files
 
 import sealift
 from sealift.cli import cli
@@ -181,7 +181,7 @@ def test_no_internet_socket_and_no_write_elsewhere(bundle, channel, instance, tm
             "-o",
             str(log),
             sys.executable,
-            str(TESTS / "no_internet.py"),
+            str(TESTS / "support/machine/no_internet.py"),
             *SEALIFT,
             "install",
             str(bundle),

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from channel_simulator import renamed, toy_files
-from key_channel import install_from, stage_toy
+from support.release.channel_simulator import renamed, toy_files
+from support.release.key_channel import install_from, stage_toy
 
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.whole import prepare
@@ -136,7 +136,7 @@ def watched(directory: Path, story: str) -> subprocess.CompletedProcess[str]:
         "SEALIFT_STORE": str(directory / "store"),
         "SEALIFT_TRUST": str(directory / "etc"),
     }
-    command = [sys.executable, str(Path(__file__).parents[1] / "fips_watch.py"), "story.py"]
+    command = [sys.executable, str(Path(__file__).parents[1] / "support/machine/fips_watch.py"), "story.py"]
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
 
 

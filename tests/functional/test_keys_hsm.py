@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from key_channel import install_from, stage_toy
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer
+from support.release.key_channel import install_from, stage_toy
 
 from sealift_bundler.release.staging import release
 from sealift_common.console import run

@@ -14,8 +14,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from channel_simulator import ChannelSimulator
-from unpacking import unpack_tar
+from support.machine.unpacking import unpack_tar
+from support.release.channel_simulator import ChannelSimulator
 
 import sealift
 from sealift_bundler.cli import command
@@ -148,7 +148,14 @@ def test_the_same_wheels_give_the_same_bytes_and_no_connection(downloaded, unpac
     words = ["--platform", PLATFORM, "--python", HERE, "--wheels", unpacked / "wheels"]
     root = ["--root", tmp_path / "1.root.json"]
     # The kernel kills whatever opens a socket.
-    again = [sys.executable, Path(__file__).parents[1] / "no_internet.py", sys.executable, "-c", BUNDLER, "kit"]
+    again = [
+        sys.executable,
+        Path(__file__).parents[1] / "support/machine/no_internet.py",
+        sys.executable,
+        "-c",
+        BUNDLER,
+        "kit",
+    ]
     subprocess.run([*again, *words, *root, "-o", tmp_path / "again.tar"], check=True, stdout=subprocess.DEVNULL)
     assert (tmp_path / "again.tar").read_bytes() == downloaded.read_bytes()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")

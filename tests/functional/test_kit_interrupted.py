@@ -19,9 +19,9 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
-import mounts
 import pytest
-from strangers import holding
+from support.hostile.strangers import holding
+from support.machine import mounts
 
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.download import download

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from channel_simulator import ChannelSimulator
-from complete import require_complete
-from instance import Instance
 from securesystemslib.signer import CryptoSigner
+from support.release.channel_simulator import ChannelSimulator
+from support.release.complete import require_complete
+from support.release.instance import Instance
 
 from sealift.errors import RollbackError, UntrustedKeyError
 from sealift_common.errors import UsageError

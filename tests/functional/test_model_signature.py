@@ -11,12 +11,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from channel_simulator import renamed, toy_files
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from securesystemslib.signer import CryptoSigner
 from sklearn.linear_model import LogisticRegression
+from support.release.channel_simulator import renamed, toy_files
 
 from sealift.errors import KeyFileError
 from sealift_bundler.cli import command as bundler

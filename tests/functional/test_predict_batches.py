@@ -14,9 +14,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from channel_simulator import toy_files
 from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
+from support.release.channel_simulator import toy_files
 
 import sealift
 from sealift.model import Model

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from channel_simulator import ChannelSimulator, renamed
-from instance import Instance
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from support.release.channel_simulator import ChannelSimulator, renamed
+from support.release.instance import Instance
 
 from sealift.cli import cli
 from sealift.store import Store

@@ -5,7 +5,7 @@ import locale
 import platform
 
 import pytest
-from channel_simulator import renamed, toy_files
+from support.release.channel_simulator import renamed, toy_files
 
 from sealift.cli import cli
 from sealift.errors import IncompatibleError, MalformedError, PreflightError, UnsafeStoreError

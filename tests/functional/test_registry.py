@@ -5,8 +5,8 @@ import random
 import subprocess
 
 import pytest
-from channel_simulator import ChannelSimulator, renamed, toy_files
-from registry_server import docker_registry
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
+from support.servers.registry_server import docker_registry
 
 from sealift.bundle import layout
 from sealift_bundler.packing.differential import leave_out, since

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hostile_registry import hostile_registry
-from registry_server import docker_registry, password_file, private_ca
+from support.hostile.registry import hostile_registry
+from support.servers.registry_server import docker_registry, password_file, private_ca
 
 from sealift.limits import LIMITS
 from sealift.registry import session

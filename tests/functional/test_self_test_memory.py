@@ -1,7 +1,7 @@
 """`--self-test-memory` reaches the one child that tries models out, from every command that starts it."""
 
 import pytest
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 from sealift.cli import cli
 from sealift_common.console import run

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from instance import Instance
+from support.release.instance import Instance
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/install-on-several-nodes.md"
 READERS = 3

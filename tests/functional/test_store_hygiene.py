@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.shell_completion import ShellComplete
-from self_test_stub import Passes
+from support.release.self_test_stub import Passes
 
 from sealift.cli import cli
 from sealift.errors import CorruptError, ExpiredError, NotInstalledError, UsageError, WithdrawnError

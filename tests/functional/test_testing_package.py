@@ -109,7 +109,7 @@ def test_a_graph_of_ones_own():
 
 
 def test_the_files_of_a_converted_model():
-    from channel_simulator import renamed, toy_files
+    from support.release.channel_simulator import renamed, toy_files
 
     with toy_store(models={"mine": renamed(toy_files(), "mine", "3.0.0")}):
         assert sealift.load("mine").predict(np.float32([[2, 2, 0, 0]])).tolist() == [1]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_shell import Shell, Typed, commands, missing
+from support.pages.page_shell import Shell, Typed, commands, missing
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial" / "carry-a-model.md"

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from channel_simulator import ChannelSimulator
-from users import PLACE, users
+from support.machine.users import PLACE, users
+from support.release.channel_simulator import ChannelSimulator
 
 ROOT, SERVICE, APPLICATION = 0, 64001, 64002
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from repack import read_members
+from support.release.repack import read_members
 
 from sealift.drop_folder.files import DropFolder
 from sealift.drop_folder.first_look import unfinished

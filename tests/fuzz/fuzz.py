@@ -20,7 +20,7 @@ def search(name: str, seconds: int, work: Path) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["sealift", "sealift_keys", "tuf"]):
-        import fuzz_targets
+        from support.hostile import fuzz_targets
     for number, seed in enumerate(fuzz_targets.seeds(name)):
         (work / f"seed-{number}").write_bytes(seed)
 
@@ -40,7 +40,7 @@ def search(name: str, seconds: int, work: Path) -> int:
 
 def main() -> int:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    from fuzz_targets import TARGETS
+    from support.hostile.fuzz_targets import TARGETS
 
     failed = []
     for name in sys.argv[2:] or TARGETS:

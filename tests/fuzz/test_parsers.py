@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
-import fuzz_targets
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hostile import fuzz_targets
 
 CORPUS = Path(__file__).with_name("corpus")
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

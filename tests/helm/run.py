@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import chart
+from support.pages import chart
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "helm"

@@ -9,9 +9,9 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from bare_system import debian, emulated_debian
-from kit_journey import leads_to_a_prediction, release, triage
-from unpacking import unpack_tar
+from support.machine.bare_system import debian, emulated_debian
+from support.machine.unpacking import unpack_tar
+from support.pages.kit_journey import leads_to_a_prediction, release, triage
 
 from sealift_bundler.kit.target import Target
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from models import MODELS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import big_model
+from support.release import big_model
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "oldest"

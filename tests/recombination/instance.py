@@ -13,8 +13,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from instance import Instance
-from repack import write_members
+from support.release.instance import Instance
+from support.release.repack import write_members
 
 from recombination.channel import Channel
 from recombination.metadata import ROLES, Bundle, replaced

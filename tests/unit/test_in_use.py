@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from strangers import holding
+from support.hostile.strangers import holding
 
 from sealift.errors import CorruptError
 from sealift.store.guard import in_use

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from complete import require_complete
 from securesystemslib.signer import CryptoSigner, SSlibKey
-from strangers import holding
+from support.hostile.strangers import holding
+from support.release.complete import require_complete
 from tuf.api.metadata import Metadata
 
 from sealift_common import fingerprint
@@ -362,7 +362,7 @@ def test_the_public_half_imports_no_private_key_code():
 
 def test_a_complete_root_takes_no_further_signature(tmp_path):
     """Its file's fingerprint is published; one more signature would change it."""
-    from channel_simulator import ChannelSimulator
+    from support.release.channel_simulator import ChannelSimulator
 
     from sealift_keys.ceremony.beginning import sign
 

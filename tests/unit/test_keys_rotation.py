@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from complete import require_complete
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+from support.release.complete import require_complete
 from tuf.api.metadata import Metadata
 
 from sealift_common import fingerprint

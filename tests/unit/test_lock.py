@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from strangers import holding
+from support.hostile.strangers import holding
 
 from sealift.errors import LocalError, LockedError
 from sealift.store.guard.lock import locked

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from strangers import STRANGER, holding
+from support.hostile.strangers import STRANGER, holding
 
 from sealift_common.files import lock_holders
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from channel_simulator import toy_files
+from support.release.channel_simulator import toy_files
 
 from sealift.errors import InputError, LocalError, MalformedError
 from sealift.model.documents.description import Column, ModelDescription

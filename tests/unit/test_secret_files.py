@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mounts
 import pytest
+from support.machine import mounts
 
 from sealift.errors import LocalError
 from sealift.registry.credentials import find_login

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import mounts
 import pytest
+from support.machine import mounts
 
 _QEMU = "qemu-aarch64-static"
 # An ELF file: 64 bits, little-endian, a program or a shared object, for machine 183. Neither the system that it

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from channel_simulator import renamed, toy_files
-from instance import Instance
+from support.release.channel_simulator import renamed, toy_files
+from support.release.instance import Instance
 
 from sealift_bundler.packing.whole import pack, prepare
 from sealift_bundler.release.modelpack import Descriptor, write_model

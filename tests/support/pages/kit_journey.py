@@ -10,17 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from bare_system import BareSystem
-from channel_simulator import ChannelSimulator
-from page_shell import Shell, commands, missing, unindented
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from support.machine.bare_system import BareSystem
+from support.pages.page_shell import Shell, commands, missing, unindented
+from support.release.channel_simulator import ChannelSimulator
 
 from sealift_bundler import convert
 
-PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "start-on-a-bare-system.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "start-on-a-bare-system.md"
 # What the page is written for; anyone who follows it puts in what their own system is.
 WRITTEN_FOR = {"platform": "linux-x86_64", "python": "3.11"}
 CARRIED = "sealift-kit.tar", "gitlab-models.tar"

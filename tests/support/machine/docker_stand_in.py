@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from containers import DOCKERFILE, Volume, stages, start
+from support.machine.containers import DOCKERFILE, Volume, stages, start
 
 
 def volume(text: str) -> Volume:

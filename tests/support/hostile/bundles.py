@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
-from channel_simulator import ChannelSimulator, renamed, toy_files
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 
 from sealift.bundle import layout
 from sealift.bundle.tarformat import END, Member

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import own_machine
 import pytest
+from support.machine import own_machine
 
 PLACE = "/mnt"
 

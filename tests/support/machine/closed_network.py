@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from registry_server import RegistryServer, docker_registry, private_ca
+from support.servers.registry_server import RegistryServer, docker_registry, private_ca
 
 HUB = "10.77.0.1"
 PORT = 5000

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import emulation
-import mounts
 import pytest
+from support.machine import emulation, mounts
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 _PROC = ("mount -t proc proc /proc",)

@@ -1,6 +1,6 @@
 """Run a command that dies when it opens a socket of an internet family.
 
-    python tests/no_internet.py COMMAND [ARG…]
+    python tests/support/machine/no_internet.py COMMAND [ARG…]
 
 A seccomp filter, inherited by every child, kills the process on socket(AF_INET, AF_INET6 or
 AF_PACKET). So "no connection was attempted" is a fact of the kernel's, not of our code's. Needs no

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from channel_simulator import toy_files
+from support.release.channel_simulator import toy_files
 
 from sealift import strict_json
 from sealift.backup.document import Backup

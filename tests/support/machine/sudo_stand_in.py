@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from containers import Volume, run, stages
+from support.machine.containers import Volume, run, stages
 
 USERS = {"sealift": 10001, "git": 10002}
 

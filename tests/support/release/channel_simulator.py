@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import rfc8785
-from repack import read_members, write_members
 from securesystemslib.signer import CryptoSigner
 from sklearn.linear_model import LogisticRegression
+from support.release.repack import read_members, write_members
 from tuf.api.metadata import Metadata
 
 from sealift.trust.release import release_of

@@ -5,11 +5,11 @@ import re
 import sys
 from pathlib import Path
 
-import own_machine
-from channel_simulator import ChannelSimulator
-from page_shell import Shell, commands, missing, unindented
+from support.machine import own_machine
+from support.pages.page_shell import Shell, commands, missing, unindented
+from support.release.channel_simulator import ChannelSimulator
 
-PAGES = Path(__file__).parents[1] / "docs" / "how-to"
+PAGES = Path(__file__).parents[3] / "docs" / "how-to"
 _REFUSAL = re.compile(r"(sealift:.*|…)\[[a-z-]+\]")
 
 

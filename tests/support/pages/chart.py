@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-CHART = Path(__file__).parents[1] / "deploy" / "helm" / "sealift-example"
+CHART = Path(__file__).parents[3] / "deploy" / "helm" / "sealift-example"
 _ACTION = re.compile(r"(?P<lead>\n *)?\{\{(?P<trim>-)? (?P<text>[^{}]*) \}\}")
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from channel_simulator import ChannelSimulator, toy_files
-from hostile import raw_header
+from support.hostile.bundles import raw_header
+from support.release.channel_simulator import ChannelSimulator, toy_files
 
 from sealift import strict_json
 from sealift.bundle import base
