@@ -3,14 +3,25 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support.release.channel_simulator import ChannelSimulator
-from support.release.instance import Instance
+from click import Command
+from hypothesis import HealthCheck, settings
 
 from sealift.errors import Error
 from sealift_common import advice
+
+if TYPE_CHECKING:
+    from support.release.channel_simulator import ChannelSimulator
+    from support.release.instance import Instance
+
+
+# How long an example takes says how busy the machine is, not whether we are right.
+settings.register_profile("sealift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sealift")
 
 
 @pytest.fixture(scope="session")
@@ -35,19 +46,50 @@ def on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def channel(tmp_path: Path) -> ChannelSimulator:
+def channel(tmp_path: Path) -> "ChannelSimulator":
     """A channel with one key per role and nothing added yet."""
+    from support.release.channel_simulator import ChannelSimulator
+
     return ChannelSimulator(tmp_path / "channel")
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Instance:
+def instance(tmp_path: Path) -> "Instance":
     """An instance without a pinned root."""
+    from support.release.instance import Instance
+
     return Instance(tmp_path / "instance")
 
 
 @pytest.fixture
-def refused(instance: Instance) -> Callable[..., object]:
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command of a click group in this process; gives (status, stdout, stderr)."""
+    from sealift_common.console import run
+
+    names = {"sealift": "sealift", "sealift_bundler": "sealift-bundler", "sealift_keys": "sealift-keys"}
+
+    def call(group: Command, *arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        name = names[group.callback.__module__.partition(".")[0]]
+        status = run(group, name, [str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def sealift_command(
+    instance: "Instance", call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """Run `sealift ARGS` on the instance, in this process; gives (status, stdout, stderr)."""
+    from sealift.cli import cli
+
+    instance.export(monkeypatch)
+    return partial(call, cli)
+
+
+@pytest.fixture
+def refused(instance: "Instance") -> Callable[..., object]:
     """Assert that a block is refused with a class of error, and that the instance is byte for byte as before."""
 
     @contextmanager

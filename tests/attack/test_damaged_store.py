@@ -70,8 +70,7 @@ class Verdicts:
 
     def __init__(self, instance, bundle, monkeypatch, capsys):
         self.instance, self.bundle, self.capsys = instance, bundle, capsys
-        monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-        monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+        instance.export(monkeypatch)
         self.good = self.answers()
         self.pristine = instance.directory / "pristine"
         shutil.copytree(instance.store_path, self.pristine, symlinks=True)

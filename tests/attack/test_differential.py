@@ -32,7 +32,6 @@ from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.differential import leave_out, since
 from sealift_bundler.packing.whole import pack, prepare
 from sealift_common.blob import Blob
-from sealift_common.console import run
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -442,16 +441,8 @@ def test_compressed_files_are_patched_as_what_they_expand_to(channel, instance, 
     assert (instance.store_path / "models/alpha/1.1.0" / WEIGHTS).read_bytes() == b"new header " + text
 
 
-def test_the_story_on_the_command_line(new, old, instance, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def call(command, *arguments):
-        capsys.readouterr()
-        status = run(command, "sealift", [str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
+def test_the_story_on_the_command_line(new, old, instance, monkeypatch, call, tmp_path):
+    instance.export(monkeypatch)
     packing = ("pack", "--channel", new.directory, "-o", tmp_path, "--since")
     status, out, _ = call(bundler, *packing, 2, "--json")
     document = json.loads(out)

@@ -206,8 +206,7 @@ def test_disk_full_at_every_step_of_a_repair(releases, channel, tmp_path, monkey
             damaged = instance.store_path / "models" / model / "model.onnx"
             damaged.chmod(0o644)
             damaged.write_bytes(b"damaged")
-        monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-        monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+        instance.export(monkeypatch)
         give, before, refusals = _giver(root, limit), instance.snapshot(), 0
         for room in range(2000):
             give(room)
@@ -232,8 +231,7 @@ def test_a_full_tmpdir_is_named_and_not_the_store(releases, channel, tmp_path, m
     instance.pin(channel.root_bytes)
     instance.install(first)
     monkeypatch.setattr("sealift.install.repair._require_space", lambda *_: None)
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     with tmpfs(tmp_path / "elsewhere", f"size=64m,nr_inodes={inodes}") as elsewhere:
         before = instance.snapshot()
         words = ["--tmpdir", str(elsewhere)]
@@ -281,8 +279,7 @@ def test_read_only_file_system(releases, channel, tmp_path, monkeypatch, capsys)
         instance.install(first)
         remount(root, "ro")
         before = instance.snapshot()
-        monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-        monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+        instance.export(monkeypatch)
         for arguments in (["install", str(second)], ["install", str(second), "--dry-run"], ["rollback"]):
             assert run(cli, "sealift", arguments) in (3, 31)
             assert len(capsys.readouterr().err.splitlines()) == 1

@@ -59,8 +59,7 @@ def refuse(instance, refused, tmp_path, monkeypatch, capsys):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
 
     def check(bundle, error=FORM, match="", *, inspected=False):
         codes = {kind.exit_code for kind in (error if isinstance(error, tuple) else (error,))}
@@ -101,8 +100,7 @@ def _tar(members):
 
 
 def test_the_good_bundle_is_accepted_so_that_refusals_mean_something(members, instance, monkeypatch, tmp_path):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     (tmp_path / "good.tar").write_bytes(_tar(members) + END)
     for command in ("verify", "inspect", "install"):
         assert run(cli, "sealift", [command, str(tmp_path / "good.tar")]) == 0
@@ -438,8 +436,7 @@ def test_no_regular_file(kind, members, refuse, tmp_path):
 
 @pytest.mark.parametrize("name", ["nowhere.tar", "loop.tar", "x" * 300])
 def test_no_file_at_all(name, members, instance, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     (tmp_path / "loop.tar").symlink_to("loop.tar")
     before = instance.snapshot()
     for command in ("verify", "inspect", "install"):
@@ -460,8 +457,7 @@ def test_a_file_that_this_user_may_not_read(members, signed, monkeypatch, capsys
         instance.pin(signed[0].root_bytes)
         bundle = place / "secret.tar"
         bundle.write_bytes(_tar(members) + END)
-        monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-        monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+        instance.export(monkeypatch)
         # Everything that the commands import is imported once, as root.
         for command in ("verify", "inspect"):
             assert run(cli, "sealift", [command, str(bundle)]) == 0

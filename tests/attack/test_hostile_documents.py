@@ -611,8 +611,7 @@ def test_no_command_prints_what_a_terminal_would_act_on(channel, instance, tmp_p
     files = {"model.json": json.dumps(document).encode(), "CARD.md": f"# {ESCAPES}\r\n\tdone\n".encode()}
     bundle = hostile.sign(channel, tmp_path / "x.tar", files=files, change=change)
     instance.pin(channel.root_bytes)
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     commands = [["verify", str(bundle)], ["verify", "--explain", str(bundle)], ["inspect", str(bundle)]]
     commands += [["install", str(bundle)], ["show", "toy"], ["list"], ["status"], ["history"]]
     for command in commands:
@@ -687,8 +686,7 @@ def test_index_bytes(what, channel, instance, refused, tmp_path, monkeypatch):
 
 def _refused_everywhere(bundle, channel, instance, refused, monkeypatch):
     instance.pin(channel.root_bytes)
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     before = instance.snapshot()
     for command in ("verify", "inspect"):
         assert 10 <= run(cli, "sealift", [command, str(bundle)]) <= 29

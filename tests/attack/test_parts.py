@@ -13,14 +13,12 @@ from support.release.self_test_stub import Passes
 import sealift
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader, parse_header
 from sealift.bundle.parts import open_stream
-from sealift.cli import cli
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UsageError
 from sealift.install import install
 from sealift.limits import LIMITS
 from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.parts import split
 from sealift_bundler.packing.whole import pack, prepare
-from sealift_common.console import run
 
 PART = 2 * HEADER_BYTES
 
@@ -50,20 +48,6 @@ def put(instance, monkeypatch):
         return install([str(path) for path in paths], instance.store)
 
     return put
-
-
-@pytest.fixture
-def sealift_command(instance, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def call(*arguments, command=cli):
-        capsys.readouterr()
-        status = run(command, "sealift", [str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def joined(paths):
@@ -312,9 +296,9 @@ def test_a_part_beside_a_whole_bundle(bundle, parts, put, refused):
         put(bundle.parent)
 
 
-def test_the_story_on_the_command_line(channel, bundle, tmp_path, sealift_command):
+def test_the_story_on_the_command_line(channel, bundle, tmp_path, sealift_command, call):
     folder = tmp_path / "out"
-    status, out, _ = sealift_command("split", bundle, "--part-size", "0.012MB", "-o", folder, "--json", command=bundler)
+    status, out, _ = call(bundler, "split", bundle, "--part-size", "0.012MB", "-o", folder, "--json")
     assert status == 0
     parts = [part["path"] for part in json.loads(out)["parts"]]
     status, out, _ = sealift_command("verify", parts[2], "--json")
@@ -349,19 +333,19 @@ def test_the_story_on_the_command_line(channel, bundle, tmp_path, sealift_comman
     assert "copy it again" in err
 
 
-def test_pack_on_the_command_line(channel, bundle, tmp_path, sealift_command):
+def test_pack_on_the_command_line(channel, bundle, tmp_path, call):
     folder = tmp_path / "out"
     folder.mkdir()
     arguments = ("pack", "--channel", channel.directory, "-o", folder, "--part-size")
-    status, out, _ = sealift_command(*arguments, "12kB", "--json", command=bundler)
+    status, out, _ = call(bundler, *arguments, "12kB", "--json")
     assert status == 0
     assert sorted(os.listdir(folder)) == [os.path.basename(path) for path in json.loads(out)["parts"]]
     for text, message in (("12 parsecs", "is not understood"), ("1kB", "are too small"), ("8.2kB", "is a part of")):
-        status, _, err = sealift_command(*arguments, text, command=bundler)
+        status, _, err = call(bundler, *arguments, text)
         assert status == 2
         assert message in err
-    assert sealift_command("split", bundle, command=bundler)[0] == 2
+    assert call(bundler, "split", bundle)[0] == 2
     first = folder / min(os.listdir(folder))
-    status, _, err = sealift_command("split", first, "--part-size", "12kB", command=bundler)
+    status, _, err = call(bundler, "split", first, "--part-size", "12kB")
     assert status == 2
     assert "is a part already" in err

@@ -135,8 +135,7 @@ def test_a_bundle_without_any_model(bundle, instance, refused, tmp_path, monkeyp
         instance.install(stripped)
     from sealift.cli import cli
 
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     assert run(cli, "sealift", ["verify", str(stripped)]) == MixError.exit_code
 
 

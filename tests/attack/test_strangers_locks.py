@@ -78,8 +78,7 @@ def test_a_load_reads_everything_once_and_waits_for_nobody(held, monkeypatch):
 
 @pytest.mark.parametrize("operation", [fcntl.LOCK_EX, fcntl.LOCK_SH], ids=["exclusive", "shared"])
 def test_a_version_that_a_stranger_holds_goes_later_or_when_the_admin_says_so(operation, instance, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     with holding(instance.store_path / "models/toy/1.0.0", operation) as process:
         assert run(cli, "sealift", ["prune", "--keep", "1"]) == 0
         out = capsys.readouterr().out

@@ -39,8 +39,7 @@ def installed(instance, channel, bundles, monkeypatch):
     monkeypatch.setattr("sealift.install.steps.SelfTestProcess", Passes)
     instance.pin(channel.root_bytes)
     instance.install(bundles[0])
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     return instance
 
 

@@ -18,8 +18,7 @@ def bundle(channel, tmp_path):
 @pytest.fixture
 def fails(instance, monkeypatch, capsys):
     """Run `sealift ARGS`; assert the status, one line on stderr with every one of `words`, and no change."""
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
 
     def check(status, words, *arguments):
         before = instance.snapshot()

@@ -20,8 +20,7 @@ STATUS = LocalError.exit_code
 
 @pytest.fixture
 def installed(channel, instance, tmp_path, monkeypatch):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     instance.pin(channel.root_bytes)
     for version in ("1.0.0", "1.1.0", "1.2.0"):
         channel.add("toy", version)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,15 +45,8 @@ def channel(capsys):
 
 
 @pytest.fixture
-def bundler(capsys):
-    """Run one command; gives (status, stdout, stderr)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(command, "sealift-bundler", list(arguments))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+def bundler(call):
+    return partial(call, command)
 
 
 def put(channel, content: bytes = b"{}") -> Blob:

@@ -1,26 +1,15 @@
 """`sealift verify --explain`: the chain of a good bundle, and the first broken link of a bad one."""
 
 import json
+from functools import partial
 
 import pytest
 from support.release.channel_simulator import ChannelSimulator
 
-from sealift.cli import cli
-from sealift_common.console import run
-
 
 @pytest.fixture
-def explain(instance, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def call(bundle, *options):
-        capsys.readouterr()
-        status = run(cli, "sealift", ["verify", str(bundle), "--explain", *options])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def explain(sealift_command):
+    return partial(sealift_command, "verify", "--explain")
 
 
 def test_a_good_bundle(instance, explain, tmp_path):

@@ -24,8 +24,7 @@ TIMEOUT_S = 60
 @pytest.fixture
 def store(channel, instance, tmp_path, monkeypatch):
     """Generation 1 with toy 1.0.0, generation 2 with 1.1.0, which answers differently; 1 is active."""
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     instance.pin(channel.root_bytes)
     for seed, version in enumerate(("1.0.0", "1.1.0")):
         channel.add("toy", version, renamed(toy_files(seed), "toy", version))

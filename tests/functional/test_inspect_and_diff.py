@@ -10,26 +10,10 @@ from support.release.channel_simulator import renamed, toy_files
 from support.release.self_test_stub import Passes
 
 from sealift.bundle.archive import Archive
-from sealift.cli import cli
 from sealift.cli.diff_command import _change
 from sealift_bundler.packing.parts import split
-from sealift_common.console import run
 
 EVIL = "\x1b]0;owned\x07\u202eevil"
-
-
-@pytest.fixture
-def sealift_command(instance, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = run(cli, "sealift", [str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 def files(name, version, change=None, **more):

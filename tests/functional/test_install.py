@@ -12,26 +12,9 @@ import pytest
 from support.release.channel_simulator import toy_files
 
 import sealift
-from sealift.cli import cli
-from sealift_common.console import run
 
 TESTS = Path(__file__).parent.parent
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
-
-
-@pytest.fixture
-def sealift_command(instance, monkeypatch, capsys):
-    """Run `sealift ARGS` in this process; returns (status, stdout, stderr)."""
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = run(cli, "sealift", [str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

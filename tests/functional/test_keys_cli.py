@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,8 @@ def workplace(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def keys(capsys):
-    """Run one command; gives (status, stdout, stderr)."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(command, "sealift-keys", list(arguments))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+def keys(call):
+    return partial(call, command)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer
 from support.release.key_channel import install_from, stage_toy
 
 from sealift_bundler.release.staging import release
-from sealift_common.console import run
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command
 from sealift_keys.keyfiles import remote
@@ -52,19 +52,13 @@ def token(tmp_path_factory, require_tool) -> Path:
 
 
 @pytest.fixture
-def keys(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+def keys(tmp_path, monkeypatch, call) -> Callable[..., tuple[int, str, str]]:
     monkeypatch.chdir(tmp_path)
     for variable in [name for name in os.environ if name.startswith("SEALIFT_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("PYKCS11LIB", MODULE)
     monkeypatch.setenv("SEALIFT_PASSPHRASE", PIN)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(command, "sealift-keys", list(arguments))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+    return partial(call, command)
 
 
 def test_a_channel_whose_keys_never_leave_the_token(token, keys, tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,6 @@ from support.release.instance import Instance
 from sealift.cli import cli
 from sealift.store import Store
 from sealift_bundler import convert
-from sealift_common.console import run
 
 SEALIFT = [str(Path(sys.executable).parent / "sealift")]
 
@@ -66,17 +66,9 @@ def installed(tmp_path_factory):
 
 
 @pytest.fixture
-def predict(installed, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("SEALIFT_STORE", str(installed.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(installed.trust_path))
-
-    def call(name, *arguments):
-        capsys.readouterr()
-        status = run(cli, "sealift", ["predict", name, *map(str, arguments)])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def predict(installed, monkeypatch, call):
+    installed.export(monkeypatch)
+    return partial(call, cli, "predict")
 
 
 @pytest.fixture

@@ -93,8 +93,7 @@ def test_what_is_known_is_told_although_there_is_no_temporary_directory(requirin
 def test_scripts_get_the_list(requiring, channel, instance, monkeypatch, capsys):
     bundle = requiring(onnxruntime="99.0", ir_version=200)
     instance.pin(channel.root_bytes)
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
+    instance.export(monkeypatch)
     assert run(cli, "sealift", ["install", str(bundle), "--dry-run", "--json"]) == 37
     captured = capsys.readouterr()
     error = json.loads(captured.out)["error"]

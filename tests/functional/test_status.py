@@ -4,36 +4,26 @@ import json
 import os
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sealift.cli import cli
 from sealift.drop_folder.files import FolderState
 from sealift.errors import BehindError, CorruptError, StaleError
 from sealift.status.metrics import Metric, render
 from sealift.status.status import Thresholds, status
 from sealift.store.upkeep.rollback import rollback
-from sealift_common.console import run
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def sealift_status(instance, monkeypatch, capsys):
+def sealift_status(sealift_command, monkeypatch):
     """Run `sealift status ARGS` in this process; returns (status, stdout, stderr)."""
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
     for name in ("SEALIFT_WARN_AFTER", "SEALIFT_FAIL_AFTER"):
         monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments):
-        capsys.readouterr()
-        code = run(cli, "sealift", ["status", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return partial(sealift_command, "status")
 
 
 @pytest.fixture

@@ -17,22 +17,8 @@ from sealift.errors import CorruptError, ExpiredError, NotInstalledError, UsageE
 from sealift.install.repair import repair
 from sealift.store.contents import generations, history
 from sealift.store.upkeep.prune import prune
-from sealift_common.console import run
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def sealift_command(instance, monkeypatch, capsys):
-    monkeypatch.setenv("SEALIFT_STORE", str(instance.store_path))
-    monkeypatch.setenv("SEALIFT_TRUST", str(instance.trust_path))
-
-    def command(*arguments):
-        status = run(cli, "sealift", [str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return command
 
 
 @pytest.fixture

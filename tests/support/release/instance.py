@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from sealift.install import InstallReport, install
 from sealift.store import Store
 from sealift.trust import pin
@@ -30,6 +32,11 @@ class Instance:
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SEALIFT_STORE": str(self.store_path), "SEALIFT_TRUST": str(self.trust_path)}
+
+    def export(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let commands in this process find the store and the pin."""
+        monkeypatch.setenv("SEALIFT_STORE", str(self.store_path))
+        monkeypatch.setenv("SEALIFT_TRUST", str(self.trust_path))
 
     def pin(self, root: bytes) -> None:
         pin.pin(self.trust_path, root)
