@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+WORKERS ?= auto
 LOCK_ARGS ?=
 FUZZ_SECONDS ?= 60
 LIVES ?= 500
@@ -20,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test plugins oldest chart kits lint format types bench fuzz recombine docs coverage-page lock tools clean
+.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine docs coverage-page lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -28,8 +29,14 @@ help: ## List the targets
 demo: $(READY) ## Carry three real models across an air gap, with a transcript
 	@$(RUN) python demo/run.py
 
-test: $(READY) tools ## Run every test, fast ones first
-	@$(RUN) python -m pytest $(PYTEST_ARGS)
+# A file of tests stays in one process, so that what it makes for all of its tests is made once.
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: $(READY) tools compiled ## Run every test, on every core
+	@$(RUN) python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+
+check: $(READY) tools compiled ## Run what finds most faults in a minute and a half: unit, packaging and attack tests but the slow ones
+	@$(RUN) python -m pytest $(PARALLEL) -m 'not slow' tests/unit tests/packaging tests/attack $(PYTEST_ARGS)
 
 plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (2 GB)
 	@test -d build/plugins || { $(PYTHON) -m venv build/plugins && \
@@ -43,7 +50,7 @@ chart: $(READY) ## Lint and render the example chart with the real Helm, in an e
 	@$(RUN) python tests/helm/run.py
 
 kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
-	@.ci/debian-packages kits
+	@.ci/debian-packages --missing kits
 	@$(RUN) python -m pytest -v --durations=0 tests/kits $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style, formatting and the direction of imports
@@ -88,9 +95,13 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) build dist demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find bundler common docs keys loader tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Without root this only says what is missing; the tests that need it then fail and name it.
+# This installs nothing: it says which Debian packages are missing; the tests that need them then fail and name them.
 tools:
-	@.ci/debian-packages || true
+	@.ci/debian-packages --missing || true
+
+# Tests start hundreds of our processes; where PYTHONDONTWRITEBYTECODE is set, each would compile what it imports.
+compiled: $(READY)
+	@$(BIN)/python -m compileall -q bundler common keys loader
 
 $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \

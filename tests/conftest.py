@@ -1,6 +1,9 @@
 """What every test may ask for."""
 
+import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,9 +22,19 @@ if TYPE_CHECKING:
     from support.release.instance import Instance
 
 
+# One test a core: a library that starts a thread for each core in each of them would make all wait.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
 # How long an example takes says how busy the machine is, not whether we are right.
 settings.register_profile("sealift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sealift")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: at the end one of them would keep one process busy, and the others idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -62,16 +75,40 @@ def instance(tmp_path: Path) -> "Instance":
 
 
 @pytest.fixture
+def no_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install without a child that replays golden examples; what it does is tested in test_install and elsewhere."""
+    from support.release.self_test_stub import Passes
+
+    monkeypatch.setattr("sealift.install.steps.SelfTestProcess", Passes)
+
+
+@pytest.fixture
+def opened_here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Open and convert files in this process, except in tests marked `own_process`; see test_convert_sources."""
+    if request.node.get_closest_marker("own_process"):
+        return
+    from sealift_bundler.proof import child, in_child
+
+    def run(work: Path, *_: object) -> subprocess.CompletedProcess[bytes]:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", None)
+            patch.setattr(child, "die_with", lambda _: None)
+            patch.setattr("resource.setrlimit", lambda *_: None)
+            return subprocess.CompletedProcess([], child.main([str(work), str(os.getpid())]), b"", b"")
+
+    monkeypatch.setattr(in_child, "_run", run)
+
+
+@pytest.fixture
 def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run a command of a click group in this process; gives (status, stdout, stderr)."""
-    from sealift_common.console import run
+    from support.release.command_line import name_of
 
-    names = {"sealift": "sealift", "sealift_bundler": "sealift-bundler", "sealift_keys": "sealift-keys"}
+    from sealift_common.console import run
 
     def call(group: Command, *arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        name = names[group.callback.__module__.partition(".")[0]]
-        status = run(group, name, [str(argument) for argument in arguments])
+        status = run(group, name_of(group), [str(argument) for argument in arguments])
         return status, *capsys.readouterr()
 
     return call

@@ -5,10 +5,13 @@ import tarfile
 from collections import Counter
 
 import pytest
+from support.depth import DEPTH
 
 from sealift.errors import Error
 
-POSITIONS = 200
+pytestmark = pytest.mark.usefixtures("no_replay")
+
+POSITIONS = 80 * DEPTH
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def _regions(bundle):
     return regions
 
 
-def test_200_positions(bundle, channel, instance, tmp_path, capsys):
+def test_random_positions(bundle, channel, instance, tmp_path, capsys):
     instance.pin(channel.root_bytes)
     good = bundle.read_bytes()
     regions = _regions(bundle)

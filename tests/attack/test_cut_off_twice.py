@@ -9,6 +9,8 @@ from sealift.store.contents import generations, history
 from sealift.store.upkeep.rollback import rollback
 from sealift.trust.state import TrustState
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 

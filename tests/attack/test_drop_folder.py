@@ -13,6 +13,8 @@ from sealift.drop_folder.watch import Watch
 from sealift.errors import DigestError, LimitError, MalformedError, RootError, UnsafeMemberError, UnsafeStoreError
 from sealift.install import install
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 
 @pytest.fixture
 def folder(tmp_path):

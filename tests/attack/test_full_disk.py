@@ -14,6 +14,8 @@ from sealift.cli import cli
 from sealift.errors import NoSpaceError, PreflightError
 from sealift_common.console import run
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 
 

@@ -29,6 +29,8 @@ from sealift.errors import DigestError, Error, LimitError, LocalError, Malformed
 from sealift.limits import LIMITS
 from sealift_common.console import run
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 FORM = (MalformedError, UnsafeMemberError, LimitError, DigestError)
 
 

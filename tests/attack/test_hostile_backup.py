@@ -37,6 +37,8 @@ from sealift.errors import (
 )
 from sealift_keys.channel.directory import Channel
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 MODEL = "models/toy/1.0.0/model.onnx"
 
 

@@ -14,6 +14,8 @@ from sealift.errors import DigestError, LimitError, NoSpaceError
 from sealift.limits import GIB, LIMITS
 from sealift_common.blob import Blob
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:

@@ -5,6 +5,8 @@ from support.release.self_test_stub import Passes
 
 from sealift_common.files import durable
 
+pytestmark = pytest.mark.slow
+
 
 class PowerCut(BaseException):
     """Not an Exception, so that nothing in the code can handle it."""

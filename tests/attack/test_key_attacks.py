@@ -20,6 +20,8 @@ from sealift.errors import (
 )
 from sealift.limits import LIMITS
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 
 @pytest.fixture
 def first(channel, instance, tmp_path):

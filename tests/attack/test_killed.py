@@ -10,11 +10,14 @@ import time
 from collections import Counter
 
 import pytest
+from support.depth import DEPTH
 from support.release.self_test_stub import Passes
 
 from sealift.model.trial.process import SelfTestProcess
 
-MOMENTS = 200
+pytestmark = pytest.mark.slow
+
+MOMENTS = 40 * DEPTH
 COMMAND = [sys.executable, "-c", "from sealift.cli import main; main()"]
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from sealift.errors import Error
 
+pytestmark = pytest.mark.slow
+
 
 def killed(action):
     """Run `action` in a process that kills itself; an action that comes to its end fails the test."""

@@ -22,6 +22,8 @@ from sealift.errors import (
 )
 from sealift_bundler.errors import GateError
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 
 @pytest.fixture
 def first(channel, instance, tmp_path):

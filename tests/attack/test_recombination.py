@@ -1,6 +1,6 @@
 """Bundles that an attacker composes of files that the channel published, and of what stolen keys can sign.
 
-Known lives first, then random ones; `make recombine` runs ten times as many.
+Known lives first, then random ones; `make recombine` runs twenty times as many.
 """
 
 import shutil
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from recombination.run import run
 from securesystemslib.signer import CryptoSigner
+from support.depth import DEPTH
 from support.release.channel_simulator import ChannelSimulator
 from support.release.repack import read_members, write_members
 
@@ -18,7 +19,7 @@ from sealift.errors import RollbackError, WithdrawnError
 from sealift.trust import continuity, floor
 from sealift_bundler.release.staging import withdraw
 
-LIVES, COMPOSITIONS = 50, 1000
+LIVES, COMPOSITIONS = 25 * DEPTH, 500 * DEPTH
 FAR = 2_000_000_000
 MACHINE = ("timestamp", "snapshot")
 A, B = 0, 1
@@ -174,6 +175,7 @@ def test_a_key_that_comes_back_does_not_bring_back_what_it_signed(roles, instanc
     assert instance.store.release().number == 4
 
 
+@pytest.mark.slow
 def test_random_lives():
     result = run(range(LIVES))
     assert not result.violations, "\n\n".join(map(str, result.violations))
@@ -198,6 +200,7 @@ def _ids(root, role):
     return set(root.roles[role].keyids)
 
 
+@pytest.mark.slow
 def test_random_lives_find_the_floors_that_any_revocation_voids(monkeypatch):
     """The same lives, with what 0.1.0 checked: files of the channel, put together anew, bring an older release back."""
     monkeypatch.setattr(floor, "voided", any_key_changed)
@@ -215,6 +218,7 @@ def test_random_lives_find_the_floors_that_any_revocation_voids(monkeypatch):
     assert f"make recombine LIFE={result.lives - 1}" in str(result.violations[-1])
 
 
+@pytest.mark.slow
 def test_random_lives_find_the_floors_that_a_thief_raises_for_good(monkeypatch):
     """The same lives, with a rule that takes all keys of a role to make its floor void: a revoked thief's work stays."""
     monkeypatch.setattr(floor, "voided", own_keys_replaced)

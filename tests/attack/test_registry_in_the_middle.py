@@ -24,6 +24,8 @@ from sealift.registry.access import Access
 from sealift.registry.address import parse
 from sealift.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 class Between(BaseHTTPRequestHandler):
     """Passes requests on to `server.behind`, and changes what comes back."""

@@ -10,6 +10,8 @@ from sealift.bundle.part_header import HEADER_BYTES, PartHeader
 from sealift.errors import Error, LimitError, MalformedError, UnsafeStoreError, UsageError
 from sealift.limits import LIMITS, MIB
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 TERABYTE = 2**40
 
 

@@ -11,6 +11,8 @@ from sealift.store.contents import history
 from sealift.store.upkeep.rollback import rollback
 from sealift_common.console import run
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 
 @pytest.fixture
 def bundle(channel, instance, tmp_path):

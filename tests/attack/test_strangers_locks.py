@@ -21,6 +21,8 @@ from sealift.store.upkeep.prune import prune
 from sealift.store.upkeep.rollback import rollback
 from sealift_common.console import run
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0")
 

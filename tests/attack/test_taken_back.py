@@ -15,6 +15,8 @@ from sealift.trust.metadata import parse
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_common.names import ModelVersion
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 FAR = 2_000_000_000
 
 

@@ -23,6 +23,8 @@ from sealift_bundler.proof.recording import with_benchmark
 from sealift_common.blob import Blob
 from sealift_common.console import run
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 QUICK = ["--seconds", "0.05", "--rows", "32"]
 
 

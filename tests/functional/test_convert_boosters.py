@@ -14,6 +14,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sealift_bundler import ConversionError, SourceError, convert
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("opened_here")]
+
 ROWS = 400
 GENERATOR = np.random.default_rng(7)
 X = pd.DataFrame(

@@ -22,6 +22,8 @@ from sealift_bundler import SourceError, convert
 from sealift_bundler.converters.boosters.files import require
 from sealift_bundler.proof.in_child import ChildLimits
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 GENERATOR = np.random.default_rng(3)
 X = pd.DataFrame({"a": GENERATOR.normal(size=90), "b": GENERATOR.integers(0, 9, 90)})
 Y = (X["a"] > 0).to_numpy().astype(int)
@@ -96,6 +98,7 @@ class Hoards:
         return (bytearray, (8 << 30,))
 
 
+@pytest.mark.own_process
 def test_a_pickle_that_takes_too_much_memory_is_stopped(tmp_path):
     joblib.dump(Hoards(), tmp_path / "model.joblib")
     with pytest.raises(SourceError, match="more than 4,294,967,296 bytes of memory"):

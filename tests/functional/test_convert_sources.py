@@ -20,6 +20,8 @@ from sealift_bundler.cli.convert import command
 from sealift_bundler.proof.in_child import ChildLimits
 from sealift_common import console
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 MAGIKA = Path(magika.__file__).parent / "models" / "standard_v3_3" / "model.onnx"
 
 
@@ -55,6 +57,7 @@ def run(*arguments):
     return console.run(command, "sealift-bundler convert", [str(argument) for argument in arguments])
 
 
+@pytest.mark.own_process
 def test_the_command_writes_a_directory_that_passes_its_self_test(tmp_path, saved, capsys):
     out = tmp_path / "out"
     arguments = ["--samples", tmp_path / "rows.csv", "-o", out, "--name", "toy", "--version", "1.2.3", "--json"]
@@ -94,18 +97,21 @@ def test_a_pickle_of_another_scikit_learn_names_the_version_to_install(tmp_path,
         convert(tmp_path / "old.joblib", tmp_path / "rows.csv")
 
 
+@pytest.mark.own_process
 def test_a_pickle_that_needs_a_missing_module_names_it(tmp_path, table):
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04cgone_away.parts\nModel\n.")
     with pytest.raises(SourceError, match=r"needs the module 'gone_away'.*install 'gone_away'"):
         convert(tmp_path / "model.pkl", table)
 
 
+@pytest.mark.own_process
 def test_a_pickle_that_hangs_is_stopped(tmp_path, table):
     joblib.dump(Hangs(), tmp_path / "model.joblib")
     with pytest.raises(SourceError, match="took longer than 8 s"):
         convert(tmp_path / "model.joblib", table, limits=ChildLimits(timeout_s=8))
 
 
+@pytest.mark.own_process
 def test_a_pickle_that_kills_its_process_is_a_refusal(tmp_path, table):
     joblib.dump(Dies(), tmp_path / "model.joblib")
     with pytest.raises(SourceError, match="ended its process with signal 6"):

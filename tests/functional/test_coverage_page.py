@@ -8,6 +8,8 @@ import pytest
 from sweep.estimators import names
 from sweep.verdicts import AGREES, DISAGREES, REFUSED, verdict
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "coverage.md"
 ROW = re.compile(r"^\| (\w+) \| (agrees|refused|disagrees) \| (.*) \|$", re.MULTILINE)
 

@@ -22,6 +22,8 @@ from support.machine.containers import DOCKERFILE, Volume
 from support.pages import chart
 from support.servers.registry_server import docker_registry, password_file, private_ca
 
+pytestmark = pytest.mark.slow
+
 USER = "10001:10001"
 TRY = """
 import os

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from support.release.instance import Instance
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
@@ -332,6 +334,7 @@ def playbook(name, inventory, *options):
         "ANSIBLE_HOME": str(inventory.parent / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(inventory.parent / "ansible" / "tmp"),
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_DEPRECATION_WARNINGS": "0",
         "HOME": str(inventory.parent),
         "LC_ALL": "C.UTF-8",

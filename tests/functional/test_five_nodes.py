@@ -13,6 +13,8 @@ from support.machine.closed_network import ClosedNetwork, Node, closed_network
 from support.release import big_model
 from support.release.instance import Instance
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs/how-to/install-on-several-nodes.md"
 COUNT = 5
 BIG_BYTES = 24 * 1024 * 1024

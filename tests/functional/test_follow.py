@@ -17,6 +17,8 @@ from sealift.errors import CorruptError, UsageError
 from sealift.store.contents import generations
 from sealift.store.upkeep.rollback import rollback
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 ROWS = np.random.default_rng(3).normal(size=(50, 4)).astype(np.float32)
 TIMEOUT_S = 60
 

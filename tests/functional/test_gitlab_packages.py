@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from support.machine.unpacking import unpack_tar
+from support.release.command_line import in_process
 from support.servers.gitlab_server import TOKENS, gitlab_server
 from support.servers.registry_server import docker_registry
 
+from sealift.cli import cli
 from sealift.store import Store
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_replay")]
 
 
 @pytest.fixture
@@ -34,8 +38,7 @@ def bundle(channel, instance, tmp_path):
 
 def run(instance, *arguments, status=0, **environment):
     clean = {k: v for k, v in instance.environment.items() if k not in ("GITLAB_TOKEN", "CI_JOB_TOKEN")}
-    command = ["sealift", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**clean, **environment})
+    done = in_process(cli, *arguments, environment={**clean, **environment})
     assert done.returncode == status, done.stderr
     return done
 

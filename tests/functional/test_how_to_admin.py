@@ -13,6 +13,8 @@ from support.machine.sudo_stand_in import USERS
 from support.pages import chart
 from support.pages.admin_page import PAGES, Page, carry
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -12,6 +12,8 @@ from sealift_common.console import run
 from sealift_keys.cli import command
 from sealift_keys.keyfiles import pbes2
 
+pytestmark = pytest.mark.slow
+
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 PASSPHRASE = "correct horse"
 PEOPLE = ("alice", "bob", "carol", "builder", "approver")

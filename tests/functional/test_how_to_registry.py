@@ -13,6 +13,8 @@ from support.servers.registry_server import docker_registry, password_file, priv
 
 from sealift.registry.sources.release_artifact import ARTIFACT_TYPE, artifact_bytes, parse_artifact
 
+pytestmark = pytest.mark.slow
+
 PAGE = "use-a-registry-inside.md"
 
 

@@ -25,6 +25,8 @@ from sealift_bundler.kit.target import PLATFORMS, Target
 from sealift_common.console import run
 from sealift_keys.cli import command as keys
 
+pytestmark = pytest.mark.slow
+
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORM, ELSEWHERE = (
     f"linux-{platform.machine()}",

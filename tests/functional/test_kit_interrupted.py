@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from support.depth import DEPTH
 from support.hostile.strangers import holding
 from support.machine import mounts
 
@@ -28,10 +29,12 @@ from sealift_bundler.kit.download import download
 from sealift_bundler.kit.lock import parse_lock
 from sealift_bundler.kit.target import Target
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = [sys.executable, "-I", "install.py"]
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 OLD, NEW = "1.0.0", "1.1.0"
-MOMENTS = 20
+MOMENTS = 5 * DEPTH
 # Large enough that a disk can be full in the middle of it.
 DATA_FILES, DATA_BYTES = 40, 256 * 1024
 # It answers what install.py asks. Asked for its version, it waits where its store is a pipe, so that a test can be sure

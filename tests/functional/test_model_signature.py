@@ -25,6 +25,8 @@ from sealift_common.console import run
 from sealift_keys.cli import command as keys
 from sealift_keys.keyfiles import pbes2
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 
 @pytest.fixture(scope="module")
 def key() -> ec.EllipticCurvePrivateKey:

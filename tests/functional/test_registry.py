@@ -6,18 +6,20 @@ import subprocess
 
 import pytest
 from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
+from support.release.command_line import in_process
 from support.servers.registry_server import docker_registry
 
 from sealift.bundle import layout
+from sealift.cli import cli
 from sealift_bundler.packing.differential import leave_out, since
 from sealift_bundler.packing.parts import split
 from sealift_bundler.packing.whole import pack, prepare
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_replay")]
+
 
 def run(instance, *arguments, status=0):
-    done = subprocess.run(
-        ["sealift", *map(str, arguments)], capture_output=True, text=True, env=instance.environment, check=False
-    )
+    done = in_process(cli, *arguments, environment=instance.environment)
     assert done.returncode == status, done.stderr
     return done
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,14 +10,18 @@ from pathlib import Path
 
 import pytest
 from support.hostile.registry import hostile_registry
+from support.release.command_line import in_process
 from support.servers.registry_server import docker_registry, password_file, private_ca
 
+from sealift.cli import cli
 from sealift.limits import LIMITS
 from sealift.registry import session
 from sealift.registry.access import Access
 from sealift.registry.address import parse
 from sealift.registry.credentials import Login, find_login
 from sealift.registry.repository import open_repository
+
+pytestmark = pytest.mark.usefixtures("no_replay")
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +51,8 @@ def bundle(channel, instance, tmp_path):
 
 
 def run(instance, *arguments, status=0, **environment):
-    done = subprocess.run(
-        ["sealift", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**instance.environment, "DOCKER_CONFIG": "/nonexistent", **{k: str(v) for k, v in environment.items()}},
-    )
+    given = {"DOCKER_CONFIG": "/nonexistent", **{name: str(value) for name, value in environment.items()}}
+    done = in_process(cli, *arguments, environment={**instance.environment, **given})
     assert done.returncode == status, done.stderr
     assert "s3cret" not in done.stdout + done.stderr
     return done

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.release.instance import Instance
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs/how-to/install-on-several-nodes.md"
 READERS = 3
 WAIT_S = 60

@@ -15,6 +15,8 @@ from sealift.status.metrics import Metric, render
 from sealift.status.status import Thresholds, status
 from sealift.store.upkeep.rollback import rollback
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 DAY = timedelta(days=1)
 
 

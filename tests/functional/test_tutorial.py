@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.pages.page_shell import Shell, Typed, commands, missing
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial" / "carry-a-model.md"
 

@@ -7,16 +7,17 @@ programs come from this machine; images are neither built nor pulled.
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.machine import this_python
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
 _PLACE = "/mnt"
+_LIBRARIES = "/opt/libraries"
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,15 @@ def _root(files: Mapping[str, Path]) -> list[str]:
     lines += [f"echo root:x:0:0::/:/bin/sh > {_PLACE}/etc/passwd"]
     for name in ("null", "zero", "urandom"):
         lines += [f"touch {_PLACE}/dev/{name}", f"mount --bind /dev/{name} {_PLACE}/dev/{name}"]
-    bound: list[str] = []
-    python = [sys.base_prefix, sys.prefix, *(path for path in sys.path if path and Path(path).is_dir())]
-    for path in ["/usr", *sorted(python, key=len)]:
-        if not any(Path(path).is_relative_to(other) for other in bound):
-            lines += [f"mkdir -p {_PLACE}{shlex.quote(path)}", *_bind(path, path, read_only=True)]
-            bound.append(path)
+    for source, target in {"/usr": "/usr", **this_python.mounts(_LIBRARIES)}.items():
+        lines += [f"mkdir -p {_PLACE}{target}", *_bind(source, target, read_only=True)]
     for name in ("bin", "sbin", "lib", "lib64"):
         if Path("/", name).is_symlink():
             lines.append(f"ln -s {os.readlink(Path('/', name))} {_PLACE}/{name}")
     lines.append(f"mkdir -p {_PLACE}/opt/sealift/bin")
+    given = [f"{name}={value}" for name, value in this_python.environment(_LIBRARIES).items()]
     for name, arguments in (("python", ""), ("sealift", "-c 'from sealift.cli import main; main()'")):
-        text = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments} "$@"'
+        text = f'#!/bin/sh\nexec env {shlex.join(given)} {this_python.program(_LIBRARIES)} {arguments} "$@"'
         lines.append(f"printf '%s\\n' {shlex.quote(text)} > {_PLACE}/opt/sealift/bin/{name}")
     lines.append(f"chmod 755 {_PLACE}/opt/sealift/bin/*")
     for target, source in files.items():

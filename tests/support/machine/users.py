@@ -5,27 +5,26 @@ it is: below `/mnt`, which nobody outside of the namespace sees, and which ends 
 """
 
 import os
+import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.machine import own_machine
+from support.machine import own_machine, this_python
 
 PLACE = "/mnt"
 
 
 class Users:
-    def __init__(self, process: subprocess.Popen[str], paths: list[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._python = f"{PLACE}/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+        self._python = this_python.program(PLACE)
         self._environment = {
             "PATH": os.defpath,
             "LANG": "C.UTF-8",
-            "LD_LIBRARY_PATH": f"{PLACE}/python/lib",
-            "PYTHONPATH": ":".join(paths),
+            **this_python.environment(PLACE),
             "PYTHONDONTWRITEBYTECODE": "1",
             "SEALIFT_STORE": f"{PLACE}/var/store",
             "SEALIFT_TRUST": f"{PLACE}/etc",
@@ -74,13 +73,9 @@ class Users:
 def users() -> Iterator[Users]:
     if os.geteuid() != 0:
         pytest.fail("only root can be two other users, so this test cannot say anything; run it as root")
-    paths = [
-        path for path in sys.path if path and Path(path).is_dir() and not Path(path).is_relative_to(sys.base_prefix)
-    ]
-    mounts = {sys.base_prefix: f"{PLACE}/python"} | {path: f"{PLACE}/path{number}" for number, path in enumerate(paths)}
     script = ["set -e", f"mount -t tmpfs -o mode=755 tmpfs {PLACE}"]
-    for source, target in mounts.items():
-        script.append(f"mkdir {target}; mount --bind '{source}' {target}")
+    for source, target in this_python.mounts(PLACE).items():
+        script.append(f"mkdir {target}; mount --bind {shlex.quote(source)} {target}")
     script.append(own_machine.HIDE)
     # Lives as long as its standard input.
     script.append("echo ready; exec cat")
@@ -98,6 +93,6 @@ def users() -> Iterator[Users]:
             _, error = process.communicate()
             pytest.fail(f"no mount namespace here, so this test cannot say anything: {error}")
         try:
-            yield Users(process, [mounts[path] for path in paths])
+            yield Users(process)
         finally:
             process.stdin.close()
