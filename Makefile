@@ -1,12 +1,13 @@
 # Every target does all of its own set-up: it needs make, Python 3.11-3.13 and the package index that pip uses.
 #
-#     make test                         make test PYTEST_ARGS='-k rollback'
+#     make test                         make test PYTEST_ARGS='-k rollback' DEPTH=5
 #     make demo PYTHON=python3.12       make lock LOCK_ARGS=--upgrade
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 WORKERS ?= auto
+DEPTH ?= 1
 LOCK_ARGS ?=
 FUZZ_SECONDS ?= 60
 LIVES ?= 500
@@ -17,6 +18,8 @@ READY := $(VENV)/.ready
 # Tests, the demo and scripts call our tools by name, also from their own subprocesses.
 RUN := PATH="$(abspath $(BIN)):$$PATH"
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# How many moments, places and lives the tests try that try them by chance.
+export DEPTH
 
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
