@@ -1,6 +1,13 @@
 """Every error that building a release raises, in addition to those of the loader and the keys."""
 
+from typing import TYPE_CHECKING
+
 from sealift.errors import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealift_bundler.disclosure.finding import Finding
 
 
 class ConversionError(Error):
@@ -44,3 +51,22 @@ class SourceError(Error):
         "Install what the message names in the version that made the model, or give samples with the columns it "
         "was trained on."
     )
+
+
+class DisclosureError(Error):
+    """What would leave holds a secret or personal data; the message says of each finding what, where and how often."""
+
+    exit_code = 60
+    code = "disclosure"
+    remedy = (
+        "Take the values out of the data and documents and train again, or accept each finding in the recipe. "
+        "Revoke a token that was found."
+    )
+
+    def __init__(self, message: str, findings: "Sequence[Finding]" = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class DisclosureWarning(UserWarning):
+    """A conversion holds what `sealift-bundler add` refuses: a secret or personal data."""

@@ -49,12 +49,12 @@ def is_card(digits: str) -> bool:
 
 def luhn(digits: str) -> bool:
     """Return whether the last digit is Luhn's check digit of the others (ISO/IEC 7812-1, annex B)."""
-    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (sum(doubled) + sum(map(int, digits[-1::-2]))) % 10 == 0
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
 
 
 def iban_at(text: str) -> int:
-    """Return how many characters of `text`, spaces included, are an IBAN at its start; 0 for none (ISO 13616, mod 97)."""
+    """Return how many characters of `text`, spaces included, are an IBAN at its start; 0 for none (ISO 13616)."""
     length = IBAN_LENGTHS.get(text[:2].upper(), 0)
     compact = ""
     for place, character in enumerate(text):
@@ -79,12 +79,13 @@ def is_address(text: str, before: str) -> bool:
     Args:
         before: what stands before it; a version has four numbers too, and mostly says so.
     """
-    if any(len(part) > 1 and part[0] == "0" or int(part) > 255 for part in text.split(".")):
+    if any((len(part) > 1 and part[0] == "0") or int(part) > 255 for part in text.split(".")):
         return False
     if re.search(r"(?:version|release|build|==|>=|<=|~=|\bv|/)[\s:=]*\Z", before[-16:]):
         return False
     address = IPv4Address(text)
-    return not any(address in net for net in _NOBODYS)
+    # Four single digits are a version.
+    return len(text) > 7 and not any(address in net for net in _NOBODYS)
 
 
 def is_phone(text: str) -> bool:
@@ -106,4 +107,4 @@ def is_phone(text: str) -> bool:
 def is_national_phone(text: str) -> bool:
     """Return whether `text` has the form (NPA) NXX-XXXX of North America, whose groups start with 2 to 9."""
     groups = re.findall(r"\d+", text, re.ASCII)
-    return groups[0][0] > "1" and groups[1][0] > "1"
+    return all(group[0] > "1" for group in groups[:2])

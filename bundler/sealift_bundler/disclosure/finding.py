@@ -21,6 +21,8 @@ class Finding:
         file: the file of the model, or "recipe" for the texts of the manifest.
         count: how many values there are, the same one again included.
         place: where the first of them is, for example "term 17 of 4,120".
+        different: how many different values there are.
+        people: they stand where addresses of authors are meant to stand.
     """
 
     kind: str
@@ -28,6 +30,8 @@ class Finding:
     count: int
     place: str
     _digest: bytes = field(repr=False)
+    different: int = 1
+    people: bool = False
 
     def fingerprint(self) -> str:
         """Return what `[[accepted]]` names: the same for the same set of values, kind and file.
@@ -54,11 +58,12 @@ class Finding:
         }
 
 
-def gather(file: str, hits: Iterable[Hit], place: Callable[[int], str]) -> Iterator[Finding]:
+def gather(file: str, hits: Iterable[Hit], place: Callable[[int], str], *, people: bool = False) -> Iterator[Finding]:
     """Make one finding of all hits of a kind.
 
     Args:
         place: from the number of a string to where it is.
+        people: whether addresses of authors are meant to stand there.
     """
     kinds: dict[str, list[Hit]] = {}
     for hit in hits:
@@ -66,7 +71,7 @@ def gather(file: str, hits: Iterable[Hit], place: Callable[[int], str]) -> Itera
     for kind, found in kinds.items():
         values = sorted({hit.value for hit in found})
         whole = hashlib.sha256(b"".join(len(value).to_bytes(8) + value for value in values)).digest()
-        yield Finding(kind, file, len(found), place(found[0].index), whole)
+        yield Finding(kind, file, len(found), place(found[0].line), whole, len(values), people)
 
 
 def shown(name: str) -> str:

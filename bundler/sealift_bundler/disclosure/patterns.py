@@ -56,17 +56,38 @@ def _aws(data: bytes, match: re.Match[bytes]) -> Span:
     return match.span() if original.isupper() or any(48 <= byte <= 57 for byte in value) else None
 
 
-_LOCAL = bytes(byte for byte in range(256) if chr(byte).isalnum() and byte < 128 or byte in b"._%+-'" or byte >= 128)
+_LOCAL = bytes(byte for byte in range(256) if chr(byte).isalnum() or byte in b"._%+-'" or byte >= 128)
 # Addresses of services, where the same name is everybody's.
 _NOBODY = {b"git", b"hg", b"svn", b"noreply", b"no-reply", b"donotreply"}
 # Of files: "icon@2x.png" and "left@1.0.js" are no addresses.
 _SUFFIXES = frozenset(b"png jpg jpeg gif svg webp ico css js ts jsx tsx py md rst txt html json yml yaml toml".split())
 
 
+_PROSE = {
+    b"at",
+    b"my",
+    b"a",
+    b"the",
+    b"via",
+    b"on",
+    b"in",
+    b"from",
+    b"your",
+    b"use",
+    b"and",
+    b"or",
+    b"to",
+    b"for",
+    b"of",
+}
+
+
 def _email(data: bytes, match: re.Match[bytes]) -> Span:
     window = data[max(0, match.start() - 64) : match.start()]
     local = window[len(window.rstrip(_LOCAL)) :].lstrip(b".'%+-")
     if not local or local.lower() in _NOBODY or match.group().rpartition(b".")[2] in _SUFFIXES:
+        return None
+    if match.group()[:1] == b" " and (local.lower() in _PROSE or len(local) < 2):
         return None
     return match.start() - len(local), match.end()
 
@@ -101,8 +122,18 @@ def _phone(_data: bytes, match: re.Match[bytes]) -> Span:
     return match.span() if (is_phone if text[0] == "+" else is_national_phone)(text) else None
 
 
+_DATA_CHARS = bytes(byte for byte in range(128) if chr(byte).isalnum() or byte in b"+/=")
+_DATA_BYTES = 160
+
+
 def _random(data: bytes, match: re.Match[bytes]) -> Span:
-    return match.span() if looks_random(data[match.start() : match.end()].decode()) else None
+    if not looks_random(data[match.start() : match.end()].decode()):
+        return None
+    # A piece of a picture inside a page is no term.
+    before = data[max(0, match.start() - _DATA_BYTES) : match.start()]
+    after = data[match.end() : match.end() + _DATA_BYTES]
+    beside = len(before) - len(before.rstrip(_DATA_CHARS)) + len(after) - len(after.lstrip(_DATA_CHARS))
+    return None if beside >= _DATA_BYTES else match.span()
 
 
 def _jwt_starts() -> tuple[bytes, ...]:
@@ -132,7 +163,7 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "gitlab-token",
-        "logs in to a GitLab instance: personal, deploy, runner, job, trigger, feed, mail, cluster, SCIM and other tokens",
+        "logs in to a GitLab instance: a personal, deploy, runner, job, trigger, feed, mail, cluster or SCIM token",
         _compile(
             # A space where a vectorizer joined two terms.
             rb"gl(?:pat|oas|dt|rtr|rt|cbt|ptt|ft|imt|agent|soat|ffct|wt)[- ](?P<tail>[a-z0-9_][a-z0-9_.\-]{15,300})",
@@ -209,10 +240,12 @@ PATTERNS: tuple[Pattern, ...] = (
         "e-mail",
         "personal data: the address of somebody",
         _compile(
-            rb"@[a-z0-9\x80-\xff\-]{1,63}(?:\.[a-z0-9\x80-\xff\-]{1,63}){0,8}\.[a-z\x80-\xff]{2,24}(?![a-z0-9\-@])"
+            rb"@[a-z0-9\x80-\xff\-]{1,63}(?:\.[a-z0-9\x80-\xff\-]{1,63}){0,8}\.[a-z\x80-\xff]{2,24}(?![a-z0-9\-@])",
+            # As a term of three words.
+            rb" (?:gmail|googlemail|hotmail|outlook|yahoo|gmx|icloud|protonmail) (?:com|net|de|fr|co|me)(?![a-z0-9])",
         ),
         _email,
-        anchors=(b"@",),
+        anchors=(b"@", *b"gmail |googlemail |hotmail |outlook |yahoo |gmx |icloud |protonmail ".split(b"|")),
     ),
     Pattern(
         "iban",

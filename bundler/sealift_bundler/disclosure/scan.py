@@ -1,9 +1,34 @@
-"""Search strings, texts and the files of a model."""
+"""Search everything that would travel: strings, texts, and the files of a model. Pure."""
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from sealift_bundler.disclosure.finding import Finding, gather
+from sealift.errors import Error
+from sealift.model.documents.description import FILE_NAME, FRONTEND_FILE, GOLDEN_FILE, GRAPH_FILE
+from sealift_bundler.disclosure.documents import (
+    columns_of,
+    description_passages,
+    frontend_passages,
+    golden_passages,
+    manifest_passages,
+)
+from sealift_bundler.disclosure.finding import Finding, gather, shown
+from sealift_bundler.disclosure.graph import graph_passages, numbers
+from sealift_bundler.disclosure.passages import Passage
 from sealift_bundler.disclosure.search import search
+from sealift_bundler.disclosure.unpacking import UnreadableError, contents
+
+UNREADABLE = "unreadable"
+# Of the texts that the recipe puts into the manifest, and of the names of all files.
+RECIPE, NAMES = "recipe", "file names"
+
+_SHARD = re.compile(r"model\.onnx\.data(?:\.[0-9]+)?")
+_AUTHORS = re.compile(r".*(?:CARD|LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|AUTHORS|CONTRIBUTORS|README).*", re.IGNORECASE)
+# Base64 of digests and of a signature, which we wrote ourselves.
+_OWN_SIGNATURE = "model.sig"
+_CONTROL = re.compile(rb"[\x00-\x08\x0a\x0c-\x1f]+")
 
 
 def findings_in(strings: Iterable[object], file: str = "samples", what: str = "value") -> tuple[Finding, ...]:
@@ -22,6 +47,76 @@ def scan_text(text: str, file: str) -> tuple[Finding, ...]:
     return tuple(gather(file, search(text.splitlines()), lambda index: f"line {index + 1:,}"))
 
 
-def scan_files(files: Mapping[str, bytes]) -> tuple[Finding, ...]:
-    """Search the files of a model."""
-    return tuple(finding for name in files for finding in scan_text(files[name].decode("latin-1"), name))
+def scan_files(files: Mapping[str, bytes], descriptor: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+    """Search the files of a model, and their names.
+
+    Args:
+        files: file name to content: the very bytes that will be stored.
+        descriptor: the texts that go into the manifest, as ModelPack has them.
+    """
+    columns = columns_of(files.get(FILE_NAME))
+    findings: list[Finding] = []
+    findings += _found(NAMES, [Passage(list(files), lambda index: f"name {index + 1:,} of {len(files):,}")])
+    if descriptor is not None:
+        findings += _found(RECIPE, manifest_passages(descriptor))
+    for number, (name, data) in enumerate(files.items(), 1):
+        file = name if shown(name) == repr(name) else f"file {number:,}"
+        try:
+            findings += _found(file, _passages(name, data, columns))
+        except UnreadableError as error:
+            findings.append(Finding(UNREADABLE, file, 1, str(error), hashlib.sha256(data).digest()))
+    return tuple(findings)
+
+
+def _found(file: str, passages: Iterable[Passage]) -> Iterator[Finding]:
+    for passage in passages:
+        yield from gather(file, passage.find(passage.strings), passage.place, people=passage.people)
+
+
+def _passages(name: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> Iterable[Passage]:
+    if _SHARD.fullmatch(name):
+        return [numbers(data, [(0, len(data))])]
+    known = {
+        GRAPH_FILE: lambda: graph_passages(data, columns),
+        FRONTEND_FILE: lambda: frontend_passages(data),
+        GOLDEN_FILE: lambda: golden_passages(data),
+        FILE_NAME: lambda: description_passages(data),
+    }.get(name)
+    if known is not None:
+        try:
+            return list(known())
+        except (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # Not of its form: still bytes that would travel. Nothing else is done here with what is wrong.
+            pass
+    return _document(name, data)
+
+
+def _document(name: str, data: bytes) -> Iterator[Passage]:
+    for place, part in enumerate(contents(data)):
+        where = "" if place == 0 else ", unpacked"
+        yield from _texts(
+            part, where, people=place == 0 and _AUTHORS.fullmatch(name) is not None, own=name == _OWN_SIGNATURE
+        )
+
+
+def _texts(data: bytes, where: str, *, people: bool, own: bool) -> Iterator[Passage]:
+    """Yield a text as its lines, and anything else as what stands between control characters."""
+    find: Callable[[Any], Any] = _without_terms if own else search
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and "\0" not in text:
+        yield Passage(text.splitlines(), lambda index: f"line {index + 1:,}{where}", find, people)
+        return
+    pieces = _CONTROL.split(data)
+    yield Passage(pieces, lambda _: f"bytes that are no text{where}", find)
+    if b"\0" in data:
+        # UTF-16 and UTF-32 have zeros between the letters of our languages.
+        yield Passage(
+            data.replace(b"\0", b"").splitlines(), lambda index: f"line {index + 1:,}, as UTF-16{where}", find
+        )
+
+
+def _without_terms(strings: Iterable[str | bytes]) -> Any:
+    return search(strings, kinds=lambda pattern: pattern.kind != "random-term")

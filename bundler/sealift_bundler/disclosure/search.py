@@ -33,7 +33,7 @@ class Hit(NamedTuple):
     """A value that was found: its kind, which of the strings holds it, and itself."""
 
     kind: str
-    index: int
+    line: int
     value: bytes
 
 
@@ -45,7 +45,7 @@ def search(strings: Iterable[str | bytes], *, kinds: Callable[[patterns.Pattern]
     """
     table = tuple(pattern for pattern in patterns.PATTERNS if kinds is None or kinds(pattern))
     for first, block in _blocks(strings):
-        yield from (Hit(hit.kind, first + hit.index, hit.value) for hit in _search(block, table, _DEPTH))
+        yield from (Hit(hit.kind, first + hit.line, hit.value) for hit in _search(block, table, _DEPTH))
 
 
 def _blocks(strings: Iterable[str | bytes]) -> Iterator[tuple[int, list[bytes]]]:
@@ -76,11 +76,11 @@ def _search(lines: Sequence[bytes], table: Sequence[patterns.Pattern], depth: in
     taken = _spans(data, table)
     hits = [Hit(kind, bisect_right(starts, start) - 1, data[start:end]) for start, end, kind in taken]
     if depth:
-        seen = {(hit.index, hit.value) for hit in hits}
+        seen = {(hit.line, hit.value) for hit in hits}
         for index, inner in _within(data, starts):
             found = _search([inner], table, depth - 1)
             hits += [Hit(hit.kind, index, hit.value) for hit in found if (index, hit.value) not in seen]
-    return sorted(hits, key=lambda hit: hit.index)
+    return sorted(hits, key=lambda hit: hit.line)
 
 
 def _spans(data: bytes, table: Sequence[patterns.Pattern]) -> list[tuple[int, int, str]]:

@@ -1,0 +1,140 @@
+"""The texts of the JSON files that every model has: vocabulary, golden examples, description. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sealift_bundler.disclosure.checksums import is_card
+from sealift_bundler.disclosure.finding import shown
+from sealift_bundler.disclosure.ngrams import joined, mail_signs
+from sealift_bundler.disclosure.passages import Bag, Passage
+
+_CHARACTERS = frozenset({"char", "char_wb"})
+
+
+def frontend_passages(data: bytes) -> Iterator[Passage]:
+    """Yield the terms and stop words of each vectorizer, and what terms of characters can be joined to."""
+    document = json.loads(data)
+    counters = document["counters"]
+    for number, counter in enumerate(counters, 1):
+        which = f" of vectorizer {number:,}" if len(counters) > 1 else ""
+        terms = counter.pop("vocabulary")
+        yield Passage(terms, partial(_counted, "term", len(terms), which))
+        stop_words = counter.pop("stop_words", None) or ()
+        yield Passage(stop_words, partial(_counted, "stop word", len(stop_words), which))
+        if counter["analyzer"] in _CHARACTERS:
+            longer, first = joined(terms)
+            yield Passage(longer, partial(_joined, first, len(terms), which))
+            yield Passage(terms, partial(_counted, "term", len(terms), which), mail_signs)
+    yield _others(document)
+
+
+def _counted(what: str, total: int, which: str, index: int) -> str:
+    return f"{what} {index + 1:,} of {total:,}{which}"
+
+
+def _joined(first: Sequence[int], total: int, which: str, index: int) -> str:
+    return f"terms of characters that join from term {first[index] + 1:,} of {total:,}{which} on"
+
+
+def golden_passages(data: bytes) -> Iterator[Passage]:
+    """Yield the golden rows, column by column."""
+    document = json.loads(data)
+    for example in document["examples"]:
+        for part, key, what in (("request", "inputs", "column"), ("response", "outputs", "answer")):
+            for tensor in example[part][key]:
+                values = tensor.pop("data")
+                texts = [value if isinstance(value, str) else "" for value in values]
+                rows = tensor["shape"][0] if tensor["shape"] else 1
+                name = tensor["name"]
+                # A model of texts alone has one input, which is no column.
+                where = "" if name == "rows" and part == "request" else f", {what} {{}}"
+                yield Passage(texts, partial(_golden_row, where, name, max(1, len(values) // max(1, rows))))
+                yield Passage(_cards(values), partial(_golden_rows, where, name))
+    yield _others(document)
+
+
+def _golden_row(where: str, name: str, width: int, index: int) -> str:
+    return f"golden row {index // width + 1:,}{where.format(shown(name))}"
+
+
+def _golden_rows(where: str, name: str, _index: int) -> str:
+    return f"golden rows{where.format(shown(name))}"
+
+
+def _cards(values: Sequence[Any]) -> list[str]:
+    """Integers as long as the numbers of cards, where a column has hardly anything else: one in thirty is by chance."""
+    long = {str(value) for value in values if type(value) is int and value >= 10**12}
+    cards = sorted(filter(is_card, long))
+    return cards if len(cards) > 1 and 2 * len(cards) > len(long) else []
+
+
+def description_passages(data: bytes) -> Iterator[Passage]:
+    """Yield the texts of `model.json`: columns, categories, classes, and the rest."""
+    document = json.loads(data)
+    classes = (document.get("classes") or {}).pop("values", ())
+    texts = [value if isinstance(value, str) else "" for value in classes]
+    yield Passage(texts, partial(_counted, "class", len(texts), ""))
+    for tensor in document["inputs"]:
+        columns = tensor["columns"]
+        names = [column.pop("name", "") for column in columns]
+        yield Passage(names, partial(_counted, "column", len(names), f" of input {shown(tensor['name'])}"))
+        for name, column in zip(names, columns, strict=True):
+            categories = [value if isinstance(value, str) else "" for value in column.pop("categories", None) or ()]
+            yield Passage(categories, partial(_category, name, len(categories)))
+    yield _others(document)
+
+
+def _category(name: str, total: int, index: int) -> str:
+    return f"category {index + 1:,} of {total:,} of column {shown(name)}"
+
+
+def columns_of(description: bytes | None) -> Mapping[str, Sequence[str]]:
+    """Return the names of the columns of each input tensor; of a damaged description, none."""
+    try:
+        inputs = json.loads(description or b"{}").get("inputs", [])
+        return {tensor["name"]: [column["name"] for column in tensor["columns"]] for tensor in inputs}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def manifest_passages(descriptor: Mapping[str, Any]) -> Iterator[Passage]:
+    """Yield the texts that the recipe puts into the manifest; authors and vendor are people to write to."""
+    texts = dict(descriptor)
+    people = [*texts.pop("authors", ()), texts.pop("vendor", "")]
+    yield Passage(people, lambda _: "'authors' or 'vendor'", people=True)
+    yield _others(texts)
+
+
+def _others(document: Any) -> Passage:
+    bag = Bag()
+    for path, text in _strings(document, ()):
+        bag.add(text, partial(_path, path))
+    return bag.passage()
+
+
+def _strings(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield (*path, "a name"), str(key)
+            yield from _strings(item, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index))
+
+
+_PLAIN = re.compile(r"[a-z_]{1,40}")
+
+
+def _path(path: tuple[str | int, ...]) -> str:
+    words = ""
+    for part in path:
+        if isinstance(part, int):
+            words += f"[{part}]"
+        else:
+            words += ("." if words else "") + (part if _PLAIN.fullmatch(part) or part == "a name" else shown(part))
+    return words or "the document"

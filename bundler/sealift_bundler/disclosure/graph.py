@@ -1,0 +1,209 @@
+"""The texts of an ONNX graph: categories, classes, names, metadata, and whatever a field holds that nobody knows. Pure.
+
+The walk follows the wire format by the field numbers of `onnx.proto`. Every field of bytes that is not known to hold
+numbers or a message is text, so a field that a later version adds is searched as well. Numbers are passed over in one
+step each; in their bytes, only tokens and keys of a fixed beginning are looked for.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from sealift.errors import LimitError
+from sealift.limits import LIMITS
+from sealift.model.runtime.wire import BYTES, fields
+from sealift_bundler.disclosure.finding import shown
+from sealift_bundler.disclosure.passages import Bag, Passage, specific
+
+# Of a message: the fields that hold messages, and which. From onnx.proto.
+_MESSAGES: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 8: "operator set", 14: "metadata", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph", 3: "metadata", 4: "metadata"},
+    "function": {7: "node", 9: "operator set", 11: "attribute", 12: "value", 14: "metadata"},
+    "graph": {1: "node", 5: "tensor", 11: "value", 12: "value", 13: "value", 15: "sparse tensor", 16: "metadata"},
+    "node": {5: "attribute", 9: "metadata"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "sparse tensor": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "metadata", 16: "metadata"},
+    "value": {4: "metadata"},
+    "operator set": {},
+    "metadata": {},
+}
+# The fields of packed numbers.
+_NUMBERS: Mapping[str, frozenset[int]] = {
+    "tensor": frozenset({1, 4, 5, 7, 9, 10, 11}),
+    "attribute": frozenset({7, 8}),
+    "sparse tensor": frozenset({3}),
+}
+_STRINGS = {"attribute": 9, "tensor": 6}
+# An attribute's numbers, one a field: floats (7, four bytes) and integers (8, a varint).
+_RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4})++|(?:\x40[\x80-\xff]*+[\x00-\x7f])++")
+_RAW_STARTS = (b"glpat-", b"-----BEGIN", b"ghp_", b"github_pat_", b"xoxb-", b"xoxp-", b"AKIA", b"eyJhbGci", b"gldt-")
+_RAW_AROUND = 400
+_HOPS = 16
+
+
+def graph_passages(data: bytes, columns: Mapping[str, Sequence[str]]) -> Iterator[Passage]:
+    """Yield the texts of a `model.onnx`.
+
+    Args:
+        columns: names of the columns of each input tensor, so that categories have the name of theirs.
+
+    Raises:
+        MalformedError: it is not an ONNX model.
+        LimitError: it is nested too deeply.
+    """
+    walk = _Walk(data, columns)
+    walk.message("model", 0, len(data), 0, _Place("the graph"))
+    yield walk.texts.passage()
+    yield from walk.lists
+    yield numbers(data, walk.numbers)
+
+
+def numbers(data: bytes, ranges: Sequence[tuple[int, int]]) -> Passage:
+    """Return what is worth a look in bytes that should be numbers."""
+    windows, starts = [], []
+    for start, end in ranges:
+        for beginning in _RAW_STARTS:
+            place = data.find(beginning, start, end)
+            while place >= 0:
+                windows.append(data[place : min(end, place + _RAW_AROUND)].replace(b"\0", b" "))
+                starts.append(place)
+                place = data.find(beginning, place + _RAW_AROUND, end)
+    return Passage(windows, lambda index: f"byte {starts[index]:,}, among numbers", specific)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the walk is, in words, and the node that it is in."""
+
+    words: str
+    node: "_Node | None" = None
+
+
+@dataclass
+class _Node:
+    number: int
+    operator: str = ""
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    def words(self) -> str:
+        return f"node {self.number:,} {shown(self.operator)}"
+
+
+class _Walk:
+    """One walk through a model; collects its texts, lists of strings, and the ranges of its numbers."""
+
+    def __init__(self, data: bytes, columns: Mapping[str, Sequence[str]]) -> None:
+        self.texts = Bag()
+        self.lists: list[Passage] = []
+        self.numbers: list[tuple[int, int]] = []
+        self._data = data
+        self._columns = columns
+        self._nodes = 0
+        self._producers: dict[str, _Node] = {}
+        self._indices: dict[str, int] = {}
+
+    def message(self, kind: str, start: int, end: int, depth: int, place: _Place) -> None:
+        """Walk through a message and what is in it."""
+        if depth > LIMITS.graph_depth:
+            raise LimitError(f"the graph is nested more than {LIMITS.graph_depth} deep")
+        if kind == "node":
+            self._nodes += 1
+            place = _Place("", _Node(self._nodes))
+        strings: list[bytes] = []
+        names: list[bytes] = [b""]
+        inner = _MESSAGES[kind]
+        skipped = _NUMBERS.get(kind, frozenset())
+        counts: dict[int, int] = {}
+        for number, wire, first, last in self._fields(kind, start, end):
+            if wire != BYTES:
+                continue
+            counts[number] = counts.get(number, 0) + 1
+            if number in inner:
+                words = f"{inner[number]} {counts[number]:,}" if place.node is None else place.words
+                self.message(inner[number], first, last, depth + 1, _Place(words, place.node))
+            elif number in skipped:
+                self.numbers.append((first, last))
+                self._note_index(kind, number, first, last, names)
+            else:
+                text = self._data[first:last]
+                if number == _STRINGS.get(kind):
+                    strings.append(text)
+                    continue
+                self._note(kind, number, text, place, names)
+                self.texts.add(text, partial(_words, kind, number, place))
+        if kind == "node" and place.node is not None:
+            self._producers.update(dict.fromkeys(place.node.outputs, place.node))
+        if strings:
+            self.lists.append(Passage(strings, self._list_place(kind, place, names[0], len(strings))))
+
+    def _fields(self, kind: str, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        if kind != "attribute":
+            for number, wire, _, first, last in fields(self._data, start, end):
+                yield number, wire, first, last
+            return
+        while start < end:
+            run = _RUN.match(self._data, start, end)
+            if run is not None:
+                self.numbers.append(run.span())
+                start = run.end()
+                continue
+            number, wire, _, first, last = next(fields(self._data, start, end))
+            yield number, wire, first, last
+            start = last
+
+    def _note(self, kind: str, number: int, text: bytes, place: _Place, names: list[bytes]) -> None:
+        """Remember what tells where a list of strings belongs."""
+        if (kind, number) in {("attribute", 1), ("tensor", 8)}:
+            names[0] = text
+        if kind != "node" or place.node is None:
+            return
+        if number == 4:
+            place.node.operator = text.decode("utf-8", "replace")
+        elif number in (1, 2):
+            (place.node.inputs if number == 1 else place.node.outputs).append(text.decode("utf-8", "replace"))
+
+    def _note_index(self, kind: str, number: int, first: int, last: int, names: list[bytes]) -> None:
+        # `raw_data` of one int64: which column a Gather takes. Its name comes before it.
+        if (kind, number, last - first) == ("tensor", 9, 8):
+            self._indices[names[0].decode("utf-8", "replace")] = int.from_bytes(self._data[first:last], "little")
+
+    def _list_place(self, kind: str, place: _Place, name: bytes, total: int) -> Callable[[int], str]:
+        def words(index: int) -> str:
+            counted = f"{index + 1:,} of {total:,}"
+            title = shown(name.decode("utf-8", "replace"))
+            if place.node is None:
+                return f"string {counted} of tensor {title}"
+            column = self._column(place.node) if kind == "attribute" else None
+            if column is not None:
+                return f"category {counted} of column {shown(column)}"
+            return f"{place.node.words()}, string {counted} of {kind} {title}"
+
+        return words
+
+    def _column(self, node: _Node) -> str | None:
+        """Follow the first inputs up to the column that a node looks at."""
+        index = 0
+        for _ in range(_HOPS):
+            if not node.inputs:
+                return None
+            tensor = node.inputs[0]
+            if node.operator == "Gather" and len(node.inputs) == 2:
+                index = self._indices.get(node.inputs[1], index)
+            columns = self._columns.get(tensor, ())
+            if columns:
+                return columns[index] if index < len(columns) else None
+            above = self._producers.get(tensor)
+            if above is None:
+                return None
+            node = above
+        return None
+
+
+def _words(kind: str, number: int, place: _Place) -> str:
+    if place.node is None:
+        return f"field {number} of {place.words if kind != 'model' else 'the model'}"
+    return f"{place.node.words()}, {'field' if kind == 'node' else kind} {number}"

@@ -1,0 +1,171 @@
+"""Look into documents: what is compressed, an archive or a table is expanded, and what cannot be is told. Pure."""
+
+import bz2
+import lzma
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+from sealift.limits import LIMITS
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+# An archive in an archive in an archive.
+_DEPTH = 4
+_CLOSED = {
+    b"%PDF": "a PDF",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x04\x22\x4d\x18": "compressed with LZ4",
+    b"\x89HDF": "an HDF5 file",
+    b"ORC": "an ORC file",
+    b"\xff\x06\x00\x00sNaPpY": "compressed with Snappy",
+}
+
+
+class UnreadableError(Exception):
+    """A document that cannot be looked into; the message says what it is and holds nothing of it."""
+
+
+def contents(data: bytes) -> Iterator[bytes]:
+    """Yield a document and, at any depth, what is packed in it.
+
+    Raises:
+        UnreadableError: it is encrypted, damaged, too deep or too large, or of a format that nothing here reads.
+    """
+    yield from _Unpacking().contents(data, 0)
+
+
+class _Unpacking:
+    """One document; counts what it expands to."""
+
+    def __init__(self) -> None:
+        self._left = LIMITS.document_size_bytes
+
+    def contents(self, data: bytes, depth: int) -> Iterator[bytes]:
+        yield data
+        inner = self._inner(data)
+        if inner is None:
+            return
+        if depth == _DEPTH:
+            raise UnreadableError("archives in archives, too deep")
+        for part in inner:
+            yield from self.contents(part, depth + 1)
+
+    def _inner(self, data: bytes) -> Iterator[bytes] | None:
+        for start, what in _CLOSED.items():
+            if data.startswith(start):
+                raise UnreadableError(what)
+        for start, opener in _STREAMS.items():
+            if data.startswith(start):
+                return self._stream(data, opener)
+        if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return self._zip(data)
+        if data[257:262] == b"ustar":
+            return self._tar(data)
+        if data.startswith((b"PAR1", b"PARE", b"ARROW1")):
+            return _table(data)
+        # zlib has no magic number: two bytes that 31 divides. Not all that begins so is it.
+        if data[:1] == b"x" and len(data) > 2 and int.from_bytes(data[:2]) % 31 == 0:
+            try:
+                return iter(list(self._stream(data, zlib.decompressobj)))
+            except UnreadableError:
+                return None
+        return None
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise UnreadableError(f"it expands to more than {LIMITS.document_size_bytes:,} bytes")
+
+    def _stream(self, data: bytes, opener: Callable[[], Any]) -> Iterator[bytes]:
+        parts = []
+        try:
+            while data:
+                decompressor = opener()
+                if isinstance(decompressor, _ZLIB):
+                    parts.append(decompressor.decompress(data, self._left + 1))
+                    ended, data = decompressor.eof, decompressor.unused_data
+                else:
+                    parts.append(decompressor.decompress(data, max_length=self._left + 1))
+                    ended, data = decompressor.eof, decompressor.unused_data
+                self._spend(len(parts[-1]))
+                if not ended:
+                    raise UnreadableError("compressed, and cut short")
+        except (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError):
+            if not parts:
+                raise UnreadableError("compressed, and damaged") from None
+            # Something else stands behind the compressed part.
+            parts.append(data)
+        yield b"".join(parts)
+
+    def _zip(self, data: bytes) -> Iterator[bytes]:
+        try:
+            with zipfile.ZipFile(BytesIO(data)) as archive:
+                for member in archive.infolist():
+                    if member.flag_bits & 1:
+                        raise UnreadableError("an encrypted archive")
+                    with archive.open(member) as file:
+                        content = file.read(self._left + 1)
+                    self._spend(len(content))
+                    yield content
+        except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+            raise UnreadableError("a damaged archive") from None
+
+    def _tar(self, data: bytes) -> Iterator[bytes]:
+        try:
+            with tarfile.open(fileobj=BytesIO(data), mode="r:") as archive:
+                for member in archive:
+                    file = archive.extractfile(member) if member.isreg() else None
+                    if file is not None:
+                        self._spend(member.size)
+                        yield file.read()
+        except (OSError, EOFError, ValueError, tarfile.TarError):
+            raise UnreadableError("a damaged archive") from None
+
+
+_ZLIB = type(zlib.decompressobj())
+_STREAMS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
+    b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
+}
+
+
+def _table(data: bytes) -> Iterator[bytes]:
+    """Yield the texts of each batch of a Parquet or Arrow file, one a line."""
+    try:
+        import pyarrow as pa
+        from pyarrow import feather, parquet
+    except ModuleNotFoundError:
+        raise UnreadableError("a Parquet or Arrow file, and the Python package 'pyarrow' is not installed") from None
+    try:
+        table = (parquet.read_table if data[:1] == b"P" else feather.read_table)(BytesIO(data))
+        yield repr(table.schema.metadata or {}).encode()
+        for batch in table.to_batches(max_chunksize=10_000):
+            for column in batch.columns:
+                yield "\n".join(_texts(column.to_pylist())).encode("utf-8", "surrogatepass")
+    except (pa.ArrowException, OSError, ValueError):
+        raise UnreadableError("a damaged Parquet or Arrow file") from None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bytes):
+        yield value.decode("latin-1")
+    elif isinstance(value, dict):
+        yield from _texts([*value, *value.values()])
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None:
+        yield str(value)
