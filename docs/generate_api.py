@@ -31,7 +31,7 @@ SECTIONS: dict[str, tuple[Any, list[str]]] = {
     "sealift.testing": (sealift.testing, ["toy_store", "ToyModel", "ToyStore"]),
     "sealift_bundler": (sealift_bundler, ["convert", "Conversion"]),
 }
-_SECTION = re.compile(r"^(Args|Attributes|Returns|Raises):$")
+_SECTION = re.compile(r"^(Args|Attributes|Returns|Warns|Raises):$")
 _ITEM = re.compile(r"^([\w`, .*]+): (.*)$")
 
 

@@ -28,6 +28,7 @@ RANGES = {
     range(30, 40): ("Store", "The store on this instance does not allow the step."),
     range(40, 50): ("Load", "The model cannot run here, or the values given to it do not fit."),
     range(50, 60): ("Build", "Building a release stopped; nothing was packed."),
+    range(60, 70): ("Review", "A model version is not fit to leave; nothing was staged or released."),
 }
 
 HEAD = """\
@@ -47,7 +48,7 @@ inside the ranges below, so handle a range rather than a list. Exit status 0 mea
 129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that was closed.
 
 With `--json` a command that is refused prints one document on stdout. Where several things stand in the way,
-`problems` lists each in the same form:
+`problems` lists each in the same form; `findings` lists what the disclosure scan found:
 
     {"error": {"code": "threshold", "exit_code": 22, "message": "…", "remedy": "…"}}
 """

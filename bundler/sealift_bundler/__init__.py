@@ -3,7 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sealift_bundler.errors import ConversionError, GateError, ParityError, RecipeError, SourceError
+from sealift_bundler.errors import (
+    ConversionError,
+    DisclosureError,
+    DisclosureWarning,
+    GateError,
+    ParityError,
+    RecipeError,
+    SourceError,
+)
 
 if TYPE_CHECKING:
     from sealift_bundler.proof.conversion import Conversion
@@ -14,6 +22,8 @@ _LAZY = {"convert": "sealift_bundler.proof.ladder", "Conversion": "sealift_bundl
 __all__ = [
     "Conversion",
     "ConversionError",
+    "DisclosureError",
+    "DisclosureWarning",
     "GateError",
     "ParityError",
     "RecipeError",

@@ -1,13 +1,9 @@
 """Every error that building a release raises, in addition to those of the loader and the keys."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any
 
 from sealift.errors import Error
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sealift_bundler.disclosure.finding import Finding
 
 
 class ConversionError(Error):
@@ -63,8 +59,9 @@ class DisclosureError(Error):
         "Revoke a token that was found."
     )
 
-    def __init__(self, message: str, findings: "Sequence[Finding]" = ()) -> None:
+    def __init__(self, message: str, findings: Sequence[Any] = ()) -> None:
         super().__init__(message)
+        # Of `disclosure.Finding`, a layer that knows these errors.
         self.findings = tuple(findings)
 
 

@@ -21,6 +21,8 @@ from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_sign
 
 # What this run has put on stdout already; a reader of JSON expects one document.
 _printed: set[str] = set()
+# Of the disclosure scan, each a tenth of a second.
+_MOST_FINDINGS = 100
 _INTERRUPTED = "interrupted; nothing half-done is left active"
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
@@ -54,15 +56,19 @@ def _readable(value: object) -> object:
 
 
 def error_document(error: Error) -> dict[str, object]:
-    """Return what a script gets of an error; `problems` lists them where it stands for several."""
+    """Return what a script gets of an error; `problems` or `findings` lists them where it stands for several."""
     document: dict[str, object] = {
         "code": error.code,
         "exit_code": error.exit_code,
         "message": str(error),
         "remedy": error.remedy,
     }
-    problems = getattr(error, "problems", ())
-    return {**document, "problems": [error_document(problem) for problem in problems]} if problems else document
+    problems, findings = getattr(error, "problems", ()), getattr(error, "findings", ())
+    if problems:
+        document["problems"] = [error_document(problem) for problem in problems]
+    if findings:
+        document["findings"] = [finding.document() for finding in findings[:_MOST_FINDINGS]]
+    return document
 
 
 def local_error(error: OSError, what: str = "") -> LocalError:

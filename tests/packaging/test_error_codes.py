@@ -18,7 +18,7 @@ ERROR_MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.err
 RANGES = {
     "sealift_common.errors": {1, 2, 3, *range(10, 20), *range(50, 60)},
     "sealift.errors": {*range(10, 50)},
-    "sealift_bundler.errors": {*range(50, 60)},
+    "sealift_bundler.errors": {*range(50, 70)},
 }
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import click
 
+from sealift_bundler.cli.findings import echo_disclosure, echo_findings
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option
+from sealift_bundler.disclosure import withheld
+from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
 from sealift_common.console import print_json
@@ -37,25 +40,35 @@ def command(
 ) -> None:
     """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
 
-    A released version never changes: other bytes need a new version, the same bytes change nothing.
+    Nothing is staged where a secret or personal data would leave: each finding is listed, never its value, and can be
+    accepted in the recipe. A released version never changes: other bytes need a new version, the same bytes change
+    nothing.
     """
     loaded = Recipe.load(recipe)
     if sys.stderr.isatty() and not as_json:
         click.echo(f"converting and proving {loaded.model} …", err=True)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
-    added = add(loaded, channel, model_signer=signers[0] if signers else None, benchmark=benchmark)
+    try:
+        added = add(loaded, channel, model_signer=signers[0] if signers else None, benchmark=benchmark)
+    except DisclosureError as error:
+        echo_findings(error.findings)
+        raise
+    echo_disclosure(added.disclosure)
     following = f"sealift-bundler release --channel {directory} --key FILE"
     if as_json:
         print_json(
             {
+                "accepted": [one.document() for one in added.disclosure.accepted],
+                "authors": [one.document() for one in added.disclosure.authors],
                 "digest": added.reference.digest,
                 "model": added.model.name,
                 "next": following,
                 "outcome": added.outcome,
-                "parity": added.parity,
+                "parity": withheld(added.parity),
                 "rung": added.rung,
                 "size": added.reference.size,
+                "unused_acceptances": [one._asdict() for one in added.disclosure.unused],
                 "version": str(added.model.version),
             }
         )

@@ -2,11 +2,15 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
 
+from sealift_bundler.cli.findings import MAX_LINES, echo_findings
 from sealift_bundler.cli.options import benchmark_option
+from sealift_bundler.disclosure import withheld
+from sealift_bundler.errors import DisclosureWarning
 from sealift_common import console
 from sealift_common.errors import UsageError
 from sealift_common.files.output import require_place, write
@@ -65,7 +69,13 @@ def command(
     from sealift_bundler.proof.ladder import convert
 
     name = name or output.absolute().name
-    conversion = convert(model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol), imports=imports)
+    with warnings.catch_warnings():
+        # Said below, in the words of a command.
+        warnings.simplefilter("ignore", DisclosureWarning)
+        conversion = convert(
+            model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol), imports=imports
+        )
+    echo_findings(conversion.findings, "warning: add will refuse this: ")
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark
 
@@ -80,8 +90,9 @@ def command(
     parity = conversion.parity
     if as_json:
         files = {file: len(data) for file, data in conversion.files.items()}
-        result = {"name": name, "version": version, "rung": conversion.rung, "parity": parity, "files": files}
-        console.print_json({**result, "directory": str(output)})
+        result = {"name": name, "version": version, "rung": conversion.rung, "parity": withheld(parity), "files": files}
+        findings = [finding.document() for finding in conversion.findings[:MAX_LINES]]
+        console.print_json({**result, "directory": str(output), "findings": findings})
         return
     click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
     absolute, relative = parity["largest_absolute_error"], parity["largest_relative_error"]

@@ -1,8 +1,9 @@
 """A finding: what was found where, how often, and a fingerprint of the values that tells nobody what they are. Pure."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sealift_bundler.disclosure.search import Hit, search
 
@@ -79,3 +80,15 @@ def shown(name: str) -> str:
     if any(search([name])):
         return "(name withheld)"
     return repr(name if len(name) <= _SHOWN_CHARS else name[:_SHOWN_CHARS] + "…")
+
+
+def withheld(value: Any) -> Any:
+    """Return a document of JSON, or a text, in which every text that holds a finding is replaced by the word for it."""
+    if isinstance(value, str):
+        hit = next(search([value]), None)
+        return value if hit is None else f"(withheld: {hit.kind})"
+    if isinstance(value, Mapping):
+        return {withheld(key): withheld(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [withheld(item) for item in value]
+    return value

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from sealift.model.documents.description import FILE_NAME, ModelDescription, Tolerance
 from sealift.model.model import Model
+
+if TYPE_CHECKING:
+    from sealift_bundler.disclosure import Finding
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class Conversion:
     def description(self) -> ModelDescription:
         """The parsed `model.json`."""
         return ModelDescription.parse(self.files[FILE_NAME])
+
+    @cached_property
+    def findings(self) -> "tuple[Finding, ...]":
+        """What the disclosure scan finds in the files: secrets and personal data, told by kind and place."""
+        from sealift_bundler.disclosure import scan_files
+
+        return scan_files(self.files)
 
     @property
     def rung(self) -> str:

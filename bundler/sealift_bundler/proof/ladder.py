@@ -1,5 +1,6 @@
 """The ladder: try the ways to convert in order, and keep the first that proves itself."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from sealift_bundler.converters import (
 )
 from sealift_bundler.converters.graph import text_locales
 from sealift_bundler.converters.refused import check_takes_rows
-from sealift_bundler.errors import ConversionError, ParityError, SourceError
+from sealift_bundler.disclosure import withheld
+from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
 from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
 from sealift_bundler.proof.edges import MISSING, UNSEEN, EdgeRows, edge_rows
@@ -75,6 +77,10 @@ def convert(
         imports: Modules to import first, by dotted name: they register converters of your own estimators with
             skl2onnx. They are imported where the model is opened, so for a file in the child process.
 
+    Warns:
+        DisclosureWarning: the files hold a secret or personal data: `Conversion.findings` lists each, and
+            `sealift-bundler add` refuses them.
+
     Raises:
         SourceError: the model or the samples cannot be read, or do not fit each other.
         ConversionError: no rung can convert the model; the message names the step.
@@ -85,11 +91,17 @@ def convert(
     check_modules(imports)
     order = Order(name, version, tolerance or DEFAULT_TOLERANCE, tuple(imports))
     if isinstance(model, str | Path):
-        return convert_in_child(Path(model), samples, order, limits)
+        return _warned(convert_in_child(Path(model), samples, order, limits))
     import_modules(order.imports)
     if isinstance(samples, str | Path):
         samples = read_samples(Path(samples), model)
-    return convert_object(model, samples, order)
+    return _warned(convert_object(model, samples, order))
+
+
+def _warned(conversion: Conversion) -> Conversion:
+    for finding in conversion.findings:
+        warnings.warn(f"the conversion discloses {finding.line()}", DisclosureWarning, stacklevel=3)
+    return conversion
 
 
 def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
@@ -200,7 +212,7 @@ def _build(rung: Rung) -> Candidate:
 
 def _disagreement(model: Any, parity: Parity, attempts: Attempts) -> str:
     worst = "; ".join(
-        f"{row['kind']} row {row['row']}: {row['answer']} expected {row['expected']}, got {row['got']}"
+        f"{row['kind']} row {row['row']}: {row['answer']} expected {withheld(row['expected'])}, got {withheld(row['got'])}"
         for row in parity.worst[:3]
     )
     tried = ", ".join(attempt["rung"] for attempt in attempts)

@@ -1,6 +1,7 @@
 """A conversion as one page to look at: what was proven, on which rows, and what the graph is made of.
 
-The page is self-contained: no script, no font, nothing from elsewhere, and a policy that says so.
+The page is self-contained: no script, no font, nothing from elsewhere, and a policy that says so. What the disclosure
+scan finds in names and labels is withheld from it.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ import onnx
 
 from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE
 from sealift.model.documents.golden import parse
+from sealift_bundler.disclosure import withheld
 from sealift_bundler.proof.chart import Points, scatter
 from sealift_bundler.proof.conversion import Conversion
 
@@ -62,7 +64,7 @@ def report_html(conversion: Conversion) -> str:
     body = [
         f"<h1>{escape(described.name)} {escape(described.version)}</h1>",
         f"<p class=good>Proven: every compared row agrees with {escape(str(parity['reference']))}.</p>",
-        f"<p class=soft>{escape(_source(conversion))}</p>",
+        f"<p class=soft>{escape(withheld(_source(conversion)))}</p>",
         '<div class="facts">' + "".join(_fact(label, value) for label, value in facts.items()) + "</div>",
         "<h2>Original and converted answers</h2>",
         _CHARTS_ARE,
@@ -119,9 +121,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]], marks: dict[tupl
     def cell(tag: str, index: int, value: Any, mark: str = "") -> str:
         classes = " ".join(part for part in ("number" if numeric[index] else "", mark) if part)
         return (
-            f'<{tag} class="{classes}">{escape(str(value))}</{tag}>'
+            f'<{tag} class="{classes}">{escape(withheld(str(value)))}</{tag}>'
             if classes
-            else f"<{tag}>{escape(str(value))}</{tag}>"
+            else f"<{tag}>{escape(withheld(str(value)))}</{tag}>"
         )
 
     lines = [

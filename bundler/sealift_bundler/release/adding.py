@@ -1,28 +1,39 @@
 """Bring one model version from its recipe into a channel: convert, prove, write blobs, stage."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sealift_bundler.errors import RecipeError
+from sealift import plain_file
+from sealift.limits import LIMITS
+from sealift_bundler.errors import DisclosureError, DisclosureWarning, RecipeError
 from sealift_bundler.release.recipe import Recipe
 from sealift_bundler.release.staging import check_may_add, stage
+from sealift_common import console
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.wording import counted
 from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from securesystemslib.signer import Signer
 
     from sealift.model.documents.description import Tolerance
+    from sealift_bundler.disclosure import Disclosure
     from sealift_bundler.release.modelpack import Descriptor
 
 
 @dataclass(frozen=True)
 class Added:
-    """Result of `add`: `outcome` is 'added', 'replaced' or 'unchanged'; rung and parity are the conversion's."""
+    """Result of `add`.
+
+    Attributes:
+        outcome: 'added', 'replaced' or 'unchanged'.
+        rung, parity: the conversion's.
+        disclosure: what the recipe accepted of what the scan found. It is for people, and travels nowhere.
+    """
 
     model: ModelVersion
     reference: Blob
@@ -30,6 +41,7 @@ class Added:
     rung: str
     parity: Mapping[str, Any]
     tolerance: "Tolerance"
+    disclosure: "Disclosure"
 
 
 def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = None, benchmark: bool = False) -> Added:
@@ -43,6 +55,8 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         RecipeError: `[convert]` holds an option that no converter takes.
         ConversionError: no rung of the ladder can convert it.
         ParityError: the converted model gives other answers.
+        DisclosureError: a file holds a secret or personal data that the recipe does not accept; nothing was written.
+        LocalError: a document cannot be read, or is larger than the limits.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
         ChannelError: the version is withdrawn, or released with other bytes.
         KeyFileError: the model's key is not a P-256 key.
@@ -61,24 +75,65 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
     from sealift_bundler import convert
     from sealift_bundler.release.modelpack import write_model
 
-    conversion = convert(
-        recipe.source,
-        recipe.samples,
-        name=recipe.model.name,
-        version=str(recipe.model.version),
-        tolerance=_tolerance(recipe),
-        imports=recipe.imports,
-    )
+    with warnings.catch_warnings():
+        # What `convert` warns of is refused below, with the documents.
+        warnings.simplefilter("ignore", DisclosureWarning)
+        conversion = convert(
+            recipe.source,
+            recipe.samples,
+            name=recipe.model.name,
+            version=str(recipe.model.version),
+            tolerance=_tolerance(recipe),
+            imports=recipe.imports,
+        )
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark
 
         conversion = with_benchmark(conversion)
-    files: dict[str, bytes | Path] = {**conversion.files, **recipe.documents}
+    # Read once: what is scanned is what is stored.
+    files = {**conversion.files, **{name: _read(path) for name, path in recipe.documents.items()}}
     if model_signer is not None:
         files[FILE_NAME] = sign_model(recipe.model.name, files, model_signer)
-    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor_of(recipe))
+    descriptor = descriptor_of(recipe)
+    disclosure = disclosed(files, descriptor.to_config(recipe.model), recipe)
+    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor)
     outcome = stage(channel, recipe.model, reference)
-    return Added(recipe.model, reference, outcome, conversion.rung, conversion.parity, conversion.description.tolerance)
+    return Added(
+        recipe.model,
+        reference,
+        outcome,
+        conversion.rung,
+        conversion.parity,
+        conversion.description.tolerance,
+        disclosure,
+    )
+
+
+def disclosed(files: Mapping[str, bytes], descriptor: Mapping[str, Any], recipe: Recipe) -> "Disclosure":
+    """Scan what is about to be stored, by what the recipe accepts.
+
+    Raises:
+        DisclosureError: something was found that the recipe does not accept.
+    """
+    from sealift_bundler.disclosure import judge, scan_files
+
+    disclosure = judge(scan_files(files, descriptor), recipe.accepted)
+    refused = disclosure.refused
+    if refused:
+        more = f", and {counted(len(refused) - 1, 'other finding')}" if len(refused) > 1 else ""
+        raise DisclosureError(
+            f"{recipe.model} would disclose {refused[0].line()}{more}; nothing was staged. Take the values out and "
+            f"train again, or accept each finding in {str(recipe.path)!r} under [[accepted]]",
+            refused,
+        )
+    return disclosure
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return plain_file.read(path, LIMITS.document_size_bytes, follow=True)
+    except OSError as error:
+        raise console.local_error(error, "cannot read document") from error
 
 
 def _tolerance(recipe: Recipe) -> "Tolerance":

@@ -15,6 +15,11 @@
     [convert]                        # options for the converter; none takes any yet, so `add` refuses them
     [files]                          # more documents: installed name = path
     "NOTICE" = "NOTICE.txt"
+    [[accepted]]                     # one finding of the disclosure scan that may leave, as `add` printed it
+    kind = "e-mail"
+    file = "model.onnx"
+    fingerprint = "0f3c…"
+    reason = "shared mailboxes, public"
 
 Reading is strict: an unknown key is an error, because a misspelled `licences` would be lost silently.
 """
@@ -22,7 +27,7 @@ Reading is strict: an unknown key is an error, because a misspelled `licences` w
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -33,6 +38,7 @@ from typing import Any
 from sealift import plain_file
 from sealift.bundle.layout import is_file_name
 from sealift.errors import Error, UsageError
+from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import require_written
 from sealift_bundler.source.modules import is_module_name
@@ -44,8 +50,9 @@ REQUIRED = ("name", "version", "source", "samples")
 TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
 LISTS = ("authors", "licenses", "import")
 TABLES = ("parity", "convert", "files")
-KEYS = (*REQUIRED, *TEXTS, *LISTS, *TABLES)
+KEYS = (*REQUIRED, *TEXTS, *LISTS, *TABLES, "accepted")
 PARITY_KEYS = ("atol", "rtol")
+ACCEPTED_KEYS = Acceptance._fields
 
 # What a conversion yields, and where `card` and `license_file` go.
 CARD, LICENSE = "CARD.md", "LICENSE"
@@ -54,7 +61,7 @@ _RESERVED = re.compile(
 )
 # SPDX identifiers and expressions; the list itself changes too often to be kept here.
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*", re.ASCII)
-_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_-]+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class Recipe:
         imports: modules to import before the model is opened; whether they exist is not checked here.
         options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
+        accepted: findings of the disclosure scan that may leave; whether they are there is not checked here.
     """
 
     path: Path
@@ -90,6 +98,7 @@ class Recipe:
     imports: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    accepted: tuple[Acceptance, ...] = ()
 
     @classmethod
     def load(cls, path: Path | str) -> "Recipe":
@@ -170,6 +179,7 @@ class _Reader:
             imports=self._imports(),
             options=MappingProxyType(self._table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
+            accepted=tuple(self._accepted()),
         )
 
     def _check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str) -> None:
@@ -255,6 +265,22 @@ class _Reader:
                 raise self._error(name, f"{name!r} is {value!r}; expected a path", "files")
             documents[name] = self._existing(name, value, folder=False, section="files")
         return documents
+
+    def _accepted(self) -> Iterator[Acceptance]:
+        entries = self._document.get("accepted", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise self._error("accepted", "'accepted' is not a list of tables; write [[accepted]]")
+        for number, entry in enumerate(entries, 1):
+            self._check_keys(entry, ACCEPTED_KEYS, "accepted")
+            for key in ACCEPTED_KEYS:
+                value = entry.get(key)
+                if not isinstance(value, str) or not value.strip():
+                    raise self._error(
+                        "accepted",
+                        f"entry {number} of [[accepted]] has no {key!r}; copy kind, file and fingerprint from what "
+                        "add printed, and write a reason",
+                    )
+            yield Acceptance(**{key: value.strip() for key, value in entry.items()})
 
     def _existing(self, key: str, value: str, *, folder: bool, section: str = "") -> Path:
         path = self._path.parent / value
