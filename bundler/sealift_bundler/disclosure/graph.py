@@ -37,8 +37,12 @@ _NUMBERS: Mapping[str, frozenset[int]] = {
     "sparse tensor": frozenset({3}),
 }
 _STRINGS = {"attribute": 9, "tensor": 6}
-# An attribute's numbers, one a field: floats (7, four bytes) and integers (8, a varint).
-_RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4})++|(?:\x40[\x80-\xff]*+[\x00-\x7f])++")
+# An attribute's numbers, one a field: floats (7, four bytes) and integers (8, a varint); and what a forest says of each
+# node, in strings (9).
+_RUN = re.compile(
+    rb"(?:\x3d[\x00-\xff]{4})++|(?:\x40[\x80-\xff]*+[\x00-\x7f])++"
+    rb"|(?:\x4a(?:\x04LEAF|\x0aBRANCH_LEQ|\x0aBRANCH_GTE|\x0aBRANCH_NEQ|\x09BRANCH_(?:LT|GT|EQ)))++"
+)
 _RAW_STARTS = (b"glpat-", b"-----BEGIN", b"ghp_", b"github_pat_", b"xoxb-", b"xoxp-", b"AKIA", b"eyJhbGci", b"gldt-")
 _RAW_AROUND = 400
 _HOPS = 16

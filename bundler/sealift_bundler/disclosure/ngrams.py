@@ -45,5 +45,5 @@ def joined(terms: Sequence[str]) -> tuple[list[str], list[int]]:
 def mail_signs(terms: Sequence[str | bytes]) -> Iterator[Hit]:
     """Yield terms that are the middle of an e-mail address."""
     for index, term in enumerate(terms):
-        if isinstance(term, str) and len(term) > _SHORTEST and _MAIL.search(term):
+        if isinstance(term, str) and "@" in term and len(term) > _SHORTEST and _MAIL.search(term):
             yield Hit("e-mail", index, term.encode())

@@ -212,8 +212,8 @@ def _build(rung: Rung) -> Candidate:
 
 def _disagreement(model: Any, parity: Parity, attempts: Attempts) -> str:
     worst = "; ".join(
-        f"{row['kind']} row {row['row']}: {row['answer']} expected {withheld(row['expected'])}, got {withheld(row['got'])}"
-        for row in parity.worst[:3]
+        f"{row['kind']} row {row['row']}: {row['answer']} expected {row['expected']}, got {row['got']}"
+        for row in map(withheld, parity.worst[:3])
     )
     tried = ", ".join(attempt["rung"] for attempt in attempts)
     return (
