@@ -14,7 +14,7 @@ from sealift_bundler.disclosure.documents import (
     golden_passages,
     manifest_passages,
 )
-from sealift_bundler.disclosure.finding import Finding, gather, shown
+from sealift_bundler.disclosure.finding import Finding, gather
 from sealift_bundler.disclosure.graph import graph_passages, numbers
 from sealift_bundler.disclosure.passages import Passage
 from sealift_bundler.disclosure.search import search
@@ -28,7 +28,8 @@ _SHARD = re.compile(r"model\.onnx\.data(?:\.[0-9]+)?")
 _AUTHORS = re.compile(r".*(?:CARD|LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|AUTHORS|CONTRIBUTORS|README).*", re.IGNORECASE)
 # Base64 of digests and of a signature, which we wrote ourselves.
 _OWN_SIGNATURE = "model.sig"
-_CONTROL = re.compile(rb"[\x00-\x08\x0a\x0c-\x1f]+")
+# Shorter ones are everywhere by chance, and one in some megabytes looks like an address.
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{10,}")
 
 
 def findings_in(strings: Iterable[object], file: str = "samples", what: str = "value") -> tuple[Finding, ...]:
@@ -60,8 +61,9 @@ def scan_files(files: Mapping[str, bytes], descriptor: Mapping[str, Any] | None 
     if descriptor is not None:
         findings += _found(RECIPE, manifest_passages(descriptor))
     for number, (name, data) in enumerate(files.items(), 1):
-        file = name if shown(name) == repr(name) else f"file {number:,}"
+        file = f"file {number:,}" if any(search([name])) else name
         try:
+            # What was found before something unreadable stays.
             findings += _found(file, _passages(name, data, columns))
         except UnreadableError as error:
             findings.append(Finding(UNREADABLE, file, 1, str(error), hashlib.sha256(data).digest()))
@@ -100,7 +102,7 @@ def _document(name: str, data: bytes) -> Iterator[Passage]:
 
 
 def _texts(data: bytes, where: str, *, people: bool, own: bool) -> Iterator[Passage]:
-    """Yield a text as its lines, and anything else as what stands between control characters."""
+    """Yield a text as its lines, and of anything else what can be read."""
     find: Callable[[Any], Any] = _without_terms if own else search
     try:
         text = data.decode("utf-8-sig")
@@ -109,13 +111,10 @@ def _texts(data: bytes, where: str, *, people: bool, own: bool) -> Iterator[Pass
     if text is not None and "\0" not in text:
         yield Passage(text.splitlines(), lambda index: f"line {index + 1:,}{where}", find, people)
         return
-    pieces = _CONTROL.split(data)
-    yield Passage(pieces, lambda _: f"bytes that are no text{where}", find)
+    yield Passage(_PRINTABLE.findall(data), lambda _: f"bytes that are no text{where}", find)
     if b"\0" in data:
         # UTF-16 and UTF-32 have zeros between the letters of our languages.
-        yield Passage(
-            data.replace(b"\0", b"").splitlines(), lambda index: f"line {index + 1:,}, as UTF-16{where}", find
-        )
+        yield Passage(_PRINTABLE.findall(data.replace(b"\0", b"")), lambda _: f"bytes as UTF-16{where}", find)
 
 
 def _without_terms(strings: Iterable[str | bytes]) -> Any:
