@@ -19,7 +19,7 @@ def echo_findings(findings: Sequence[Finding], before: str = "") -> None:
         before: what each line begins with.
     """
     for finding in findings[:MAX_LINES]:
-        _echo(f"{before}{finding.line()} (fingerprint {finding.fingerprint()})")
+        _echo(f"{before}{finding.line()} (fingerprint {finding.fingerprint})")
     if len(findings) > MAX_LINES:
         _echo(f"and {counted(len(findings) - MAX_LINES, 'more finding')}")
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sealift_bundler.disclosure.search import Hit, search
@@ -34,8 +35,9 @@ class Finding:
     different: int = 1
     people: bool = False
 
+    @cached_property
     def fingerprint(self) -> str:
-        """Return what `[[accepted]]` names: the same for the same set of values, kind and file.
+        """The word that `[[accepted]]` names: the same for the same set of values, kind and file.
 
         The hash is slow on purpose (PBKDF2-HMAC-SHA256): an address or a number can be guessed, and each guess costs
         its reader as long as it costs us.
@@ -53,7 +55,7 @@ class Finding:
         return {
             "count": self.count,
             "file": self.file,
-            "fingerprint": self.fingerprint(),
+            "fingerprint": self.fingerprint,
             "kind": self.kind,
             "place": self.place,
         }

@@ -17,6 +17,10 @@ class Acceptance(NamedTuple):
     fingerprint: str
     reason: str
 
+    def fits(self, finding: Finding) -> bool:
+        """Return whether this is the finding that was accepted."""
+        return (self.kind, self.file) == (finding.kind, finding.file) and self.fingerprint == finding.fingerprint
+
 
 class Accepted(NamedTuple):
     """A finding, and why it may leave."""
@@ -54,10 +58,8 @@ def judge(findings: Iterable[Finding], acceptances: Sequence[Acceptance] = ()) -
     refused, accepted, authors = [], [], []
     used: set[Acceptance] = set()
     for finding in findings:
-        # The fingerprint is slow: only where something could match.
-        fitting = [one for one in acceptances if (one.kind, one.file) == (finding.kind, finding.file)]
-        fingerprint = finding.fingerprint() if fitting else ""
-        match = next((one for one in fitting if one.fingerprint == fingerprint), None)
+        # The fingerprint is slow: it is compared last.
+        match = next((one for one in acceptances if one.fits(finding)), None)
         if match is not None:
             used.add(match)
             accepted.append(Accepted(finding, match.reason))

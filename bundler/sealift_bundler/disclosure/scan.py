@@ -30,6 +30,8 @@ _AUTHORS = re.compile(r".*(?:CARD|LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|AUTHORS|CO
 _OWN_SIGNATURE = "model.sig"
 # Shorter ones are everywhere by chance, and one in some megabytes looks like an address.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{10,}")
+# In either order of bytes; letters of other alphabets end a piece.
+_WIDE = re.compile(rb"(?:[\x20-\x7e]\x00(?:\x00\x00)?+){6,}+")
 
 
 def findings_in(strings: Iterable[object], file: str = "samples", what: str = "value") -> tuple[Finding, ...]:
@@ -112,9 +114,8 @@ def _texts(data: bytes, where: str, *, people: bool, own: bool) -> Iterator[Pass
         yield Passage(text.splitlines(), lambda index: f"line {index + 1:,}{where}", find, people)
         return
     yield Passage(_PRINTABLE.findall(data), lambda _: f"bytes that are no text{where}", find)
-    if b"\0" in data:
-        # UTF-16 and UTF-32 have zeros between the letters of our languages.
-        yield Passage(_PRINTABLE.findall(data.replace(b"\0", b"")), lambda _: f"bytes as UTF-16{where}", find)
+    wide = [letters.replace(b"\0", b"") for letters in _WIDE.findall(data)]
+    yield Passage(wide, lambda _: f"UTF-16 or UTF-32{where}", find)
 
 
 def _without_terms(strings: Iterable[str | bytes]) -> Any:
