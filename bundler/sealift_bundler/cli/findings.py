@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from sealift_bundler.disclosure import Disclosure, Finding
+from sealift_bundler.disclosure import Disclosure, Finding, withheld
 from sealift_common.console import plain
 from sealift_common.wording import counted
 
@@ -27,7 +27,7 @@ def echo_findings(findings: Sequence[Finding], before: str = "") -> None:
 def echo_disclosure(disclosure: Disclosure) -> None:
     """Say what leaves although it was found, and which acceptances fit nothing."""
     for one in disclosure.accepted:
-        _echo(f"accepted: {one.finding.line()}: {one.reason}")
+        _echo(f"accepted: {one.finding.line()}: {withheld(one.reason)}")
     for finding in disclosure.authors:
         _echo(f"addresses of authors: {finding.line()}")
     for unused in disclosure.unused:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,15 +20,20 @@ def frontend_passages(data: bytes) -> Iterator[Passage]:
     counters = document["counters"]
     for number, counter in enumerate(counters, 1):
         which = f" of vectorizer {number:,}" if len(counters) > 1 else ""
-        terms = counter.pop("vocabulary")
+        terms = _texts(counter.pop("vocabulary"))
         yield Passage(terms, partial(_counted, "term", len(terms), which))
-        stop_words = counter.pop("stop_words", None) or ()
+        stop_words = _texts(counter.pop("stop_words", None))
         yield Passage(stop_words, partial(_counted, "stop word", len(stop_words), which))
         if counter["analyzer"] in _CHARACTERS:
             longer, first = joined(terms)
             yield Passage(longer, partial(_joined, first, len(terms), which))
             yield Passage(terms, partial(_counted, "term", len(terms), which), mail_signs)
     yield _others(document)
+
+
+def _texts(values: Iterable[Any] | None) -> list[str]:
+    """Put an empty text where a value is no text, so that places still count."""
+    return [value if isinstance(value, str) else "" for value in values or ()]
 
 
 def _counted(what: str, total: int, which: str, index: int) -> str:
@@ -46,7 +51,7 @@ def golden_passages(data: bytes) -> Iterator[Passage]:
         for part, key, what in (("request", "inputs", "column"), ("response", "outputs", "answer")):
             for tensor in example[part][key]:
                 values = tensor.pop("data")
-                texts = [value if isinstance(value, str) else "" for value in values]
+                texts = _texts(values)
                 rows = tensor["shape"][0] if tensor["shape"] else 1
                 name = tensor["name"]
                 # A model of texts alone has one input, which is no column.
@@ -74,15 +79,14 @@ def _cards(values: Sequence[Any]) -> list[str]:
 def description_passages(data: bytes) -> Iterator[Passage]:
     """Yield the texts of `model.json`: columns, categories, classes, and the rest."""
     document = json.loads(data)
-    classes = (document.get("classes") or {}).pop("values", ())
-    texts = [value if isinstance(value, str) else "" for value in classes]
-    yield Passage(texts, partial(_counted, "class", len(texts), ""))
+    classes = _texts((document.get("classes") or {}).pop("values", ()))
+    yield Passage(classes, partial(_counted, "class", len(classes), ""))
     for tensor in document["inputs"]:
         columns = tensor["columns"]
-        names = [column.pop("name", "") for column in columns]
+        names = _texts([column.pop("name", "") for column in columns])
         yield Passage(names, partial(_counted, "column", len(names), f" of input {shown(tensor['name'])}"))
         for name, column in zip(names, columns, strict=True):
-            categories = [value if isinstance(value, str) else "" for value in column.pop("categories", None) or ()]
+            categories = _texts(column.pop("categories", None))
             yield Passage(categories, partial(_category, name, len(categories)))
     yield _others(document)
 
@@ -103,7 +107,7 @@ def columns_of(description: bytes | None) -> Mapping[str, Sequence[str]]:
 def manifest_passages(descriptor: Mapping[str, Any]) -> Iterator[Passage]:
     """Yield the texts that the recipe puts into the manifest; authors and vendor are people to write to."""
     texts = dict(descriptor)
-    people = [*texts.pop("authors", ()), texts.pop("vendor", "")]
+    people = _texts([*texts.pop("authors", ()), texts.pop("vendor", "")])
     yield Passage(people, lambda _: "'authors' or 'vendor'", people=True)
     yield _others(texts)
 

@@ -89,9 +89,13 @@ def _email(data: bytes, match: re.Match[bytes]) -> Span:
         return None
     if match.group()[:1] == b" " and (local.lower() in _PROSE or len(local) < 2):
         return None
-    return match.start() - len(local), match.end()
+    start = match.start() - len(local)
+    # In an address of a server, a login stands before the "@".
+    _, found, login = data[max(0, start - 200) : start].rpartition(b"://")
+    return None if found and not _BESIDE_LOGIN.search(login) else (start, match.end())
 
 
+_BESIDE_LOGIN = re.compile(rb"[\s/@\"'<>]")
 _PLACEHOLDER = re.compile(
     rb"(?:my|your)?[-_]?(?:pass(?:word|wd|phrase)?|pwd|pw|secret|token|key|api[-_]?key|x+|\*+|\.+)|[$%{<\[].*",
     re.IGNORECASE,

@@ -89,7 +89,7 @@ def _passages(name: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> I
     if known is not None:
         try:
             return list(known())
-        except (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (Error, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             # Not of its form: still bytes that would travel. Nothing else is done here with what is wrong.
             pass
     return _document(name, data)
