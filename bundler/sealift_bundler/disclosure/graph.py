@@ -37,6 +37,25 @@ _NUMBERS: Mapping[str, frozenset[int]] = {
     "sparse tensor": frozenset({3}),
 }
 _STRINGS = {"attribute": 9, "tensor": 6}
+# What people call the texts.
+_TITLES: Mapping[tuple[str, int], str] = {
+    ("model", 2): "producer_name",
+    ("model", 3): "producer_version",
+    ("model", 4): "domain",
+    ("model", 6): "doc_string",
+    ("graph", 2): "name",
+    ("graph", 10): "doc_string",
+    ("node", 1): "input",
+    ("node", 2): "output",
+    ("node", 3): "name",
+    ("node", 6): "doc_string",
+    ("attribute", 4): "value",
+    ("attribute", 1): "name",
+    ("tensor", 8): "name",
+    ("value", 1): "name",
+    ("metadata", 1): "key",
+    ("metadata", 2): "value",
+}
 # An attribute's numbers, one a field: floats (7, four bytes) and integers (8, a varint); and what a forest says of each
 # node, in strings (9).
 _RUN = re.compile(
@@ -59,8 +78,8 @@ def graph_passages(data: bytes, columns: Mapping[str, Sequence[str]]) -> Iterato
         LimitError: it is nested too deeply.
     """
     walk = _Walk(data, columns)
-    walk.message("model", 0, len(data), 0, _Place("the graph"))
-    yield walk.texts.passage()
+    walk.message("model", 0, len(data), 0, _Place("the model"))
+    yield from (texts.passage() for texts in walk.texts.values())
     yield from walk.lists
     yield numbers(data, walk.numbers)
 
@@ -101,7 +120,8 @@ class _Walk:
     """One walk through a model; collects its texts, lists of strings, and the ranges of its numbers."""
 
     def __init__(self, data: bytes, columns: Mapping[str, Sequence[str]]) -> None:
-        self.texts = Bag()
+        # By the kind of message, so that metadata and names of nodes are findings of their own.
+        self.texts: dict[str, Bag] = {}
         self.lists: list[Passage] = []
         self.numbers: list[tuple[int, int]] = []
         self._data = data
@@ -138,7 +158,7 @@ class _Walk:
                     strings.append(text)
                     continue
                 self._note(kind, number, text, place, names)
-                self.texts.add(text, partial(_words, kind, number, place))
+                self.texts.setdefault(kind, Bag()).add(text, partial(_words, kind, number, place))
         if kind == "node" and place.node is not None:
             self._producers.update(dict.fromkeys(place.node.outputs, place.node))
         if strings:
@@ -208,6 +228,7 @@ class _Walk:
 
 
 def _words(kind: str, number: int, place: _Place) -> str:
+    title = _TITLES.get((kind, number), f"field {number}")
     if place.node is None:
-        return f"field {number} of {place.words if kind != 'model' else 'the model'}"
-    return f"{place.node.words()}, {'field' if kind == 'node' else kind} {number}"
+        return f"{title} of {place.words}"
+    return f"{place.node.words()}, {title if kind == 'node' else f'{kind} {title}'}"

@@ -133,8 +133,11 @@ _DATA_BYTES = 160
 def _random(data: bytes, match: re.Match[bytes]) -> Span:
     if not looks_random(data[match.start() : match.end()].decode()):
         return None
-    # A piece of a picture inside a page is no term.
     before = data[max(0, match.start() - _DATA_BYTES) : match.start()]
+    # A domain of another alphabet (RFC 3492).
+    if before[-4:].lower() == b"xn--":
+        return None
+    # A piece of a picture inside a page is no term.
     after = data[match.end() : match.end() + _DATA_BYTES]
     beside = len(before) - len(before.rstrip(_DATA_CHARS)) + len(after) - len(after.lstrip(_DATA_CHARS))
     return None if beside >= _DATA_BYTES else match.span()

@@ -2,7 +2,7 @@
 
 Vectorizers change case and cut at everything that is not a letter or digit, so of most secrets one long term is left.
 Words, names of classes, sizes and dates have their digits in one or two places; random characters have them all over.
-Hexadecimal digits are digests as a rule and never count.
+Hexadecimal digits are digests as a rule, and never count; nor do formulas of chemistry.
 """
 
 import re
@@ -12,6 +12,10 @@ MIN_CHARS = 16
 MAX_CHARS = 100
 
 _HEX = re.compile(r"(?:0x)?[0-9a-f]+", re.ASCII | re.IGNORECASE)
+# Hydrocarbons and what hangs on them, in any case.
+_FORMULA = re.compile(
+    r"c\d*h\d*(?:(?:br|ca|cl|co|cu|fe|li|mg|mn|na|se|si|zn|f|i|k|n|o|p|s)\d*)*", re.ASCII | re.IGNORECASE
+)
 _BORDER = re.compile(r"(?<=[a-zA-Z])(?=\d)|(?<=\d)(?=[a-zA-Z])", re.ASCII)
 _CASE_BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[a-z])", re.ASCII)
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}", re.ASCII | re.IGNORECASE)
@@ -19,7 +23,7 @@ _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}", re.ASCII | re.IGNORECASE
 
 def looks_random(term: str) -> bool:
     """Return whether ASCII letters and digits look like the output of a generator."""
-    if not MIN_CHARS <= len(term) <= MAX_CHARS or _HEX.fullmatch(term):
+    if not MIN_CHARS <= len(term) <= MAX_CHARS or _HEX.fullmatch(term) or _FORMULA.fullmatch(term):
         return False
     digits = sum(map(str.isdigit, term))
     letters = len(term) - digits

@@ -34,20 +34,23 @@ class UnreadableError(Exception):
     """A document that cannot be looked into; the message says what it is and holds nothing of it."""
 
 
-def contents(data: bytes) -> Iterator[bytes]:
+def contents(data: bytes, most_bytes: int = LIMITS.document_size_bytes) -> Iterator[bytes]:
     """Yield a document and, at any depth, what is packed in it.
+
+    Args:
+        most_bytes: what may come out of it in all.
 
     Raises:
         UnreadableError: it is encrypted, damaged, too deep or too large, or of a format that nothing here reads.
     """
-    yield from _Unpacking().contents(data, 0)
+    yield from _Unpacking(most_bytes).contents(data, 0)
 
 
 class _Unpacking:
     """One document; counts what it expands to."""
 
-    def __init__(self) -> None:
-        self._left = LIMITS.document_size_bytes
+    def __init__(self, most_bytes: int) -> None:
+        self._left = self._most_bytes = most_bytes
 
     def contents(self, data: bytes, depth: int) -> Iterator[bytes]:
         yield data
@@ -83,7 +86,7 @@ class _Unpacking:
     def _spend(self, size: int) -> None:
         self._left -= size
         if self._left < 0:
-            raise UnreadableError(f"it expands to more than {LIMITS.document_size_bytes:,} bytes")
+            raise UnreadableError(f"it expands to more than {self._most_bytes:,} bytes")
 
     def _stream(self, data: bytes, opener: Callable[[], Any]) -> Iterator[bytes]:
         parts = []

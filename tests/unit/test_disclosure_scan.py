@@ -1,0 +1,409 @@
+"""Where the scan looks in each kind of file, what it calls the place, and what no finding ever holds."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import sys
+import tarfile
+import zipfile
+import zlib
+from base64 import b64encode
+from typing import Any
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.feature_extraction.text import CountVectorizer
+
+from sealift_bundler.disclosure import Acceptance, Finding, findings_in, judge, scan_files, scan_text, withheld
+from sealift_bundler.disclosure import finding as finding_module
+from sealift_bundler.disclosure.judgement import MAX_AUTHORS
+from sealift_bundler.disclosure.unpacking import UnreadableError, contents
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+MAIL = "maria.kowalska@invented.example"
+TOKEN = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"
+Told = list[tuple[str, str, int, str]]
+
+
+@pytest.fixture(autouse=True)
+def fast_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding_module, "_ROUNDS", 1)
+
+
+def told(findings: tuple[Finding, ...]) -> Told:
+    return [(one.kind, one.file, one.count, one.place) for one in findings]
+
+
+def frontend(terms: list[str], analyzer: str = "word", *, counters: int = 1, **more: Any) -> dict[str, bytes]:
+    counter = {"analyzer": analyzer, "vocabulary": terms, "stop_words": None, **more}
+    return {
+        "frontend.json": json.dumps(
+            {"counters": [{"analyzer": "word", "vocabulary": []}] * (counters - 1) + [counter]}
+        ).encode()
+    }
+
+
+def golden(**columns: list[Any]) -> dict[str, bytes]:
+    inputs = [{"name": name, "shape": [len(data)], "data": data} for name, data in columns.items()]
+    answer = {"name": "predict", "shape": [2], "data": ["bug", MAIL]}
+    return {
+        "golden.json": json.dumps(
+            {"examples": [{"request": {"inputs": inputs}, "response": {"outputs": [answer]}}]}
+        ).encode()
+    }
+
+
+def described(columns: list[dict[str, Any]], **more: Any) -> dict[str, bytes]:
+    tensor = {"name": "strings", "columns": columns}
+    return {"model.json": json.dumps({"inputs": [tensor], **more}).encode()}
+
+
+def graph(nodes: list[onnx.NodeProto], *constants: onnx.TensorProto, **texts: str) -> dict[str, bytes]:
+    value = [helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", 2]) for name in ("strings", "y")]
+    made = helper.make_model(helper.make_graph(nodes, "made", value[:1], value[1:], list(constants)))
+    for key, text in texts.items():
+        setattr(made, key, text)
+    return {"model.onnx": made.SerializeToString()}
+
+
+def test_terms_are_counted_and_the_first_is_named() -> None:
+    assert told(scan_files(frontend(["a", TOKEN, "b", TOKEN, MAIL]))) == [
+        ("gitlab-token", "frontend.json", 2, "term 2 of 5"),
+        ("e-mail", "frontend.json", 1, "term 5 of 5"),
+    ]
+    assert told(scan_files(frontend([MAIL], counters=2))) == [
+        ("e-mail", "frontend.json", 1, "term 1 of 1 of vectorizer 2")
+    ]
+    assert told(scan_files(frontend([], stop_words=["the", MAIL]))) == [
+        ("e-mail", "frontend.json", 1, "stop word 2 of 2")
+    ]
+    assert told(scan_files(frontend([], token_pattern=MAIL))) == [
+        ("e-mail", "frontend.json", 1, "counters[0].token_pattern")
+    ]
+
+
+def test_golden_rows_have_a_number_and_a_column() -> None:
+    files = golden(author=["x", "y", MAIL, MAIL], size=[1, 2, 3, 4])
+    assert told(scan_files(files)) == [
+        ("e-mail", "golden.json", 2, "golden row 3, column 'author'"),
+        ("e-mail", "golden.json", 1, "golden row 2, answer 'predict'"),
+    ]
+    assert told(scan_files(golden(rows=["x", MAIL])))[0][3] == "golden row 2"
+
+
+def test_a_column_of_card_numbers_is_seen_and_one_by_chance_is_not() -> None:
+    cards = [4111111111111111, 5555555555554444, 6011111111111117]
+    assert told(scan_files(golden(number=cards)))[0] == ("card", "golden.json", 3, "golden rows, column 'number'")
+    chance = [4111111111111111, *range(4111111111111200, 4111111111111230)]
+    assert {kind for kind, *_ in told(scan_files(golden(number=chance)))} == {"e-mail"}
+
+
+def test_columns_categories_and_classes_of_the_description() -> None:
+    columns = [{"name": "author", "categories": ["x", MAIL, 3]}, {"name": TOKEN, "categories": [MAIL]}]
+    files = described(columns, classes={"values": [0, MAIL]}, source={"estimator": f"Pipeline({MAIL!r})"})
+    assert told(scan_files(files)) == [
+        ("e-mail", "model.json", 1, "class 2 of 2"),
+        ("gitlab-token", "model.json", 1, "column 2 of 2 of input 'strings'"),
+        ("e-mail", "model.json", 1, "category 2 of 3 of column 'author'"),
+        ("e-mail", "model.json", 1, "category 1 of 1 of column (name withheld)"),
+        ("e-mail", "model.json", 1, "source.estimator"),
+    ]
+    assert told(scan_files({"model.json": json.dumps({"inputs": [], MAIL: {"x": TOKEN}}).encode()})) == [
+        ("e-mail", "model.json", 1, "a name"),
+        ("gitlab-token", "model.json", 1, "(name withheld).x"),
+    ]
+
+
+def test_categories_in_the_graph_are_those_of_a_column() -> None:
+    index = numpy_helper.from_array(np.array(1), "one")
+    nodes = [
+        helper.make_node("Gather", ["strings", "one"], ["column"], axis=1),
+        helper.make_node("LabelEncoder", ["column"], ["y"], domain="ai.onnx.ml", keys_strings=["x", MAIL, MAIL]),
+    ]
+    files = {**graph(nodes, index), **described([{"name": "team"}, {"name": "author"}])}
+    assert told(scan_files(files)) == [("e-mail", "model.onnx", 2, "category 2 of 3 of column 'author'")]
+    assert told(scan_files(graph(nodes, index))) == [
+        ("e-mail", "model.onnx", 2, "node 2 'LabelEncoder', string 2 of 3 of attribute 'keys_strings'")
+    ]
+
+
+def test_texts_all_over_the_graph() -> None:
+    words = helper.make_tensor("words", TensorProto.STRING, [2], [b"x", MAIL.encode()])
+    node = helper.make_node("Identity", ["strings"], ["y"], name=TOKEN, doc_string=MAIL)
+    inner = helper.make_graph([node], "inner", [], [])
+    branch = helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
+    places = {one.place for one in scan_files(graph([branch], words))}
+    assert places == {"string 2 of 2 of tensor 'words'", "node 2 'Identity', name", "node 2 'Identity', doc_string"}
+    assert {one.place for one in scan_files(graph([], doc_string=MAIL, producer_name=TOKEN))} == {
+        "doc_string of the model",
+        "producer_name of the model",
+    }
+    made = onnx.load_model_from_string(graph([node])["model.onnx"])
+    helper.set_model_props(made, {"note": MAIL, TOKEN: "x"})
+    assert {one.place for one in scan_files({"model.onnx": made.SerializeToString()})} >= {
+        "value of metadata 1",
+        "key of metadata 2",
+    }
+
+
+def test_a_field_that_nobody_knows_is_searched() -> None:
+    unknown = bytes([*b"\xfa\x3f", len(TOKEN)]) + TOKEN.encode()  # field 1023 of the model, bytes
+    found = scan_files({"model.onnx": graph([])["model.onnx"] + unknown})
+    assert told(found) == [("gitlab-token", "model.onnx", 1, "field 1023 of the model")]
+
+
+def test_in_numbers_only_fixed_beginnings_are_looked_for() -> None:
+    hidden = np.frombuffer((TOKEN + MAIL).encode().ljust(64), np.uint8)
+    found = scan_files(graph([], numpy_helper.from_array(hidden, "weights")))
+    assert [(one.kind, one.place.split(" ", 1)[0]) for one in found] == [("gitlab-token", "byte")]
+    shard = bytes(1000) + TOKEN.encode() + bytes(1000)
+    assert told(scan_files({"model.onnx.data": shard, "model.onnx.data.1": shard})) == [
+        ("gitlab-token", name, 1, "byte 1,000, among numbers") for name in ("model.onnx.data", "model.onnx.data.1")
+    ]
+
+
+def test_numbers_of_a_forest_are_stepped_over() -> None:
+    modes = ["BRANCH_LEQ", "LEAF", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ"]
+    node = helper.make_node(
+        "TreeEnsembleClassifier",
+        ["x"],
+        ["y"],
+        nodes_modes=modes * 3,
+        nodes_values=[0.5, -1.0, 1e30],
+        nodes_nodeids=[0, 1, 127, 128, 2**40, -1],
+        classlabels_strings=["x", MAIL],
+    )
+    assert told(scan_files(graph([node]))) == [
+        ("e-mail", "model.onnx", 1, "node 1 'TreeEnsembleClassifier', string 2 of 2 of attribute 'classlabels_strings'")
+    ]
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "frontend.json", "golden.json", "model.json"])
+@pytest.mark.parametrize(
+    "form", [TOKEN.encode(), b'{"counters": 3, "inputs": 1}' + TOKEN.encode(), b"\xff" + TOKEN.encode()]
+)
+def test_a_file_of_another_form_is_searched_as_bytes(name: str, form: bytes) -> None:
+    assert [one.kind for one in scan_files({name: form})] == ["gitlab-token"]
+
+
+def packed(data: bytes) -> dict[str, bytes]:
+    archive, tar = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("deep/inner.txt", data)
+    with tarfile.open(fileobj=tar, mode="w") as file:
+        member = tarfile.TarInfo("inner.gz")
+        inner = gzip.compress(data)
+        member.size = len(inner)
+        file.addfile(member, io.BytesIO(inner))
+    table, feather = io.BytesIO(), io.BytesIO()
+    rows = pa.table({"note": ["x", data.decode()], "list": [["y"], [data.decode()]]})
+    pa.parquet.write_table(rows, table, compression="zstd")
+    pa.feather.write_feather(rows, feather, compression="zstd")
+    return {
+        "gzip": gzip.compress(b"x") + gzip.compress(data),
+        "zlib": zlib.compress(data),
+        "bzip2": bz2.compress(data),
+        "xz": lzma.compress(data),
+        "zstd": zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}),
+        "zip": archive.getvalue(),
+        "zip in gzip": gzip.compress(archive.getvalue()),
+        "tar": tar.getvalue(),
+        "parquet": table.getvalue(),
+        "feather": feather.getvalue(),
+        "base64": b64encode(b"  user: x\n" + data),
+        "base64 twice": b64encode(b64encode(data)),
+        "utf-16": data.decode().encode("utf-16"),
+        "utf-16-be": data.decode().encode("utf-16-be"),
+        "utf-32": data.decode().encode("utf-32"),
+        "latin-1": "Grüße, ".encode("latin-1") + data,
+        "npy": np.lib.format.magic(1, 0) + np.array([data.decode()]).tobytes(),
+    }
+
+
+@pytest.mark.parametrize("form", packed(b"x"))
+def test_documents_are_looked_into(form: str) -> None:
+    data = packed(TOKEN.encode())[form]
+    assert {one.kind for one in scan_files({"notes.bin": data})} - {"random-term"} == {"gitlab-token"}
+
+
+def damaged(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 255])
+
+
+def encrypted() -> bytes:
+    archive = bytearray(packed(b"x")["zip"])
+    archive[6] |= 1  # the flag, in both headers
+    archive[archive.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(archive)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"%PDF-1.7", "a PDF"),
+        (encrypted(), "an encrypted archive"),
+        (gzip.compress(b"x" * 1000)[:-20], "compressed, and cut short"),
+        (b"PK\x03\x04 and nothing else", "a damaged archive"),
+        (b"PAR1 and nothing else", "a damaged Parquet or Arrow file"),
+        (damaged(packed(b"x" * 1000)["zstd"]), "compressed, and damaged"),
+        (
+            gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(b"x"))))),
+            "archives in archives, too deep",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_into_is_a_finding(data: bytes, why: str) -> None:
+    assert told(scan_files({"notes.bin": data})) == [("unreadable", "notes.bin", 1, why)]
+
+
+@pytest.mark.parametrize("form", ["gzip", "bzip2", "xz", "zstd", "zip", "zip in gzip"])
+def test_a_document_that_expands_without_end_is_unreadable(form: str) -> None:
+    with pytest.raises(UnreadableError, match="it expands to more than 10,000 bytes"):
+        list(contents(packed(b"x" * 1_000_000)[form], 10_000))
+
+
+def test_names_of_files_and_texts_of_the_recipe() -> None:
+    files = {"notes.txt": b"x", f"{TOKEN}.txt": MAIL.encode()}
+    descriptor = {"title": TOKEN, "authors": ["Ada", MAIL], "sourceURL": "https://ada:" + "n0t-real@host.example/"}
+    assert told(scan_files(files, descriptor)) == [
+        ("gitlab-token", "file names", 1, "name 2 of 2"),
+        ("e-mail", "recipe", 1, "'authors' or 'vendor'"),
+        ("gitlab-token", "recipe", 1, "title"),
+        ("url-password", "recipe", 1, "'sourceURL'"),
+        ("e-mail", "file 2", 1, "line 1"),
+    ]
+
+
+def test_our_own_signature_is_no_random_term() -> None:
+    assert scan_files({"model.sig": b'{"sig":"' + b64encode(bytes(range(3, 75))) + b'"}'}) == ()
+
+
+@pytest.mark.parametrize("lengths", [(3, 5), (5, 5), (2, 6)])
+@pytest.mark.parametrize("analyzer", ["char", "char_wb"])
+def test_terms_of_characters_are_put_together(analyzer: str, lengths: tuple[int, int]) -> None:
+    texts = [
+        "dark mode please",
+        "the job fails with a timeout",
+        f"my token is {TOKEN} for all",
+        f"write to {MAIL} today",
+    ]
+    terms = sorted(CountVectorizer(analyzer=analyzer, ngram_range=lengths).fit(texts).vocabulary_)
+    found = scan_files(frontend(terms, analyzer))
+    kinds = {one.kind for one in found}
+    # Where the token shares terms with words, a long piece of it is left.
+    assert "e-mail" in kinds
+    assert kinds & {"gitlab-token", "random-term"}
+    assert all(one.place.startswith("term") for one in found)
+
+
+def test_a_fingerprint_is_of_the_values_and_nothing_else() -> None:
+    def fingerprint(terms: list[str], file: str = "frontend.json") -> str:
+        (found,) = findings_in(terms, file)
+        return found.fingerprint
+
+    same = fingerprint([MAIL, "ada@invented.example"])
+    assert fingerprint(["x", "ada@invented.example", MAIL, MAIL]) == same
+    assert fingerprint([MAIL, "ada@invented.example"], "golden.json") != same
+    assert fingerprint([MAIL]) != same
+    assert fingerprint([MAIL, "ada@invented.example", "eve@invented.example"]) != same
+    assert len(same) == 32
+
+
+def test_an_acceptance_covers_one_finding_and_no_later_one() -> None:
+    findings = scan_files(frontend([MAIL, TOKEN]))
+    accepted = [Acceptance(one.kind, one.file, one.fingerprint, "invented") for one in findings]
+    judged = judge(findings, accepted)
+    assert (judged.refused, [one.reason for one in judged.accepted]) == ((), ["invented"] * 2)
+    later = judge(scan_files(frontend([MAIL, TOKEN, "eve@invented.example"])), accepted)
+    assert [one.kind for one in later.refused] == ["e-mail"]
+    assert later.unused == (accepted[1],) if accepted[1].kind == "e-mail" else (accepted[0],)
+    elsewhere = judge(findings, [one._replace(file="model.onnx") for one in accepted])
+    assert (len(elsewhere.refused), len(elsewhere.unused)) == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["CARD.md", "LICENSE", "NOTICE.txt", "THIRD-PARTY-NOTICES"])
+def test_addresses_of_authors_are_listed(name: str) -> None:
+    few = "\n".join(f"Author {place} <author{place}@invented.example>" for place in range(MAX_AUTHORS))
+    judged = judge(scan_files({name: few.encode()}))
+    assert (judged.refused, [one.count for one in judged.authors]) == ((), [MAX_AUTHORS])
+    many = few + "\none.more@invented.example"
+    assert [one.kind for one in judge(scan_files({name: many.encode()})).refused] == ["e-mail"]
+    assert [one.kind for one in judge(scan_files({name: TOKEN.encode()})).refused] == ["gitlab-token"]
+    assert [one.kind for one in judge(scan_files({"rows.csv": few.encode()})).refused] == ["e-mail"]
+
+
+def test_text_is_withheld_from_documents_for_people() -> None:
+    assert withheld({"expected": MAIL, TOKEN: [1, None, "bug"]}) == {
+        "expected": "(withheld: e-mail)",
+        "(withheld: gitlab-token)": [1, None, "bug"],
+    }
+    assert scan_text(f"fine\n{MAIL}", "notes")[0].line() == "e-mail in notes: line 2"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "counters",
+                    "analyzer",
+                    "vocabulary",
+                    "stop_words",
+                    "examples",
+                    "request",
+                    "response",
+                    "inputs",
+                    "outputs",
+                    "data",
+                    "shape",
+                    "name",
+                    "columns",
+                    "categories",
+                    "classes",
+                    "values",
+                ]
+            )
+            | st.text(max_size=4),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["model.onnx", "frontend.json", "golden.json", "model.json", "notes.txt"]),
+    st.binary(max_size=80) | JSON,
+)
+def test_any_bytes_can_be_scanned(name: str, content: Any) -> None:
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    for one in scan_files({name: data}):
+        assert one.kind
+        assert one.count > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=20), st.sampled_from([MAIL, TOKEN]))
+def test_no_finding_ever_shows_a_value(around: str, value: str) -> None:
+    name = f"{around} {value} {around}"
+    files = {**golden(**{name: [value, around]}), **described([{"name": name, "categories": [value]}])}
+    for one in scan_files(files):
+        for text in (repr(one), one.line(), json.dumps(one.document()), one.place):
+            assert value not in text
