@@ -256,6 +256,7 @@ def encrypted() -> bytes:
         (b"%PDF-1.7", "a PDF"),
         (encrypted(), "an encrypted archive"),
         (gzip.compress(b"x" * 1000)[:-20], "compressed, and cut short"),
+        (gzip.compress(b"x") + damaged(gzip.compress(b"y" * 99)[:-8] + bytes(8)), "compressed, and damaged"),
         (b"PK\x03\x04 and nothing else", "a damaged archive"),
         (b"PAR1 and nothing else", "a damaged Parquet or Arrow file"),
         (damaged(packed(b"x" * 1000)["zstd"]), "compressed, and damaged"),

@@ -68,7 +68,7 @@ class _Unpacking:
                 raise UnreadableError(what)
         for start, opener in _STREAMS.items():
             if data.startswith(start):
-                return self._stream(data, opener)
+                return self._stream(data, start, opener)
         if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return self._zip(data)
         if data[257:262] == b"ustar":
@@ -78,7 +78,7 @@ class _Unpacking:
         # zlib has no magic number: two bytes that 31 divides. Not all that begins so is it.
         if data[:1] == b"x" and len(data) > 2 and int.from_bytes(data[:2]) % 31 == 0:
             try:
-                return iter(list(self._stream(data, zlib.decompressobj)))
+                return iter(list(self._stream(data, b"x", zlib.decompressobj)))
             except UnreadableError:
                 return None
         return None
@@ -88,7 +88,7 @@ class _Unpacking:
         if self._left < 0:
             raise UnreadableError(f"it expands to more than {self._most_bytes:,} bytes")
 
-    def _stream(self, data: bytes, opener: Callable[[], Any]) -> Iterator[bytes]:
+    def _stream(self, data: bytes, start: bytes, opener: Callable[[], Any]) -> Iterator[bytes]:
         parts = []
         try:
             while data:
@@ -103,10 +103,9 @@ class _Unpacking:
                 if not ended:
                     raise UnreadableError("compressed, and cut short")
         except (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError):
-            if not parts:
+            if not parts or data.startswith(start):
                 raise UnreadableError("compressed, and damaged") from None
-            # Something else stands behind the compressed part.
-            parts.append(data)
+            # Something else stands behind the compressed part, and is searched with the document's own bytes.
         yield b"".join(parts)
 
     def _zip(self, data: bytes) -> Iterator[bytes]:
