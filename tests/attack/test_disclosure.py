@@ -30,7 +30,6 @@ from sealift_bundler.errors import DisclosureError
 from sealift_bundler.proof.conversion import Conversion
 from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
-from sealift_common.console import run
 
 pytestmark = pytest.mark.filterwarnings("ignore::sealift_bundler.errors.DisclosureWarning")
 
@@ -155,11 +154,10 @@ def tree(directory: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in sorted(directory.rglob("*"))}
 
 
-def test_add_refuses_and_no_file_has_any(planted, channel: ChannelSimulator, tmp_path, capfd) -> None:
+def test_add_refuses_and_no_file_has_any(planted, channel: ChannelSimulator, tmp_path, call) -> None:
     before = tree(channel.directory)
-    arguments = ["add", str(planted), "--channel", str(channel.directory), "--json"]
-    assert run(command, "sealift-bundler", arguments) == 60
-    out, err = capfd.readouterr()
+    status, out, err = call(command, "add", planted, "--channel", channel.directory, "--json")
+    assert status == 60
     error = json.loads(out)["error"]
     assert (error["code"], error["exit_code"]) == ("disclosure", 60)
     assert {one["kind"] for one in error["findings"]} == set(PLANTED)

@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from sealift_bundler.disclosure import finding
 from sealift_bundler.proof import ladder
 from sealift_bundler.proof.report import report_html
 from sealift_bundler.release.recipe import Recipe
-from sealift_common.console import run
 
 TOKEN = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"
 MAIL = "maria.kowalska@invented-bank.example"
@@ -55,14 +55,8 @@ def workplace(tmp_path, monkeypatch, leak, channel):
 
 
 @pytest.fixture
-def bundler(workplace, channel, capfd):
-    def call(*arguments: str) -> tuple[int, str, str]:
-        status = run(
-            command, "sealift-bundler", ["add", "recipe.toml", "--channel", str(channel.directory), *arguments]
-        )
-        return (status, *capfd.readouterr())
-
-    return call
+def bundler(workplace, channel, call):
+    return partial(call, command, "add", "recipe.toml", "--channel", channel.directory)
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -194,7 +188,7 @@ def test_convert_warns_in_python(leak) -> None:
     assert [one.kind for one in conversion.findings] == ["gitlab-token", "e-mail"]
 
 
-def test_convert_warns_on_the_command_line_and_the_page_withholds(tmp_path, monkeypatch, capfd) -> None:
+def test_convert_warns_on_the_command_line_and_the_page_withholds(tmp_path, monkeypatch, call) -> None:
     """The class is an address: it is in the proof's worst rows, and stands on the page about it."""
     model = DecisionTreeClassifier().fit(np.arange(8.0)[:, np.newaxis], ["bug", MAIL] * 4)
 
@@ -206,9 +200,9 @@ def test_convert_warns_on_the_command_line_and_the_page_withholds(tmp_path, monk
         return Conversion({**conversion.files, "model.json": json.dumps(document).encode()})
 
     monkeypatch.setattr(ladder, "convert", converted)
-    arguments = ["convert", "model.joblib", "--samples", "rows.npy", "-o", str(tmp_path / "out"), "--json"]
-    assert run(command, "sealift-bundler", [*arguments, "--report", str(tmp_path / "page.html")]) == 0
-    out, err = capfd.readouterr()
+    arguments = ["convert", "model.joblib", "--samples", "rows.npy", "-o", tmp_path / "out", "--json"]
+    status, out, err = call(command, *arguments, "--report", tmp_path / "page.html")
+    assert status == 0
     document = json.loads(out)
     assert {one["kind"] for one in document["findings"]} == {"e-mail"}
     assert document["parity"]["worst_rows"][0]["expected"] == "(withheld: e-mail)"

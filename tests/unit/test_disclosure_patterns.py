@@ -192,21 +192,19 @@ def test_a_token_is_found_between_any_marks(before: str, after: str, tail: str) 
     assert tail not in repr(found)
 
 
-@settings(deadline=None)
 @given(st.integers(10**14, 10**15 - 1))
 def test_of_ten_last_digits_one_makes_a_card(body: int) -> None:
     numbers = [f"4{body}"[:15] + str(digit) for digit in range(10)]
     assert sum(map(is_card, numbers)) == 1
 
 
-@settings(deadline=None)
 @given(st.text("0123456789abcdef", min_size=16, max_size=80))
 def test_digests_are_not_random_terms(digits: str) -> None:
     assert not looks_random(digits)
     assert not looks_random(digits.upper())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(max_size=40), max_size=10))
 def test_any_strings_can_be_searched(strings: list[str]) -> None:
     for hit in search(strings):

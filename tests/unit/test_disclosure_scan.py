@@ -388,7 +388,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["model.onnx", "frontend.json", "golden.json", "model.json", "notes.txt"]),
     st.binary(max_size=80) | JSON,
@@ -400,7 +400,7 @@ def test_any_bytes_can_be_scanned(name: str, content: Any) -> None:
         assert one.count > 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=20), st.sampled_from([MAIL, TOKEN]))
 def test_no_finding_ever_shows_a_value(around: str, value: str) -> None:
     name = f"{around} {value} {around}"
