@@ -24,7 +24,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine docs coverage-page lock tools compiled clean
+.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine vocabularies docs coverage-page lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -82,6 +82,9 @@ fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 
 recombine: $(READY) ## Let an attacker recombine bundles in LIVES random lives of a channel (minutes); LIFE=17 runs one
 	@$(RUN) PYTHONPATH=tests python -m recombination --lives $(LIVES) $(if $(LIFE),--life $(LIFE))
+
+vocabularies: $(READY) ## Search a million words of Debian's dictionaries for false alarms (apt-get download, no root)
+	@$(RUN) python tests/vocabularies/run.py
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py

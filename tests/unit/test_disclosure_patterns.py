@@ -1,7 +1,9 @@
 """Each pattern finds what it is for, in the forms that vectorizers leave, and nothing that only looks like it."""
 
+import re
 import string
 from base64 import urlsafe_b64encode
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -146,7 +148,10 @@ def test_what_only_looks_like_it_is_not_found(text: str) -> None:
     assert [hit.kind for hit in search([text, text.lower()])] == []
 
 
-def test_every_pattern_has_samples_and_a_reason() -> None:
+def test_every_pattern_has_samples_a_reason_and_a_line_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "disclosure.md").read_text("utf-8")
+    page = page.partition("## Kinds")[2].partition("## A finding")[0]
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", page, re.MULTILINE) == [*patterns.KINDS, "unreadable"]
     assert set(SAMPLES) == set(patterns.KINDS)
     assert all(pattern.reason for pattern in patterns.PATTERNS)
 
