@@ -84,8 +84,9 @@ def is_address(text: str, before: str) -> bool:
     if re.search(r"(?:version|release|build|==|>=|<=|~=|\bv|/)[\s:=]*\Z", before[-16:]):
         return False
     address = IPv4Address(text)
-    # Four single digits are a version.
-    return len(text) > 7 and not any(address in net for net in _NOBODYS)
+    # Four small numbers are a version.
+    small = address.packed[0] < 10 and max(address.packed) < 32
+    return not small and not any(address in net for net in _NOBODYS)
 
 
 def is_phone(text: str) -> bool:

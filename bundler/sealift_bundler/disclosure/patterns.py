@@ -63,6 +63,8 @@ _NOBODY = {b"git", b"hg", b"svn", b"noreply", b"no-reply", b"donotreply"}
 _SUFFIXES = frozenset(b"png jpg jpeg gif svg webp ico css js ts jsx tsx py md rst txt html json yml yaml toml".split())
 
 
+# Domains for examples that no person has (RFC 2606).
+_EXAMPLES = re.compile(rb"[@.]example\.(?:com|net|org)\Z|\.(?:invalid|test)\Z")
 _PROSE = {
     b"at",
     b"my",
@@ -86,6 +88,8 @@ def _email(data: bytes, match: re.Match[bytes]) -> Span:
     window = data[max(0, match.start() - 64) : match.start()]
     local = window[len(window.rstrip(_LOCAL)) :].lstrip(b".'%+-")
     if not local or local.lower() in _NOBODY or match.group().rpartition(b".")[2] in _SUFFIXES:
+        return None
+    if _EXAMPLES.search(match.group()):
         return None
     if match.group()[:1] == b" " and (local.lower() in _PROSE or len(local) < 2):
         return None
