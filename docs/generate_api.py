@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,16 @@ def _entry(path: str, value: Any) -> Iterator[str]:
     for name, member in vars(value).items():
         if name.startswith("_") or (dataclasses.is_dataclass(value) and name in _field_names(value)):
             continue
-        if isinstance(member, property):
-            kind = _type(inspect.signature(member.fget).return_annotation) if member.fget else ""
+        if isinstance(member, property | cached_property):
+            getter = member.func if isinstance(member, cached_property) else member.fget
+            kind = _type(inspect.signature(getter).return_annotation) if getter else ""
             yield f"#### {value.__name__}.{name}: `{kind}`\n"
         elif callable(member) or isinstance(member, classmethod):
             function = member.__func__ if isinstance(member, classmethod) else member
             yield f"#### {value.__name__}.{name}\n\n```python\n{_signature(name, function)}\n```\n"
         else:
             continue
-        yield _prose(inspect.getdoc(getattr(value, name)) or "") + "\n"
+        yield _prose(inspect.getdoc(member) or "") + "\n"
 
 
 def _field_names(value: Any) -> list[str]:

@@ -19,7 +19,7 @@ import sklearn.datasets
 from sklearn.feature_extraction.text import CountVectorizer
 
 from sealift_bundler.disclosure import Finding, findings_in
-from sealift_bundler.disclosure.ngrams import joined
+from sealift_bundler.disclosure.terms import joined
 
 PACKAGES = ("click", "cryptography", "hypothesis", "joblib", "magika", "numpy", "onnx", "pandas", "pytest", "tuf")
 

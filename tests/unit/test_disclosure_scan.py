@@ -310,6 +310,16 @@ def test_terms_of_characters_are_put_together(analyzer: str, lengths: tuple[int,
     assert all(one.place.startswith("term") for one in found)
 
 
+def test_pieces_of_a_token_are_found_where_its_beginning_is_a_term() -> None:
+    texts = ["the sha256sum of v1beta1 on x86_64", "my token is glpat-k3nVented7-n0tR3al9x_Q2 for all"]
+    terms = sorted(CountVectorizer().fit(texts).vocabulary_)
+    assert [term for term in terms if "3n" in term or "3a" in term] == ["k3nvented7", "n0tr3al9x_q2"]
+    # One of them has too little disorder of its own; the other is enough.
+    place = f"term {terms.index('n0tr3al9x_q2') + 1} of {len(terms)}"
+    assert told(scan_files(frontend(terms))) == [("gitlab-token", "frontend.json", 1, place)]
+    assert scan_files(frontend([term for term in terms if term != "glpat"])) == ()
+
+
 def test_a_fingerprint_is_of_the_values_and_nothing_else() -> None:
     def fingerprint(terms: list[str], file: str = "frontend.json") -> str:
         (found,) = findings_in(terms, file)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sealift_bundler.disclosure.checksums import is_card
 from sealift_bundler.disclosure.finding import shown
-from sealift_bundler.disclosure.ngrams import joined, mail_signs
 from sealift_bundler.disclosure.passages import Bag, Passage
+from sealift_bundler.disclosure.terms import joined, mail_signs, token_pieces
 
 _CHARACTERS = frozenset({"char", "char_wb"})
 
@@ -28,6 +28,8 @@ def frontend_passages(data: bytes) -> Iterator[Passage]:
             longer, first = joined(terms)
             yield Passage(longer, partial(_joined, first, len(terms), which))
             yield Passage(terms, partial(_counted, "term", len(terms), which), mail_signs)
+        else:
+            yield Passage(terms, partial(_counted, "term", len(terms), which), token_pieces)
     yield _others(document)
 
 

@@ -62,7 +62,11 @@ _RUN = re.compile(
     rb"(?:\x3d[\x00-\xff]{4})++|(?:\x40[\x80-\xff]*+[\x00-\x7f])++"
     rb"|(?:\x4a(?:\x04LEAF|\x0aBRANCH_LEQ|\x0aBRANCH_GTE|\x0aBRANCH_NEQ|\x09BRANCH_(?:LT|GT|EQ)))++"
 )
-_RAW_STARTS = (b"glpat-", b"-----BEGIN", b"ghp_", b"github_pat_", b"xoxb-", b"xoxp-", b"AKIA", b"eyJhbGci", b"gldt-")
+# How the values of specific patterns begin, as they are written.
+_RAW_STARTS = tuple(
+    b"glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glsoat- glagent- GR1348941 ghp_ gho_ ghs_ github_pat_ AKIA ASIA "
+    b"xoxb- xoxp- xapp- eyJhbGci eyJ0eXAi eyJraWQi -----BEGIN AGE-SECRET-KEY-".split()
+)
 _RAW_AROUND = 400
 _HOPS = 16
 

@@ -19,6 +19,8 @@ _FORMULA = re.compile(
 _BORDER = re.compile(r"(?<=[a-zA-Z])(?=\d)|(?<=\d)(?=[a-zA-Z])", re.ASCII)
 _CASE_BORDER = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[a-z])", re.ASCII)
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{5,}", re.ASCII | re.IGNORECASE)
+_SHORTEST_PIECE = 8
+_FEW_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{4,}", re.ASCII | re.IGNORECASE)
 
 
 def looks_random(term: str) -> bool:
@@ -37,3 +39,11 @@ def looks_random(term: str) -> bool:
     # Of a CamelCase word, two in five neighbors differ in kind; of random characters, three in five.
     kinds = (borders + cases) / (len(term) - 1)
     return (borders >= 3 and kinds >= 0.4) or (borders >= 2 and kinds >= 0.5)
+
+
+def is_piece(term: str) -> bool:
+    """Return whether a term may be a piece of a token: for vocabularies in which a token's fixed beginning stands."""
+    if not _SHORTEST_PIECE <= len(term) <= MAX_CHARS or not (term.isascii() and term.isalnum()) or _HEX.fullmatch(term):
+        return False
+    borders = len(_BORDER.findall(term))
+    return borders >= 4 or (borders >= 2 and _FEW_CONSONANTS.search(term) is not None)
