@@ -15,6 +15,7 @@ from support.release.complete import require_complete
 import sealift_bundler
 from sealift.errors import ChannelError
 from sealift_bundler.cli import command
+from sealift_bundler.proof.conversion import Conversion
 from sealift_bundler.release.staging import release, stage
 from sealift_common.blob import Blob
 from sealift_common.console import run
@@ -241,7 +242,9 @@ def recipe(monkeypatch):
     files = {"model.onnx": b"onnx", "model.json": b"{}", "golden.json": b"{}"}
     parity = {"rows": 3, "reference": "the original", "largest_absolute_error": 0.0, "ties": 0}
     description = SimpleNamespace(tolerance=SimpleNamespace(atol=1e-5, rtol=1e-5))
-    stand_in = SimpleNamespace(files=files, rung="float32", parity=parity, description=description)
+    stand_in = Conversion(files)
+    for name, value in {"rung": "float32", "parity": parity, "description": description}.items():
+        monkeypatch.setattr(Conversion, name, value)
     monkeypatch.setattr(sealift_bundler, "convert", lambda *_, **__: stand_in, raising=False)
     return files
 

@@ -5,6 +5,14 @@ from pathlib import Path
 
 import click
 
+from sealift_bundler.cli.conversions import (
+    echo_golden,
+    echo_probe,
+    golden_document,
+    holdout_option,
+    report_option,
+    write_report,
+)
 from sealift_bundler.cli.findings import echo_disclosure, echo_findings
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option
 from sealift_bundler.disclosure import withheld
@@ -12,6 +20,7 @@ from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
 from sealift_common.console import print_json
+from sealift_common.files.output import require_place
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import passphrase_file_option
 from sealift_keys.keyfiles.signers import open_signers
@@ -26,6 +35,8 @@ from sealift_keys.keyfiles.signers import open_signers
     metavar="FILE",
     help="P-256 key that signs the model's files as model.sig (OpenSSF Model Signing), for third parties.",
 )
+@holdout_option
+@report_option
 @benchmark_option
 @passphrase_file_option
 @json_option
@@ -34,26 +45,40 @@ def command(
     recipe: Path,
     directory: Path,
     model_key: str | None,
+    holdout: Path | None,
+    report: Path | None,
     benchmark: bool,
     passphrase_files: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
 
-    Nothing is staged where a secret or personal data would leave: each finding is listed, never its value, and can be
-    accepted in the recipe. A released version never changes: other bytes need a new version, the same bytes change
-    nothing.
+    Standard error says which rows travel as golden examples; the recipe's `golden` chooses them. Nothing is staged
+    where a secret or personal data would leave: each finding is listed, never its value, and can be accepted in the
+    recipe. A released version never changes: other bytes need a new version, the same bytes change nothing.
     """
     loaded = Recipe.load(recipe)
+    if report is not None:
+        require_place(report, device=True)
     if sys.stderr.isatty() and not as_json:
         click.echo(f"converting and proving {loaded.model} …", err=True)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
     try:
-        added = add(loaded, channel, model_signer=signers[0] if signers else None, benchmark=benchmark)
+        added = add(
+            loaded,
+            channel,
+            model_signer=signers[0] if signers else None,
+            benchmark=benchmark,
+            probe=report is not None,
+            holdout=holdout,
+        )
     except DisclosureError as error:
         echo_findings(error.findings)
         raise
+    conversion = added.conversion
+    write_report(conversion, report)
+    echo_golden(conversion)
     echo_disclosure(added.disclosure)
     following = f"sealift-bundler release --channel {directory} --key FILE"
     if as_json:
@@ -62,10 +87,12 @@ def command(
                 "accepted": [one.document() for one in added.disclosure.accepted],
                 "authors": [one.document() for one in added.disclosure.authors],
                 "digest": added.reference.digest,
+                "golden": golden_document(conversion),
                 "model": added.model.name,
                 "next": following,
                 "outcome": added.outcome,
                 "parity": withheld(added.parity),
+                "probe": withheld(conversion.probe),
                 "rung": added.rung,
                 "size": added.reference.size,
                 "unused_acceptances": [one._asdict() for one in added.disclosure.unused],
@@ -80,4 +107,7 @@ def command(
         f"exact ties {added.parity['ties']}"
     )
     click.echo(f"  rung of the ladder: {added.rung!r}")
+    echo_probe(conversion)
+    if report is not None:
+        click.echo(f"  report in {report}")
     click.echo(f"next: {following}")

@@ -7,6 +7,14 @@ from pathlib import Path
 
 import click
 
+from sealift_bundler.cli.conversions import (
+    echo_golden,
+    echo_probe,
+    golden_document,
+    holdout_option,
+    report_option,
+    write_report,
+)
 from sealift_bundler.cli.findings import MAX_LINES, echo_findings
 from sealift_bundler.cli.options import benchmark_option
 from sealift_bundler.disclosure import withheld
@@ -35,7 +43,13 @@ from sealift_common.files.output import require_place, write
     metavar="MODULE",
     help="Import this first: it registers converters of your own estimators with skl2onnx.",
 )
-@click.option("--report", type=click.Path(path_type=Path, readable=False), help="Write a page about the proof (HTML).")
+@click.option(
+    "--golden",
+    metavar="CHOICE",
+    help="Rows to record: generated, samples, or a file; default: generated for texts, samples elsewhere.",
+)
+@holdout_option
+@report_option
 @benchmark_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -47,6 +61,8 @@ def command(
     atol: float,
     rtol: float,
     imports: tuple[str, ...],
+    golden: str | None,
+    holdout: Path | None,
     report: Path | None,
     benchmark: bool,
     as_json: bool,
@@ -73,7 +89,15 @@ def command(
         # Said below, in the words of a command.
         warnings.simplefilter("ignore", DisclosureWarning)
         conversion = convert(
-            model, samples, name=name, version=version, tolerance=Tolerance(atol, rtol), imports=imports
+            model,
+            samples,
+            name=name,
+            version=version,
+            tolerance=Tolerance(atol, rtol),
+            imports=imports,
+            golden=golden,
+            holdout=holdout,
+            probe=report is not None,
         )
     echo_findings(conversion.findings, "warning: add will refuse this: ")
     if benchmark:
@@ -83,18 +107,22 @@ def command(
     output.mkdir(parents=True, exist_ok=True)
     for file, data in conversion.files.items():
         write(output / file, data)
-    if report is not None:
-        from sealift_bundler.proof.report import report_html
-
-        write(report, report_html(conversion).encode("utf-8"))
+    write_report(conversion, report)
+    echo_golden(conversion)
     parity = conversion.parity
     if as_json:
         files = {file: len(data) for file, data in conversion.files.items()}
         result = {"name": name, "version": version, "rung": conversion.rung, "parity": withheld(parity), "files": files}
-        findings = [finding.document() for finding in conversion.findings[:MAX_LINES]]
-        console.print_json({**result, "directory": str(output), "findings": findings})
+        more = {
+            "directory": str(output),
+            "findings": [finding.document() for finding in conversion.findings[:MAX_LINES]],
+            "golden": golden_document(conversion),
+            "probe": withheld(conversion.probe),
+        }
+        console.print_json({**result, **more})
         return
     click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
     absolute, relative = parity["largest_absolute_error"], parity["largest_relative_error"]
     click.echo(f"  largest errors {absolute:.3g} absolute, {relative:.3g} relative; exact ties {parity['ties']}")
+    echo_probe(conversion)
     click.echo(f"  written to {output}" + (f"; report in {report}" if report is not None else ""))

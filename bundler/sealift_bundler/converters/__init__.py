@@ -67,6 +67,7 @@ class Original:
 
     `answers` gives, for rows as the caller has them, one array for each method that the model has;
     `reference` says whose answers these are, because a ready-made graph has no other original.
+    `recorded` says that they are recorded, so that rows other than the samples have none.
     """
 
     task: str
@@ -74,6 +75,7 @@ class Original:
     answers: Callable[[Any], Answers]
     source: Mapping[str, Any]
     reference: str
+    recorded: bool = False
 
 
 class Converter(Protocol):

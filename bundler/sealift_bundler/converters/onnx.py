@@ -141,7 +141,7 @@ class OnnxConverter:
         producer = f"{source.model.producer_name} {source.model.producer_version}".strip()
         versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
         described = {"framework": "onnx", "versions": versions, "estimator": producer or "unknown producer"}
-        return Original("tensors", (), answers, described, reference)
+        return Original("tensors", (), answers, described, reference, recorded=bool(recorded))
 
     def rungs(self, source: ReadyMade, samples: "Samples") -> Iterable[Rung]:
         """Give the only rung: the graph as it is."""

@@ -1,5 +1,6 @@
-"""The parity scatter of a report, as inline SVG."""
+"""The charts of a report, as inline SVG."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 _SIZE = 280
 _MARGIN = 60
 _MOST_POINTS = 1500
+_BAR = 22
+_LABELS = 150
 
 
 @dataclass(frozen=True)
@@ -59,4 +62,21 @@ def scatter(name: str, points: Points) -> str:
         f'<text x="12" y="{_MARGIN + _SIZE / 2}" text-anchor="middle" '
         f'transform="rotate(-90 12 {_MARGIN + _SIZE / 2})">converted</text></svg>'
         f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def bars(name: str, shares: Sequence[tuple[str, float]]) -> str:
+    """Draw one bar for each name and its share, from 0 to 1."""
+    height = _BAR * len(shares)
+    drawn = []
+    for place, (label, share) in enumerate(shares):
+        middle = _BAR * place + _BAR / 2
+        drawn.append(f'<text x="{_LABELS - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>')
+        drawn.append(f'<rect x="{_LABELS}" y="{middle - 7}" width="{round(_SIZE * share, 1)}" height="14"/>')
+        drawn.append(f'<text x="{round(_LABELS + _SIZE * share + 6, 1)}" y="{middle + 4}">{share:.0%}</text>')
+    width = _LABELS + _SIZE + 50
+    return (
+        f'<figure><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(name)}"><path class="axis" d="M{_LABELS} 0V{height}" fill="none"/>{"".join(drawn)}</svg>'
+        f"<figcaption>{escape(name)}</figcaption></figure>"
     )

@@ -8,14 +8,18 @@ import pickle
 import resource
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealift.errors import Error
 from sealift.model.documents.description import Tolerance
 from sealift_bundler.errors import SourceError
 from sealift_bundler.source.modules import import_modules
 from sealift_common.parent import die_with
+
+if TYPE_CHECKING:
+    from sealift_bundler.proof.conversion import Conversion
 
 
 def main(argv: list[str]) -> int:
@@ -28,7 +32,7 @@ def main(argv: list[str]) -> int:
     limit = request["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
-        files = _convert(request)
+        conversion = _convert(request)
     except MemoryError:
         _answer(work, {"code": SourceError.code, "error": f"the model needs more than {limit:,} bytes of memory"})
         return 1
@@ -36,19 +40,20 @@ def main(argv: list[str]) -> int:
         _answer(work, {"code": error.code, "error": str(error)})
         return 1
     (work / "files").mkdir()
-    for name, data in files.items():
+    for name, data in conversion.files.items():
         (work / "files" / name).write_bytes(data)
-    _answer(work, {})
+    golden = None if conversion.golden is None else asdict(conversion.golden)
+    _answer(work, {"golden": golden, "probe": dict(conversion.probe)})
     return 0
 
 
-def _answer(work: Path, document: dict[str, str]) -> None:
+def _answer(work: Path, document: dict[str, Any]) -> None:
     partial = work / "result.partial"
     partial.write_text(json.dumps(document), "utf-8")
     partial.rename(work / "result.json")
 
 
-def _convert(request: dict[str, Any]) -> dict[str, bytes]:
+def _convert(request: dict[str, Any]) -> "Conversion":
     # First of all: a pickle may hold objects of these modules.
     import_modules(request["imports"])
     from sealift_bundler.proof.conversion import Order
@@ -56,12 +61,27 @@ def _convert(request: dict[str, Any]) -> dict[str, bytes]:
     from sealift_bundler.samples.files import read_samples
     from sealift_bundler.source.openers import open_model
 
-    order = Order(request["name"], request["version"], Tolerance(*request["tolerance"]), tuple(request["imports"]))
-    samples = Path(request["samples"])
     model = open_model(Path(request["model"]))
-    own = request["own_samples"]
-    rows = pickle.loads(samples.read_bytes()) if own else read_samples(samples, model)  # noqa: S301 - ours
-    return dict(convert_object(model, rows, order).files)
+    samples = _rows(request["samples"])
+    order = Order(
+        request["name"],
+        request["version"],
+        Tolerance(*request["tolerance"]),
+        tuple(request["imports"]),
+        golden=_rows(request["golden"]),
+        probe=request["probe"],
+        holdout=_rows(request["holdout"]),
+    )
+    return convert_object(model, read_samples(samples, model) if isinstance(samples, Path) else samples, order)
+
+
+def _rows(handed: Any) -> Any:
+    """Take what the parent handed over: a choice, None, a file that somebody gave us, or its own objects."""
+    if not isinstance(handed, dict):
+        return handed
+    if "file" in handed:
+        return Path(handed["file"])
+    return pickle.loads(Path(handed["own"]).read_bytes())  # noqa: S301 - ours
 
 
 if __name__ == "__main__":

@@ -1,15 +1,23 @@
 """The request for a conversion and its result: files that are proven, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sealift.model.documents.description import FILE_NAME, ModelDescription, Tolerance
+from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Tolerance
 from sealift.model.model import Model
+from sealift_common.wording import counted
 
 if TYPE_CHECKING:
     from sealift_bundler.disclosure import Finding
+
+GENERATED, SAMPLES, FILE = "generated", "samples", "file"
+
+
+def is_choice(golden: Any) -> bool:
+    """Return whether this names whose rows travel, and is neither rows nor their file."""
+    return isinstance(golden, str) and golden in (GENERATED, SAMPLES)
 
 
 @dataclass(frozen=True)
@@ -20,13 +28,60 @@ class Order:
     version: str
     tolerance: Tolerance
     imports: tuple[str, ...] = ()
+    # Rows to record: "generated", "samples", the path of a file, or rows; None decides by what the model takes.
+    golden: Any = None
+    # Whether to probe the converted model, and rows that it was not trained on, or their file.
+    probe: bool = False
+    holdout: Any = None
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Account of the rows that travel in `golden.json`.
+
+    Attributes:
+        source: "generated", "samples", or "file".
+        rows: how many.
+        columns: of how many columns or tensors; 0 for texts.
+        unit: what these are, "column" or "tensor".
+        file: the name of their file; empty for others, and for rows that were given in Python.
+        reason: why, where nobody chose.
+        labels: how many labels the model has; 0 where it has none.
+        labels_shown: how many of them the rows' answers show.
+    """
+
+    source: str
+    rows: int
+    columns: int
+    unit: str = "column"
+    file: str = ""
+    reason: str = ""
+    labels: int = 0
+    labels_shown: int = 0
+
+    @property
+    def line(self) -> str:
+        """Say in one line what leaves."""
+        made = {GENERATED: "generated ", SAMPLES: "sample "}.get(self.source, "")
+        what = counted(self.rows, f"{made}row" if self.columns else f"{made}text")
+        of = f" of {counted(self.columns, self.unit)}" if self.columns else ""
+        origin = "" if made else f" from {self.file}" if self.file else " given as golden rows"
+        shown = f", with {self.labels_shown} of {counted(self.labels, 'label')}" if self.labels else ""
+        end = "" if self.source == SAMPLES else "; no sample row does"
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{GOLDEN_FILE}: {what}{of}{origin} {'travels' if self.rows == 1 else 'travel'}{shown}{end}{why}"
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A model directory's content, proven against the original: file names and bytes."""
+    """A model directory's content, proven against the original: file names and bytes.
+
+    `golden` and `probe` are for people, and in no file.
+    """
 
     files: Mapping[str, bytes]
+    golden: Golden | None = None
+    probe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def description(self) -> ModelDescription:

@@ -17,7 +17,7 @@ from typing import Any
 from sealift.child_environment import child_environment
 from sealift.errors import Error
 from sealift_bundler.errors import ConversionError, SourceError
-from sealift_bundler.proof.conversion import Conversion, Order
+from sealift_bundler.proof.conversion import Conversion, Golden, Order, is_choice
 from sealift_bundler.source.openers import check_source
 from sealift_common.files import scratch
 
@@ -41,16 +41,12 @@ def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits
     limits = limits or ChildLimits()
     check_source(path)
     with scratch.folder("sealift-convert") as work:
-        if isinstance(samples, str | Path):
-            where = str(Path(samples).absolute())
-        else:
-            # Our own objects on the way to our own child: not a file that somebody gave us.
-            (work / "samples.pickle").write_bytes(pickle.dumps(samples))
-            where = str(work / "samples.pickle")
         request = {
             "model": str(path.absolute()),
-            "samples": where,
-            "own_samples": not isinstance(samples, str | Path),
+            "samples": _handed(work, "samples", samples),
+            "golden": order.golden if is_choice(order.golden) else _handed(work, "golden", order.golden),
+            "holdout": _handed(work, "holdout", order.holdout),
+            "probe": order.probe,
             "name": order.name,
             "version": order.version,
             "tolerance": [order.tolerance.atol, order.tolerance.rtol],
@@ -60,6 +56,16 @@ def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits
         (work / "request.json").write_text(json.dumps(request), "utf-8")
         child = _run(work, path, limits)
         return _result(work, path, child)
+
+
+def _handed(work: Path, what: str, rows: Any) -> dict[str, str] | None:
+    """Say where the child finds rows: a file that somebody gave us, or our own objects on the way to our own child."""
+    if rows is None:
+        return None
+    if isinstance(rows, str | Path):
+        return {"file": str(Path(rows).absolute())}
+    (work / f"{what}.pickle").write_bytes(pickle.dumps(rows))
+    return {"own": str(work / f"{what}.pickle")}
 
 
 def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":
@@ -90,7 +96,8 @@ def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]")
     document = json.loads(result.read_text("utf-8"))
     if "error" in document:
         raise _error_class(document["code"])(document["error"])
-    return Conversion({file.name: file.read_bytes() for file in sorted((work / "files").iterdir())})
+    files = {file.name: file.read_bytes() for file in sorted((work / "files").iterdir())}
+    return Conversion(files, Golden(**document["golden"]), document["probe"])
 
 
 def _error_class(code: str) -> type[Error]:

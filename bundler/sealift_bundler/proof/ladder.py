@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityErr
 from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
 from sealift_bundler.proof.edges import MISSING, UNSEEN, EdgeRows, edge_rows
-from sealift_bundler.proof.golden import golden_examples
+from sealift_bundler.proof.golden.making import ExampleMaker
 from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, prove
+from sealift_bundler.proof.probing import probe_model, read_holdout
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.interfaces import Samples, as_samples
 from sealift_bundler.source.modules import check_modules, import_modules
@@ -61,6 +63,9 @@ def convert(
     tolerance: Tolerance | None = None,
     limits: ChildLimits | None = None,
     imports: Sequence[str] = (),
+    golden: Any = None,
+    holdout: Any = None,
+    probe: bool = False,
 ) -> Conversion:
     """Convert a trained model to ONNX and prove that its answers did not change.
 
@@ -76,6 +81,12 @@ def convert(
         limits: Of the child process that opens a file; None means the defaults.
         imports: Modules to import first, by dotted name: they register converters of your own estimators with
             skl2onnx. They are imported where the model is opened, so for a file in the child process.
+        golden: Rows that travel as golden examples: "generated" makes some, "samples" takes some of the samples,
+            anything else is rows, or the path of a file of them. None means generated rows where texts would travel
+            otherwise, and samples elsewhere; `Conversion.golden` says what it came to.
+        holdout: Rows that the model was not trained on, or the path of a file of them, to probe whether its
+            confidence tells them from the samples. None leaves that out.
+        probe: Whether to probe the converted model for `Conversion.probe`; a `holdout` is always probed.
 
     Warns:
         DisclosureWarning: the files hold a secret or personal data: `Conversion.findings` lists each, and
@@ -89,7 +100,15 @@ def convert(
     """
     ModelVersion.parse(name, version)
     check_modules(imports)
-    order = Order(name, version, tolerance or DEFAULT_TOLERANCE, tuple(imports))
+    order = Order(
+        name,
+        version,
+        tolerance or DEFAULT_TOLERANCE,
+        tuple(imports),
+        golden=golden,
+        probe=probe or holdout is not None,
+        holdout=holdout,
+    )
     if isinstance(model, str | Path):
         return _warned(convert_in_child(Path(model), samples, order, limits))
     import_modules(order.imports)
@@ -117,8 +136,12 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     original = converter.original(model, samples)
     expected = _answers(original, samples)
     edges = edge_rows(samples, original)
-    golden = golden_examples(samples, expected, order.tolerance, order.name, order.version)
-    return _climb(converter, model, samples, original, expected, edges, golden, order)
+    maker = ExampleMaker(converter, model, samples, original, expected, order)
+    holdout = read_holdout(order.holdout, model, samples)
+    conversion = _climb(converter, model, samples, original, expected, edges, maker, order)
+    if not order.probe:
+        return conversion
+    return replace(conversion, probe=probe_model(conversion.open(), samples, holdout))
 
 
 def _takes_text(model: Any) -> bool:
@@ -145,7 +168,7 @@ def _climb(
     original: Original,
     expected: Answers,
     edges: Sequence[EdgeRows],
-    golden: bytes,
+    maker: ExampleMaker,
     order: Order,
 ) -> Conversion:
     attempts: Attempts = []
@@ -158,8 +181,8 @@ def _climb(
             continue
         try:
             candidate = _build(rung)
-            files = _files(candidate, original, rung.name, attempts, None, golden, order)
-            opened = Model.from_files(files)
+            golden = maker.examples(candidate)
+            opened = Model.from_files(_files(candidate, original, rung.name, attempts, None, maker, order))
         except NeverConverts as error:
             attempts.append({"rung": rung.name, "outcome": str(error)})
             reason = str(error)
@@ -170,19 +193,19 @@ def _climb(
             reason = f"{rung.name}: {error}"
             unknown = unknown or isinstance(error, UnknownStep)
             continue
-        parity = prove(opened, samples, expected, edges, order.tolerance, original.reference)
+        parity = prove(opened, samples, expected, [*edges, *golden.proof], order.tolerance, original.reference)
         if parity.passed:
-            replay(opened, golden)
+            replay(opened, golden.document)
             attempts.append({"rung": rung.name, "outcome": "proven"})
-            files = _files(candidate, original, rung.name, attempts, parity, golden, order)
+            files = _files(candidate, original, rung.name, attempts, parity, maker, order)
             check_file_set(ModelDescription.parse(files[FILE_NAME]), files, order.name)
             if not rung.narrow or parity.headroom >= _HEADROOM:
-                return Conversion(files)
+                return Conversion(files, golden.golden)
             # Rows that nobody compared may be worse than those that were: a wider rung is better, if there is one.
             attempts[-1]["outcome"] = f"agrees, without much room: {parity.summary()}"
-            spare = spare or Conversion(files)
+            spare = spare or Conversion(files, golden.golden)
             continue
-        attempts.append({"rung": rung.name, "outcome": parity.summary()})
+        attempts.append({"rung": rung.name, "outcome": parity.outcome()})
         failures.append(parity)
     if spare is not None:
         return spare
@@ -193,7 +216,7 @@ def _climb(
         # The only rows that differ are ours, with missing values or categories in columns where the caller's own
         # rows never have them: the loader refuses such values, and everything else is proven again.
         kept = [edge for edge in edges if edge.kind not in refused or edge.column not in {None, *forbidden[edge.kind]}]
-        return _climb(converter, model, samples, original, expected, kept, golden, order)
+        return _climb(converter, model, samples, original, expected, kept, maker, order)
     if failures:
         raise ParityError(_disagreement(model, failures[-1], attempts))
     raise ConversionError(f"model {order.name!r} cannot be converted: {reason}")
@@ -229,10 +252,11 @@ def _files(
     rung: str,
     attempts: Attempts,
     parity: Parity | None,
-    golden: bytes,
+    maker: ExampleMaker,
     order: Order,
 ) -> dict[str, bytes]:
-    report: Mapping[str, Any] = parity.document() if parity is not None else {}
+    report: Mapping[str, Any] = {} if parity is None else parity.document(values=maker.from_samples)
+    examples = maker.examples(candidate)
     description = ModelDescription(
         name=order.name,
         version=order.version,
@@ -247,11 +271,16 @@ def _files(
         tolerance=order.tolerance,
         rung=rung,
         source=original.source,
-        conversion={"rung": rung, "attempts": list(attempts)}
+        conversion={"rung": rung, "attempts": list(attempts), "golden": examples.golden.source}
         | ({"imports": list(order.imports)} if order.imports else {}),
         parity=report,
     )
-    files = {GRAPH_FILE: candidate.graph, FILE_NAME: model_json(description), GOLDEN_FILE: golden, **candidate.files}
+    files = {
+        GRAPH_FILE: candidate.graph,
+        FILE_NAME: model_json(description),
+        GOLDEN_FILE: examples.document,
+        **candidate.files,
+    }
     if candidate.frontend is not None:
         files[FRONTEND_FILE] = frontend_json(candidate.frontend)
     return files

@@ -46,6 +46,8 @@ class Parity:
     largest_share: float = 0.0
     worst: list[dict[str, Any]] = field(default_factory=list)
     failure: str | None = None
+    # What the refusal quotes may be a value of the samples, and attempts are written into `model.json`.
+    failure_kind: str = ""
 
     @property
     def rows(self) -> int:
@@ -95,8 +97,19 @@ class Parity:
             f"(largest error {self.largest_absolute_error:.3g}; kinds of rows: {', '.join(kinds)})"
         )
 
-    def document(self) -> dict[str, Any]:
-        """The report as `model.json` has it."""
+    def outcome(self) -> str:
+        """One line for `model.json`: the summary without a value of a row."""
+        return self.failure_kind or self.summary()
+
+    def document(self, *, values: bool) -> dict[str, Any]:
+        """The report as `model.json` has it.
+
+        Args:
+            values: Whether the worst rows show their answers. An answer can be a value of the row itself, where a
+                model passes it on, so answers are shown only where sample rows travel anyway.
+        """
+        hidden = () if values else ("expected", "got")
+        worst = [{key: value for key, value in row.items() if key not in hidden} for row in self.worst]
         edges = {
             kind: {"rows": group.rows, "labels_wrong": group.labels_wrong, "ties": group.ties}
             for kind, group in self.groups.items()
@@ -111,7 +124,7 @@ class Parity:
             "scores_wrong": self.scores_wrong,
             "largest_absolute_error": self.largest_absolute_error,
             "largest_relative_error": self.largest_relative_error,
-            "worst_rows": self.worst,
+            "worst_rows": worst,
             "edge_rows": edges,
         }
 
@@ -135,7 +148,8 @@ def _compare(parity: Parity, model: Model, kind: str, rows: Any, expected: Answe
     try:
         answers = _answers(model, rows, expected)
     except Error as error:
-        parity.failure = f"the converted model refuses {kind} rows that the original answers: {error}"
+        parity.failure_kind = f"the converted model refuses {kind} rows that the original answers"
+        parity.failure = f"{parity.failure_kind}: {error}"
         return
     count = len(next(iter(expected.values())))
     group = parity.groups.setdefault(kind, Group())

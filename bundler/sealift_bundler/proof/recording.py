@@ -5,6 +5,7 @@ model again must stay "unchanged", and two people who convert the same model mus
 """
 
 import json
+from dataclasses import replace
 
 from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE
 from sealift.model.trial.benchmark import benchmark
@@ -18,4 +19,4 @@ def with_benchmark(conversion: Conversion) -> Conversion:
     document = json.loads(files[FILE_NAME])
     document["conversion"]["benchmark"] = benchmark(conversion.open(), files[GOLDEN_FILE]).document()
     files[FILE_NAME] = canonical(document)
-    return Conversion(files)
+    return replace(conversion, files=files)

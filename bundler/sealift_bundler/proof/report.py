@@ -5,7 +5,7 @@ scan finds in names and labels is withheld from it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -16,6 +16,8 @@ from sealift.model.documents.golden import parse
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.proof.chart import Points, scatter
 from sealift_bundler.proof.conversion import Conversion
+from sealift_bundler.proof.page_table import table
+from sealift_bundler.proof.probe_page import probe_sections
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: light-dark(#1c2127, #e4e7eb); --soft: light-dark(#5c6670, #9aa4ae);
@@ -35,7 +37,7 @@ td { overflow-wrap: anywhere } .good { color: var(--good) } .bad { color: var(--
 .charts .equal { flex-basis: 100% }
 figure { margin: 0 } figcaption { color: var(--soft) }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif } svg .axis { stroke: var(--line) }
-svg circle { fill: var(--mark); fill-opacity: .55 } svg .same { stroke: var(--soft); stroke-dasharray: 3 3 }
+svg circle, svg rect { fill: var(--mark); fill-opacity: .55 } svg .same { stroke: var(--soft); stroke-dasharray: 3 3 }
 """
 
 _CHARTS_ARE = (
@@ -65,34 +67,37 @@ def report_html(conversion: Conversion) -> str:
         f"<h1>{escape(described.name)} {escape(described.version)}</h1>",
         f"<p class=good>Proven: every compared row agrees with {escape(str(parity['reference']))}.</p>",
         f"<p class=soft>{escape(withheld(_source(conversion)))}</p>",
+        "" if conversion.golden is None else f"<p>{escape(conversion.golden.line)}.</p>",
         '<div class="facts">' + "".join(_fact(label, value) for label, value in facts.items()) + "</div>",
         "<h2>Original and converted answers</h2>",
         _CHARTS_ARE,
         '<div class="charts">' + "".join(_charts(conversion)) + "</div>",
+        *probe_sections(conversion.probe),
         "<h2>Rungs of the ladder</h2>",
-        _table(
+        table(
             ("rung", "outcome"),
             [(attempt["rung"], attempt["outcome"]) for attempt in attempts],
             marks={(row, 1): "good" for row, attempt in enumerate(attempts) if attempt["outcome"] == "proven"},
         ),
         "<h2>Edge rows by kind</h2>",
-        _table(
+        table(
             ("kind", "#rows", "#labels wrong", "#ties"),
             [(kind, found["rows"], found["labels_wrong"], found["ties"]) for kind, found in sorted(edges.items())],
         ),
         "<h2>Worst rows</h2>",
-        _table(
+        table(
             ("rows", "#row", "answer", "#original", "#converted", "#error"),
             [
-                (row["kind"], row["row"], row["answer"], row["expected"], row["got"], f"{row['error']:.3g}")
+                # Answers are recorded only where sample rows travel.
+                (*(row.get(key, "") for key in ("kind", "row", "answer", "expected", "got")), f"{row['error']:.3g}")
                 for row in parity["worst_rows"]
             ],
         ),
         "<h2>What goes in and comes out</h2>",
-        _table(("tensor", "dtype", "shape", "columns"), _tensors(conversion)),
+        table(("tensor", "dtype", "shape", "columns"), _tensors(conversion)),
         "<h2>Operators of the graph</h2>",
         f'<p class="soft">{escape(_graph(conversion))}</p>',
-        _table(("operator", "#nodes"), _operators(conversion)),
+        table(("operator", "#nodes"), _operators(conversion)),
     ]
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
@@ -112,30 +117,6 @@ def _source(conversion: Conversion) -> str:
     source = conversion.description.source
     versions = ", ".join(f"{name} {version}" for name, version in sorted(source.get("versions", {}).items()))
     return f"{source.get('estimator', '')} ({versions})"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]], marks: dict[tuple[int, int], str] | None = None) -> str:
-    """A table; a head that starts with "#" is of numbers."""
-    numeric = [head.startswith("#") for head in heads]
-
-    def cell(tag: str, index: int, value: Any, mark: str = "") -> str:
-        classes = " ".join(part for part in ("number" if numeric[index] else "", mark) if part)
-        return (
-            f'<{tag} class="{classes}">{escape(withheld(str(value)))}</{tag}>'
-            if classes
-            else f"<{tag}>{escape(withheld(str(value)))}</{tag}>"
-        )
-
-    lines = [
-        "<tr>"
-        + "".join(cell("td", index, value, (marks or {}).get((place, index), "")) for index, value in enumerate(row))
-        + "</tr>"
-        for place, row in enumerate(rows)
-    ]
-    if not lines:
-        return '<p class="soft">none</p>'
-    head = "".join(cell("th", index, label.removeprefix("#")) for index, label in enumerate(heads))
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
 def _charts(conversion: Conversion) -> list[str]:

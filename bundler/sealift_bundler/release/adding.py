@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sealift.model.documents.description import Tolerance
     from sealift_bundler.disclosure import Disclosure
+    from sealift_bundler.proof.conversion import Conversion
     from sealift_bundler.release.modelpack import Descriptor
 
 
@@ -33,6 +34,7 @@ class Added:
         outcome: 'added', 'replaced' or 'unchanged'.
         rung, parity: the conversion's.
         disclosure: what the recipe accepted of what the scan found. It is for people, and travels nowhere.
+        conversion: the conversion itself; what its `golden` and `probe` say is for people as well.
     """
 
     model: ModelVersion
@@ -42,14 +44,25 @@ class Added:
     parity: Mapping[str, Any]
     tolerance: "Tolerance"
     disclosure: "Disclosure"
+    conversion: "Conversion"
 
 
-def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = None, benchmark: bool = False) -> Added:
+def add(
+    recipe: Recipe,
+    channel: Channel,
+    *,
+    model_signer: "Signer | None" = None,
+    benchmark: bool = False,
+    probe: bool = False,
+    holdout: "Path | None" = None,
+) -> Added:
     """Convert the recipe's model with proof, write its blobs and stage it for the next release.
 
     Args:
         model_signer: a P-256 key that signs the model's files as `model.sig`, for third parties.
         benchmark: record how fast the model answers here; its bytes are then others every time.
+        probe: probe the converted model; what is found goes into `Added.conversion.probe` alone.
+        holdout: rows that the model was not trained on, to probe it; None takes the recipe's.
 
     Raises:
         RecipeError: `[convert]` holds an option that no converter takes.
@@ -85,6 +98,9 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
             version=str(recipe.model.version),
             tolerance=_tolerance(recipe),
             imports=recipe.imports,
+            golden=recipe.golden,
+            holdout=holdout or recipe.holdout,
+            probe=probe,
         )
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark
@@ -106,6 +122,7 @@ def add(recipe: Recipe, channel: Channel, *, model_signer: "Signer | None" = Non
         conversion.parity,
         conversion.description.tolerance,
         disclosure,
+        conversion,
     )
 
 

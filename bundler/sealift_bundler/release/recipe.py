@@ -4,6 +4,8 @@
     version = "1.4.0"
     source = "model.joblib"          # paths are relative to the recipe
     samples = "samples.csv"
+    golden = "generated"             # rows that travel: "generated", "samples", or a file of rows
+    holdout = "unseen.csv"           # rows of no training, to probe the model; they go nowhere
     title = "Issue triage"           # title, description, authors, licenses, vendor, revision,
     licenses = ["MIT"]               #   source_url and created_at go into the manifest's descriptor
     import = ["our.module"]          # modules that register converters with skl2onnx, imported before the model
@@ -47,10 +49,13 @@ from sealift_common.names import ModelVersion, is_model_name
 
 MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")
+ROWS = ("golden", "holdout")
 TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
 LISTS = ("authors", "licenses", "import")
 TABLES = ("parity", "convert", "files")
-KEYS = (*REQUIRED, *TEXTS, *LISTS, *TABLES, "accepted")
+KEYS = (*REQUIRED, *ROWS, *TEXTS, *LISTS, *TABLES, "accepted")
+# Whose rows travel; anything else is the path of a file.
+GOLDEN_CHOICES = ("generated", "samples")
 PARITY_KEYS = ("atol", "rtol")
 ACCEPTED_KEYS = Acceptance._fields
 
@@ -73,6 +78,8 @@ class Recipe:
         model: the name and version to release.
         source: the trained model.
         samples: rows that the original and the converted model must agree on.
+        golden: whose rows travel: "generated", "samples", a file of rows, or None where the recipe does not say.
+        holdout: rows that the model was not trained on, to probe it; None where there are none.
         atol: absolute tolerance of scores; None leaves it to the converter.
         rtol: relative tolerance of scores; None leaves it to the converter.
         imports: modules to import before the model is opened; whether they exist is not checked here.
@@ -85,6 +92,8 @@ class Recipe:
     model: ModelVersion
     source: Path
     samples: Path
+    golden: str | Path | None = None
+    holdout: Path | None = None
     title: str = ""
     description: str = ""
     authors: tuple[str, ...] = ()
@@ -154,7 +163,7 @@ class _Reader:
             raise RecipeError(
                 f"recipe {str(self._path)!r}: {', '.join(map(repr, missing))} missing; add {missing[0]} = …"
             )
-        texts = {key: self._text_of(key) for key in (*REQUIRED, *TEXTS)}
+        texts = {key: self._text_of(key) for key in (*REQUIRED, *ROWS, *TEXTS)}
         try:
             model = ModelVersion.parse(texts["name"], texts["version"])
         except UsageError as error:
@@ -166,6 +175,8 @@ class _Reader:
             model=model,
             source=self._existing("source", texts["source"], folder=True),
             samples=self._existing("samples", texts["samples"], folder=False),
+            golden=self._golden(texts["golden"]),
+            holdout=self._existing("holdout", texts["holdout"], folder=False) if texts["holdout"] else None,
             title=texts["title"],
             description=texts["description"],
             authors=self._list_of("authors"),
@@ -181,6 +192,11 @@ class _Reader:
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
             accepted=tuple(self._accepted()),
         )
+
+    def _golden(self, value: str) -> str | Path | None:
+        if not value or value in GOLDEN_CHOICES:
+            return value or None
+        return self._existing("golden", value, folder=False)
 
     def _check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str) -> None:
         for key in table:

@@ -1,4 +1,4 @@
-"""Choose golden examples: up to 256 of the caller's rows, with the original model's answers."""
+"""Write golden examples: up to 256 rows, with the original model's answers."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from sealift.model.documents.description import Tolerance
 from sealift_bundler.converters import Answers
-from sealift_bundler.errors import ConversionError
 from sealift_bundler.proof.documents import golden_json
 from sealift_bundler.samples.interfaces import Samples
 
@@ -16,24 +15,34 @@ MAX_EXAMPLES = 256
 _MAX_VALUES = 1_000_000
 
 
-def golden_examples(samples: Samples, expected: Answers, tolerance: Tolerance, name: str, version: str) -> bytes:
-    """Write `golden.json` from rows whose answer no rounding can turn.
+def recordable(samples: Samples, expected: Answers, tolerance: Tolerance) -> NDArray[np.int_]:
+    """Find the rows that golden examples may hold.
 
     A label whose best two scores are nearly equal may differ on another processor, and would make an
     honest install fail; such rows stay in the parity report and out of the golden examples.
     """
-    if samples.whole:
+    return np.flatnonzero(_steady(expected, tolerance, len(samples)) & _writable(samples))
+
+
+def most_examples(samples: Samples) -> int:
+    """Return how many rows of these `golden.json` may hold."""
+    return min(MAX_EXAMPLES, max(1, _MAX_VALUES // max(1, values_a_row(samples))))
+
+
+def spread(indices: NDArray[np.int_], count: int) -> NDArray[np.int_]:
+    """Choose at most `count` of the indices, evenly."""
+    return indices if len(indices) <= count else indices[np.linspace(0, len(indices) - 1, count).astype(int)]
+
+
+def write_examples(
+    samples: Samples, expected: Answers, indices: NDArray[np.int_] | None, name: str, version: str
+) -> bytes:
+    """Write `golden.json` of the rows at `indices`; None takes all."""
+    if indices is None:
         return golden_json(_inputs(samples, samples.rows), expected, name, version)
-    steady = _steady(expected, tolerance, len(samples))
-    chosen = np.flatnonzero(steady & _writable(samples))
-    if len(chosen) == 0:
-        raise ConversionError("no sample row can be recorded as a golden example; give more and other sample rows")
-    limit = min(MAX_EXAMPLES, max(1, _MAX_VALUES // max(1, _values_a_row(samples))))
-    if len(chosen) > limit:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, limit).astype(int)]
-    indices = chosen.tolist()
-    inputs = _inputs(samples, samples.take(indices))
-    return golden_json(inputs, {key: values[indices] for key, values in expected.items()}, name, version)
+    chosen = indices.tolist()
+    inputs = _inputs(samples, samples.take(chosen))
+    return golden_json(inputs, {key: values[chosen] for key, values in expected.items()}, name, version)
 
 
 def _steady(expected: Answers, tolerance: Tolerance, rows: int) -> NDArray[np.bool_]:
@@ -68,7 +77,8 @@ def _writable(samples: Samples) -> NDArray[np.bool_]:
     return fine
 
 
-def _values_a_row(samples: Samples) -> int:
+def values_a_row(samples: Samples) -> int:
+    """Return how many values one row of inputs has."""
     return sum(int(np.prod(values.shape[1:])) for values in _inputs(samples, samples.head(1)).values())
 
 

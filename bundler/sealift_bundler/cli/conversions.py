@@ -1,0 +1,58 @@
+"""What `add` and `convert` say of a conversion: the rows that travel, and the page about it."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealift_common.files.output import write
+
+if TYPE_CHECKING:
+    from sealift_bundler.proof.conversion import Conversion
+
+report_option: Callable[[Any], Any] = click.option(
+    "--report",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Write a page about the proof and the probe (HTML); it is no part of the model.",
+)
+holdout_option: Callable[[Any], Any] = click.option(
+    "--holdout",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="Rows that the model was not trained on: probes whether its confidence tells them from the samples.",
+)
+
+
+def echo_golden(conversion: "Conversion") -> None:
+    """Say on standard error how many rows of what travel."""
+    if conversion.golden is not None:
+        click.echo(conversion.golden.line, err=True)
+
+
+def golden_document(conversion: "Conversion") -> dict[str, Any] | None:
+    """The same for `--json`."""
+    return None if conversion.golden is None else asdict(conversion.golden)
+
+
+def write_report(conversion: "Conversion", path: Path | None) -> None:
+    """Write the page, where one is asked for."""
+    if path is not None:
+        from sealift_bundler.proof.report import report_html
+
+        write(path, report_html(conversion).encode("utf-8"))
+
+
+def echo_probe(conversion: "Conversion") -> None:
+    """Say what the probe found, a line for each question that it could ask."""
+    from sealift_bundler.proof.probe_page import membership_line
+
+    changes = conversion.probe.get("text", {}).get("changes", ())
+    if changes:
+        turned = ", ".join(f"{one['change']} {one['flips']} of {one['rows']}" for one in changes)
+        click.echo(f"  probe: labels turned by {turned}")
+    membership = conversion.probe.get("membership", {})
+    if "auc" in membership:
+        click.echo(f"  probe: {membership_line(membership)}")

@@ -1,0 +1,1 @@
+"""Golden examples: whose rows travel, making them, writing them."""

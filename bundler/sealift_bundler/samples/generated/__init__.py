@@ -1,0 +1,1 @@
+"""Rows that the bundler makes: of the samples' form, and with none of their values."""
