@@ -214,6 +214,12 @@ def test_a_model_of_no_words_is_generated_of_public_ones():
     assert conversion.golden.rows > 30
 
 
+def test_a_model_of_pairs_of_words_gets_pairs():
+    vectorizer = TfidfVectorizer(ngram_range=(2, 2))
+    conversion = convert(text_model(vectorizer), TEXTS)
+    assert (conversion.golden.rows, conversion.golden.labels_shown) == (64, 2)
+
+
 def test_a_counted_column_of_a_table_makes_rows_generated():
     table = pd.DataFrame({"title": TEXTS, "size": np.arange(40.0)})
     columns = make_column_transformer((TfidfVectorizer(), "title"), (StandardScaler(), ["size"]))

@@ -109,9 +109,9 @@ def test_tensors():
 
 
 def test_terms_are_letters_alone_and_no_finding():
-    # A token of letters alone, visibly invented.
-    token = "glpat-Zx9kQw3RtYu7PoLmNbVc"
-    assert plain_terms(["dark", "dark mode", "x", "a1b2", "mode", token, ADDRESS, "y" * 25]) == ["dark", "mode"]
+    token = "glpat-Zx9kQw3RtYu7PoLmNbVc"  # invented
+    vocabulary = ["dark", "dark mode", "x", "a1b2", " th", token, ADDRESS, "y" * 25, "two  spaces"]
+    assert plain_terms(vocabulary) == ["dark", "dark mode", "th"]
     assert harmless([token, "fine", ADDRESS]) == ["fine"]
 
 

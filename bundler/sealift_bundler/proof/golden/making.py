@@ -111,8 +111,8 @@ class ExampleMaker:
                     break
         if found is None:
             raise NeverConverts(
-                "the model takes none of the rows that were generated for golden.json; name a file of invented rows "
-                'as golden = "FILE", or let sample rows travel with golden = "samples"'
+                "the model takes none of the rows that were generated for golden.json, or is sure of none; name a file "
+                'of invented rows as golden = "FILE", or let sample rows travel with golden = "samples"'
             )
         rows, expected, usable = found
         kept = None

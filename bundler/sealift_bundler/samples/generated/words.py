@@ -41,8 +41,13 @@ _OF_TERMS = 0.5
 
 
 def plain_terms(vocabulary: Sequence[str]) -> list[str]:
-    """Choose the terms of a vocabulary that a made-up text may hold: letters alone, and no finding."""
-    return harmless(sorted({term for term in vocabulary if term.isalpha() and 2 <= len(term) <= _LONGEST_TERM}))
+    """Choose the terms of a vocabulary that a made-up text may hold: words of letters alone, and no finding."""
+    terms = {term.strip() for term in vocabulary}
+    return harmless(sorted(term for term in terms if 2 <= len(term) <= _LONGEST_TERM and _is_words(term)))
+
+
+def _is_words(term: str) -> bool:
+    return all(word.isalpha() for word in term.split(" "))
 
 
 def harmless(strings: Sequence[str]) -> list[str]:
