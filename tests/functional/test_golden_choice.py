@@ -214,6 +214,22 @@ def test_a_model_of_no_words_is_generated_of_public_ones():
     assert conversion.golden.rows > 30
 
 
+def test_a_name_in_the_vocabulary_does_not_leave_twice():
+    texts = [f"{text}, says kowalska" for text in TEXTS]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, LABELS)
+    conversion = convert(model, texts)
+    assert conversion.golden.labels_shown == 2
+    assert b"kowalska" in conversion.files["frontend.json"]
+    assert b"kowalska" not in conversion.files["golden.json"]
+
+
+def test_where_public_words_show_one_label_the_vocabulary_is_used():
+    texts = ["dark cold wind and rain today", "zyzzyva quagga"] * 10
+    conversion = convert(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, LABELS[:20]), texts)
+    assert conversion.golden.labels_shown == 2
+    assert b"quagga" in conversion.files["golden.json"]
+
+
 def test_a_model_of_pairs_of_words_gets_pairs():
     vectorizer = TfidfVectorizer(ngram_range=(2, 2))
     conversion = convert(text_model(vectorizer), TEXTS)

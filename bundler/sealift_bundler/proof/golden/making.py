@@ -17,7 +17,7 @@ from sealift_bundler.proof.golden.given import aligned
 from sealift_bundler.proof.golden.model_strings import travelling
 from sealift_bundler.proof.golden.writing import most_examples, recordable, spread, values_a_row, write_examples
 from sealift_bundler.samples.files import read_samples
-from sealift_bundler.samples.generated.rows import generated_rows
+from sealift_bundler.samples.generated.rows import Travelling, generated_rows
 from sealift_bundler.samples.interfaces import Samples, as_samples
 
 GENERATED_ROWS = 64
@@ -99,8 +99,11 @@ class ExampleMaker:
         classes = () if candidate.classes is None else candidate.classes.values
         found: tuple[Samples, Answers, NDArray[np.int_]] | None = None
         width = max(1, values_a_row(self.samples) if not self.samples.whole else 1)
-        for size in dict.fromkeys(max(GENERATED_ROWS, min(size, _POOL_VALUES // width)) for size in _POOLS):
-            pool = self._pool(size, candidate)
+        held = travelling(candidate)
+        # Of public words first: a name in the vocabulary leaves in any case, and need not leave twice.
+        sizes = [max(GENERATED_ROWS, min(size, _POOL_VALUES // width)) for size in _POOLS]
+        for size, strings in ((sizes[0], held.public()), *((size, held) for size in sizes)):
+            pool = None if strings is None else self._pool(size, strings)
             if pool is None:
                 continue
             rows, expected = pool
@@ -124,9 +127,9 @@ class ExampleMaker:
         proof = EdgeRows(GENERATED, rows.rows, len(rows), expected)
         return self._written(GENERATED, rows, expected, None, proof, classes=classes)
 
-    def _pool(self, size: int, candidate: Candidate) -> tuple[Samples, Answers] | None:
+    def _pool(self, size: int, strings: Travelling) -> tuple[Samples, Answers] | None:
         generator = np.random.default_rng(_SEED)
-        rows = generated_rows(self.samples, size, travelling(candidate), generator)
+        rows = generated_rows(self.samples, size, strings, generator)
         expected = _accepted(self.original, rows)
         if expected is not None or rows.whole:
             return None if expected is None else (rows, expected)

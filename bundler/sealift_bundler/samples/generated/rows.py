@@ -1,7 +1,7 @@
 """Whole rows: each column made for itself, so that no row is one of the samples'."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sealift_bundler.samples.generated.numbers import numbers_like
-from sealift_bundler.samples.generated.words import harmless, plain_terms, texts
+from sealift_bundler.samples.generated.words import PUBLIC_WORDS, harmless, plain_terms, texts
 from sealift_bundler.samples.interfaces import SampleColumn, Samples
 
 # How often a column with missing values in the samples has one here.
 _MISSING = 0.1
+# Fewer known words than this leave most texts without any.
+_ENOUGH_WORDS = 5
 _NOTHING: tuple[str, ...] = ()
 
 
@@ -24,6 +26,13 @@ class Travelling:
     strings: frozenset[str] = frozenset()
     # The vocabulary of each column that a front end counts.
     terms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def public(self) -> "Travelling | None":
+        """The same with public words alone as terms; None where no column has terms, or too few of them are public."""
+        public = frozenset(PUBLIC_WORDS)
+        found = {name: [term for term in terms if term in public] for name, terms in self.terms.items() if terms}
+        enough = all(len(words) >= _ENOUGH_WORDS for words in found.values())
+        return replace(self, terms={**self.terms, **found}) if found and enough else None
 
 
 def generated_rows(
