@@ -15,6 +15,7 @@ from support.release.workbench import Workbench
 
 from sealift_bundler import SourceError, convert
 from sealift_bundler.probe.text_changes import CHANGES
+from sealift_bundler.proof.probe_page import turned_most
 from sealift_bundler.proof.report import report_html
 
 RUDE = ["you are an idiot", "what a stupid fool", "idiot and fool", "stupid again"] * 10
@@ -100,13 +101,20 @@ def test_the_page_has_a_picture_and_a_table(text):
     page = report_html(text)
     assert page == report_html(convert(words(), TEXTS, probe=True))
     assert page.count("<rect") == 8
-    # Half of the labels turn under five changes.
-    assert page.count(">50%</text>") >= 5
+    # Of the rude texts all turn under five changes, and none under "case".
+    assert page.count(">100%</text>") >= 5
+    assert ">0%</text>" in page
     assert "rude: 40 of 40; fine: 0 of 40" in page
     assert "80 of 80 rows" in page
     assert "Not probed: no held-out rows were given." in page
     assert "64 generated texts travel" in page
     assert "Probe" not in report_html(convert(words(), TEXTS))
+
+
+def test_a_label_of_few_rows_does_not_count_as_the_one_that_turns_most():
+    labels = [{"label": "a", "rows": 4, "flips": 4}, {"label": "b", "rows": 50, "flips": 20}]
+    assert turned_most({"labels": labels, "rows": 54, "flips": 24}) == labels[1]
+    assert turned_most({"labels": labels[:1], "rows": 4, "flips": 4})["rows"] == 4
 
 
 def test_the_page_says_what_the_area_is():
@@ -141,7 +149,7 @@ def test_the_screen_has_a_line_for_each_question(tmp_path, monkeypatch):
     bench.recipe(words(), bench.put("samples", TEXTS), f'holdout = "{unseen}"')
     status, out, _ = bench.add()
     assert status == 0
-    assert "  probe: labels turned by homoglyphs 40 of 80, leet 40 of 80, " in out
+    assert "  probe: rows of the label that turns most: homoglyphs 40 of 40 (rude), leet 40 of 40 (rude), " in out
     assert re.search(r"  probe: AUC 0\.\d\d \(0\.\d\d to \d\.\d\d is chance\): confidence cannot tell samples", out)
     status, _, err = bench.add("--report", "no/page.html")
     assert (status, err.count("\n")) == (2, 1)

@@ -38,6 +38,12 @@ def test_a_label_can_turn_in_both_directions():
     assert found["labels"] == [{"label": "0", "rows": 1, "flips": 1}, {"label": "1", "rows": 1, "flips": 0}]
 
 
+def test_labels_of_few_rows_come_last():
+    texts = [["idiot"]] + [["good day"]] * 6
+    labels = of(flips(texts, rude), "leet")["labels"]
+    assert [(label["label"], label["rows"], label["flips"]) for label in labels] == [("fine", 6, 0), ("rude", 1, 1)]
+
+
 def test_rows_and_characters_are_bounded_and_said():
     asked = []
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_common.console import plain
 from sealift_common.files.output import write
 
 if TYPE_CHECKING:
@@ -47,12 +48,16 @@ def write_report(conversion: "Conversion", path: Path | None) -> None:
 
 def echo_probe(conversion: "Conversion") -> None:
     """Say what the probe found, a line for each question that it could ask."""
-    from sealift_bundler.proof.probe_page import membership_line
+    from sealift_bundler.disclosure import withheld
+    from sealift_bundler.proof.probe_page import membership_line, turned_most
 
     changes = conversion.probe.get("text", {}).get("changes", ())
     if changes:
-        turned = ", ".join(f"{one['change']} {one['flips']} of {one['rows']}" for one in changes)
-        click.echo(f"  probe: labels turned by {turned}")
+        most = [(one["change"], turned_most(one)) for one in changes]
+        turned = ", ".join(
+            f"{change} {one['flips']} of {one['rows']} ({withheld(one.get('label', 'all'))})" for change, one in most
+        )
+        click.echo(plain(f"  probe: rows of the label that turns most: {turned}"))
     membership = conversion.probe.get("membership", {})
     if "auc" in membership:
         click.echo(f"  probe: {membership_line(membership)}")

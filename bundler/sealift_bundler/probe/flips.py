@@ -14,6 +14,8 @@ MOST_ROWS = 256
 MOST_CHARS = 2000
 # Of more labels, those with the most flips are shown.
 _MOST_LABELS = 5
+# A share of fewer rows says little; such labels come last.
+FEW_ROWS = 5
 
 
 def flips(texts: Sequence[Sequence[str]], predict: Callable[[list[list[str]]], NDArray[Any]]) -> dict[str, Any]:
@@ -61,4 +63,6 @@ def _by_label(before: NDArray[Any], other: NDArray[np.bool_], turned: NDArray[np
         of_label = other & (before == label)
         if of_label.any():
             rows.append({"label": str(label), "rows": int(of_label.sum()), "flips": int((turned & of_label).sum())})
-    return sorted(rows, key=lambda row: (-row["flips"] / row["rows"], row["label"]))[:_MOST_LABELS]
+    return sorted(rows, key=lambda row: (row["rows"] < FEW_ROWS, -row["flips"] / row["rows"], row["label"]))[
+        :_MOST_LABELS
+    ]
