@@ -120,3 +120,13 @@ def test_public_words_are_public():
     assert all(word.isalpha() and word.islower() for word in PUBLIC_WORDS)
     assert harmless(PUBLIC_WORDS) == list(PUBLIC_WORDS)
     assert texts(3, (), np.random.default_rng(1)) == texts(3, (), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float32", "boolean", "double[pyarrow]", "int32[pyarrow]"])
+def test_nullable_dtypes_of_pandas(dtype):
+    series = pd.Series([1, 0, None, 1], dtype=dtype)
+    kind = "bool" if dtype == "boolean" else "int" if "nt" in dtype else "float"
+    rows = made(Samples("columns", pd.DataFrame({"x": series}), [SampleColumn("x", kind)])).rows
+    assert rows["x"].dtype == series.dtype
+    assert 0 < rows["x"].isna().mean() < 0.3
+    assert set(rows["x"].dropna().tolist()) <= {0, 1}
