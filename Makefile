@@ -24,7 +24,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine vocabularies docs coverage-page lock tools compiled clean
+.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -93,6 +93,9 @@ docs: $(READY) ## Write the generated reference pages
 
 coverage-page: $(READY) ## Convert every scikit-learn estimator and write what came of it (minutes)
 	@$(RUN) python docs/generate_coverage.py
+
+pickles: $(READY) ## Open every estimator and pipeline as pickle and joblib save them (two minutes)
+	@$(RUN) PYTHONPATH=tests python -m sweep pickles
 
 lock: $(READY) ## Write requirements/*.lock anew
 	@$(RUN) requirements/lock.sh $(LOCK_ARGS)

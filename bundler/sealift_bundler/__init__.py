@@ -11,6 +11,7 @@ from sealift_bundler.errors import (
     ParityError,
     RecipeError,
     SourceError,
+    UntrustedPickleError,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "ParityError",
     "RecipeError",
     "SourceError",
+    "UntrustedPickleError",
     "convert",
 ]
 

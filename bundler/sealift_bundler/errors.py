@@ -67,3 +67,14 @@ class DisclosureError(Error):
 
 class DisclosureWarning(UserWarning):
     """A conversion holds what `sealift-bundler add` refuses: a secret or personal data."""
+
+
+class UntrustedPickleError(Error):
+    """A pickle asks for a class or function that is not on the list, or calls one as no library does."""
+
+    exit_code = 62
+    code = "untrusted"
+    remedy = (
+        "Name what is your own in `trust_globals` of the recipe. Ask the file's author about any other name, or for "
+        "skops or the library's own format."
+    )

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.hostile.own_code import FULL, own_pickle
 
 from sealift.errors import Error
 
@@ -101,25 +102,17 @@ def test_blobs_and_metadata_of_a_channel(channel, built, monkeypatch):
         assert hidden(channel.directory) == [".lock"]
 
 
-class Slow:
-    """A model whose pickle never finishes opening."""
-
-    def __reduce__(self):
-        return time.sleep, (600,)
-
-
 def test_convert_takes_its_child_along_and_its_folder_goes_next_time(tmp_path, monkeypatch):
-    import pickle
-
     from sealift_bundler import convert
 
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(Slow()))
+    (tmp_path / "model.pkl").write_bytes(own_pickle(tmp_path, monkeypatch, "import time\ntime.sleep(600)"))
     (tmp_path / "rows.csv").write_text("a\n1\n")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     script = (
         "from sealift_bundler import convert; from pathlib import Path; "
-        f"convert(Path({str(tmp_path / 'model.pkl')!r}), Path({str(tmp_path / 'rows.csv')!r}), name='a', version='1.0.0')"
+        f"convert(Path({str(tmp_path / 'model.pkl')!r}), Path({str(tmp_path / 'rows.csv')!r}), name='a', version='1.0.0', "
+        f"trust_globals={[FULL]})"
     )
     environment = {**os.environ, "TMPDIR": str(temporary)}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)

@@ -3,10 +3,10 @@
 import ast
 import json
 import os
-import pickle
 from pathlib import Path
 
 import pytest
+from support.hostile.own_code import FULL, own_pickle
 
 from sealift.child_environment import child_environment
 from sealift.errors import Error
@@ -36,16 +36,6 @@ Path(SEEN).write_text(json.dumps({**found, 'links': links}))
 """
 
 
-class Looks:
-    """Unpickling this writes down what it sees."""
-
-    def __init__(self, seen: Path) -> None:
-        self.seen = seen
-
-    def __reduce__(self):
-        return (exec, (LOOK.replace("SEEN", repr(str(self.seen))), {}))
-
-
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch, tmp_path):
     for name, value in {**SECRETS, **NEEDED}.items():
@@ -62,13 +52,15 @@ def holds_no_secret(environment, tmp_path):
     assert environment["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "modules"), str(tmp_path)]
 
 
-def test_a_pickle_sees_no_secret_and_nothing_of_ours_open(tmp_path):
-    (tmp_path / "m.pkl").write_bytes(pickle.dumps(Looks(tmp_path / "seen")))
+def test_a_pickle_sees_no_secret_and_nothing_of_ours_open(tmp_path, monkeypatch):
+    """Even where the caller trusts what it calls."""
+    body = LOOK.replace("SEEN", repr(str(tmp_path / "seen")))
+    (tmp_path / "m.pkl").write_bytes(own_pickle(tmp_path, monkeypatch, body))
     (tmp_path / "s.csv").write_text("a,b\n1,2\n")
     with (tmp_path / "secret").open("w") as held:
         os.set_inheritable(held.fileno(), True)
         with pytest.raises(Error):
-            convert(tmp_path / "m.pkl", tmp_path / "s.csv", name="m", version="1.0.0")
+            convert(tmp_path / "m.pkl", tmp_path / "s.csv", name="m", version="1.0.0", trust_globals=[FULL])
     seen = json.loads((tmp_path / "seen").read_text())
     holds_no_secret(seen["environment"], tmp_path)
     assert seen["directory"] != str(tmp_path)

@@ -4,7 +4,6 @@ import builtins
 import importlib
 import pickle
 
-import joblib
 import lightgbm
 import numpy as np
 import onnx
@@ -14,11 +13,13 @@ import skops.io
 import xgboost
 import yaml
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from support.hostile.own_code import FULL, own_pickle
 
-from sealift_bundler import SourceError, convert
+from sealift_bundler import SourceError, UntrustedPickleError, convert
 from sealift_bundler.converters.boosters.files import require
 from sealift_bundler.proof.in_child import ChildLimits
 
@@ -87,22 +88,23 @@ def shout(rows):
 def test_a_skops_file_with_foreign_code_is_refused(tmp_path):
     model = make_pipeline(FunctionTransformer(shout), LogisticRegression()).fit(X, Y)
     skops.io.dump(model, tmp_path / "model.skops")
-    with pytest.raises(SourceError, match=r"shout.*not of a known library"):
+    with pytest.raises(UntrustedPickleError, match=r"shout.*not of a known library.*--trust-global"):
         convert(tmp_path / "model.skops", X)
 
 
-class Hoards:
-    """Unpickling this takes 8 GB."""
-
-    def __reduce__(self):
-        return (bytearray, (8 << 30,))
+def test_a_skops_file_may_use_what_the_list_has(tmp_path):
+    """skops itself does not know these."""
+    classifier = xgboost.XGBClassifier(n_estimators=3)
+    model = make_pipeline(SelectKBest(f_classif, k=1), classifier).fit(X.to_numpy(), Y)
+    skops.io.dump(model, tmp_path / "model.skops")
+    assert convert(tmp_path / "model.skops", X.to_numpy()).rung
 
 
 @pytest.mark.own_process
-def test_a_pickle_that_takes_too_much_memory_is_stopped(tmp_path):
-    joblib.dump(Hoards(), tmp_path / "model.joblib")
+def test_a_pickle_that_takes_too_much_memory_is_stopped(tmp_path, monkeypatch):
+    (tmp_path / "model.pkl").write_bytes(own_pickle(tmp_path, monkeypatch, "return bytearray(8 << 30)"))
     with pytest.raises(SourceError, match="more than 4,294,967,296 bytes of memory"):
-        convert(tmp_path / "model.joblib", X, limits=ChildLimits(memory_bytes=4 << 30))
+        convert(tmp_path / "model.pkl", X, limits=ChildLimits(memory_bytes=4 << 30), trust_globals=[FULL])
 
 
 def graph(path, names):

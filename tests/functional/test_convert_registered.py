@@ -490,14 +490,19 @@ def channel(tmp_path, monkeypatch):
     return Channel.open(folder)
 
 
-def recipe(folder, imports):
+def trusted(package):
+    return [f"{package}.steps.Clipped"]
+
+
+def recipe(folder, imports, names):
     text = f'name = "m"\nversion = "1.0.0"\nsource = "model.joblib"\nsamples = "rows.npy"\nimport = {imports}\n'
+    text += f"trust_globals = {names}\n"
     (folder / "recipe.toml").write_text(text)
     return Recipe.load(folder / "recipe.toml")
 
 
 def test_a_recipe_names_the_module_that_registers_the_converter(package, tmp_path, channel):
-    added = add(recipe(tmp_path, [f"{package}.registration"]), channel)
+    added = add(recipe(tmp_path, [f"{package}.registration"], trusted(package)), channel)
     assert (added.outcome, added.rung) == ("added", "skl2onnx")
     # Only the child imports it.
     assert f"{package}.registration" not in sys.modules
@@ -507,16 +512,19 @@ def test_the_import_is_recorded(package, tmp_path):
     module = f"{package}.registration"
     with pytest.raises(ConversionError, match="neither Sealift nor skl2onnx"):
         convert(joblib.load(tmp_path / "model.joblib"), ROWS)
-    conversion = convert(tmp_path / "model.joblib", tmp_path / "rows.npy", imports=[module])
+    given = {"imports": [module], "trust_globals": trusted(package)}
+    conversion = convert(tmp_path / "model.joblib", tmp_path / "rows.npy", **given)
     assert conversion.description.conversion["imports"] == [module]
+    assert conversion.description.conversion["trust_globals"] == trusted(package)
     agrees(conversion, joblib.load(tmp_path / "model.joblib"), HELD_BACK)
-    in_process = convert(joblib.load(tmp_path / "model.joblib"), ROWS, imports=[module])
+    in_process = convert(joblib.load(tmp_path / "model.joblib"), ROWS, **given)
     assert in_process.files == conversion.files
 
 
 def test_the_command_takes_the_import(package, tmp_path):
     given = [str(tmp_path / "model.joblib"), "--samples", str(tmp_path / "rows.npy"), "-o", str(tmp_path / "out")]
-    done = CliRunner().invoke(command, ["convert", *given, "--import", f"{package}.registration"])
+    given += ["--import", f"{package}.registration", "--trust-global", *trusted(package)]
+    done = CliRunner().invoke(command, ["convert", *given])
     assert done.exit_code == 0, done.output
     assert "rung 'skl2onnx'" in done.output
 

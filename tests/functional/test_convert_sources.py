@@ -1,7 +1,6 @@
 """Files of trained models: opened in a child process, or refused in one line."""
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from support.hostile.own_code import FULL, own_pickle
 
 from sealift.model.trial.process import run_in_child
 from sealift_bundler import ConversionError, SourceError, convert
@@ -23,20 +23,6 @@ from sealift_common import console
 pytestmark = pytest.mark.usefixtures("opened_here")
 
 MAGIKA = Path(magika.__file__).parent / "models" / "standard_v3_3" / "model.onnx"
-
-
-class Hangs:
-    """Unpickling this never ends."""
-
-    def __reduce__(self):
-        return (eval, ("__import__('time').sleep(600)",))
-
-
-class Dies:
-    """Unpickling this kills its process."""
-
-    def __reduce__(self):
-        return (os.abort, ())
 
 
 @pytest.fixture(scope="module")
@@ -101,21 +87,21 @@ def test_a_pickle_of_another_scikit_learn_names_the_version_to_install(tmp_path,
 def test_a_pickle_that_needs_a_missing_module_names_it(tmp_path, table):
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04cgone_away.parts\nModel\n.")
     with pytest.raises(SourceError, match=r"needs the module 'gone_away'.*install 'gone_away'"):
-        convert(tmp_path / "model.pkl", table)
+        convert(tmp_path / "model.pkl", table, trust_globals=["gone_away.parts.Model"])
 
 
 @pytest.mark.own_process
-def test_a_pickle_that_hangs_is_stopped(tmp_path, table):
-    joblib.dump(Hangs(), tmp_path / "model.joblib")
+def test_a_pickle_that_hangs_is_stopped(tmp_path, table, monkeypatch):
+    (tmp_path / "model.pkl").write_bytes(own_pickle(tmp_path, monkeypatch, "import time\ntime.sleep(600)"))
     with pytest.raises(SourceError, match="took longer than 8 s"):
-        convert(tmp_path / "model.joblib", table, limits=ChildLimits(timeout_s=8))
+        convert(tmp_path / "model.pkl", table, limits=ChildLimits(timeout_s=8), trust_globals=[FULL])
 
 
 @pytest.mark.own_process
-def test_a_pickle_that_kills_its_process_is_a_refusal(tmp_path, table):
-    joblib.dump(Dies(), tmp_path / "model.joblib")
+def test_a_pickle_that_kills_its_process_is_a_refusal(tmp_path, table, monkeypatch):
+    (tmp_path / "model.pkl").write_bytes(own_pickle(tmp_path, monkeypatch, "import os\nos.abort()"))
     with pytest.raises(SourceError, match="ended its process with signal 6"):
-        convert(tmp_path / "model.joblib", table)
+        convert(tmp_path / "model.pkl", table, trust_globals=[FULL])
 
 
 @pytest.mark.parametrize(

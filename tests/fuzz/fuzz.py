@@ -19,7 +19,7 @@ def search(name: str, seconds: int, work: Path) -> int:
     """Run atheris on one target, in this process; returns only by exiting."""
     import atheris
 
-    with atheris.instrument_imports(include=["sealift", "sealift_keys", "tuf"]):
+    with atheris.instrument_imports(include=["sealift", "sealift_keys", "sealift_bundler.source", "tuf"]):
         from support.hostile import fuzz_targets
     for number, seed in enumerate(fuzz_targets.seeds(name)):
         (work / f"seed-{number}").write_bytes(seed)

@@ -82,6 +82,18 @@ def test_creation_time_is_never_now(folder, monkeypatch):
         ),
         (BASE + 'import = ["our module"]\n', r"recipe\.toml:5: 'import' names 'our module'; expected a dotted name"),
         (BASE + 'import = [".module"]\n', r"recipe\.toml:5: 'import' names '\.module'; expected a dotted name"),
+        (
+            BASE + 'trust_globals = "our.Step"\n',
+            r"recipe\.toml:5: 'trust_globals' is 'our\.Step'; expected a list of texts",
+        ),
+        (
+            BASE + 'trust_globals = ["our.*"]\n',
+            r"recipe\.toml:5: 'trust_globals' names 'our\.\*'; expected the dotted name",
+        ),
+        (
+            BASE + 'trust_globals = ["os.system"]\n',
+            r"recipe\.toml:5: 'trust_globals' names 'os\.system'; no name of 'os'",
+        ),
         (BASE + 'licenses = ["my own!"]\n', r"recipe\.toml:5: license 'my own!' is not an SPDX expression"),
         (BASE + 'created_at = "yesterday"\n', r"recipe\.toml:5: 'created_at' is 'yesterday'; expected"),
         (BASE + "created_at = 2026-11-23T12:00:00\n", r"recipe\.toml:5: .*no time zone"),

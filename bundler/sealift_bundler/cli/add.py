@@ -14,7 +14,7 @@ from sealift_bundler.cli.conversions import (
     write_report,
 )
 from sealift_bundler.cli.findings import echo_disclosure, echo_findings
-from sealift_bundler.cli.options import benchmark_option, channel_option, json_option
+from sealift_bundler.cli.options import benchmark_option, channel_option, json_option, trust_global_option
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import add
@@ -37,6 +37,7 @@ from sealift_keys.keyfiles.signers import open_signers
 )
 @holdout_option
 @report_option
+@trust_global_option
 @benchmark_option
 @passphrase_file_option
 @json_option
@@ -47,6 +48,7 @@ def command(
     model_key: str | None,
     holdout: Path | None,
     report: Path | None,
+    trust_globals: tuple[str, ...],
     benchmark: bool,
     passphrase_files: tuple[Path, ...],
     as_json: bool,
@@ -68,6 +70,7 @@ def command(
         added = add(
             loaded,
             channel,
+            trust_globals=trust_globals,
             model_signer=signers[0] if signers else None,
             benchmark=benchmark,
             probe=report is not None,

@@ -16,7 +16,7 @@ from sealift_bundler.cli.conversions import (
     write_report,
 )
 from sealift_bundler.cli.findings import MAX_LINES, echo_findings
-from sealift_bundler.cli.options import benchmark_option
+from sealift_bundler.cli.options import benchmark_option, trust_global_option
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureWarning
 from sealift_common import console
@@ -50,6 +50,7 @@ from sealift_common.files.output import require_place, write
 )
 @holdout_option
 @report_option
+@trust_global_option
 @benchmark_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -63,6 +64,7 @@ def command(
     imports: tuple[str, ...],
     golden: str | None,
     holdout: Path | None,
+    trust_globals: tuple[str, ...],
     report: Path | None,
     benchmark: bool,
     as_json: bool,
@@ -70,9 +72,9 @@ def command(
     """Convert MODEL to ONNX and prove that its answers did not change.
 
     MODEL is a scikit-learn model (.joblib, .pkl, .skops), a booster's own file (XGBoost .json or .ubj, LightGBM
-    .txt, CatBoost .cbm), an MLflow model directory, a ready-made .onnx, or a .pt2 of PyTorch. Opening a pickle
-    runs the code in it: only open files that you trust. Nothing is written unless every sample row and every
-    edge row agrees.
+    .txt, CatBoost .cbm), an MLflow model directory, a ready-made .onnx, or a .pt2 of PyTorch. A pickle may use
+    classes and functions of these libraries, and of your own those that --trust-global names. Nothing is written
+    unless every sample row and every edge row agrees.
     """
     if os.path.lexists(output) and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
@@ -95,6 +97,7 @@ def command(
             version=version,
             tolerance=Tolerance(atol, rtol),
             imports=imports,
+            trust_globals=trust_globals,
             golden=golden,
             holdout=holdout,
             probe=report is not None,

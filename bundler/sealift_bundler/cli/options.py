@@ -32,6 +32,14 @@ benchmark_option: Callable[[Any], Any] = click.option(
     help="Record in model.json how fast the model answers here; its bytes then differ from run to run.",
 )
 
+trust_global_option: Callable[[Any], Any] = click.option(
+    "--trust-global",
+    "trust_globals",
+    multiple=True,
+    metavar="MODULE.NAME",
+    help="A class or function of your own that a pickle may use, and call with any arguments.",
+)
+
 
 def _released(ctx: click.Context) -> list[ModelVersion]:
     try:

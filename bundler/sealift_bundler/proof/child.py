@@ -61,7 +61,6 @@ def _convert(request: dict[str, Any]) -> "Conversion":
     from sealift_bundler.samples.files import read_samples
     from sealift_bundler.source.openers import open_model
 
-    model = open_model(Path(request["model"]))
     samples = _rows(request["samples"])
     order = Order(
         request["name"],
@@ -71,7 +70,9 @@ def _convert(request: dict[str, Any]) -> "Conversion":
         golden=_rows(request["golden"]),
         probe=request["probe"],
         holdout=_rows(request["holdout"]),
+        trust_globals=tuple(request["trust_globals"]),
     )
+    model = open_model(Path(request["model"]), order.trust_globals)
     return convert_object(model, read_samples(samples, model) if isinstance(samples, Path) else samples, order)
 
 
@@ -81,6 +82,7 @@ def _rows(handed: Any) -> Any:
         return handed
     if "file" in handed:
         return Path(handed["file"])
+    # Written by our own parent into a folder of its own; every pickle of somebody else goes through `open_model`.
     return pickle.loads(Path(handed["own"]).read_bytes())  # noqa: S301 - ours
 
 

@@ -22,7 +22,7 @@ def is_choice(golden: Any) -> bool:
 
 @dataclass(frozen=True)
 class Order:
-    """Order for a conversion: name and version, how far a score may be off, and which modules it needs."""
+    """Order for a conversion: name and version, how far a score may be off, modules that it needs, names to trust."""
 
     name: str
     version: str
@@ -33,6 +33,7 @@ class Order:
     # Whether to probe the converted model, and rows that it was not trained on, or their file.
     probe: bool = False
     holdout: Any = None
+    trust_globals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

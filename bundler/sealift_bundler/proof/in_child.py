@@ -1,8 +1,9 @@
 """Open a trained model's file in a child process, with limits of time and memory.
 
-A pickle is a program: opening one runs it, as the user who opens it. The child contains crashes, hangs
-and memory; it is not a sandbox, but its environment holds no secret, and it starts in a folder of its own. What
-comes back to the parent is the finished files, never the pickle's objects.
+A pickle is a program. Here it may use what `source.unpickling.allowed_globals` lists and no more; the estimators that
+it makes still run their libraries' code on what the file says. The child contains crashes, hangs and memory; it is not
+a sandbox, but its environment holds no secret, and it starts in a folder of its own. What comes back to the parent is
+the finished files, never the pickle's objects.
 """
 
 import json
@@ -35,6 +36,7 @@ def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits
     """Open and convert the file at `path` in a child process; see `convert`.
 
     Raises:
+        UntrustedPickleError: the file asks for a class or function that is neither listed nor trusted.
         SourceError: the file cannot be opened, or the child ran out of time or memory.
         Error: whatever the conversion itself refuses.
     """
@@ -51,6 +53,7 @@ def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits
             "version": order.version,
             "tolerance": [order.tolerance.atol, order.tolerance.rtol],
             "imports": order.imports,
+            "trust_globals": order.trust_globals,
             "memory_bytes": limits.memory_bytes,
         }
         (work / "request.json").write_text(json.dumps(request), "utf-8")

@@ -44,6 +44,7 @@ from sealift_bundler.proof.probing import probe_model, read_holdout
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.interfaces import Samples, as_samples
 from sealift_bundler.source.modules import check_modules, import_modules
+from sealift_bundler.source.trusted_globals import check_trusted_globals
 from sealift_common.names import ModelVersion
 
 Attempts = list[dict[str, str]]
@@ -66,13 +67,14 @@ def convert(
     golden: Any = None,
     holdout: Any = None,
     probe: bool = False,
+    trust_globals: Sequence[str] = (),
 ) -> Conversion:
     """Convert a trained model to ONNX and prove that its answers did not change.
 
     Args:
-        model: A fitted estimator, or the path of a `.joblib`, `.pkl`, `.pickle` or `.onnx` file. Opening a
-            pickle runs whatever code is in it; that happens in a child process, with limits of time and
-            memory, and is still for files that you trust.
+        model: A fitted estimator, or the path of a `.joblib`, `.pkl`, `.pickle` or `.onnx` file. A pickle is opened
+            in a child process, with limits of time and memory, and may use classes and functions of known libraries
+            only.
         samples: Rows as the model takes them, or the path of a file of them. The more rows, the stronger
             the proof.
         name: The model's name.
@@ -87,19 +89,23 @@ def convert(
         holdout: Rows that the model was not trained on, or the path of a file of them, to probe whether its
             confidence tells them from the samples. None leaves that out.
         probe: Whether to probe the converted model for `Conversion.probe`; a `holdout` is always probed.
+        trust_globals: Classes and functions of your own that a pickle may use, by full name, for example
+            `our.steps.Clipped`. The pickle may call them with any arguments. A model in memory needs none.
 
     Warns:
         DisclosureWarning: the files hold a secret or personal data: `Conversion.findings` lists each, and
             `sealift-bundler add` refuses them.
 
     Raises:
+        UntrustedPickleError: a pickle asks for something that is neither of a known library nor trusted.
         SourceError: the model or the samples cannot be read, or do not fit each other.
         ConversionError: no rung can convert the model; the message names the step.
         ParityError: a rung converted it, and the answers differ.
-        UsageError: the name, the version or the name of a module is not allowed.
+        UsageError: the name, the version, the name of a module or a name to trust is not allowed.
     """
     ModelVersion.parse(name, version)
     check_modules(imports)
+    check_trusted_globals(trust_globals)
     order = Order(
         name,
         version,
@@ -108,6 +114,7 @@ def convert(
         golden=golden,
         probe=probe or holdout is not None,
         holdout=holdout,
+        trust_globals=tuple(trust_globals),
     )
     if isinstance(model, str | Path):
         return _warned(convert_in_child(Path(model), samples, order, limits))
@@ -272,7 +279,8 @@ def _files(
         rung=rung,
         source=original.source,
         conversion={"rung": rung, "attempts": list(attempts), "golden": examples.golden.source}
-        | ({"imports": list(order.imports)} if order.imports else {}),
+        | ({"imports": list(order.imports)} if order.imports else {})
+        | ({"trust_globals": list(order.trust_globals)} if order.trust_globals else {}),
         parity=report,
     )
     files = {

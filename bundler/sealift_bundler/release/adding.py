@@ -1,7 +1,7 @@
 """Bring one model version from its recipe into a channel: convert, prove, write blobs, stage."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ def add(
     recipe: Recipe,
     channel: Channel,
     *,
+    trust_globals: Sequence[str] = (),
     model_signer: "Signer | None" = None,
     benchmark: bool = False,
     probe: bool = False,
@@ -59,6 +60,7 @@ def add(
     """Convert the recipe's model with proof, write its blobs and stage it for the next release.
 
     Args:
+        trust_globals: names to trust besides those of the recipe; see `convert`.
         model_signer: a P-256 key that signs the model's files as `model.sig`, for third parties.
         benchmark: record how fast the model answers here; its bytes are then others every time.
         probe: probe the converted model; what is found goes into `Added.conversion.probe` alone.
@@ -70,6 +72,7 @@ def add(
         ParityError: the converted model gives other answers.
         DisclosureError: a file holds a secret or personal data that the recipe does not accept; nothing was written.
         LocalError: a document cannot be read, or is larger than the limits.
+        UntrustedPickleError: the model asks for a class or function that is neither of a known library nor trusted.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
         ChannelError: the version is withdrawn, or released with other bytes.
         KeyFileError: the model's key is not a P-256 key.
@@ -98,6 +101,7 @@ def add(
             version=str(recipe.model.version),
             tolerance=_tolerance(recipe),
             imports=recipe.imports,
+            trust_globals=tuple(dict.fromkeys((*recipe.trust_globals, *trust_globals))),
             golden=recipe.golden,
             holdout=holdout or recipe.holdout,
             probe=probe,

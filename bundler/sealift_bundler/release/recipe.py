@@ -9,6 +9,7 @@
     title = "Issue triage"           # title, description, authors, licenses, vendor, revision,
     licenses = ["MIT"]               #   source_url and created_at go into the manifest's descriptor
     import = ["our.module"]          # modules that register converters with skl2onnx, imported before the model
+    trust_globals = ["our.steps.Clipped"]  # classes and functions of your own that a pickle may use
     license_file = "LICENSE"         # installed as LICENSE
     card = "CARD.md"                 # installed as CARD.md
     [parity]                         # how far scores may be from the original's
@@ -44,6 +45,7 @@ from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import require_written
 from sealift_bundler.source.modules import is_module_name
+from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
 
@@ -51,7 +53,7 @@ MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")
 ROWS = ("golden", "holdout")
 TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
-LISTS = ("authors", "licenses", "import")
+LISTS = ("authors", "licenses", "import", "trust_globals")
 TABLES = ("parity", "convert", "files")
 KEYS = (*REQUIRED, *ROWS, *TEXTS, *LISTS, *TABLES, "accepted")
 # Whose rows travel; anything else is the path of a file.
@@ -83,6 +85,7 @@ class Recipe:
         atol: absolute tolerance of scores; None leaves it to the converter.
         rtol: relative tolerance of scores; None leaves it to the converter.
         imports: modules to import before the model is opened; whether they exist is not checked here.
+        trust_globals: full names of classes and functions that a pickle may use besides those of known libraries.
         options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
         accepted: findings of the disclosure scan that may leave; whether they are there is not checked here.
@@ -105,6 +108,7 @@ class Recipe:
     atol: float | None = None
     rtol: float | None = None
     imports: tuple[str, ...] = ()
+    trust_globals: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     accepted: tuple[Acceptance, ...] = ()
@@ -188,6 +192,7 @@ class _Reader:
             atol=self._tolerance(parity, "atol"),
             rtol=self._tolerance(parity, "rtol"),
             imports=self._imports(),
+            trust_globals=self._trust_globals(),
             options=MappingProxyType(self._table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
             accepted=tuple(self._accepted()),
@@ -240,6 +245,13 @@ class _Reader:
         for name in names:
             if not is_module_name(name):
                 raise self._error("import", f"'import' names {name!r}; expected a dotted name such as 'our.module'")
+        return names
+
+    def _trust_globals(self) -> tuple[str, ...]:
+        names = self._list_of("trust_globals")
+        for name in names:
+            if problem := problem_of(name):
+                raise self._error("trust_globals", f"'trust_globals' names {problem}")
         return names
 
     def _tolerance(self, parity: Mapping[str, Any], key: str) -> float | None:

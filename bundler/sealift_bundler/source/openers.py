@@ -1,14 +1,15 @@
 """Open a trained model, whatever kind of file holds it. Every kind runs in the child process alone."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from sealift_bundler.converters.boosters.files import LIBRARY_OF, open_booster, require
-from sealift_bundler.errors import SourceError
+from sealift_bundler.errors import SourceError, UntrustedPickleError
 from sealift_bundler.given_file import require_written
 from sealift_bundler.source.mlflow import MARKER, Flavor, read_flavor
-from sealift_bundler.source.pickles import PICKLES, check_versions, open_pickle
+from sealift_bundler.source.pickles import PICKLES, open_pickle
 
 _TORCH = (".pt2", ".pt", ".pth")
 _KERAS = (".keras", ".h5")
@@ -27,9 +28,7 @@ def check_source(path: Path) -> None:
                 f"the model {str(path)!r} is a directory without {MARKER!r}; expected an MLflow model directory "
                 f"or a file ({', '.join(SUFFIXES)})"
             )
-        flavor = read_flavor(path)
-        if flavor.kind == "pickle":
-            check_versions(flavor.path)
+        read_flavor(path)
         return
     if not path.is_file():
         raise SourceError(f"the model {str(path)!r} does not exist; check the path")
@@ -37,31 +36,34 @@ def check_source(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, *_TORCH, *_KERAS):
         raise SourceError(f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {SUFFIXES}")
-    if suffix in PICKLES:
-        check_versions(path)
 
 
-def open_model(path: Path) -> Any:
-    """Open a model in this process. A pickle runs its code here.
+def open_model(path: Path, trusted: Collection[str] = ()) -> Any:
+    """Open a model in this process.
+
+    Args:
+        trusted: full names of classes and functions that a pickle or a skops file may use besides those of known
+            libraries.
 
     Raises:
+        UntrustedPickleError: it asks for something else.
         SourceError: it needs a module or a name that is not here, or is damaged.
     """
     if path.is_dir():
-        flavor = read_flavor(path)
-        return _open(flavor)
+        return _open(read_flavor(path), trusted)
     suffix = path.suffix.lower()
     if suffix in LIBRARY_OF:
         return open_booster(path, LIBRARY_OF[suffix])
-    opener: Callable[[Path], Any] = _OPENERS.get(suffix, open_pickle)
-    return opener(path)
+    if suffix in _OPENERS:
+        return _OPENERS[suffix](path)
+    return _open(Flavor("skops" if suffix == ".skops" else "pickle", path), trusted)
 
 
-def _open(flavor: Flavor) -> Any:
+def _open(flavor: Flavor, trusted: Collection[str]) -> Any:
     if flavor.kind == "pickle":
-        return open_pickle(flavor.path)
+        return open_pickle(flavor.path, trusted)
     if flavor.kind == "skops":
-        return _open_skops(flavor.path)
+        return _open_skops(flavor.path, trusted)
     return open_booster(flavor.path, flavor.kind)
 
 
@@ -71,22 +73,22 @@ def _open_onnx(path: Path) -> Any:
     return ReadyMade(path)
 
 
-# What may be built from a skops file beyond skops' own list: classes of these packages, nothing of a caller's.
-_TRUSTED = ("sklearn.", "numpy.", "scipy.", "xgboost.", "lightgbm.", "catboost.", "pandas.", "collections.")
-
-
-def _open_skops(path: Path) -> Any:
+def _open_skops(path: Path, trusted: Collection[str]) -> Any:
     skops_io = require("skops", repr(str(path))) and require("skops.io", repr(str(path)))
+    from sealift_bundler.source.unpickling.allowed_globals import find
+
     try:
+        # What skops does not know by itself must be on the same list as for pickles.
         untrusted = skops_io.get_untrusted_types(file=path)
-        foreign = [name for name in untrusted if not name.startswith(_TRUSTED)]
-        if foreign:
-            raise SourceError(
-                f"{str(path)!r} holds {foreign[0]!r}, which is not of a known library; "
-                "replace that step, or save the model with joblib if you trust its author"
-            )
+        for name in untrusted:
+            module, _, short = name.rpartition(".")
+            if find(module, short, trusted) is None:
+                raise UntrustedPickleError(
+                    f"{str(path)!r} holds {name!r}, which is not of a known library; replace that step, or, if it is "
+                    f"your own, name it: trust_globals = [{name!r}] (--trust-global {name})"
+                )
         return skops_io.load(path, trusted=untrusted)
-    except (SourceError, MemoryError):
+    except (SourceError, UntrustedPickleError, MemoryError):
         raise
     except Exception as error:
         # skops raises what zipfile, json and the estimators' own constructors raise.
@@ -95,12 +97,14 @@ def _open_skops(path: Path) -> Any:
 
 
 def _open_torch(path: Path) -> Any:
-    torch = require("torch", repr(str(path)))
     if path.suffix.lower() != ".pt2":
         raise SourceError(
             f"{str(path)!r} is a pickle of PyTorch, which may be anything; save the model with "
             "torch.export.save(torch.export.export(module, inputs), 'model.pt2')"
         )
+    torch = require("torch", repr(str(path)))
+    # PyTorch falls back to a pickle of anything where its own restricted one refuses; this is its switch against that.
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     try:
         return torch.export.load(str(path))
     except Exception as error:
@@ -110,6 +114,10 @@ def _open_torch(path: Path) -> Any:
 
 
 def _open_keras(path: Path) -> Any:
+    if path.suffix.lower() != ".keras":
+        raise SourceError(
+            f"{str(path)!r} may hold layers as compiled code; save the model with model.save('model.keras')"
+        )
     keras = require("keras", repr(str(path)))
     try:
         return keras.saving.load_model(str(path), compile=False, safe_mode=True)
@@ -121,7 +129,6 @@ def _open_keras(path: Path) -> Any:
 
 _OPENERS: dict[str, Callable[[Path], Any]] = {
     ".onnx": _open_onnx,
-    ".skops": _open_skops,
     **dict.fromkeys(_TORCH, _open_torch),
     **dict.fromkeys(_KERAS, _open_keras),
 }

@@ -8,13 +8,19 @@ import contextlib
 import hashlib
 import io
 import json
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import joblib
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 from support.hostile.bundles import raw_header
 from support.release.channel_simulator import ChannelSimulator, toy_files
 
@@ -44,6 +50,7 @@ from sealift.trust.client import TrustClient, same_channel
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
+from sealift_bundler.source.pickles import open_pickle
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 
@@ -278,6 +285,14 @@ def registry_address(data: bytes) -> None:
             assert address.parse(str(found)) == found
 
 
+def pickles(data: bytes) -> None:
+    """Open a pickle as the child does; its bytes are a model's, and may call nothing."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "m.pkl"
+        path.write_bytes(data)
+        open_pickle(path)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -303,6 +318,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         rows_of_every_format,
         release_artifact,
         registry_address,
+        pickles,
     )
 }
 
@@ -332,6 +348,18 @@ def _patch_frame() -> bytes:
     return compressor.compress(OLD[:700] + b"new") + compressor.flush()
 
 
+@cache
+def _estimator() -> Any:
+    rows = [[0.0, 1.0], [1.0, 0.5], [2.0, 0.0]]
+    return make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=2)).fit(rows, ["a", "b", "a"])
+
+
+def _joblib(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(value, buffer)
+    return buffer.getvalue()
+
+
 def seeds(name: str) -> list[bytes]:
     """Return good inputs for a target, from which a fuzzer departs."""
     data, files, raw, raw_config = good()
@@ -342,6 +370,7 @@ def seeds(name: str) -> list[bytes]:
         "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
         "release_artifact": [artifact_bytes({"index.json": b"{}", "tuf/1.root.json": b""}, annotations("sim", 3, ""))],
         "registry_address": [b"oci://host:5000/a/b:tag", b"gitlab://[::1]:8080/a%2Fb/c/3", f"oci://h/r@{SHA}".encode()],
+        "pickles": [pickle.dumps(_estimator(), protocol) for protocol in (0, 2, 4)] + [_joblib(_estimator())],
         "base_document": [_base().to_bytes()],
         "patch": [b"\0\x10" + frame, b"\0\x10" + _patch_frame()],
         "json_document": [files["targets.json"]],

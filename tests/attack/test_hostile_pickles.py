@@ -1,0 +1,306 @@
+"""Pickles of strangers: whatever they ask for is refused before it is called, and nothing is staged."""
+
+import ast
+import io
+import os
+import pickle
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+from support.hostile import pickles
+from support.hostile.pickles import MARKING, OTHERS, file_of, inner
+from support.release.channel_simulator import ChannelSimulator
+
+from sealift.errors import Error
+from sealift_bundler import SourceError, UntrustedPickleError, convert
+from sealift_bundler.cli.add import command
+from sealift_bundler.proof import child, in_child
+from sealift_bundler.proof.in_child import ChildLimits
+from sealift_bundler.release.adding import add
+from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.source.pickles import open_pickle
+from sealift_bundler.source.unpickling.unpickler import Unpickler
+from sealift_common import console
+from sealift_keys.channel.directory import Channel
+
+EVERY = {**MARKING, **OTHERS}
+RECIPE = 'name = "m"\nversion = "1.0.0"\nsource = "{}"\nsamples = "rows.csv"\n'
+ROOT = Path(__file__).parents[2]
+LIBRARIES = ("pickle", "joblib", "marshal", "torch.load", "dill", "shelve")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported(tmp_path_factory):
+    """Import once what a child imports."""
+    path = tmp_path_factory.mktemp("good") / "m.joblib"
+    joblib.dump(LogisticRegression().fit(pd.DataFrame({"a": [0.0, 1.0]}), [0, 1]), path)
+    for data in (path.read_bytes(), pickle.dumps(pd.DataFrame({"a": ["x"]}))):
+        path.write_bytes(data)
+        open_pickle(path)
+    assert all(module.__name__ for module in (Unpickler, skops.io))
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """The child as it is, with its limits, started by fork: no second of imports for each of many pickles."""
+
+    def run(work, *_):
+        process = os.fork()
+        if process == 0:
+            code = 3
+            try:
+                os.chdir(work)
+                code = child.main([str(work), str(os.getppid())])
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(process, 0)
+        return subprocess.CompletedProcess([], os.waitstatus_to_exitcode(status), b"", b"")
+
+    monkeypatch.setattr(in_child, "_run", run)
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory):
+    """One for all: nothing may change it."""
+    return ChannelSimulator(tmp_path_factory.mktemp("one") / "channel")
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
+
+    def recipe(data, name="model.pkl"):
+        (tmp_path / name).write_bytes(data)
+        (tmp_path / "recipe.toml").write_text(RECIPE.format(name))
+        return Recipe.load(tmp_path / "recipe.toml")
+
+    return recipe
+
+
+def tree(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_there_are_kinds_enough():
+    assert len(MARKING) >= 45
+    assert len(EVERY) >= 80
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_refused_before_a_call(kind, channel, recipe, tmp_path, forked):
+    mark = tmp_path / "marks" / "mark"
+    mark.parent.mkdir()
+    before = tree(channel.directory)
+    loaded = recipe(EVERY[kind](mark))
+    with pytest.raises(UntrustedPickleError, match=r"^'.*model\.pkl' \w+") as refused:
+        add(loaded, Channel.open(channel.directory))
+    assert "\n" not in str(refused.value)
+    assert not mark.exists()
+    assert mark.parent.is_dir()
+    assert tree(channel.directory) == before
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_without_the_list_each_leaves_its_mark(part, tmp_path):
+    """The files are what they claim to be: opened by joblib, they do it."""
+    for number, (kind, make) in enumerate(list(MARKING.items())[part::4]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "model.pkl").write_bytes(make(folder / "mark"))
+        process = os.fork()
+        if process == 0:
+            try:
+                nothing = os.open(os.devnull, os.O_RDWR)
+                for standard in range(3):
+                    os.dup2(nothing, standard)
+                joblib.load(folder / "model.pkl")
+            finally:
+                os._exit(0)
+        os.waitpid(process, 0)
+        deadline = time.monotonic() + 30
+        # Some start a process and do not wait for it.
+        while not (folder / "mark").exists():
+            assert time.monotonic() < deadline, kind
+            time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (pickles.file_of(pickles.system(Path("mark"))), r"'os\.system', which no model needs"),
+        (
+            pickles.file_of(pickles.name("team.steps", "Step")),
+            r"trust_globals = \['team\.steps\.Step'\] \(--trust-global",
+        ),
+        (pickles.file_of(pickles.name("__main__", "Step")), "code of a notebook or script; move that class"),
+        (pickles.file_of(pickles.name("sklearn.os", "system")), r"'sklearn\.os\.system', which is not on the list"),
+        (pickles.file_of(pickles.name("sklearn.base", "clone")), r"'sklearn\.base\.clone', which is not on the list"),
+        (pickles.file_of(pickles.name("numpy", "f2py")), r"'numpy\.f2py', which is not on the list"),
+        (pickles.PROTO + b"\x82\x01.", "holds the opcode EXT1, which no library writes"),
+    ],
+)
+def test_the_refusal_names_what_was_asked_for(tmp_path, data, says):
+    (tmp_path / "m.pkl").write_bytes(data)
+    with pytest.raises(UntrustedPickleError, match=says):
+        open_pickle(tmp_path / "m.pkl")
+
+
+def test_nothing_that_is_refused_is_imported(tmp_path):
+    for module in ("sealift_mark_of_an_import", "sklearn.sealift_mark", "numpy.f2py.__main__", "sklearn.conftest"):
+        (tmp_path / "m.pkl").write_bytes(file_of(pickles.name(module, "x")))
+        with pytest.raises(UntrustedPickleError):
+            open_pickle(tmp_path / "m.pkl")
+        assert module not in sys.modules
+
+
+def test_the_command_ends_with_62_and_one_line(channel, recipe, tmp_path, capsys):
+    """In the real child."""
+    recipe(inner(tmp_path / "mark"))
+    before = tree(channel.directory)
+    given = [str(tmp_path / "recipe.toml"), "--channel", str(channel.directory)]
+    assert console.run(command, "sealift-bundler add", given) == 62
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "asks for 'os.system'" in line
+    assert line.endswith("[untrusted]")
+    assert not (tmp_path / "mark").exists()
+    assert tree(channel.directory) == before
+
+
+def test_pickles_in_other_files_are_not_opened(tmp_path, recipe, channel, forked):
+    mark = tmp_path / "mark"
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("model/data.pkl", inner(mark))
+    array = io.BytesIO()
+    np.save(array, np.array([pickles.Hostile(mark)], dtype=object), allow_pickle=True)
+    arrays = io.BytesIO()
+    np.savez(arrays, a=np.array([pickles.Hostile(mark)], dtype=object))
+    opened = Channel.open(channel.directory)
+    before = tree(channel.directory)
+    # A model saved by PyTorch is a ZIP with a pickle in it.
+    for data, name, says in (
+        (zipped.getvalue(), "model.pkl", "is a ZIP archive and not a pickle"),
+        (zipped.getvalue(), "model.pt", "is a pickle of PyTorch"),
+        (zipped.getvalue(), "model.skops", "cannot be opened"),
+        (array.getvalue(), "model.pkl", "cannot be opened"),
+        (b"", "model.h5", "layers as compiled code"),
+        (b"ZF0x10", "model.joblib", r"joblib before 0\.10"),
+        (b"\x04\x22\x4d\x18", "model.joblib", "compressed with LZ4"),
+    ):
+        with pytest.raises(SourceError, match=says):
+            add(recipe(data, name), opened)
+    # Rows are no way in either.
+    joblib.dump({"a": 1}, tmp_path / "model.pkl")
+    for data, name in ((array.getvalue(), "rows.npy"), (arrays.getvalue(), "rows.npz"), (inner(mark), "rows.pkl")):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(SourceError, match=r"not a readable|have the suffix"):
+            convert(tmp_path / "model.pkl", tmp_path / name)
+    assert not mark.exists()
+    assert tree(channel.directory) == before
+
+
+def _laughs():
+    return pickles.PROTO + b"]" + b"\x94" + b"".join(b"](" + b"h%c" % n * 9 + b"e\x94" for n in range(60)) + b"."
+
+
+GREEDY = {
+    "a billion laughs": _laughs(),
+    "lists in lists": pickles.PROTO + b"]" * 50_000 + b"a" * 49_999 + b".",
+    "tuples in tuples": pickles.PROTO + b")" + b"\x85" * 50_000 + b".",
+    "a text of a terabyte": pickles.PROTO + b"\x8d" + (1 << 40).to_bytes(8, "little") + b"x.",
+    "bytes of a terabyte": pickles.PROTO + b"\x96" + (1 << 40).to_bytes(8, "little") + b"x.",
+    "a memo of large numbers": pickles.PROTO
+    + b"N"
+    + b"".join(b"r" + n.to_bytes(4, "little") for n in range(0, 1 << 32, 1 << 26))
+    + b".",
+    "an array of a terabyte": None,
+    "zlib of zeros": None,
+}
+
+
+def _greedy(kind):
+    if kind == "an array of a terabyte":
+        buffer = io.BytesIO()
+        joblib.dump(np.zeros(77), buffer)
+        return buffer.getvalue().replace(b"K\x4d", b"\x8a\x06" + (1 << 40).to_bytes(6, "little"), 1)
+    if kind == "zlib of zeros":
+        import zlib
+
+        packer = zlib.compressobj(1)
+        return b"".join(packer.compress(bytes(1 << 24)) for _ in range(6)) + packer.flush()
+    return GREEDY[kind]
+
+
+@pytest.mark.parametrize("kind", GREEDY)
+def test_greedy_pickles_end_at_the_limits_of_the_child(kind, tmp_path, forked, monkeypatch):
+    monkeypatch.setattr("sealift_bundler.source.pickles._MOST_EXPANDED_BYTES", 1 << 26)
+    (tmp_path / "model.pkl").write_bytes(_greedy(kind))
+    with pytest.raises((SourceError, UntrustedPickleError)) as refused:
+        convert(tmp_path / "model.pkl", np.zeros((3, 2)), limits=ChildLimits(memory_bytes=16 << 30))
+    assert len(str(refused.value)) < 2000
+
+
+def test_only_the_unpickler_opens_pickles():
+    """A second way to open one would be a way around the list."""
+    ways = {"load", "loads", "Unpickler", "read_pickle", "_Unpickler", "NumpyUnpickler"}
+    found = []
+    for package in ("bundler", "loader", "keys", "common"):
+        for path in (ROOT / package).rglob("*.py"):
+            source = path.read_text("utf-8")
+            # Parsing all takes seconds.
+            if not any(word in source for word in LIBRARIES):
+                continue
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    names = [getattr(node, "module", None), *(alias.name for alias in node.names)]
+                    assert not {"dill", "cloudpickle", "shelve"} & set(names), path
+                if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                    assert not node.value.value, path
+                if isinstance(node, ast.Attribute) and node.attr in ways:
+                    owner = ast.unparse(node.value)
+                    if owner in ("pickle", "joblib", "marshal", "pd", "torch"):
+                        found.append((path.name, f"{owner}.{node.attr}"))
+    # The child's own samples, which its parent wrote a moment ago; and Python's unpickler, to be made strict.
+    assert sorted(found) == [("child.py", "pickle.loads"), ("unpickler.py", "pickle._Unpickler")]
+
+
+def test_pytorch_is_told_to_refuse_pickles_of_anything(tmp_path, monkeypatch):
+    """Its loader of .pt2 falls back to them."""
+    seen = []
+
+    class Export:
+        @staticmethod
+        def load(_path):
+            seen.append(os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"])
+            raise ValueError("no")
+
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "0")
+    monkeypatch.setattr("sealift_bundler.source.openers.require", lambda *_: type("Torch", (), {"export": Export}))
+    from sealift_bundler.source.openers import open_model
+
+    (tmp_path / "net.pt2").write_bytes(b"")
+    with pytest.raises(SourceError):
+        open_model(tmp_path / "net.pt2")
+    assert seen == ["1"]
+
+
+def test_damaged_pickles_are_refused_in_one_line(tmp_path):
+    good = pickle.dumps(LogisticRegression().fit([[0.0], [1.0]], [0, 1]))
+    for length in range(0, len(good), 7):
+        (tmp_path / "m.pkl").write_bytes(good[:length])
+        with pytest.raises(Error) as refused:
+            open_pickle(tmp_path / "m.pkl")
+        assert "\n" not in str(refused.value)
