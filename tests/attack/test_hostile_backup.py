@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.depth import DEPTH
 from support.release.channel_simulator import ChannelSimulator
 from support.release.instance import Instance
 
@@ -388,7 +389,7 @@ def test_a_history_cannot_act_on_a_terminal(good, instance, capsys):
     assert "\x1b" not in capsys.readouterr().out
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=37 * DEPTH, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit(position, bit, good, instance):
     """The list has a digest for every file, also for the history, and only one way to be written."""

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -165,7 +166,7 @@ def test_stdout_closed_by_its_reader(second, instance):
 
 
 def test_no_stdout_and_no_stdin_at_all(second, instance):
-    script = f"exec {sys.executable} -c 'from sealift.cli import main; main()' install {second} <&- >&-"
+    script = f"exec {shlex.quote(sys.executable)} -c 'from sealift.cli import main; main()' install {second} <&- >&-"
     done = subprocess.run(["sh", "-c", script], env=instance.environment, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 0, done.stderr
     assert instance.store.load("toy").version == "1.1.0"

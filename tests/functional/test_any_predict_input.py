@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from support.depth import DEPTH
 from support.release import prediction_case
 from support.release.prediction_case import ROWS, Raises, X
 
@@ -253,7 +254,7 @@ ANYTHING = st.one_of(
     NUMBERS, st.text(max_size=4), st.binary(max_size=3), st.complex_numbers(), st.decimals(), st.just(pd.NA)
 )
 HYPOTHESIS = settings(
-    max_examples=150,
+    max_examples=37 * DEPTH,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

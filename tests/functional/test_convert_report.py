@@ -13,6 +13,8 @@ from sealift_bundler.cli.convert import command
 from sealift_bundler.proof.report import report_html
 from sealift_common import console
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 GENERATOR = np.random.default_rng(0)
 FRAME = pd.DataFrame({"<b>&price": GENERATOR.normal(size=60), "count": GENERATOR.integers(0, 9, 60)})
 

@@ -12,6 +12,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sealift_bundler import SourceError, convert
 
+pytestmark = pytest.mark.usefixtures("opened_here")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):

@@ -265,6 +265,8 @@ def encrypted() -> bytes:
             "archives in archives, too deep",
         ),
     ],
+    # The bytes hold the moment of their making.
+    ids=lambda value: value if isinstance(value, str) else "bytes",
 )
 def test_what_cannot_be_looked_into_is_a_finding(data: bytes, why: str) -> None:
     assert told(scan_files({"notes.bin": data})) == [("unreadable", "notes.bin", 1, why)]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
+from support.depth import DEPTH
 
 from sealift.errors import MalformedError, UnsupportedVersionError
 from sealift.model.inputs import frontend
@@ -45,7 +46,7 @@ TEXTS = st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=12).map(" ".joi
 
 
 @pytest.mark.filterwarnings("ignore:Your stop_words")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100 * DEPTH)
 @given(options=OPTIONS, text=TEXTS)
 def test_terms_equal_those_of_scikit_learn(options, text):
     vectorizer = CountVectorizer(**options)
@@ -55,7 +56,7 @@ def test_terms_equal_those_of_scikit_learn(options, text):
     assert analyzer.build()(text) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30 * DEPTH)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6), binary=st.booleans())
 def test_counts_equal_those_of_scikit_learn(texts, binary):
     vectorizer = CountVectorizer(vocabulary=["the", "été", "мир", "the a", "東京"], ngram_range=(1, 2), binary=binary)

@@ -8,6 +8,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import murmurhash3_32
+from support.depth import DEPTH
 
 from sealift.model.inputs import hashing
 from sealift.model.inputs.frontend import Analyzer, Hashing, TermCounter
@@ -19,13 +20,13 @@ TEXTS = [
 ] * 4  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=125 * DEPTH)
 @given(data=st.binary(max_size=40))
 def test_the_hash_is_murmurhash3(data):
     assert hashing.murmurhash3_32(data) == murmurhash3_32(data, seed=0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50 * DEPTH)
 @given(
     texts=st.lists(st.text(max_size=60), min_size=1, max_size=4),
     columns=st.sampled_from([1, 7, 64, 1000]),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.depth import DEPTH
 
 from sealift.model.inputs.one_row import read_row
 
@@ -25,7 +26,7 @@ DTYPES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100 * DEPTH)
 @given(cells=st.lists(st.tuples(CELLS, DTYPES), min_size=1, max_size=4), odd=st.booleans())
 def test_it_gives_what_each_column_gives(cells, odd):
     columns = {}
