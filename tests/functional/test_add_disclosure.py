@@ -107,7 +107,9 @@ def test_an_accepted_finding_is_shown_and_another_one_is_refused(bundler, workpl
     Path("recipe.toml").write_text(RECIPE + entries(findings))
     status, out, err = bundler("--json")
     assert status == 0
-    assert [line.split(": term")[0] for line in err.splitlines()] == [
+    rows, *findings_told = err.splitlines()
+    assert rows.startswith("golden.json: ")
+    assert [line.split(": term")[0] for line in findings_told] == [
         "accepted: gitlab-token in frontend.json",
         "accepted: e-mail in frontend.json",
     ]
@@ -139,7 +141,7 @@ def test_addresses_of_authors_are_listed(bundler, workplace, monkeypatch) -> Non
     Path("recipe.toml").write_text(RECIPE + f'card = "CARD.md"\nauthors = ["Ada <{MAIL}>"]\n')
     status, out, err = bundler("--json")
     assert status == 0
-    assert err.splitlines() == [
+    assert err.splitlines()[1:] == [
         "addresses of authors: e-mail in recipe: 'authors' or 'vendor'",
         "addresses of authors: e-mail in CARD.md: line 3",
     ]
