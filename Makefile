@@ -12,6 +12,8 @@ LOCK_ARGS ?=
 FUZZ_SECONDS ?= 60
 LIVES ?= 500
 LIFE ?=
+CASES ?= 2000
+HUNT ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -24,7 +26,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine hunt vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -85,6 +87,9 @@ recombine: $(READY) ## Let an attacker recombine bundles in LIVES random lives o
 
 vocabularies: $(READY) ## Search a million words of Debian's dictionaries for false alarms (apt-get download, no root)
 	@$(RUN) python tests/vocabularies/run.py
+
+hunt: $(READY) ## Compare CASES random pipelines, containers and dtypes with the original (half an hour); HUNT=17 runs one
+	@$(RUN) PYTHONPATH=tests python -m hunt $(if $(HUNT),--seed $(HUNT),--cases $(CASES)) $(HUNT_ARGS)
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
