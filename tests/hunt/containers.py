@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars
-import pyarrow
+import polars as pl
+import pyarrow as pa
 import scipy.sparse
 
 FLOATS = ("float16", "float32", "float64")
@@ -43,15 +43,15 @@ CONTAINERS: dict[str, Callable[[Any], Any]] = {
     "objects": lambda rows: rows.astype(object),
     "frame": _frame,
     "nullable": _nullable,
-    "arrow frame": lambda rows: _frame(rows).astype(pd.ArrowDtype(pyarrow.from_numpy_dtype(rows.dtype))),
+    "arrow frame": lambda rows: _frame(rows).astype(pd.ArrowDtype(pa.from_numpy_dtype(rows.dtype))),
     "sparse frame": _sparse_frame,
     "csr_matrix": scipy.sparse.csr_matrix,
     "csc_matrix": scipy.sparse.csc_matrix,
     "coo_matrix": scipy.sparse.coo_matrix,
     "csr_array": scipy.sparse.csr_array,
     "csc_array": scipy.sparse.csc_array,
-    "arrow": lambda rows: pyarrow.table(_columns(rows)),
-    "polars": lambda rows: polars.DataFrame(_columns(rows)),
+    "arrow": lambda rows: pa.table(_columns(rows)),
+    "polars": lambda rows: pl.DataFrame(_columns(rows)),
 }
 NAMED = ("frame", "nullable", "arrow frame", "sparse frame", "arrow", "polars")
 SPARSE = ("sparse frame", "csr_matrix", "csc_matrix", "coo_matrix", "csr_array", "csc_array")
@@ -61,8 +61,8 @@ TABLES: dict[str, Callable[[pd.DataFrame], Any]] = {
     "frame": lambda frame: frame,
     "objects": lambda frame: frame.astype({name: object for name in frame if frame[name].dtype == "str"}),
     "nullable": lambda frame: frame.convert_dtypes(convert_string=False),
-    "arrow": lambda frame: pyarrow.Table.from_pandas(frame, preserve_index=False),
-    "polars": polars.from_pandas,
+    "arrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+    "polars": pl.from_pandas,
     "shuffled columns": lambda frame: frame[list(frame.columns)[::-1]],
 }
 

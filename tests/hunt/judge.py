@@ -132,7 +132,7 @@ def _wrong(expected: Any, got: Any) -> Any:
 
 
 def _near_tie(scores: Any, rows: int) -> Any:
-    if scores is None:
+    if scores is None or (scores.ndim == 2 and scores.shape[1] < 2):
         return np.zeros(rows, dtype=bool)
     if scores.ndim == 1:
         return np.abs(scores) <= _TOLERANCE

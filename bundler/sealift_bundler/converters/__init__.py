@@ -31,6 +31,8 @@ class Candidate:
     ir_version: int
     onnxruntime: str
     frontend: Mapping[str, Any] | None = None
+    # How the original reads rows where containers and dtypes matter; `source.reads` of `model.json`.
+    reads: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 

@@ -127,10 +127,10 @@ def _source(source: Any) -> dict[str, Any]:
 def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = False) -> Candidate:
     from sealift_bundler.converters.steps import Context
 
-    context = Context(Graph(dtype), registered=registered, samples=samples)
+    context = Context(Graph(dtype), registered=registered, samples=samples, source=source)
     features = _features(samples)
     heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
-    first_rows = samples.head(2)
+    first_rows = samples.own(samples.head(2))
     methods = {_method(role) for role in heads}
     answers = dict(answer for name in methods for answer in _named(name, getattr(source, name)(first_rows)))
     classes = _classes(source) if "label" in heads and answers["predict"].ndim == 1 else None
@@ -153,6 +153,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = Fa
         ir_version=IR_VERSION,
         onnxruntime=LOWEST_ONNXRUNTIME,
         frontend={"counters": [counter for _, counter in context.counters]} if context.counters else None,
+        reads=context.reads,
     )
 
 
@@ -169,7 +170,17 @@ def _features(samples: "Samples") -> "Features":
         text = column.kind == "str"
         place = group.index(column)
         result.append(
-            Feature(tensor, place, len(group), text, column.name, exact=True, none=column.none, levels=column.levels)
+            Feature(
+                tensor,
+                place,
+                len(group),
+                text,
+                column.name,
+                exact=True,
+                none=column.none,
+                levels=column.levels,
+                dtype=column.dtype or {"float": "float64", "int": "int64"}.get(column.kind, column.kind),
+            )
         )
     return tuple(result)
 

@@ -9,7 +9,7 @@ import rfc8785
 from numpy.typing import NDArray
 
 from sealift.model.documents import golden as golden_format
-from sealift.model.documents.description import SCHEMA, ModelDescription
+from sealift.model.documents.description import SCHEMA, SPARSE_SCHEMA, ModelDescription
 from sealift.model.documents.golden import DTYPE_OF
 from sealift.model.inputs import frontend as frontend_format
 from sealift_bundler.converters import Answers
@@ -37,7 +37,9 @@ def model_json(description: ModelDescription) -> bytes:
     document = _plain(description)
     document.pop("rung")  # it is in `conversion`
     document["requires"] = {key: value for key, value in document["requires"].items() if value != []}
-    document["schema"] = SCHEMA
+    # A reader of /1 would make zeros of the absent entries of a sparse matrix.
+    reads = document["source"].get("reads", {})
+    document["schema"] = SPARSE_SCHEMA if reads.pop("proven", "") == "sparse" else SCHEMA
     for tensor in document["inputs"]:
         tensor.update(columns=[_without_defaults(column) for column in tensor["columns"]])
         if tensor["frontend"] is None:

@@ -18,6 +18,8 @@ from sealift_bundler.samples.interfaces import SampleColumn, Samples
 
 MISSING = "missing"
 UNSEEN = "unseen category"
+# Kinds of edge rows that the loader can refuse where the original answers.
+REFUSABLE = frozenset([MISSING, UNSEEN])
 
 # Enough to meet every threshold of a small forest, few enough that the proof stays quick.
 _ROWS_A_KIND = 256
@@ -67,12 +69,18 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
     maker = makers.get(samples.interface)
     result = []
     for kind, rows, column in maker(samples, generator) if maker else ():
-        answers = _ask(original, rows)
+        if len(rows) == 0:  # short integers hold no large ones
+            continue
+        try:
+            own = samples.own(rows)
+        except Exception:  # noqa: BLE001 - of any library: the caller's container cannot hold such rows
+            continue
+        answers = _ask(original, own)
         if answers is None:
             continue
         if kind == MISSING and column is not None:
             column.accepts_missing = True
-        result.append(EdgeRows(kind, rows, len(rows), answers, None if column is None else column.name))
+        result.append(EdgeRows(kind, own, len(rows), answers, None if column is None else column.name))
     return result
 
 

@@ -36,7 +36,7 @@ from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
 from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
-from sealift_bundler.proof.edges import MISSING, UNSEEN, EdgeRows, edge_rows
+from sealift_bundler.proof.edges import MISSING, REFUSABLE, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.proof.golden.making import ExampleMaker
 from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, prove
@@ -51,8 +51,6 @@ Attempts = list[dict[str, str]]
 
 # How many times smaller than the tolerance float32's largest error must be, to be kept without trying float64.
 _HEADROOM = 10.0
-# Kinds of edge rows that the loader can refuse where the original answers.
-_REFUSABLE = {MISSING, UNSEEN}
 
 
 def convert(
@@ -159,10 +157,14 @@ def _takes_text(model: Any) -> bool:
 
 def _answers(original: Original, samples: Samples) -> Answers:
     try:
-        return original.answers(samples.rows)
+        return original.answers(samples.callers)
     except Error:
         raise
     except Exception as error:
+        if samples.given is not None:
+            # The loader takes more containers than the original does, dicts for example.
+            samples.forget_container()
+            return _answers(original, samples)
         # Someone else's model: it raises whatever it likes.
         reason = " ".join(str(error).split())[:300]
         raise SourceError(f"the model does not take the samples ({type(error).__name__}: {reason})") from error
@@ -216,7 +218,7 @@ def _climb(
         failures.append(parity)
     if spare is not None:
         return spare
-    refused = next((kinds for parity in failures if (kinds := parity.failing_kinds()) <= _REFUSABLE and kinds), set())
+    refused = next((kinds for parity in failures if (kinds := parity.failing_kinds()) <= REFUSABLE and kinds), set())
     forbid = {MISSING: samples.forbid_missing, UNSEEN: samples.forbid_unseen}
     forbidden = {kind: forbid[kind]() for kind in sorted(refused)}
     if refused and all(forbidden.values()):
@@ -277,7 +279,7 @@ def _files(
         ),
         tolerance=order.tolerance,
         rung=rung,
-        source=original.source,
+        source={**original.source, **({"reads": dict(candidate.reads)} if candidate.reads else {})},
         conversion={"rung": rung, "attempts": list(attempts), "golden": examples.golden.source}
         | ({"imports": list(order.imports)} if order.imports else {})
         | ({"trust_globals": list(order.trust_globals)} if order.trust_globals else {}),

@@ -77,7 +77,7 @@ def _membership(model: Model, samples: Samples, holdout: Samples | None) -> dict
         raise SourceError("every held-out row is one of the samples; give rows that the model was not trained on")
     few, others = _few(samples, MOST_ROWS), _few(unseen, MOST_ROWS)
     try:
-        higher, lower = (confidences(model.answers(methods, part.rows)) for part in (few, others))
+        higher, lower = (confidences(model.answers(methods, part.callers)) for part in (few, others))
     except Error as error:
         raise SourceError(f"the model does not take the held-out rows: {error}") from error
     if higher is None or lower is None:
@@ -95,7 +95,7 @@ def _membership(model: Model, samples: Samples, holdout: Samples | None) -> dict
 
 def _few(samples: Samples, most: int) -> Samples:
     places = spread(len(samples), most)
-    return samples if len(places) == len(samples) else Samples(samples.interface, samples.take(places), samples.columns)
+    return samples if len(places) == len(samples) else samples.like(samples.take(places))
 
 
 def _without(holdout: Samples, samples: Samples) -> tuple[Samples, int]:
@@ -104,7 +104,7 @@ def _without(holdout: Samples, samples: Samples) -> tuple[Samples, int]:
     kept = [place for place, key in enumerate(_keys(holdout)) if key not in seen]
     if len(kept) == len(holdout):
         return holdout, 0
-    return Samples(holdout.interface, holdout.take(kept), holdout.columns), len(holdout) - len(kept)
+    return holdout.like(holdout.take(kept)), len(holdout) - len(kept)
 
 
 def _keys(samples: Samples) -> Sequence[Any]:

@@ -1,15 +1,17 @@
 """The caller's rows, seen as one of four interfaces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sealift.model.documents.description import MISSING_TEXT, Column
 from sealift_bundler.errors import SourceError
-from sealift_bundler.samples.trained_columns import feature_names, text_columns
+from sealift_bundler.samples.containers import Wrap, dense, is_sparse, unchanged, wrap_frame, wrap_matrix
+from sealift_bundler.samples.trained_columns import feature_names, takes_absent_for_missing, text_columns
 
 
 @dataclass
@@ -42,6 +44,37 @@ class Samples:
     columns: list[SampleColumn] = field(default_factory=list)
     # Tensors of a fixed first dimension cannot be cut into rows.
     whole: bool = False
+    # The caller's own rows, where they came in another container, and what puts rows of the form above into it.
+    given: Any = None
+    own: Wrap = unchanged
+    # Whether the absent entries of a sparse matrix are NaN in `rows`, as XGBoost takes them.
+    absent_is_missing: bool = False
+
+    @property
+    def callers(self) -> Any:
+        """The rows as the caller gave them: what the original and the loader are asked with."""
+        return self.rows if self.given is None else self.given
+
+    @property
+    def sparse(self) -> bool:
+        """Return whether the caller's rows are sparse: a SciPy matrix, or a frame with columns of Sparse dtypes."""
+        frame = self.callers
+        return is_sparse(frame) or (
+            isinstance(frame, pd.DataFrame) and any(isinstance(dtype, pd.SparseDtype) for dtype in frame.dtypes)
+        )
+
+    def like(self, rows: Any) -> "Samples":
+        """See other rows of the same form, in the caller's container too."""
+        return replace(self, rows=rows, given=None if self.given is None else self.own(rows))
+
+    @property
+    def tabular(self) -> bool:
+        """Return whether the caller's rows are a table of some library."""
+        return isinstance(self.given, pd.DataFrame) or hasattr(self.given, "to_pandas")
+
+    def forget_container(self) -> None:
+        """Ask with rows of the form above: the original takes none in the caller's container."""
+        self.given, self.own = None, unchanged
 
     def __len__(self) -> int:
         if self.interface == "tensors":
@@ -93,7 +126,8 @@ class Samples:
             missing if column.accepts_missing else None,
             categories=known,
             missing_is=("None" if column.none else "NaN") if column.accepts_missing and column.kind == "str" else None,
-            dtype=column.dtype,
+            # What computes in float16 is refused, and others see each number as it is.
+            dtype=None if column.dtype == "float16" else column.dtype,
         )
 
 
@@ -108,7 +142,9 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
     Raises:
         SourceError: there are no rows, or they do not fit the model.
     """
-    rows = _native(rows)
+    given = rows
+    missing = is_sparse(rows) and takes_absent_for_missing(model)
+    rows = dense(rows, absent_is_missing=missing) if is_sparse(rows) else _native(rows)
     if isinstance(rows, Mapping):
         return Samples("tensors", dict(rows))
     if text and isinstance(rows, pd.DataFrame) and not _takes_columns(model):
@@ -121,6 +157,15 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
         samples = Samples("text", rows, [SampleColumn("text", "str")])
     else:
         samples = _of_array(rows, model)
+    if samples.interface == "matrix":
+        samples.given, samples.own = given, wrap_matrix(given, absent_is_missing=missing)
+        samples.absent_is_missing = missing
+        if is_sparse(given):
+            # NaN of absent entries makes floats of integers.
+            for column in samples.columns:
+                column.kind, column.dtype = _kind_of_array(given), _dtype(given.dtype)
+    elif samples.interface == "columns":
+        samples.given, samples.own = given, wrap_frame(given)
     if len(samples) == 0:
         raise SourceError("there are no sample rows; give at least one, better some hundreds")
     return samples
@@ -140,8 +185,6 @@ def _native(rows: Any) -> Any:
             return pd.DataFrame(list(rows))
         if rows and isinstance(rows[0], str):
             return list(rows)
-    if hasattr(rows, "toarray"):
-        return rows.toarray()
     try:
         return np.asarray(rows)
     except ValueError:
@@ -188,7 +231,7 @@ def _check_names(frame: pd.DataFrame, model: Any) -> None:
 def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
     names = feature_names(model, frame.columns)
     if names is None and not _has_column_transformer(model):
-        return _of_array(frame.to_numpy(), model)
+        return _of_array(_array_of(frame), model)
     frame = frame[names or list(frame.columns)]
     columns = [
         SampleColumn(
@@ -208,6 +251,13 @@ def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
                 "the model was trained on text there; give text, for example as JSON with quotes"
             )
     return Samples("columns", frame.reset_index(drop=True), columns)
+
+
+def _array_of(frame: pd.DataFrame) -> Any:
+    if any(not isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes):
+        # Of pandas' own numbers scikit-learn makes float64.
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return frame.to_numpy()
 
 
 def _text_name(name: Any) -> str:
@@ -235,7 +285,13 @@ def _kind(series: "pd.Series[Any]") -> str:
 
 
 def _dtype(dtype: Any) -> str | None:
-    return dtype.name if isinstance(dtype, np.dtype) and dtype.kind in "iuf" else None
+    """The dtype in which the original sees numbers: of pandas' own with NA, and of booleans among them, float64."""
+    if isinstance(dtype, pd.SparseDtype):
+        dtype = dtype.subtype
+    if isinstance(dtype, np.dtype):
+        return dtype.name if dtype.kind in "iuf" else None
+    numeric = not isinstance(dtype, pd.CategoricalDtype) and getattr(dtype, "kind", "O") in "biuf"
+    return "float64" if numeric else None
 
 
 def _levels(series: "pd.Series[Any]") -> tuple[Any, ...] | None:
@@ -255,12 +311,28 @@ def _holds_none(series: "pd.Series[Any]") -> bool:
     return holds
 
 
+def _numbers_of_objects(array: NDArray[Any]) -> NDArray[Any]:
+    """Make float64 of an array of Python's numbers, as scikit-learn does; leave any other."""
+    if any(isinstance(value, str | bytes) for value in array.ravel()[:1000]):
+        return array
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        return array
+
+
+def _kind_of_array(array: Any) -> Any:
+    return {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)
+
+
 def _of_array(array: Any, model: Any) -> Samples:
     array = np.asarray(array)
+    if array.dtype.kind == "O":
+        array = _numbers_of_objects(array)
     width = getattr(model, "n_features_in_", None)
     if array.ndim != 2 or (width is not None and array.shape[1] != width):
         raise SourceError(f"the samples have shape {list(array.shape)}; expected [rows, {width or 'features'}]")
-    kind = {"b": "bool", "i": "int", "u": "int", "f": "float"}.get(array.dtype.kind)
+    kind = _kind_of_array(array)
     if kind is None:
         raise SourceError(f"the samples are an array of dtype {array.dtype}; use a DataFrame for mixed columns")
     return Samples(

@@ -57,6 +57,10 @@ class SplitColumns:
     features: Features
     dtype: str
     categories: dict[int, Categories] = field(default_factory=dict)
+    # Whether the booster rounds its numbers to float32 before it compares them.
+    rounded: bool = False
+    # Whether zeros are entries that a sparse matrix lacks, and so missing.
+    zero_is_absent: bool = False
     _numbers: dict[tuple[int, str], int] = field(default_factory=dict)
     _rewrites: dict[str, Callable[[str], str]] = field(default_factory=dict)
     _tables: dict[tuple[Axis, ...], list[NDArray[np.float64]]] = field(default_factory=dict)
@@ -135,10 +139,17 @@ class SplitColumns:
         text = next((feature for feature in chosen if feature.text), None)
         if text is not None:
             raise self.context.refuse(f"it is given the text {text.origin!r} as a number", self.estimator)
+        graph = self.context.graph
         tensor = gather(self.context, chosen, self.estimator)
-        if self.context.graph.dtype == self.dtype:
-            return tensor
-        return self.context.graph.cast(tensor, self.dtype)
+        if self.rounded:
+            tensor = graph.cast(tensor, "float32")
+        if self.rounded or graph.dtype != self.dtype:
+            tensor = graph.cast(tensor, self.dtype)
+        if self.zero_is_absent:
+            dtype = np.dtype(self.dtype)
+            zero = graph.add("Equal", tensor, graph.constant(np.array(0.0), dtype))
+            tensor = graph.add("Where", zero, graph.constant(np.array(np.nan), dtype), tensor)
+        return tensor
 
     def size(self, axis: Axis) -> int:
         """Return the number of codes of an axis."""

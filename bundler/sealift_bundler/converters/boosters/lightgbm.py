@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
+from sealift_bundler.converters.boosters.given import given_to, rounds_integers
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
@@ -73,7 +74,10 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
         raise context.refuse(f"it takes {width} features, and is given {len(features)}", estimator)
     if context.narrow:
         raise context.climb("it compares in float64", estimator)
-    columns = SplitColumns(context, estimator, features, "float64", _categories(context, estimator, parsed, features))
+    rounded = _rounded(context, estimator, features)
+    columns = SplitColumns(
+        context, estimator, features, "float64", _categories(context, estimator, parsed, features), rounded
+    )
     ensemble = TreeEnsemble(parsed.groups)
     for index, tree in enumerate(parsed.trees):
         ensemble.trees.append(_tree(context, estimator, columns, tree, index % parsed.groups))
@@ -82,6 +86,18 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
     return ensemble.emit_float64(context.graph, columns.emit())
+
+
+def _rounded(context: Context, estimator: Any, features: Features) -> bool:
+    """Return whether LightGBM is given integers of an array, which it rounds to float32; note what may change that."""
+    rounded = rounds_integers(given_to(context, estimator))
+    direct = not context.path
+    samples = context.samples
+    if direct and samples is not None and samples.interface == "matrix":
+        context.reads.update(integers="arrays", rounded=rounded)
+    elif not direct and any(feature.exact and not feature.text for feature in features):
+        context.reads.update(integers="all", rounded=rounded)
+    return rounded
 
 
 def _categories(context: Context, estimator: Any, parsed: _Parsed, features: Features) -> dict[int, Categories]:

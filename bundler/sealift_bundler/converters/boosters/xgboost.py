@@ -13,6 +13,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
+from sealift_bundler.converters.boosters.given import given_to
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.steps import (
     Context,
@@ -26,6 +27,8 @@ from sealift_bundler.converters.steps import (
     predicts,
 )
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
+from sealift_bundler.samples.containers import is_sparse
+from sealift_bundler.samples.trained_columns import takes_absent_for_missing
 
 _IDENTITY = (
     "reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror",
@@ -83,14 +86,20 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
         raise context.refuse(f"it takes {width} features, and is given {len(features)}", estimator)
     if context.narrow and not all(feature.exact or feature.text for feature in features):
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
+    absent = _zero_is_absent(context, estimator)
     if parsed.booster["name"] == "gblinear":
-        return _linear(context, estimator, features, parsed)
+        return _linear(context, estimator, features, parsed, zero_is_absent=absent)
     dropped = parsed.booster["name"] == "dart"
     model = parsed.booster["gbtree" if dropped else "model"]
     model = model["model"] if dropped else model
     weights = parsed.booster["weight_drop"] if dropped else None
     columns = SplitColumns(
-        context, estimator, features, "float32", _categories(context, estimator, model, parsed, features)
+        context,
+        estimator,
+        features,
+        "float32",
+        _categories(context, estimator, model, parsed, features),
+        zero_is_absent=absent,
     )
     missing = getattr(estimator, "missing", np.nan)
     # XGBoost starts from the base score and adds tree after tree, all in float32.
@@ -108,6 +117,29 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
     return ensemble.emit_in_order(context.graph, columns.emit())
+
+
+def _zero_is_absent(context: Context, estimator: Any) -> bool:
+    """Return whether zeros of the graph are entries that a sparse matrix lacks, which XGBoost takes for missing.
+
+    Raises:
+        NeverConverts: whether they are depends on the container that the caller gives.
+    """
+    samples = context.samples
+    if samples is not None and takes_absent_for_missing(context.source):
+        context.reads["absent"] = "missing"
+        if samples.sparse and samples.absent_is_missing:
+            context.reads["proven"] = "sparse"
+        return False
+    context.reads["absent"] = "refused"
+    given = given_to(context, estimator)
+    if samples is not None and samples.sparse:
+        raise context.refuse(
+            "XGBoost takes the absent entries of a sparse matrix for missing values, and the steps before it may pass "
+            "one on or not; give the samples as a dense array, with .toarray()",
+            estimator,
+        )
+    return is_sparse(given)
 
 
 def _used(parsed: _Parsed, model: dict[str, Any]) -> Sequence[int]:
@@ -212,11 +244,11 @@ def _forget(columns: SplitColumns, tensor: str, missing: float) -> str:
     return graph.add("Where", absent, graph.constant(np.array(np.nan), np.float32), tensor)
 
 
-def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
+def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed, *, zero_is_absent: bool) -> str:
     graph = context.graph
     weights = np.array(parsed.booster["model"]["weights"], dtype=np.float32).reshape(-1, parsed.groups)
     tensor = graph.cast(numbers(context, features, estimator), "float32")
-    # A missing value adds nothing.
+    del zero_is_absent  # a missing value adds nothing, as a zero does
     missing = getattr(estimator, "missing", np.nan)
     if missing is not None and not np.isnan(missing):
         absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))

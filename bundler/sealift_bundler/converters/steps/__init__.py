@@ -26,7 +26,8 @@ class Feature:
     the value in a float32 graph is the original's float64 value rounded once, so that a tree, which
     itself rounds to float32, sees the same number. `none` says that a missing text of this column is
     None and not NaN, which scikit-learn tells apart. `levels` are the
-    categories of a column of pandas' category dtype.
+    categories of a column of pandas' category dtype. `dtype` is the NumPy dtype in which the original holds the
+    value, and `single` says that it computed the value in float32.
     """
 
     tensor: str
@@ -37,6 +38,8 @@ class Feature:
     exact: bool
     none: bool = False
     levels: tuple[Any, ...] | None = None
+    dtype: str = "float64"
+    single: bool = False
 
 
 Features = tuple[Feature, ...]
@@ -56,6 +59,10 @@ class Context:
     path: tuple[str, ...] = ()
     # What the caller's rows hold, for the one booster that keeps hashes of its categories and no values.
     samples: "Samples | None" = None
+    # The whole model, which may be asked what it gives to one of its steps.
+    source: Any = None
+    # How the original reads rows where containers and dtypes matter; `source.reads` of `model.json`.
+    reads: dict[str, Any] = field(default_factory=dict)
 
     @property
     def narrow(self) -> bool:

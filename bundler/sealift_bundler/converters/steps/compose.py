@@ -23,6 +23,7 @@ from sealift_bundler.converters.steps import (
     transforms,
 )
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
+from sealift_bundler.converters.steps.widths import check_jump, with_widths
 
 
 def transform(context: Context, estimator: Any, features: Features) -> Features:
@@ -30,12 +31,16 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
     if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
-    return emitter(context, estimator, features)
+    check_jump(context, estimator, emitter, features)
+    made = emitter(context, estimator, features)
+    # What holds other steps leaves it to them.
+    return made if emitter.__module__ == __name__ else with_widths(context, estimator, features, made)
 
 
 def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
+    check_jump(context, estimator, emitter, features)
     return emitter(context, estimator, features)
 
 

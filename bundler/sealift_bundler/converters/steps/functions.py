@@ -110,6 +110,10 @@ _STEPS: dict[Any, Callable[[Graph, str], str]] = {
 }
 
 
+# Of integers they are integers, and may wrap around.
+_WRAPPING = {np.square, np.abs, np.negative}
+
+
 def _nan_to_num(graph: Graph, x: str) -> str:
     return graph.add("Where", graph.add("IsNaN", x), graph.constant(0.0), x)
 
@@ -120,6 +124,26 @@ _STEPS[np.nan_to_num] = _nan_to_num
 def function_name(function: Any) -> str:
     """Return the name of a function for a message."""
     return getattr(function, "__qualname__", None) or getattr(function, "__name__", None) or repr(function)
+
+
+def _check_integers(context: Context, estimator: FunctionTransformer, features: Features) -> None:
+    """Refuse integers with which NumPy computes in integers, or in less than float64.
+
+    Raises:
+        NeverConverts: the samples hold such.
+    """
+    context.reads["narrow"] = "refused"
+    name, dtypes = function_name(estimator.func), [np.dtype(feature.dtype) for feature in features if not feature.text]
+    whole = [dtype for dtype in dtypes if dtype.kind in "iub"]
+    if len(whole) < len(dtypes) or not whole or estimator.func in _STEPS:
+        return
+    widest = np.result_type(*whole)
+    if estimator.func in _WRAPPING or widest.itemsize < np.dtype(np.int32).itemsize:
+        raise context.refuse(
+            f"numpy.{name} of {widest} is computed in integers, which wrap around, or in less than float64; "
+            "give float64 samples: .astype('float64')",
+            estimator,
+        )
 
 
 @transforms(FunctionTransformer)
@@ -140,6 +164,11 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
         )
     if function is None:
         return features
+    _check_integers(context, estimator, features)
+    if function in _STEPS and any(feature.single for feature in features):
+        raise context.refuse(
+            "its answers jump, and it is given what scikit-learn computes in float32; give float64 samples", estimator
+        )
     if function in _STEPS and context.narrow and not all(feature.exact for feature in features):
         raise context.climb("its answers jump", estimator)
     tensor = emitter(context.graph, numbers(context, features, estimator))

@@ -33,7 +33,7 @@ def aligned(own: Samples, samples: Samples, what: str) -> Samples:
     except (TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"the rows that {what!r} names do not fit the samples' columns: {reason}") from error
-    return Samples(own.interface, rows, samples.columns)
+    return samples.like(rows)
 
 
 def _as_dtype(series: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":

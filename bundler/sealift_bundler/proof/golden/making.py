@@ -93,7 +93,7 @@ class ExampleMaker:
                 "the model does not take the rows that 'golden' names; give rows as the samples have them"
             )
         indices = _evenly(own, expected, self.order, "row that 'golden' names")
-        return self._written(FILE, own, expected, indices, EdgeRows("golden", own.rows, len(own), expected))
+        return self._written(FILE, own, expected, indices, EdgeRows("golden", own.callers, len(own), expected))
 
     def _generated(self, candidate: Candidate) -> Examples:
         classes = () if candidate.classes is None else candidate.classes.values
@@ -122,9 +122,9 @@ class ExampleMaker:
         if not rows.whole:
             limit = min(most_examples(rows), max(GENERATED_ROWS, 2 * len(classes)))
             kept = _balanced(usable, expected, limit, classes)
-            rows = Samples(rows.interface, rows.take(kept.tolist()), rows.columns)
+            rows = rows.like(rows.take(kept.tolist()))
             expected = {key: values[kept] for key, values in expected.items()}
-        proof = EdgeRows(GENERATED, rows.rows, len(rows), expected)
+        proof = EdgeRows(GENERATED, rows.callers, len(rows), expected)
         return self._written(GENERATED, rows, expected, None, proof, classes=classes)
 
     def _pool(self, size: int, strings: Travelling) -> tuple[Samples, Answers] | None:
@@ -168,7 +168,7 @@ def _evenly(samples: Samples, expected: Answers, order: Order, what: str) -> NDA
 
 def _accepted(original: Original, rows: Samples) -> Answers | None:
     try:
-        return original.answers(rows.rows)
+        return original.answers(rows.callers)
     except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means "not accepted"
         return None
 
@@ -177,7 +177,7 @@ def _rows_at(samples: Samples, indices: Sequence[int]) -> Samples:
     rows = samples.take(indices)
     if samples.interface == "columns":
         rows = rows.reset_index(drop=True)
-    return Samples(samples.interface, rows, samples.columns)
+    return samples.like(rows)
 
 
 def _labels(expected: Answers, indices: NDArray[np.int_], classes: Sequence[Any]) -> set[Any]:

@@ -86,7 +86,9 @@ def _inputs(samples: Samples, rows: Any) -> dict[str, NDArray[Any]]:
     if samples.interface == "columns":
         return {name: _column(rows[name]) for name in rows.columns}
     if samples.interface == "matrix":
-        return {"rows": np.asarray(rows)}
+        array = np.asarray(rows)
+        # An example is an array again, of whose integers the original may make something else than of a table's.
+        return {"rows": array.astype(np.float64) if samples.tabular and array.dtype.kind in "iu" else array}
     if samples.interface == "text":
         return {"rows": np.array(rows, dtype=object)}
     return dict(rows)

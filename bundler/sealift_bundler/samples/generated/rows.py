@@ -70,7 +70,7 @@ def generated_rows(
                 for column in samples.columns
             }
         )
-    return Samples(samples.interface, rows, samples.columns)
+    return samples.like(rows)
 
 
 def _some(count: int, generator: np.random.Generator) -> NDArray[np.bool_]:

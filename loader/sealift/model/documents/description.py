@@ -16,6 +16,8 @@ from sealift.strict_json import first_twice
 from sealift.strict_json import parse as parse_json
 
 SCHEMA = "sealift.model/1"
+# The same, of a model whose sparse rows a reader of /1 would read otherwise than the original.
+SPARSE_SCHEMA = "sealift.model/2"
 FILE_NAME = "model.json"
 GRAPH_FILE = "model.onnx"
 GOLDEN_FILE = "golden.json"
@@ -143,9 +145,9 @@ class ModelDescription(NamedTuple):
         """
         top = Fields(parse_json(data, FILE_NAME), FILE_NAME)
         schema = top.text("schema")
-        if schema != SCHEMA:
+        if schema not in (SCHEMA, SPARSE_SCHEMA):
             raise UnsupportedVersionError(
-                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r}; install a newer Sealift"
+                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} and {SPARSE_SCHEMA!r}; install a newer Sealift"
             )
         conversion = top.mapping("conversion")
         rung = conversion.get("rung")

@@ -16,6 +16,7 @@ from sealift.model.documents.description import Column, ModelDescription, Tensor
 from sealift.model.inputs.frontend import TermCounter
 from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
+from sealift.model.inputs.reading import Reading, parse_reading
 from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
 from sealift.model.inputs.texts import texts
 from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
@@ -34,6 +35,7 @@ class Feeder:
 
     def __init__(self, description: ModelDescription, counters: Sequence[TermCounter]) -> None:
         self._interface = description.interface
+        self._reading = parse_reading(description.source)
         self._inputs = description.inputs
         self._first = description.inputs[0]
         self._wanted = tuple(dict.fromkeys(column.name for tensor in self._inputs for column in tensor.columns))
@@ -46,7 +48,7 @@ class Feeder:
             else:
                 self._numeric.append(tensor)
         self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
-        self._matrix = MatrixReader(self._first) if self._interface == "matrix" else None
+        self._matrix = MatrixReader(self._first, self._reading) if self._interface == "matrix" else None
         self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
             tensor.frontend: counters[tensor.frontend].build(tensor.dtype)
             for tensor in description.inputs
@@ -79,12 +81,14 @@ class Feeder:
         return self._chunks(len(found), {column.name: found}, {})
 
     def _of_table(self, rows: Any) -> "tuple[int, dict[str, list[str]], Feeds]":
-        table = self._row(rows) or as_table(rows)
+        table = self._row(rows) or as_table(rows, self._reading)
         if table is None:
             raise InputError(
                 f"rows are {_describe(rows)}; expected a DataFrame, an Arrow table, a list of dicts or a dict of "
                 f"columns with {self._names()}"
             )
+        if table.sparse:
+            self._reading.check_absent("a frame of Sparse columns")
         present = set(table.names)
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
@@ -93,12 +97,12 @@ class Feeder:
             name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.typed)
             for name, column in self._texts.items()
         }
-        feeds = {tensor.name: _numeric_tensor(tensor, table) for tensor in self._numeric}
+        feeds = {tensor.name: _numeric_tensor(tensor, table, self._reading) for tensor in self._numeric}
         return table.rows, strings, feeds
 
     def _row(self, rows: Any) -> Table | None:
         """See a pandas frame of one ordinary row as a table."""
-        if not is_frame(rows) or len(rows) != 1:
+        if not is_frame(rows) or len(rows) != 1 or self._reading.absent == "refused":
             return None
         columns = read_row(rows, self._texts.keys(), self._numbers)
         return None if columns is None else Table(columns.keys(), 1, columns.__getitem__, typed=True)
@@ -129,7 +133,7 @@ def _column_values(table: Table, name: str) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def _numeric_tensor(tensor: TensorInput, table: Table) -> NDArray[Any]:
+def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDArray[Any]:
     result = np.empty((table.rows, len(tensor.columns)), dtype=tensor.dtype)
     floats = result.dtype.kind == "f"
     plain: list[tuple[int, NDArray[Any]]] = []
@@ -138,8 +142,10 @@ def _numeric_tensor(tensor: TensorInput, table: Table) -> NDArray[Any]:
         for index, column in enumerate(tensor.columns):
             what = f"column {column.name!r}"
             values = numbers(_column_values(table, column.name), what)
-            if table.typed and values.dtype != column.dtype:
-                check_dtype(values.dtype, column, what)
+            if table.sized and values.dtype != column.dtype:
+                if table.typed or values.dtype.kind == "f" or reading.strict:
+                    check_dtype(values.dtype, column, what, strict=reading.strict)
+                _check_kind(values, column, what, reading)
             result[:, index] = values
             fractions = values.dtype.kind == "f" and column.kind != "float"
             (rest if fractions or column.categories is not None or not floats else plain).append((index, values))
@@ -151,6 +157,13 @@ def _numeric_tensor(tensor: TensorInput, table: Table) -> NDArray[Any]:
             check_numbers(values, column, what)
             check_fits(result[:, index], values, what)
     return result
+
+
+def _check_kind(values: NDArray[Any], column: Column, what: str, reading: Reading) -> None:
+    """Check large whole numbers, each column by the kind of the proven one: an array of all has the widest of them."""
+    proven = column.dtype or "float64"
+    rounded = np.dtype(proven).kind in "iub"
+    reading._replace(rounded=rounded).check_integers(values, what, proven, table=True)
 
 
 def _string_tensor(columns: Sequence[Sequence[str]], dimensions: int) -> NDArray[Any]:

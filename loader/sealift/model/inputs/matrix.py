@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, TensorInput
-from sealift.model.inputs.tables import is_frame
+from sealift.model.inputs.reading import Reading, densified
+from sealift.model.inputs.tables import is_frame, matrix_of_frame
 from sealift.model.inputs.values import all_finite, cast, check_dtype, check_numbers, numbers
 
 
 class MatrixReader:
     """Reads the rows of a model whose original took a 2-D array."""
 
-    def __init__(self, tensor: TensorInput) -> None:
+    def __init__(self, tensor: TensorInput, reading: Reading) -> None:
         columns = tensor.columns
+        self._reading = reading
         self._columns = columns
         self._dtype = np.dtype(tensor.dtype)
         self._width = len(columns)
@@ -48,12 +50,23 @@ class MatrixReader:
         ):
             return rows
         values = self._array(rows)
-        # Lists, and objects read from JSON, have no dtype of the caller's choosing. Of tables, scikit-learn keeps only
-        # pandas' dtypes.
-        typed = (hasattr(rows, "dtype") or is_frame(rows)) and values.dtype.kind != "O"
+        table = not isinstance(rows, np.ndarray | list | tuple)
+        rounds = self._reading.rounds(values, table=table)
+        if values.dtype.kind in "biuf" and not rounds:
+            # The original sees objects as float64, and integers of a list as integers.
+            self._reading.check_integers(values, "the array", self._columns[0].dtype, table=table)
+        # Lists, and objects read from JSON, have no dtype of the caller's choosing.
+        typed = hasattr(rows, "dtype") or is_frame(rows)
+        # Of other libraries' tables the original keeps the width of floats.
+        typed |= table and (values.dtype.kind == "f" or self._reading.strict)
+        typed &= values.dtype.kind != "O"
         values = numbers(values, "the array")
         if typed:
-            check_dtype(values.dtype, self._columns[0], "the array")
+            # NaN of absent entries makes floats of integers.
+            dtype = rows.dtype if hasattr(rows, "toarray") else values.dtype
+            check_dtype(dtype, self._columns[0], "the array", strict=self._reading.strict)
+        if rounds:
+            values = values.astype(np.float32)
         if not self._fits(values):
             for index, column in enumerate(self._columns):
                 check_numbers(values[:, index], column, f"column {index}")
@@ -70,12 +83,17 @@ class MatrixReader:
         sparse = hasattr(rows, "toarray")  # SciPy's
         if sparse:
             self._check_shape(tuple(rows.shape))  # before it becomes dense, and that large
+            self._reading.check_absent(f"a SciPy {type(rows).__name__}")
         try:
             if sparse:
-                rows = rows.toarray()
+                rows = densified(rows, self._reading)
+            elif is_frame(rows):
+                rows = matrix_of_frame(rows, self._reading)
             elif hasattr(rows, "to_numpy"):
                 rows = rows.to_numpy()
             values = np.asarray(rows)
+        except InputError:
+            raise
         except ValueError:
             raise InputError("rows have different lengths; expected a 2-D array") from None
         except Exception as error:

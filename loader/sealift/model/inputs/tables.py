@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import InputError
+from sealift.model.inputs.reading import PLAIN, Reading
 from sealift.model.inputs.values import objects
 
 _ABSENT = object()
@@ -20,13 +21,16 @@ class Table(NamedTuple):
     """Columns by name; `get` gives a one-dimensional array of `rows` values.
 
     `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
-    have none, such as dicts read from JSON.
+    have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats: Arrow's and
+    polars' too. `sparse` names the columns of pandas' Sparse dtypes.
     """
 
     names: Collection[str]
     rows: int
     get: Callable[[str], NDArray[Any]]
     typed: bool = False
+    sized: bool = False
+    sparse: Sequence[str] = ()
 
 
 def is_frame(data: Any) -> bool:
@@ -34,14 +38,18 @@ def is_frame(data: Any) -> bool:
     return hasattr(data, "iloc") and hasattr(data, "columns") and getattr(data, "ndim", 0) == 2
 
 
-def as_table(data: Any) -> Table | None:
+def as_table(data: Any, reading: Reading = PLAIN) -> Table | None:
     """See `data` as a table, or return None where it is not one.
+
+    Args:
+        data: anything.
+        reading: how the original reads numbers.
 
     Raises:
         InputError: the columns of a dict have different lengths, or a list mixes dicts with other things.
     """
     try:
-        return _as_table(data)
+        return _as_table(data, reading)
     except InputError:
         raise
     except Exception as error:
@@ -49,7 +57,7 @@ def as_table(data: Any) -> Table | None:
         raise InputError(f"rows are a {type(data).__name__} that cannot be read as a table") from error
 
 
-def _as_table(data: Any) -> Table | None:
+def _as_table(data: Any, reading: Reading) -> Table | None:
     if isinstance(data, list):
         return _from_records(data) if data and isinstance(data[0], Mapping) else None
     if isinstance(data, np.ndarray):
@@ -58,16 +66,67 @@ def _as_table(data: Any) -> Table | None:
         return _from_mapping(data)
     if is_frame(data):
         names = list(data.columns)
-        return Table(names, len(data), lambda name: values_of(_only(data[name], name), f"column {name!r}"), typed=True)
+        sparse = [name for name, dtype in zip(names, data.dtypes, strict=True) if _is_sparse(dtype)]
+        return Table(
+            names, len(data), lambda name: _of_series(_only(data[name], name), name, reading), True, True, sparse
+        )
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
         times = Counter(data.column_names)
-        return Table(list(times), data.num_rows, lambda name: values_of(_named(data, times, name), f"column {name!r}"))
+        return Table(
+            list(times),
+            data.num_rows,
+            lambda name: values_of(_named(data, times, name), f"column {name!r}"),
+            sized=True,
+        )
     # polars; `shape` first, which its LazyFrame lacks: that answers `columns` with a warning
     if hasattr(data, "shape") and hasattr(data, "columns") and hasattr(data, "__getitem__"):
-        return Table(list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"))
+        return Table(
+            list(data.columns), data.shape[0], lambda name: values_of(data[name], f"column {name!r}"), sized=True
+        )
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) and isinstance(data[0], Mapping):
         return _from_records(data)
     return None
+
+
+def matrix_of_frame(frame: Any, reading: Reading) -> NDArray[Any]:
+    """See a pandas frame as an array, in the dtype in which the original would see it.
+
+    Raises:
+        InputError: its columns are of Sparse dtypes, and the original's answer depends on how a step passes them on.
+    """
+    if any(_is_sparse(dtype) for dtype in frame.dtypes):
+        reading.check_absent("a frame of Sparse columns")
+    extensions = [dtype for dtype in frame.dtypes if _is_extension(dtype)]
+    for dtype in extensions:
+        _check_extension(dtype, "the frame", reading)
+    if extensions:
+        return np.asarray(frame.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(frame.to_numpy())
+
+
+def _is_sparse(dtype: Any) -> bool:
+    return hasattr(dtype, "fill_value")
+
+
+def _is_extension(dtype: Any) -> bool:
+    """Know pandas' own numbers with NA, of which scikit-learn and the boosters make float64."""
+    return not isinstance(dtype, np.dtype) and getattr(dtype, "kind", "O") in "biuf" and not _is_sparse(dtype)
+
+
+def _of_series(column: Any, name: str, reading: Reading) -> NDArray[Any]:
+    if _is_extension(column.dtype):
+        _check_extension(column.dtype, f"column {name!r}", reading)
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return values_of(column, f"column {name!r}")
+
+
+def _check_extension(dtype: Any, what: str, reading: Reading) -> None:
+    """Refuse short numbers of pandas' own, where a NumPy function computes in them before they become float64."""
+    if reading.strict and dtype.itemsize < np.dtype(np.float64).itemsize:
+        raise InputError(
+            f"{what} has dtype {dtype}, in which the original computes before it makes float64 of it: convert it with "
+            ".astype('float64')"
+        )
 
 
 def _named(data: Any, times: Mapping[str, int], name: str) -> Any:

@@ -100,26 +100,46 @@ def is_pandas_na(value: Any) -> bool:
     return type(value).__name__ == "NAType"
 
 
-def check_dtype(dtype: np.dtype[Any], column: Column, what: str) -> None:
-    """Refuse numbers of another width than the model was proven on.
+def check_dtype(dtype: np.dtype[Any], column: Column, what: str, *, strict: bool = False) -> None:
+    """Refuse numbers of another dtype than the model was proven on, where the original may answer differently.
 
     scikit-learn computes in the width that it is given, so the original's own answers differ between them.
 
+    Args:
+        dtype: of the caller's numbers.
+        column: with the proven dtype.
+        what: names the numbers in the message.
+        strict: whether a step computes otherwise with booleans than with numbers.
+
     Raises:
-        InputError: the dtype is another float than the proven one, or an integer that is neither it nor int64.
+        InputError: the dtype is not the proven one, and neither of int64, float64 and bool where these are the same.
     """
-    if column.dtype is None or dtype.kind not in "iuf":
+    if column.dtype is None:
+        if strict and column.kind == "bool" and dtype.kind in "iuf":
+            raise _other_dtype(dtype, "bool", what)
+        return
+    if dtype.kind not in "biuf":
         return
     proven = np.dtype(column.dtype)
-    same = (dtype.kind, dtype.itemsize) == (proven.kind, proven.itemsize)
-    floats = dtype.kind == "f" and proven.kind == "f"
-    # int64 is what a float column without a missing value is read as; narrower ones overflow in the original.
-    odd = dtype.kind in "iu" and dtype != np.int64
-    if not same and (floats or odd):
-        raise InputError(
-            f"{what} has dtype {dtype}; the model was proven on {column.dtype}, and the original answers "
-            f"differently: convert it with .astype({column.dtype!r})"
-        )
+    if (dtype.kind, dtype.itemsize) == (proven.kind, proven.itemsize):
+        return
+    narrow = proven.kind == "f" and proven.itemsize < 8
+    if dtype.kind == "b":
+        same = not narrow and not strict
+    elif dtype.kind == "f":
+        same = proven.kind in "iu" and dtype.itemsize == 8
+    else:
+        # int64 is what a float column without a missing value is read as; narrower ones overflow in the original.
+        same = dtype == np.int64 and not narrow
+    if not same:
+        raise _other_dtype(dtype, column.dtype, what)
+
+
+def _other_dtype(dtype: np.dtype[Any], proven: str, what: str) -> InputError:
+    return InputError(
+        f"{what} has dtype {dtype}; the model was proven on {proven}, and the original answers "
+        f"differently: convert it with .astype({proven!r})"
+    )
 
 
 def check_numbers(values: NDArray[Any], column: Column, what: str) -> None:

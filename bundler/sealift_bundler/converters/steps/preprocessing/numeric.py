@@ -54,6 +54,8 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
     tensor = gather(context, used, estimator)
     missing = _missing(context, estimator, tensor, used)
     values = [MISSING_TEXT if value is None else value for value in statistics[kept]]
+    if not used[0].text and np.result_type(*(feature.dtype for feature in used)) == np.float32:
+        values = [float(np.float32(value)) for value in values]  # put into the original's own array
     fill = context.graph.constant(np.array([values], dtype=object if used[0].text else np.float64))
     filled = context.graph.add("Where", missing, fill, tensor)
     width = len(used)

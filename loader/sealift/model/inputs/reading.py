@@ -1,0 +1,123 @@
+"""How the original reads rows where its answers depend on more than their numbers: `source.reads` in `model.json`.
+
+XGBoost takes the absent entries of a SciPy matrix for missing values, and LightGBM rounds the integers of an array to
+float32 and those of a table not. What cannot be read as the original reads it is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift.errors import InputError, UnsupportedVersionError
+
+# Every integer up to here is a float32.
+_EXACT = 2**24
+_KNOWN = {
+    "absent": ("missing", "refused"),
+    "integers": ("arrays", "all"),
+    "rounded": (True, False),
+    "narrow": ("refused",),
+}
+
+
+class Reading(NamedTuple):
+    """How the original reads rows.
+
+    `absent` says what the absent entries of a sparse matrix are to it: "zero", "missing", or "refused" where that
+    depends on the step that they reach. `integers` says which integers beyond 2^24 it may round to float32: none, those
+    of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows.
+    """
+
+    absent: str = "zero"
+    integers: str = "none"
+    rounded: bool = False
+    narrow: str = "taken"
+
+    @property
+    def strict(self) -> bool:
+        """Return whether the dtype of booleans and short integers matters to a step."""
+        return self.narrow == "refused"
+
+    def check_absent(self, rows: str) -> None:
+        """Refuse a sparse container where the original's answer depends on how it passes it on.
+
+        Raises:
+            InputError: always then; `rows` names the container.
+        """
+        if self.absent == "refused":
+            raise InputError(
+                f"rows are {rows}, whose absent entries a step of the original does not take for zeros, and the model was "
+                "proven on dense rows; convert them, for example with .toarray()"
+            )
+
+    def check_integers(self, values: NDArray[Any], what: str, proven: str | None, *, table: bool) -> None:
+        """Refuse large numbers that the original rounds where it did not round the proven ones, or the reverse.
+
+        Args:
+            values: numbers in the dtype in which the original would see them.
+            what: their name for the message.
+            proven: the dtype that the model was proven on.
+            table: whether they come in a table, and not in an array or a list.
+
+        Raises:
+            InputError: a number is beyond 2^24.
+        """
+        if self.integers == "none":
+            return
+        rounds = values.dtype.kind in "iub" and not (self.integers == "arrays" and table)
+        if rounds == self.rounded:
+            return
+        with np.errstate(invalid="ignore"):
+            large = (values > _EXACT) | (values < -_EXACT)
+        if large.any():
+            row = int(np.argwhere(large)[0][0])
+            raise InputError(
+                f"{what} row {row} is beyond 2^24 in {'a table' if table else 'an array'} of dtype {values.dtype}, and "
+                "LightGBM rounds integers of arrays to float32, and no other numbers: give it as the samples of the "
+                f"proof were, of dtype {proven or 'float64'} and in their container"
+            )
+
+    def rounds(self, values: NDArray[Any], *, table: bool) -> bool:
+        """Return whether the original rounds these numbers to float32, and the graph does not."""
+        return self.integers == "arrays" and not self.rounded and not table and values.dtype.kind in "iub"
+
+
+PLAIN = Reading()
+
+
+def parse_reading(source: Mapping[str, Any]) -> Reading:
+    """Read `source.reads`; its absence means that the original reads numbers alike in every container.
+
+    Raises:
+        UnsupportedVersionError: it says what this version does not know.
+    """
+    reads = source.get("reads", {})
+    known = isinstance(reads, dict) and all(value in _KNOWN.get(key, ()) for key, value in reads.items())
+    if not known:
+        raise UnsupportedVersionError(
+            f"model.json says of the original that it reads {reads!r:.200}, which this Sealift does not know; "
+            "install a newer Sealift"
+        )
+    return Reading(**reads)
+
+
+def densified(rows: Any, reading: Reading) -> NDArray[Any]:
+    """Make a SciPy matrix or array dense: absent entries become zero, or NaN where the original takes them for that.
+
+    Raises:
+        InputError: it holds NaN, which the original may refuse in a sparse matrix.
+    """
+    values: NDArray[Any] = np.asarray(rows.toarray())
+    if reading.absent != "missing":
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise InputError("the sparse matrix holds NaN; give such rows as a dense array, with .toarray()")
+        return values
+    entries = rows.tocoo()
+    absent = np.ones(values.shape, dtype=bool)
+    absent[entries.row, entries.col] = False
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    values[absent] = np.nan
+    return values
