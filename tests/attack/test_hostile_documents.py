@@ -319,7 +319,7 @@ def _set(*path):
 
 
 DESCRIPTIONS = {
-    "an unknown schema": _set("schema", "sealift.model/2"),
+    "an unknown schema": _set("schema", "sealift.model/3"),
     "an older schema": _set("schema", "sealift.model/0"),
     "a schema that is a number": _set("schema", 1),
     "another name": _set("name", "other"),

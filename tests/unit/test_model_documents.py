@@ -68,8 +68,8 @@ def test_a_description_that_breaks_the_schema_is_malformed(files, path, value, m
 
 
 def test_a_newer_schema_is_an_unsupported_version(files):
-    with pytest.raises(UnsupportedVersionError, match=r"sealift\.model/2"):
-        ModelDescription.parse(changed(files["model.json"], ["schema"], "sealift.model/2"))
+    with pytest.raises(UnsupportedVersionError, match=r"sealift\.model/3"):
+        ModelDescription.parse(changed(files["model.json"], ["schema"], "sealift.model/3"))
 
 
 @pytest.mark.parametrize(

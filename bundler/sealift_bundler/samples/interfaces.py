@@ -166,6 +166,9 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
                 column.kind, column.dtype = _kind_of_array(given), _dtype(given.dtype)
     elif samples.interface == "columns":
         samples.given, samples.own = given, wrap_frame(given)
+        if not isinstance(given, pd.DataFrame) and samples.tabular:
+            for column in samples.columns:
+                column.none = column.kind == "str"
     if len(samples) == 0:
         raise SourceError("there are no sample rows; give at least one, better some hundreds")
     return samples
@@ -175,7 +178,7 @@ def _native(rows: Any) -> Any:
     if isinstance(rows, pd.DataFrame | Mapping):
         return rows
     if hasattr(rows, "to_pandas"):  # polars, Arrow
-        return rows.to_pandas()
+        return _with_none(rows.to_pandas())
     if isinstance(rows, pd.Series):
         rows = rows.tolist()
     if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "OU":
@@ -191,6 +194,12 @@ def _native(rows: Any) -> Any:
         raise SourceError(
             f"the samples are a {type(rows).__name__} of uneven rows; expected a table or an array"
         ) from None
+
+
+def _with_none(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make None of missing texts: that is what the original sees of them in a table of polars or Arrow."""
+    texts = [name for name in frame.columns if frame[name].dtype == "str"]
+    return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), None) for name in texts})
 
 
 def _takes_columns(model: Any) -> bool:

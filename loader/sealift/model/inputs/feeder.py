@@ -94,7 +94,7 @@ class Feeder:
         if missing is not None:
             raise InputError(f"column {missing!r} is missing; the model takes {self._names()}")
         strings = {
-            name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.typed)
+            name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.sized)
             for name, column in self._texts.items()
         }
         feeds = {tensor.name: _numeric_tensor(tensor, table, self._reading) for tensor in self._numeric}

@@ -21,8 +21,8 @@ class Table(NamedTuple):
     """Columns by name; `get` gives a one-dimensional array of `rows` values.
 
     `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
-    have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats: Arrow's and
-    polars' too. `sparse` names the columns of pandas' Sparse dtypes.
+    have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats, and None
+    for a missing text: Arrow's and polars' too. `sparse` names the columns of pandas' Sparse dtypes.
     """
 
     names: Collection[str]
