@@ -87,7 +87,8 @@ def _of_numbers(seed: int, generator: np.random.Generator) -> Case:
     for other, cast in _others(generator, container, dtype):
         for kind, group in groups.items():
             some = group[generator.permutation(len(group))[: _MOST_OTHERS // len(groups)]]
-            some = some[np.argsort(np.abs(np.nan_to_num(some.astype(np.float64))).max(axis=1), kind="stable")]
+            size = np.abs(some.astype(np.float64)).max(axis=1)  # NaN where one is missing, which comes last
+            some = some[np.argsort(size, kind="stable")]
             forms.append(_form(other, cast, kind, fitting(some.astype(np.float64), cast), proven=False))
     shown = f"{name} on {container} of {dtype} ({', '.join(kinds)}), trained on {trained}"
     return Case(seed, shown, original, samples, forms)
@@ -125,7 +126,7 @@ def _of_table(seed: int, generator: np.random.Generator) -> Case:
     forms = [_table_form(container, kind, group, proven=True) for kind, group in groups.items()]
     for other in generator.choice([*TABLES], size=2):
         for kind, group in groups.items():
-            part = group.iloc[: _MOST_OTHERS // len(groups)]
+            part = group.iloc[:: max(1, len(group) * len(groups) // _MOST_OTHERS)].reset_index(drop=True)
             forms.append(_table_form(str(other), kind, part, proven=False))
     dtypes = ", ".join(str(frame[column].dtype) for column in numeric)
     shown = f"{name} on a table ({container}; {dtypes}; {len(texts)} texts), trained on {trained}"
@@ -153,5 +154,6 @@ def _odd_of_table(generator: np.random.Generator, frame: Any, numeric: list[str]
     floats = [name for name in numeric if missing[name].dtype.kind == "f"]
     for name in floats:
         missing.loc[generator.random(part) < 0.1, name] = np.nan
-    groups["missing" if floats else "more"] = missing
+    order = np.argsort(missing.isna().any(axis=1).to_numpy(), kind="stable")
+    groups["missing" if floats else "more"] = missing.iloc[order].reset_index(drop=True)
     return groups

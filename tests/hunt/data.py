@@ -80,7 +80,8 @@ def odd(generator: np.random.Generator, rows: Any, boundaries: Any) -> dict[str,
     largest = np.nan_to_num(np.abs(sized.astype(np.float64))).max(axis=1)
     found["magnitudes"] = sized[np.argsort(largest, kind="stable")]
     if rows.dtype.kind == "f":
-        found["missing"] = with_missing(generator, rows[4 * part :])
+        missing = with_missing(generator, rows[4 * part :])
+        found["missing"] = missing[np.argsort(np.isnan(missing).any(axis=1), kind="stable")]
     else:
         found["shuffled"] = generator.permuted(rows[4 * part :], axis=0)
     return found
