@@ -71,17 +71,21 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
     for kind, rows, column in maker(samples, generator) if maker else ():
         if len(rows) == 0:  # short integers hold no large ones
             continue
-        try:
-            own = samples.own(rows)
-        except Exception:  # noqa: BLE001 - of any library: the caller's container cannot hold such rows
-            continue
-        answers = _ask(original, own)
+        own = _in_container(samples, rows)
+        answers = None if own is None else _ask(original, own)
         if answers is None:
             continue
         if kind == MISSING and column is not None:
             column.accepts_missing = True
         result.append(EdgeRows(kind, own, len(rows), answers, None if column is None else column.name))
     return result
+
+
+def _in_container(samples: Samples, rows: Any) -> Any:
+    try:
+        return samples.own(rows)
+    except Exception:  # noqa: BLE001 - of any library: the caller's container cannot hold such rows
+        return None
 
 
 def _ask(original: Original, rows: Any) -> Answers | None:

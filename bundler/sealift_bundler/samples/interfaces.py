@@ -157,9 +157,17 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
         samples = Samples("text", rows, [SampleColumn("text", "str")])
     else:
         samples = _of_array(rows, model)
+    _keep_container(samples, given, absent_is_missing=missing)
+    if len(samples) == 0:
+        raise SourceError("there are no sample rows; give at least one, better some hundreds")
+    return samples
+
+
+def _keep_container(samples: Samples, given: Any, *, absent_is_missing: bool) -> None:
+    """Note in the samples the rows as the caller gave them, and what that container makes of numbers and texts."""
     if samples.interface == "matrix":
-        samples.given, samples.own = given, wrap_matrix(given, absent_is_missing=missing)
-        samples.absent_is_missing = missing
+        samples.given, samples.own = given, wrap_matrix(given, absent_is_missing=absent_is_missing)
+        samples.absent_is_missing = absent_is_missing
         if is_sparse(given):
             # NaN of absent entries makes floats of integers.
             for column in samples.columns:
@@ -169,9 +177,6 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
         if not isinstance(given, pd.DataFrame) and samples.tabular:
             for column in samples.columns:
                 column.none = column.kind == "str"
-    if len(samples) == 0:
-        raise SourceError("there are no sample rows; give at least one, better some hundreds")
-    return samples
 
 
 def _native(rows: Any) -> Any:

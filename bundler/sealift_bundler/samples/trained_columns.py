@@ -27,7 +27,7 @@ def feature_names(model: Any, present: Iterable[Any]) -> list[str] | None:
 
 
 def takes_absent_for_missing(model: Any) -> bool:
-    """Return whether a model itself is XGBoost's, which takes the absent entries of a SciPy matrix for missing values."""
+    """Return whether a model is XGBoost's own, which takes the absent entries of a SciPy matrix for missing values."""
     while (inner := getattr(model, "best_estimator_", None)) is not None:
         model = inner
     return type(model).__module__.startswith("xgboost.") or getattr(model, "framework", None) == "xgboost"

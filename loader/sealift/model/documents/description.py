@@ -147,7 +147,8 @@ class ModelDescription(NamedTuple):
         schema = top.text("schema")
         if schema not in (SCHEMA, SPARSE_SCHEMA):
             raise UnsupportedVersionError(
-                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} and {SPARSE_SCHEMA!r}; install a newer Sealift"
+                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} and {SPARSE_SCHEMA!r}; "
+                "install a newer Sealift"
             )
         conversion = top.mapping("conversion")
         rung = conversion.get("rung")

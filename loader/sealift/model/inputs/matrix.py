@@ -80,18 +80,11 @@ class MatrixReader:
             raise InputError("rows are a numpy.matrix, which the original refuses; expected numpy.asarray(rows)")
         if np.ma.is_masked(rows):
             raise InputError("rows are a masked array with masked values; fill them with NaN first")
-        sparse = hasattr(rows, "toarray")  # SciPy's
-        if sparse:
+        if hasattr(rows, "toarray"):  # SciPy's
             self._check_shape(tuple(rows.shape))  # before it becomes dense, and that large
             self._reading.check_absent(f"a SciPy {type(rows).__name__}")
         try:
-            if sparse:
-                rows = densified(rows, self._reading)
-            elif is_frame(rows):
-                rows = matrix_of_frame(rows, self._reading)
-            elif hasattr(rows, "to_numpy"):
-                rows = rows.to_numpy()
-            values = np.asarray(rows)
+            values = self._values(rows)
         except InputError:
             raise
         except ValueError:
@@ -101,6 +94,13 @@ class MatrixReader:
             raise InputError(f"rows are a {type(rows).__name__}; expected a 2-D array of numbers") from error
         self._check_shape(values.shape)
         return values
+
+    def _values(self, rows: Any) -> NDArray[Any]:
+        if hasattr(rows, "toarray"):
+            return densified(rows, self._reading)
+        if is_frame(rows):
+            return matrix_of_frame(rows, self._reading)
+        return np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
 
     def _check_shape(self, shape: Sequence[int]) -> None:
         if len(shape) != 2 or shape[1] != self._width:

@@ -48,8 +48,8 @@ class Reading(NamedTuple):
         """
         if self.absent == "refused":
             raise InputError(
-                f"rows are {rows}, whose absent entries a step of the original does not take for zeros, and the model was "
-                "proven on dense rows; convert them, for example with .toarray()"
+                f"rows are {rows}, whose absent entries a step of the original does not take for zeros, and the model "
+                "was proven on dense rows; convert them, for example with .toarray()"
             )
 
     def check_integers(self, values: NDArray[Any], what: str, proven: str | None, *, table: bool) -> None:
