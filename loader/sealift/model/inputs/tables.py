@@ -22,7 +22,8 @@ class Table(NamedTuple):
 
     `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
     have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats, and None
-    for a missing text: Arrow's and polars' too. `sparse` names the columns of pandas' Sparse dtypes.
+    for a missing text: Arrow's and polars' too. `sparse` names the columns of pandas' Sparse dtypes
+    where these matter to the original.
     """
 
     names: Collection[str]
@@ -66,7 +67,9 @@ def _as_table(data: Any, reading: Reading) -> Table | None:
         return _from_mapping(data)
     if is_frame(data):
         names = list(data.columns)
-        sparse = [name for name, dtype in zip(names, data.dtypes, strict=True) if _is_sparse(dtype)]
+        sparse: Sequence[str] = ()
+        if reading.absent == "refused":  # asking every column for its dtype takes as long as reading a few
+            sparse = [name for name, dtype in zip(names, data.dtypes, strict=True) if _is_sparse(dtype)]
         return Table(
             names, len(data), lambda name: _of_series(_only(data[name], name), name, reading), True, True, sparse
         )
