@@ -15,7 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from support.hostile import pickles
 from support.hostile.pickles import MARKING, OTHERS, file_of, inner
 from support.release.channel_simulator import ChannelSimulator
@@ -214,6 +217,94 @@ def test_pickles_in_other_files_are_not_opened(tmp_path, recipe, channel, forked
 
 def _laughs():
     return pickles.PROTO + b"]" + b"\x94" + b"".join(b"](" + b"h%c" % n * 9 + b"e\x94" for n in range(60)) + b"."
+
+
+@pytest.mark.parametrize("place", ["alone", "in a pipeline", "in an array", "hidden"])
+def test_a_skops_file_is_looked_at_as_a_pickle_is(place, channel, recipe, tmp_path, forked):
+    """Its classes are all known: it is scikit-learn that calls the method of the array with what the step before gives."""
+    mark = tmp_path / "mark"
+    final = LogisticRegression().fit([[0.0], [1.0]], ["a", "b"])
+    made = StackingClassifier([("x", final)])
+    made.estimators_, made.stack_method_ = [np.array([b"any bytes"])], ["tofile"]
+    made.final_estimator_, made._label_encoder, made.classes_ = final, [], final.classes_
+    if place == "hidden":
+        made = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+        made.predict = np.mean
+    elif place == "in an array":
+        made = Pipeline([("s", FunctionTransformer(kw_args={"a": np.array([[made]], dtype=object)}))])
+    elif place == "in a pipeline":
+        path = FunctionTransformer(np.max, kw_args={"where": False, "initial": str(mark)})
+        made = Pipeline([("array", FunctionTransformer(np.asarray)), ("path", path), ("writes", made)])
+        made[0].feature_names_in_, made[0].n_features_in_ = np.array(["a", "b"], dtype=object), 2
+    before = tree(channel.directory)
+    with pytest.raises(
+        UntrustedPickleError, match=r"lets a StackingClassifier call 'tofile'|sets the attribute 'predict'"
+    ):
+        add(recipe(skops.io.dumps(made), "model.skops"), Channel.open(channel.directory))
+    assert not mark.exists()
+    assert tree(channel.directory) == before
+
+
+def test_an_estimator_of_ones_own_is_looked_at_as_one_of_scikit_learn(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "teams_stack.py").write_text(
+        "from sklearn.ensemble import StackingClassifier\nclass Stack(StackingClassifier): pass\n"
+    )
+    state = pickles.mapping(estimators_=pickles.of([1]), stack_method_=pickles.of(["tofile"]))
+    (tmp_path / "m.pkl").write_bytes(file_of(pickles.estimator(state, "Stack", "teams_stack")))
+    with pytest.raises(UntrustedPickleError, match="lets a Stack call 'tofile'"):
+        open_pickle(tmp_path / "m.pkl", ["teams_stack.Stack"])
+
+
+def test_an_array_of_names_is_no_way_around(tmp_path):
+    """Compared with a list it says neither yes nor no."""
+    (tmp_path / "m.pkl").write_bytes(file_of(pickles.stacking(pickles.of(np.array(["tofile"])))))
+    with pytest.raises(UntrustedPickleError, match="lets a StackingClassifier call"):
+        open_pickle(tmp_path / "m.pkl")
+
+
+def test_the_refusal_of_a_long_name_is_short(tmp_path):
+    (tmp_path / "m.pkl").write_bytes(file_of(pickles.name("x" * 1_000_000, "y")))
+    with pytest.raises(UntrustedPickleError) as refused:
+        open_pickle(tmp_path / "m.pkl")
+    assert len(str(refused.value)) < 2000
+
+
+def test_an_expression_may_not_print_itself(tmp_path):
+    (tmp_path / "m.pkl").write_bytes(file_of(pickles.call("re", "_compile", pickles.of("a"), pickles.of(128))))
+    with pytest.raises(UntrustedPickleError, match=r"calls 're\._compile' with these arguments"):
+        open_pickle(tmp_path / "m.pkl")
+
+
+def test_what_a_child_says_and_starts_ends_with_it(tmp_path, monkeypatch):
+    """It prints more than is kept, leaves a process behind that holds its standard error, and ends."""
+    script = (
+        "import os, subprocess, sys; os.write(1, b'o' * 1_000_000); os.write(2, b'e' * 1_000_000 + b'last words');"
+        "sleeper = subprocess.Popen(['sleep', '60']); open(sys.argv[4] + '/sleeper', 'w').write(str(sleeper.pid))"
+    )
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{script}" "$@"\n')
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    ended = in_child._run(tmp_path, tmp_path, ChildLimits())
+    assert ended.returncode == 0
+    assert ended.stderr.endswith(b"last words")
+    assert len(ended.stderr) <= 4096
+    sleeper = Path("/proc") / (tmp_path / "sleeper").read_text()
+    deadline = time.monotonic() + 30
+    while sleeper.exists() and "Z" not in (sleeper / "stat").read_text().split()[2]:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_file_starts_no_processes(tmp_path, monkeypatch):
+    """`n_jobs` is its own number; the limit of memory holds for each process."""
+    monkeypatch.setattr("sealift_bundler.proof.ladder.convert_object", lambda *_: joblib.effective_n_jobs(5000))
+    joblib.dump(LogisticRegression(n_jobs=5000), tmp_path / "m.joblib")
+    asked = {"name": "m", "version": "1.0.0", "tolerance": [0, 0], "imports": [], "trust_globals": [], "probe": False}
+    asked |= {"model": str(tmp_path / "m.joblib"), "samples": None, "golden": None, "holdout": None}
+    assert child._convert(asked) == 1
+    assert joblib.effective_n_jobs(2) == 2
 
 
 GREEDY = {

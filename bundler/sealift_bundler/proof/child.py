@@ -56,6 +56,8 @@ def _answer(work: Path, document: dict[str, Any]) -> None:
 def _convert(request: dict[str, Any]) -> "Conversion":
     # First of all: a pickle may hold objects of these modules.
     import_modules(request["imports"])
+    from joblib import parallel_config
+
     from sealift_bundler.proof.conversion import Order
     from sealift_bundler.proof.ladder import convert_object
     from sealift_bundler.samples.files import read_samples
@@ -72,8 +74,10 @@ def _convert(request: dict[str, Any]) -> "Conversion":
         holdout=_rows(request["holdout"]),
         trust_globals=tuple(request["trust_globals"]),
     )
-    model = open_model(Path(request["model"]), order.trust_globals)
-    return convert_object(model, read_samples(samples, model) if isinstance(samples, Path) else samples, order)
+    # An estimator says itself how many processes it starts (`n_jobs`), and this limit of memory is for each of them.
+    with parallel_config(backend="sequential"):
+        model = open_model(Path(request["model"]), order.trust_globals)
+        return convert_object(model, read_samples(samples, model) if isinstance(samples, Path) else samples, order)
 
 
 def _rows(handed: Any) -> Any:

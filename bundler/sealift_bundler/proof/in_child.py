@@ -9,11 +9,14 @@ the finished files, never the pickle's objects.
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sealift.child_environment import child_environment
 from sealift.errors import Error
@@ -21,6 +24,10 @@ from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.proof.conversion import Conversion, Golden, Order, is_choice
 from sealift_bundler.source.openers import check_source
 from sealift_common.files import scratch
+
+# What is kept of what the child says last; a file can make its libraries print without end.
+_TAIL_BYTES = 4096
+_LAST_WORDS_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,20 +81,40 @@ def _handed(work: Path, what: str, rows: Any) -> dict[str, str] | None:
 def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedProcess[bytes]":
     # -P: a module in the working directory must not shadow one that the pickle asks for.
     command = [sys.executable, "-P", "-m", "sealift_bundler.proof.child", str(work), str(os.getpid())]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=child_environment(),
+        cwd=work,
+        # A group of its own: processes that its libraries start end with it.
+        start_new_session=True,
+    )
+    said = bytearray()
+    listener = threading.Thread(target=_keep_tail, args=(child.stderr, said), daemon=True)
+    listener.start()
     try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=limits.timeout_s,
-            check=False,
-            env=child_environment(),
-            cwd=work,
-        )
+        child.wait(limits.timeout_s)
     except subprocess.TimeoutExpired:
         raise SourceError(
             f"opening and converting {str(path)!r} took longer than {limits.timeout_s:g} s; raise the limit"
         ) from None
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        listener.join(_LAST_WORDS_S)
+    return subprocess.CompletedProcess(command, child.returncode, b"", bytes(said))
+
+
+def _keep_tail(stream: "IO[bytes] | None", said: bytearray) -> None:
+    if stream is None:
+        return
+    with stream:
+        while piece := os.read(stream.fileno(), 1 << 16):
+            said += piece
+            del said[:-_TAIL_BYTES]
 
 
 def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]") -> Conversion:

@@ -76,6 +76,7 @@ def _open_onnx(path: Path) -> Any:
 def _open_skops(path: Path, trusted: Collection[str]) -> Any:
     skops_io = require("skops", repr(str(path))) and require("skops.io", repr(str(path)))
     from sealift_bundler.source.unpickling.allowed_globals import find
+    from sealift_bundler.source.unpickling.reachable import problem_in
 
     try:
         # What skops does not know by itself must be on the same list as for pickles.
@@ -87,7 +88,10 @@ def _open_skops(path: Path, trusted: Collection[str]) -> Any:
                     f"{str(path)!r} holds {name!r}, which is not of a known library; replace that step, or, if it is "
                     f"your own, name it: trust_globals = [{name!r}] (--trust-global {name})"
                 )
-        return skops_io.load(path, trusted=untrusted)
+        model = skops_io.load(path, trusted=untrusted)
+        if problem := problem_in(model, trusted):
+            raise UntrustedPickleError(f"{str(path)!r} {problem}, which no library writes: ask who made the file")
+        return model
     except (SourceError, UntrustedPickleError, MemoryError):
         raise
     except Exception as error:

@@ -141,8 +141,8 @@ def estimator(
     return built(new(module, attribute), state)
 
 
-def _stacking(method: str) -> Code:
-    state = mapping(estimators_=listed(_zeros()), stack_method_=listed(of(method)))
+def stacking(methods: Code) -> Code:
+    state = mapping(estimators_=listed(_zeros()), stack_method_=methods)
     return estimator(state, "StackingClassifier", "sklearn.ensemble._stacking")
 
 
@@ -346,7 +346,7 @@ OTHERS: dict[str, Callable[[Path], bytes]] = {
     ),
     "a function that is changed": lambda mark: file_of(built(name("numpy", "mean"), mapping(a=of(1)))),
     "a method that is hidden": lambda mark: file_of(estimator(mapping(predict=name("numpy", "mean")))),
-    "a method by its name": lambda mark: file_of(_stacking("tofile")),
+    "a method by its name": lambda mark: file_of(stacking(listed(of("tofile")))),
     "a method by a name that comes later": lambda mark: file_of(_grows_later()),
     "an attribute by its path": lambda mark: file_of(
         estimator(

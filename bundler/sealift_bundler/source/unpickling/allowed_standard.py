@@ -47,7 +47,10 @@ STANDARD: dict[str, Allowed] = {
         f"pathlib.{cls.__name__}": Allowed(cls, accepts=lambda given: all(isinstance(part, str) for part in given))
         for cls in (pathlib.PurePosixPath, pathlib.PosixPath)
     },
-    "re._compile": reconstructor("re._compile", re.compile, each(str, int)),
+    # `re.DEBUG` prints the expression.
+    "re._compile": reconstructor(
+        "re._compile", re.compile, lambda given: each(str, int)(given) and not given[1] & re.DEBUG
+    ),
     # The unpickler looks, here and at the state: only functions that the file may name are in it.
     "functools.partial": Allowed(functools.partial, accepts=each(object)),
 }

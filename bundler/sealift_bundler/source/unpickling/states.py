@@ -56,13 +56,16 @@ def _is_method(cls: type, key: str) -> bool:
 def looked_up(made: Any) -> str:
     """Say which attribute of an estimator names something to look up that is no answer's name; empty if none does."""
     attributes = getattr(made, "__dict__", {})
-    if not type(made).__module__.startswith("sklearn."):
+    # Also of an estimator that is one of the caller's own by inheritance.
+    if not any(cls.__module__.startswith("sklearn.") for cls in type(made).__mro__):
         return ""
     for key in _OF_METHODS:
         values = attributes.get(key, "auto")
         values = values if isinstance(values, list | tuple) else [values]
         for value in values:
-            if value is not None and not (isinstance(value, str) and value in _METHODS) and value != []:
+            # Nothing but texts and lists of them: an array of NumPy compares as it likes.
+            empty = isinstance(value, list) and not value
+            if value is not None and not (isinstance(value, str) and value in _METHODS) and not empty:
                 return f"lets a {type(made).__qualname__} call {str(value)[:80]!r}"
     getter = attributes.get("importance_getter", "auto")
     if isinstance(getter, str) and not _GETTER.fullmatch(getter):

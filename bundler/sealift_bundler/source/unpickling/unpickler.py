@@ -32,6 +32,8 @@ from sealift_bundler.source.unpickling.reconstructors import Reconstructor
 if TYPE_CHECKING:
     from sealift_bundler.source.unpickling.allowed import Allowed
 
+# A pickle may ask for a name of any length.
+_SHOWN_CHARS = 200
 _Python: Any = pickle._Unpickler  # noqa: SLF001 - C's own has no opcodes to replace
 
 
@@ -223,6 +225,7 @@ class Unpickler(_Python):  # type: ignore[misc]
 
     def _refuse_global(self, module: str, name: str) -> NoReturn:
         full = f"{module}.{name}"
+        full = full if len(full) <= _SHOWN_CHARS else f"{full[:_SHOWN_CHARS]}…"
         if module == "__main__" or module.startswith(("cloudpickle", "dill")):
             raise UntrustedPickleError(
                 f"{self._where} asks for {full!r}: it carries code of a notebook or script; move that class or "
