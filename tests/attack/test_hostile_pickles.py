@@ -1,9 +1,11 @@
 """Pickles of strangers: whatever they ask for is refused before it is called, and nothing is staged."""
 
 import ast
+import codecs
 import io
 import os
 import pickle
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 import skops.io
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -30,12 +33,15 @@ from sealift_bundler.proof import child, in_child
 from sealift_bundler.proof.in_child import ChildLimits
 from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.source.openers import open_model
 from sealift_bundler.source.pickles import open_pickle
 from sealift_bundler.source.unpickling.unpickler import Unpickler
 from sealift_common import console
 from sealift_keys.channel.directory import Channel
 
 EVERY = {**MARKING, **OTHERS}
+# Opened, and without the code that would read its state: then it is no model.
+PASSED_OVER = "scipy.stats takes a state"
 RECIPE = 'name = "m"\nversion = "1.0.0"\nsource = "{}"\nsamples = "rows.csv"\n'
 ROOT = Path(__file__).parents[2]
 LIBRARIES = ("pickle", "joblib", "marshal", "torch.load", "dill", "shelve")
@@ -108,7 +114,10 @@ def test_refused_before_a_call(kind, channel, recipe, tmp_path, forked):
     mark.parent.mkdir()
     before = tree(channel.directory)
     loaded = recipe(EVERY[kind](mark))
-    with pytest.raises(UntrustedPickleError, match=r"^'.*model\.pkl' \w+") as refused:
+    refusal: tuple = (UntrustedPickleError, r"^'.*model\.pkl' \w+")
+    if kind == PASSED_OVER:
+        refusal = (SourceError, "no converter knows a .*Distribution")
+    with pytest.raises(refusal[0], match=refusal[1]) as refused:
         add(loaded, Channel.open(channel.directory))
     assert "\n" not in str(refused.value)
     assert not mark.exists()
@@ -243,6 +252,16 @@ def test_a_skops_file_is_looked_at_as_a_pickle_is(place, channel, recipe, tmp_pa
         add(recipe(skops.io.dumps(made), "model.skops"), Channel.open(channel.directory))
     assert not mark.exists()
     assert tree(channel.directory) == before
+
+
+@pytest.mark.parametrize(
+    "called", [getattr, re._compile, codecs.encode, np.memmap, scipy.stats._continuous_distns.norm_gen]
+)
+def test_a_skops_file_gets_no_name_that_something_else_stands_for(called, tmp_path):
+    """A pickle gets our own function or class there; skops would take the library's."""
+    skops.io.dump(FunctionTransformer(called), tmp_path / "m.skops")
+    with pytest.raises(UntrustedPickleError, match="which is not of a known library"):
+        open_model(tmp_path / "m.skops")
 
 
 def test_an_estimator_of_ones_own_is_looked_at_as_one_of_scikit_learn(tmp_path, monkeypatch):

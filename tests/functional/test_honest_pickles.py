@@ -15,16 +15,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.special
+import scipy.stats
+import skops.io
 import xgboost
 from scipy import sparse
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sweep import estimators
 from sweep.pickles import WAYS, problem_of
 
+from sealift_bundler.source.openers import open_model
 from sealift_bundler.source.pickles import open_pickle
+from sealift_bundler.source.unpickling.states import Distribution
 
 GENERATOR = np.random.default_rng(0)
 X = pd.DataFrame({"a": GENERATOR.normal(size=60), "b": GENERATOR.integers(0, 5, 60)})
@@ -53,7 +58,10 @@ BOOSTERS = {
     "LightGBM's booster": lambda: lightgbm.LGBMRegressor(n_estimators=3, verbose=-1).fit(X, Y).booster_,
     "CatBoost": lambda: catboost.CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False).fit(X, Y),
 }
+RANGES = {"C": scipy.stats.loguniform(0.1, 10), "max_iter": scipy.stats.randint(50, 99), "tol": scipy.stats.uniform()}
 VALUES = {
+    "distributions of SciPy": lambda: RandomizedSearchCV(LogisticRegression(), RANGES, n_iter=2, cv=2).fit(X, Y),
+    "callbacks of XGBoost": lambda: xgboost.XGBClassifier(callbacks=[xgboost.callback.EarlyStopping(2)]),
     "ufunc": lambda: FunctionTransformer(np.log1p),
     "ufunc of SciPy": lambda: FunctionTransformer(scipy.special.expit),
     "partial of a listed function": lambda: FunctionTransformer(functools.partial(np.clip, a_min=0, a_max=1)),
@@ -125,6 +133,20 @@ def test_cloudpickle_of_importable_classes(tmp_path):
     """As MLflow writes it; a lambda in it would be code."""
     (tmp_path / "m.pkl").write_bytes(cloudpickle.dumps(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)))
     assert open_pickle(tmp_path / "m.pkl").predict(X[:3]).shape == (3,)
+
+
+def test_nothing_stands_for_a_distribution(tmp_path):
+    joblib.dump(VALUES["distributions of SciPy"](), tmp_path / "m.joblib")
+    opened = open_pickle(tmp_path / "m.joblib")
+    assert {type(found) for found in opened.param_distributions.values()} == {Distribution}
+    assert vars(opened.param_distributions["C"]) == {}
+
+
+@pytest.mark.parametrize("function", [np.log1p, np.max, np.clip, scipy.special.expit])
+def test_functions_in_skops_files(function, tmp_path):
+    """They are objects with attributes, and of no file."""
+    skops.io.dump(make_pipeline(FunctionTransformer(function), StandardScaler()), tmp_path / "m.skops")
+    assert open_model(tmp_path / "m.skops")[0].func is function
 
 
 def test_a_memory_map_that_was_saved_again(tmp_path):

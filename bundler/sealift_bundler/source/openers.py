@@ -75,6 +75,7 @@ def _open_onnx(path: Path) -> Any:
 
 def _open_skops(path: Path, trusted: Collection[str]) -> Any:
     skops_io = require("skops", repr(str(path))) and require("skops.io", repr(str(path)))
+    from sealift_bundler.source.unpickling.allowed import attribute
     from sealift_bundler.source.unpickling.allowed_globals import find
     from sealift_bundler.source.unpickling.reachable import problem_in
 
@@ -83,7 +84,9 @@ def _open_skops(path: Path, trusted: Collection[str]) -> Any:
         untrusted = skops_io.get_untrusted_types(file=path)
         for name in untrusted:
             module, _, short = name.rpartition(".")
-            if find(module, short, trusted) is None:
+            allowed = find(module, short, trusted)
+            # It gets the thing itself: no name that a pickle may only call, or for which another class stands.
+            if allowed is None or allowed.value is not attribute(module, short):
                 raise UntrustedPickleError(
                     f"{str(path)!r} holds {name!r}, which is not of a known library; replace that step, or, if it is "
                     f"your own, name it: trust_globals = [{name!r}] (--trust-global {name})"

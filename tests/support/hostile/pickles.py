@@ -366,6 +366,9 @@ OTHERS: dict[str, Callable[[Path], bytes]] = {
     "pointers in an array": lambda mark: file_of(_pointers()),
     "pointers in a field": lambda mark: file_of(_pointers_in_a_field()),
     "a field out of its dtype": lambda mark: file_of(_field_beyond()),
+    "an attribute of anything": lambda mark: file_of(
+        call("builtins", "getattr", name("numpy", "mean"), of("__globals__"))
+    ),
     "a type as base": lambda mark: file_of(
         call("copyreg", "_reconstructor", name("sklearn.base", "BaseEstimator"), name("builtins", "range"), of(1))
     ),

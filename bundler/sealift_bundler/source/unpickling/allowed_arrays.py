@@ -7,6 +7,7 @@ import numpy as np
 from sealift_bundler.source.unpickling import reconstructors as called
 from sealift_bundler.source.unpickling.allowed import Allowed, attribute, class_of, reconstructor
 from sealift_bundler.source.unpickling.reconstructors import Accepts, Reconstructor, each, up_to
+from sealift_bundler.source.unpickling.states import Distribution
 
 _FUNCTIONS = frozenset(
     {
@@ -31,6 +32,10 @@ _CALLED: dict[tuple[str, str], Accepts] = {
     (_BIT_GENERATOR, "__pyx_unpickle_SeedSequence"): called.of_class(np.random.SeedSequence),
 }
 _SPARSE = re.compile(r"scipy\.sparse\._?(bsr|coo|csc|csr|dia|dok|lil)")
+# What a search for parameters drew from. SciPy's own classes run a text of their state.
+_DISTRIBUTION = re.compile(
+    r"scipy\.stats\._(distn_infrastructure|continuous_distns|discrete_distns)\.\w+(_frozen|_gen)"
+)
 # What a BSpline keeps of SciPy's array namespace.
 _NAMESPACE = re.compile(r"scipy\.(_lib|_external)\.array_api_compat\.numpy\._aliases")
 
@@ -61,6 +66,9 @@ def of_numpy(module: str, name: str) -> Allowed | None:
 def _of_namespace(name: str) -> Allowed | None:
     if name == "dtype":
         return Allowed(Reconstructor("numpy.dtype", called.new_dtype, called.dtype_code))
+    if name == "vectorize":
+        # What SciPy's discrete distributions hold.
+        return Allowed(Distribution, filled=True)
     if name == "memmap":
         # An array that was saved from a file comes back as an array: the class itself opens files.
         return Allowed(np.ndarray)
@@ -71,7 +79,9 @@ def _of_namespace(name: str) -> Allowed | None:
 
 
 def of_scipy(module: str, name: str) -> Allowed | None:
-    """Allow sparse matrices, splines, and ufuncs."""
+    """Allow sparse matrices, splines and ufuncs, and take distributions without their code."""
+    if _DISTRIBUTION.fullmatch(f"{module}.{name}"):
+        return Allowed(Distribution, filled=True)
     if name == "asarray" and _NAMESPACE.fullmatch(module):
         return Allowed(attribute(module, name))
     if re.fullmatch(r"scipy\.special(\._\w*ufuncs)?", module):

@@ -59,6 +59,8 @@ _FUNCTIONS = frozenset(
 )
 _BOOSTERS = {
     "xgboost.core": ("Booster",),
+    # Estimators keep them, and only training calls them.
+    "xgboost.callback": ("EarlyStopping", "EvaluationMonitor", "LearningRateScheduler"),
     "lightgbm.basic": ("Booster",),
     "catboost.core": ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker"),
 }

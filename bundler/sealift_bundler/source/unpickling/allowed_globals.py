@@ -15,7 +15,8 @@ for, in a package of estimators. What else its estimators hold is listed. Read f
 class runs code of its state in `__setstate__` (they compare versions, copy attributes, fill arrays of Cython), and no
 pickle may call one. Left out on purpose:
 
-- `scipy.stats`: `rv_continuous.__setstate__` runs a text of its state with `exec`.
+- `scipy.stats`: `rv_continuous.__setstate__` runs a text of its state with `exec`. A class of ours stands for its
+  distributions, which a search for parameters keeps and a prediction never asks.
 - `numpy.memmap` stands for `numpy.ndarray`: its `__new__` opens files.
 - `sklearn.datasets`, `sklearn.utils` but for `Bunch`, `sklearn.callback`: they open files, or run what they are given.
 - `operator`, `types`, `importlib`, and what else of the standard library is not in `allowed_standard`.

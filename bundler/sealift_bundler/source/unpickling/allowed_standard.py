@@ -14,6 +14,7 @@ import numpy as np
 from sealift_bundler.source.unpickling import reconstructors as called
 from sealift_bundler.source.unpickling.allowed import Allowed, reconstructor
 from sealift_bundler.source.unpickling.reconstructors import any_of, each, up_to
+from sealift_bundler.source.unpickling.states import Distribution
 
 _TIMES = (bytes, str, int, dt.tzinfo, type(None))
 _DEFAULTS = (None, int, float, str, list, dict, set, collections.OrderedDict)
@@ -29,6 +30,8 @@ STANDARD: dict[str, Allowed] = {
         bytearray, accepts=any_of(called.NOTHING, each((bytes, bytearray)), called.text_and_latin1)
     ),
     "builtins.bytes": Allowed(bytes, accepts=called.NOTHING),
+    # A method of a distribution, for which nothing stands as well.
+    "builtins.getattr": reconstructor("builtins.getattr", lambda *_: Distribution(), each(Distribution, str)),
     "_codecs.encode": reconstructor("_codecs.encode", _codecs.encode, called.text_and_latin1),
     "collections.OrderedDict": Allowed(collections.OrderedDict, accepts=up_to(1, list, tuple)),
     # What is missing is made by calling the argument: one of these classes, and nothing else.

@@ -30,12 +30,17 @@ def problem_in(model: Any, trusted: Collection[str] = ()) -> str:
     return ""
 
 
+# What a module defines, and no file makes; NumPy's functions are objects with a dictionary.
+_DEFINED = (type, FunctionType, ModuleType, np.ufunc, type(np.max))
+_PLAIN = (str, bytes, int, float)
+
+
 def _objects_of(root: Any) -> Iterator[Any]:
     """Yield what can be reached from an object, each once; a class, function or module is not looked into."""
     waiting, seen = [root], {}
     while waiting:
         made = waiting.pop()
-        if id(made) in seen or isinstance(made, str | bytes | int | float | type | FunctionType | ModuleType):
+        if id(made) in seen or isinstance(made, (*_PLAIN, *_DEFINED)):
             continue
         # Kept, so that no other object gets its number.
         seen[id(made)] = made

@@ -19,6 +19,13 @@ _OF_RECONSTRUCTORS = ("sklearn.metrics._dist_metrics", "sklearn.neighbors._ball_
 _PIECE_BYTES = 1 << 26
 
 
+class Distribution:
+    """Stands for a distribution of SciPy: what a file says of it is passed over."""
+
+    def __setstate__(self, _state: Any) -> None:
+        """Keep nothing."""
+
+
 def is_made_by_reconstructor(made: Any) -> bool:
     """Return whether a value is one that reconstructors make and a state completes."""
     kinds = (np.ndarray, np.random.BitGenerator, np.random.Generator, np.random.RandomState, np.random.SeedSequence)
@@ -32,6 +39,8 @@ def problem_of(made: Any, state: Any, *, own: bool) -> str:
     An attribute with the name of a method would be called in its place. For classes of the caller's own only the names
     with two underscores are looked at.
     """
+    if isinstance(made, Distribution):
+        return ""
     parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
     for part in parts:
         if not isinstance(part, Mapping):
