@@ -172,6 +172,10 @@ def test_completion_of_released_models(channel, bundler):
     assert values("withdraw", "--channel", "ch", "triage") == ["1.10.0", "1.0.0"]
     assert values("pack", "--channel", "ch", "--include", incomplete="tri") == ["triage:1.10.0", "triage:1.0.0"]
     assert values("withdraw", "--channel", "nowhere") == []
+    assert values("convert", "--golden") == ["generated", "samples"]
+    assert values("convert", "--golden", incomplete="gen") == ["generated"]
+    offered = complete.get_completions(["convert", "--golden"], "rows")
+    assert [(item.value, item.type) for item in offered] == [("rows", "file")]
 
 
 def test_what_cannot_be_withdrawn(channel, bundler):

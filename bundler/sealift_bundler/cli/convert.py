@@ -16,7 +16,7 @@ from sealift_bundler.cli.conversions import (
     write_report,
 )
 from sealift_bundler.cli.findings import MAX_LINES, echo_findings
-from sealift_bundler.cli.options import benchmark_option, trust_global_option
+from sealift_bundler.cli.options import benchmark_option, complete_golden, trust_global_option
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureWarning
 from sealift_common import console
@@ -46,6 +46,7 @@ from sealift_common.files.output import require_place, write
 @click.option(
     "--golden",
     metavar="CHOICE",
+    shell_complete=complete_golden,
     help="Rows to record: generated, samples, or a file; default: generated for texts, samples elsewhere.",
 )
 @holdout_option

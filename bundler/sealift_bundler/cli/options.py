@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from sealift.cli.options import parse_size
+from sealift_bundler.release.recipe import GOLDEN_CHOICES
 from sealift_bundler.release.staging import Made
 from sealift_common.console import print_json
 from sealift_common.errors import Error
@@ -62,6 +64,12 @@ def complete_versions(ctx: click.Context, _param: click.Parameter, incomplete: s
 def complete_references(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete `NAME:VERSION` of released models, newest first."""
     return [model.reference for model in _released(ctx) if model.reference.startswith(incomplete)]
+
+
+def complete_golden(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete whose rows travel, or else a file."""
+    choices = [CompletionItem(choice) for choice in GOLDEN_CHOICES if choice.startswith(incomplete)]
+    return choices or [CompletionItem(incomplete, type="file")]
 
 
 def echo_parts(parts: Sequence[Path]) -> None:
