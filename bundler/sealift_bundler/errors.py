@@ -59,10 +59,11 @@ class DisclosureError(Error):
         "Revoke a token that was found."
     )
 
-    def __init__(self, message: str, findings: Sequence[Any] = ()) -> None:
+    def __init__(self, message: str, findings: Sequence[Any] = (), unused: Sequence[Any] = ()) -> None:
         super().__init__(message)
-        # Of `disclosure.Finding`, a layer that knows these errors.
+        # Of `disclosure.Finding` and `disclosure.Acceptance`, a layer that knows these errors.
         self.findings = tuple(findings)
+        self.unused = tuple(unused)
 
 
 class DisclosureWarning(UserWarning):

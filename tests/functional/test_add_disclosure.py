@@ -133,6 +133,35 @@ def test_an_acceptance_of_nothing_is_told(bundler, workplace) -> None:
     assert "accepted, and not found: phone in CARD.md (fingerprint 00); remove this entry from the recipe" in err
 
 
+def test_an_acceptance_that_no_longer_fits_is_named_where_add_refuses(bundler, workplace) -> None:
+    findings = json.loads(bundler("--json")[1])["error"]["findings"]
+    old = {**findings[1], "fingerprint": "00"}
+    gone = {"kind": "e-mial", "file": "frontend.json", "fingerprint": "01"}
+    Path("recipe.toml").write_text(RECIPE + entries([findings[0], old, gone]))
+    status, _, err = bundler()
+    assert status == 60
+    assert err.splitlines()[1:3] == [
+        (
+            "accepted, and now of other values: e-mail in frontend.json (fingerprint 00); where these may leave, too, "
+            "write the new fingerprint"
+        ),
+        "accepted, and not found: e-mial in frontend.json (fingerprint 01); remove this entry from the recipe",
+    ]
+
+
+def test_a_reason_that_holds_a_value_is_withheld_in_json_too(bundler, workplace) -> None:
+    findings = json.loads(bundler("--json")[1])["error"]["findings"]
+    gone = [{"kind": "phone", "file": "CARD.md", "fingerprint": "00"}]
+    Path("recipe.toml").write_text(RECIPE + entries([*findings, *gone], f"mailbox {MAIL}"))
+    status, out, err = bundler("--json")
+    assert status == 0
+    assert MAIL not in out + err
+    document = json.loads(out)
+    told = [one["reason"] for one in [*document["accepted"], *document["unused_acceptances"]]]
+    assert told == ["(withheld: e-mail)"] * 3
+    assert [one["fingerprint"] for one in document["accepted"]] == [one["fingerprint"] for one in findings]
+
+
 def test_addresses_of_authors_are_listed(bundler, workplace, monkeypatch) -> None:
     clean = DecisionTreeClassifier().fit(np.arange(6.0)[:, np.newaxis], [0, 1] * 3)
     made = convert(clean, np.arange(3.0)[:, np.newaxis], name="triage", version="1.0.0")

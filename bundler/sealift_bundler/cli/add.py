@@ -13,7 +13,7 @@ from sealift_bundler.cli.conversions import (
     report_option,
     write_report,
 )
-from sealift_bundler.cli.findings import echo_disclosure, echo_findings
+from sealift_bundler.cli.findings import echo_disclosure, echo_findings, echo_unused, reasoned
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option, trust_global_option
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureError
@@ -78,6 +78,7 @@ def command(
         )
     except DisclosureError as error:
         echo_findings(error.findings)
+        echo_unused(error.unused, error.findings)
         raise
     conversion = added.conversion
     write_report(conversion, report)
@@ -87,7 +88,7 @@ def command(
     if as_json:
         print_json(
             {
-                "accepted": [one.document() for one in added.disclosure.accepted],
+                "accepted": [reasoned(one.document()) for one in added.disclosure.accepted],
                 "authors": [one.document() for one in added.disclosure.authors],
                 "digest": added.reference.digest,
                 "golden": golden_document(conversion),
@@ -98,7 +99,7 @@ def command(
                 "probe": withheld(conversion.probe),
                 "rung": added.rung,
                 "size": added.reference.size,
-                "unused_acceptances": [one._asdict() for one in added.disclosure.unused],
+                "unused_acceptances": [reasoned(one._asdict()) for one in added.disclosure.unused],
                 "version": str(added.model.version),
             }
         )

@@ -1,10 +1,10 @@
 """Lines about what the disclosure scan found; never a value."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from sealift_bundler.disclosure import Disclosure, Finding, withheld
+from sealift_bundler.disclosure import Acceptance, Disclosure, Finding, withheld
 from sealift_common.console import plain
 from sealift_common.wording import counted
 
@@ -30,11 +30,23 @@ def echo_disclosure(disclosure: Disclosure) -> None:
         _echo(f"accepted: {one.finding.line()}: {withheld(one.reason)}")
     for finding in disclosure.authors:
         _echo(f"addresses of authors: {finding.line()}")
-    for unused in disclosure.unused:
-        _echo(
-            f"accepted, and not found: {unused.kind} in {unused.file} (fingerprint {unused.fingerprint}); "
-            "remove this entry from the recipe"
-        )
+    echo_unused(disclosure.unused)
+
+
+def echo_unused(unused: Sequence[Acceptance], refused: Sequence[Finding] = ()) -> None:
+    """Say which acceptances fit nothing, and which ones a finding has outgrown."""
+    changed = {(finding.kind, finding.file) for finding in refused}
+    for one in unused:
+        said = f"{one.kind} in {one.file} (fingerprint {one.fingerprint})"
+        if (one.kind, one.file) in changed:
+            _echo(f"accepted, and now of other values: {said}; where these may leave, too, write the new fingerprint")
+        else:
+            _echo(f"accepted, and not found: {said}; remove this entry from the recipe")
+
+
+def reasoned(document: Mapping[str, object]) -> dict[str, object]:
+    """Withhold from the reason of an acceptance what nobody may read elsewhere, in `--json` as on the screen."""
+    return {**document, "reason": withheld(document["reason"])}
 
 
 def _echo(line: str) -> None:

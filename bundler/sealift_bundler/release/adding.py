@@ -146,6 +146,7 @@ def disclosed(files: Mapping[str, bytes], descriptor: Mapping[str, Any], recipe:
             f"{recipe.model} would disclose {refused[0].line()}{more}; nothing was staged. Take the values out and "
             f"train again, or accept each finding in {str(recipe.path)!r} under [[accepted]]",
             refused,
+            disclosure.unused,
         )
     return disclosure
 
