@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from sealift_bundler import convert
 from sealift_bundler.cli.convert import command
@@ -66,6 +68,17 @@ def test_nothing_comes_from_elsewhere_and_names_are_escaped(conversion):
 
 def test_the_page_does_not_change_from_run_to_run(conversion):
     assert report_html(conversion) == report_html(conversion)
+
+
+def test_worst_rows_have_columns_for_answers_only_where_these_are_recorded(conversion):
+    worst = '<th>answer</th>{}<th class="number">error</th>'
+    answers = '<th class="number">original</th><th class="number">converted</th>'
+    recorded = [row for row in conversion.parity["worst_rows"] if "got" in row]
+    assert worst.format(answers if recorded else "") in report_html(conversion)
+    assert "caller" not in report_html(conversion)
+    texts = ["it crashes", "please add a button"] * 20
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, ["bug", "wish"] * 20)
+    assert worst.format("") in report_html(convert(model, texts))
 
 
 def test_the_command_writes_it(tmp_path, capsys):

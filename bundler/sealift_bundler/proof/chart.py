@@ -13,6 +13,8 @@ _MARGIN = 60
 _MOST_POINTS = 1500
 _BAR = 22
 _LABELS = 150
+_NOTES = 200
+_NOTE_CHARS = 30
 
 
 @dataclass(frozen=True)
@@ -65,18 +67,25 @@ def scatter(name: str, points: Points) -> str:
     )
 
 
-def bars(name: str, shares: Sequence[tuple[str, float]]) -> str:
-    """Draw one bar for each name and its share, from 0 to 1."""
+def bars(name: str, shares: Sequence[tuple[str, float, str]]) -> str:
+    """Draw one bar for each name and its share, from 0 to 1; a note may follow the share."""
     height = _BAR * len(shares)
     drawn = []
-    for place, (label, share) in enumerate(shares):
+    for place, (label, share, note) in enumerate(shares):
         middle = _BAR * place + _BAR / 2
         drawn.append(f'<text x="{_LABELS - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>')
         drawn.append(f'<rect x="{_LABELS}" y="{middle - 7}" width="{round(_SIZE * share, 1)}" height="14"/>')
-        drawn.append(f'<text x="{round(_LABELS + _SIZE * share + 6, 1)}" y="{middle + 4}">{share:.0%}</text>')
-    width = _LABELS + _SIZE + 50
+        drawn.append(
+            f'<text x="{round(_LABELS + _SIZE * share + 6, 1)}" y="{middle + 4}">{share:.0%}{_short(note)}</text>'
+        )
+    width = _LABELS + _SIZE + 50 + (_NOTES if any(note for *_, note in shares) else 0)
     return (
         f'<figure><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{escape(name)}"><path class="axis" d="M{_LABELS} 0V{height}" fill="none"/>{"".join(drawn)}</svg>'
         f"<figcaption>{escape(name)}</figcaption></figure>"
     )
+
+
+def _short(note: str) -> str:
+    cut = note if len(note) <= _NOTE_CHARS else note[: _NOTE_CHARS - 1] + "…"
+    return f" {escape(cut)}" if note else ""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from sealift_bundler.disclosure import withheld
 from sealift_bundler.probe.flips import FEW_ROWS
 from sealift_bundler.proof.chart import bars
 from sealift_bundler.proof.page_table import table
@@ -62,9 +63,10 @@ def turned_most(change: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _share(change: Mapping[str, Any]) -> tuple[str, float]:
+def _share(change: Mapping[str, Any]) -> tuple[str, float, str]:
     most = turned_most(change)
-    return change["change"], most["flips"] / max(1, most["rows"])
+    label = f"of {withheld(str(most['label']))}" if most["flips"] and "label" in most else ""
+    return change["change"], most["flips"] / max(1, most["rows"]), label
 
 
 def _labels(labels: list[dict[str, Any]]) -> str:

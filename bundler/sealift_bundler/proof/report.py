@@ -5,7 +5,7 @@ scan finds in names and labels is withheld from it.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -54,7 +54,7 @@ def report_html(conversion: Conversion) -> str:
     facts = {
         "rung": conversion.rung,
         "rows compared": f"{parity['rows']:,}",
-        "of the caller's": f"{parity['caller_rows']:,}",
+        "of them samples": f"{parity['caller_rows']:,}",
         "labels wrong": f"{parity['labels_wrong']:,}",
         "scores wrong": f"{parity['scores_wrong']:,}",
         "exact ties": f"{parity['ties']:,}",
@@ -85,14 +85,7 @@ def report_html(conversion: Conversion) -> str:
             [(kind, found["rows"], found["labels_wrong"], found["ties"]) for kind, found in sorted(edges.items())],
         ),
         "<h2>Worst rows</h2>",
-        table(
-            ("rows", "#row", "answer", "#original", "#converted", "#error"),
-            [
-                # Answers are recorded only where sample rows travel.
-                (*(row.get(key, "") for key in ("kind", "row", "answer", "expected", "got")), f"{row['error']:.3g}")
-                for row in parity["worst_rows"]
-            ],
-        ),
+        _worst_rows(parity["worst_rows"]),
         "<h2>What goes in and comes out</h2>",
         table(("tensor", "dtype", "shape", "columns"), _tensors(conversion)),
         "<h2>Operators of the graph</h2>",
@@ -106,6 +99,23 @@ def report_html(conversion: Conversion) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(described.name)} {escape(described.version)}: conversion</title>"
         f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def _worst_rows(found: Sequence[Mapping[str, Any]]) -> str:
+    # Answers are recorded only where sample rows travel.
+    recorded = [key for key in ("expected", "got") if any(key in row for row in found)]
+    heads = {"expected": "#original", "got": "#converted"}
+    return table(
+        ("rows", "#row", "answer", *(heads[key] for key in recorded), "#error"),
+        [
+            (
+                "samples" if row["kind"] == "caller" else row["kind"],
+                *(row.get(key, "") for key in ("row", "answer", *recorded)),
+                f"{row['error']:.3g}",
+            )
+            for row in found
+        ],
     )
 
 
