@@ -19,6 +19,8 @@ from sealift_bundler import ConversionError, ParityError, SourceError, convert
 from sealift_bundler.converters.onnx import ReadyMade
 from sealift_bundler.proof import child, in_child, ladder
 from sealift_bundler.proof.golden import making
+from sealift_bundler.proof.golden.given import places_of_samples
+from sealift_bundler.samples.interfaces import Samples
 
 TEXTS = ["job fails with a timeout", "dark mode please", "the runner fails", "nicer colors please"] * 10
 LABELS = ["bug", "feature"] * 20
@@ -99,11 +101,40 @@ def test_a_file_of_rows_is_all_that_travels(bench):
     assert bench.golden() == {"size": [3, -70], "kind": ["b", "a"]}
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (TEXTS, "40 texts from own.txt travel; all of them are sample rows\n"),
+        ([*TEXTS[:1], "quite another"], "2 texts from own.txt travel; 1 of them is a sample row\n"),
+        (TEXTS[:1], "1 text from own.txt travels; it is a sample row\n"),
+    ],
+)
+def test_a_file_of_samples_is_not_said_to_hold_none(bench, rows, said):
+    bench.put("own", rows)
+    bench.recipe(text_model(), bench.put("samples", TEXTS), 'golden = "own.txt"')
+    status, out, err = bench.add("--json")
+    assert (status, err) == (0, f"golden.json: {said}")
+    assert json.loads(out)["golden"]["sample_rows"] == sum(row in TEXTS for row in rows)
+
+
+def test_samples_in_a_file_of_rows_are_counted_in_a_table(bench):
+    bench.put("own", pd.concat([TABLE.head(3), TABLE.head(2).assign(size=[-901.5, -902.5])]))
+    bench.recipe(table_model(), bench.put("samples", TABLE), 'golden = "own.json"')
+    assert "5 rows of 2 columns from own.json travel; 3 of them are sample rows" in bench.add()[2]
+
+
+def test_samples_in_a_file_of_rows_are_counted_among_tensors():
+    samples = Samples("tensors", {"ids": np.arange(6).reshape(3, 2), "text": np.array(["a", "b", "c"], object)})
+    own = Samples("tensors", {"ids": np.array([[2, 3], [4, 5]], np.int32), "text": np.array(["b", "other"], object)})
+    assert places_of_samples(own, samples) == [0]
+
+
 def test_a_file_that_does_not_fit_is_refused(bench):
     bench.put("invented", pd.DataFrame({"size": [3.5]}))
     bench.recipe(table_model(), bench.put("samples", TABLE), 'golden = "invented.json"')
     status, _, err = bench.add()
     assert (status, bench.channel.staged()) == (56, {})
+    assert "rows of 'golden', 'invented.json', read like samples: " in err
     assert "missing ['kind']" in err
     bench.put("invented", TEXTS)
     bench.recipe(table_model(), "samples.json", 'golden = "invented.txt"')
@@ -113,7 +144,10 @@ def test_a_file_that_does_not_fit_is_refused(bench):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('golden = "generate"', "'golden' names 'generate', which does not exist"),
+        (
+            'golden = "generate"',
+            "'golden' names 'generate', which does not exist next to the recipe; correct the path, or say 'generated'",
+        ),
         ('golden = "."', "'golden' names the folder '.'"),
         ("golden = 3", "'golden' is 3"),
         ('holdout = "gone.csv"', "'holdout' names 'gone.csv'"),
@@ -157,7 +191,9 @@ def test_convert_says_it_as_well(bench):
     status, out, err = bench.bundler(*given, "out", "--golden", "samples", "--json")
     assert (status, err) == (0, "golden.json: 40 sample texts travel\n")
     assert json.loads(out)["golden"]["source"] == "samples"
-    assert bench.bundler(*given, "other", "--golden", "nowhere.txt")[0] == 56
+    status, _, err = bench.bundler(*given, "other", "--golden", "generatd")
+    assert status == 56
+    assert "'golden' is 'generatd', which is no file; expected 'generated', 'samples' or a file of rows" in err
 
 
 def rows_of(conversion):

@@ -47,8 +47,9 @@ class Golden:
         unit: what these are, "column" or "tensor".
         file: the name of their file; empty for others, and for rows that were given in Python.
         reason: why, where nobody chose.
-        labels: how many labels the model has; 0 where it has none.
+        labels: how many labels the model has; 0 where it has none, and for rows that were not generated.
         labels_shown: how many of them the rows' answers show.
+        sample_rows: how many of the rows are samples: of a file, too, because it may hold some.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Golden:
     reason: str = ""
     labels: int = 0
     labels_shown: int = 0
+    sample_rows: int = 0
 
     @property
     def line(self) -> str:
@@ -68,9 +70,17 @@ class Golden:
         of = f" of {counted(self.columns, self.unit)}" if self.columns else ""
         origin = "" if made else f" from {self.file}" if self.file else " given as golden rows"
         shown = f", with {self.labels_shown} of {counted(self.labels, 'label')}" if self.labels else ""
-        end = "" if self.source == SAMPLES else "; no sample row does"
+        end = "" if self.source == SAMPLES else f"; {self._samples}"
         why = f" ({self.reason})" if self.reason else ""
         return f"{GOLDEN_FILE}: {what}{of}{origin} {'travels' if self.rows == 1 else 'travel'}{shown}{end}{why}"
+
+    @property
+    def _samples(self) -> str:
+        if not self.sample_rows:
+            return "no sample row does"
+        if self.sample_rows == self.rows:
+            return "all of them are sample rows" if self.rows > 1 else "it is a sample row"
+        return f"{self.sample_rows} of them {'is a sample row' if self.sample_rows == 1 else 'are sample rows'}"
 
 
 @dataclass(frozen=True)

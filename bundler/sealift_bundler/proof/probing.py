@@ -1,10 +1,7 @@
 """Probe a converted model: for people who decide whether it may leave, and for no file that does."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -14,9 +11,8 @@ from sealift_bundler.errors import SourceError
 from sealift_bundler.probe.flips import MOST_ROWS as FLIP_ROWS
 from sealift_bundler.probe.flips import flips, spread
 from sealift_bundler.probe.membership import MOST_ROWS, area_under_curve, chance, confidences
-from sealift_bundler.proof.golden.given import aligned
-from sealift_bundler.samples.files import read_samples
-from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_bundler.proof.golden.given import places_of_samples, read_rows
+from sealift_bundler.samples.interfaces import Samples
 
 _METHODS = ("predict_proba", "decision_function")
 
@@ -27,10 +23,7 @@ def read_holdout(given: Any, model: Any, samples: Samples) -> Samples | None:
     Raises:
         SourceError: they cannot be read, or do not fit the samples.
     """
-    if given is None:
-        return None
-    rows = read_samples(Path(given), model) if isinstance(given, str | Path) else given
-    return aligned(as_samples(rows, model, text=samples.interface == "text"), samples, "holdout")
+    return None if given is None else read_rows(given, model, samples, "holdout")
 
 
 def probe_model(model: Model, samples: Samples, holdout: Samples | None) -> dict[str, Any]:
@@ -100,16 +93,8 @@ def _few(samples: Samples, most: int) -> Samples:
 
 def _without(holdout: Samples, samples: Samples) -> tuple[Samples, int]:
     """Leave out held-out rows that are samples, and count them: about these there is nothing to tell."""
-    seen = set(_keys(samples))
-    kept = [place for place, key in enumerate(_keys(holdout)) if key not in seen]
+    known = set(places_of_samples(holdout, samples))
+    kept = [place for place in range(len(holdout)) if place not in known]
     if len(kept) == len(holdout):
         return holdout, 0
     return holdout.like(holdout.take(kept)), len(holdout) - len(kept)
-
-
-def _keys(samples: Samples) -> Sequence[Any]:
-    if samples.interface == "text":
-        return list(samples.rows)
-    rows = samples.rows if samples.interface == "columns" else pd.DataFrame(samples.rows)
-    hashes: list[Any] = np.asarray(pd.util.hash_pandas_object(rows, index=False)).tolist()
-    return hashes

@@ -201,7 +201,7 @@ class _Reader:
     def _golden(self, value: str) -> str | Path | None:
         if not value or value in GOLDEN_CHOICES:
             return value or None
-        return self._existing("golden", value, folder=False)
+        return self._existing("golden", value, folder=False, remedy="correct the path, or say 'generated' or 'samples'")
 
     def _check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str) -> None:
         for key in table:
@@ -310,11 +310,13 @@ class _Reader:
                     )
             yield Acceptance(**{key: value.strip() for key, value in entry.items()})
 
-    def _existing(self, key: str, value: str, *, folder: bool, section: str = "") -> Path:
+    def _existing(
+        self, key: str, value: str, *, folder: bool, section: str = "", remedy: str = "correct the path"
+    ) -> Path:
         path = self._path.parent / value
         if not path.exists():
             raise self._error(
-                key, f"{key!r} names {value!r}, which does not exist next to the recipe; correct the path", section
+                key, f"{key!r} names {value!r}, which does not exist next to the recipe; {remedy}", section
             )
         if path.is_dir() and not folder:
             raise self._error(key, f"{key!r} names the folder {value!r}; expected a file", section)

@@ -1,11 +1,35 @@
-"""Rows of a file of their own, in the dtypes of the samples."""
+"""Rows of a file of their own, in the dtypes of the samples, and which of them are samples."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sealift_bundler.errors import SourceError
-from sealift_bundler.samples.interfaces import Samples
+from sealift_bundler.samples.files import read_samples
+from sealift_bundler.samples.interfaces import Samples, as_samples
+
+
+def read_rows(given: Any, model: Any, samples: Samples, what: str) -> Samples:
+    """Read rows of their own like samples, from a file or as they are.
+
+    Args:
+        what: the key of the recipe that names the rows, for messages.
+
+    Raises:
+        SourceError: they cannot be read, or do not fit the samples; the message names the key and the file.
+    """
+    path = Path(given) if isinstance(given, str | Path) else None
+    try:
+        rows = given if path is None else read_samples(path, model)
+        own = as_samples(rows, model, text=samples.interface == "text")
+    except SourceError as error:
+        # What reads them speaks of samples, and these are other rows.
+        named = repr(what) if path is None else f"{what!r}, {path.name!r}"
+        raise SourceError(f"rows of {named}, read like samples: {error}") from error
+    return aligned(own, samples, what)
 
 
 def aligned(own: Samples, samples: Samples, what: str) -> Samples:
@@ -19,7 +43,7 @@ def aligned(own: Samples, samples: Samples, what: str) -> Samples:
     """
     if own.interface != samples.interface:
         raise SourceError(
-            f"the rows that 'golden' names are of the kind {own.interface}; the samples are {samples.interface}"
+            f"the rows that {what!r} names are of the kind {own.interface}; the samples are {samples.interface}"
         )
     try:
         if own.interface == "columns":
@@ -34,6 +58,35 @@ def aligned(own: Samples, samples: Samples, what: str) -> Samples:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"the rows that {what!r} names do not fit the samples' columns: {reason}") from error
     return samples.like(rows)
+
+
+def places_of_samples(own: Samples, samples: Samples) -> list[int]:
+    """Return the places of those rows that are samples as well."""
+    seen = set(_keys(samples, samples))
+    return [place for place, key in enumerate(_keys(own, samples)) if key in seen]
+
+
+def _keys(rows: Samples, samples: Samples) -> Sequence[Any]:
+    if rows.interface == "text":
+        return list(rows.rows)
+    if rows.interface == "tensors":
+        # Answers may be recorded in one and not in the other: a row is what both have.
+        names = sorted(set(rows.rows) & set(samples.rows))
+        arrays = [_like(np.asarray(rows.rows[name]), np.asarray(samples.rows[name]).dtype) for name in names]
+        return [tuple(_of_tensor(array, place) for array in arrays) for place in range(len(rows))]
+    frame = rows.rows if rows.interface == "columns" else pd.DataFrame(rows.rows)
+    hashes: list[Any] = np.asarray(pd.util.hash_pandas_object(frame, index=False)).tolist()
+    return hashes
+
+
+def _like(array: Any, dtype: Any) -> Any:
+    return array.astype(dtype) if array.dtype.kind in "biuf" and dtype.kind in "biuf" else array
+
+
+def _of_tensor(array: Any, place: int) -> Any:
+    # Tensors of a fixed first dimension may be of different lengths.
+    row = array[place : place + 1]
+    return repr(row.tolist()) if array.dtype.kind in "OUST" else row.tobytes()
 
 
 def _as_dtype(series: "pd.Series[Any]", dtype: Any) -> "pd.Series[Any]":

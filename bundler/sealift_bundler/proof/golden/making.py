@@ -13,12 +13,11 @@ from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.proof.conversion import FILE, GENERATED, SAMPLES, Golden, Order
 from sealift_bundler.proof.edges import EdgeRows
 from sealift_bundler.proof.golden.choice import chosen_source
-from sealift_bundler.proof.golden.given import aligned
+from sealift_bundler.proof.golden.given import places_of_samples, read_rows
 from sealift_bundler.proof.golden.model_strings import travelling
 from sealift_bundler.proof.golden.writing import most_examples, recordable, spread, values_a_row, write_examples
-from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.generated.rows import Travelling, generated_rows
-from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_bundler.samples.interfaces import Samples
 
 GENERATED_ROWS = 64
 _SEED = 20_260_704
@@ -83,9 +82,11 @@ class ExampleMaker:
 
     def _of_file(self) -> Examples:
         given = self.order.golden
-        path = Path(given) if isinstance(given, str | Path) else None
-        rows = given if path is None else read_samples(path, self.model)
-        own = aligned(as_samples(rows, self.model, text=self.samples.interface == "text"), self.samples, "golden")
+        if isinstance(given, str | Path) and not Path(given).exists():
+            raise SourceError(
+                f"'golden' is {Path(given).name!r}, which is no file; expected 'generated', 'samples' or a file of rows"
+            )
+        own = read_rows(given, self.model, self.samples, "golden")
         original = self.converter.original(self.model, own)
         expected = _accepted(original, own)
         if expected is None:
@@ -153,8 +154,15 @@ class ExampleMaker:
         shown = len(_labels(expected, np.arange(len(rows)), classes)) if classes else 0
         named = Path(self.order.golden).name if isinstance(self.order.golden, str | Path) and source == FILE else ""
         unit = "tensor" if rows.interface == "tensors" else "column"
-        golden = Golden(source, count, columns, unit, named, self._reason, len(classes), shown)
+        known = self._known(source, rows, indices)
+        golden = Golden(source, count, columns, unit, named, self._reason, len(classes), shown, known)
         return Examples(document, golden, proof)
+
+    def _known(self, source: str, rows: Samples, indices: NDArray[np.int_] | None) -> int:
+        if source == GENERATED:
+            return 0
+        travelling = set(range(len(rows)) if indices is None else indices.tolist())
+        return len(travelling if source == SAMPLES else travelling.intersection(places_of_samples(rows, self.samples)))
 
 
 def _evenly(samples: Samples, expected: Answers, order: Order, what: str) -> NDArray[np.int_] | None:
