@@ -50,6 +50,7 @@ PLACES = [
     Place("sealift export OUT/x", "x", "target"),
     Place("sealift-bundler convert MODEL --samples SAMPLES -o FREE --report OUT/x", "x", "report"),
     Place("sealift-bundler convert MODEL --samples SAMPLES -o OUT/x", "x", "output"),
+    Place("sealift-bundler add RECIPE --channel CHANNEL --report OUT/x", "x", "report"),
     Place("sealift-bundler pack --channel CHANNEL -o OUT/x", "x", "output", into=True),
     Place("sealift-bundler pack --channel CHANNEL -o OUT", "sim-2.tar", "output"),
     Place("sealift-bundler pack --channel CHANNEL -o OUT/x --part-size 16kB", "x.part-001-of-002", "output"),
@@ -68,7 +69,7 @@ OTHERS = {
     *("root", "store_path", "trust_path", "bundle", "base", "before", "after", "ca_file", "tmpdir", "folder"),
     *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys", "root_keys", "targets_keys"),
     *("snapshot_keys", "timestamp_keys", "directory", "other", "add", "replacement", "model", "samples", "recipe"),
-    *("model_key", "root_file", "wheels", "sign_key"),
+    *("model_key", "root_file", "wheels", "sign_key", "holdout"),
 }
 
 
@@ -115,12 +116,16 @@ def world(tmp_path_factory):
     (base / "rows.txt").write_text("a b\n")
     (base / "model.onnx").write_bytes(b"never opened")
     (base / "samples.csv").write_text("a\n1\n")
+    (base / "recipe.toml").write_text(
+        'name = "m"\nversion = "1.0.0"\nsource = "model.onnx"\nsamples = "samples.csv"\nlicenses = ["MIT"]\n'
+    )
     return {
         "environment": {**instance.environment, "SEALIFT_PASSPHRASE": "pw"},
         "CHANNEL": channel.directory,
         "BUNDLE": bundle,
         "KEY": base / "key",
         "ROWS": base / "rows.txt",
+        "RECIPE": base / "recipe.toml",
         "MODEL": base / "model.onnx",
         "SAMPLES": base / "samples.csv",
     }
@@ -193,7 +198,7 @@ def test_what_is_no_file_is_refused_and_left_as_it_is(place, obstacle, world, tm
     victim.write_text("precious")
     obstacle(out / place.name, victim)
     before, words = seen(tmp_path), place.command.replace("OUT", str(out)).replace("FREE", str(tmp_path / "free"))
-    for name in ("CHANNEL", "BUNDLE", "KEY", "ROWS", "MODEL", "SAMPLES"):
+    for name in ("CHANNEL", "BUNDLE", "KEY", "ROWS", "RECIPE", "MODEL", "SAMPLES"):
         words = words.replace(name, str(world[name]))
     program, *arguments = words.split(" ")
     with in_time():

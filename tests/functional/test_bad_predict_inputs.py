@@ -156,7 +156,8 @@ COLUMNS = {  # column, values, verdict
     "Float64": ("a", ROWS["a"].astype("Float64"), "answered"),
     "Arrow double": ("a", ROWS["a"].astype("float64[pyarrow]"), "answered"),
     "category of numbers": ("a", ROWS["a"].astype("category"), "answered"),
-    "sparse": ("a", pd.arrays.SparseArray(ROWS["a"]), "answered"),
+    # The scaler behind it would take the absent entries for something else than zeros.
+    "sparse": ("a", pd.arrays.SparseArray(ROWS["a"]), "refused"),
     "integers for floats": ("a", 1, "answered"),
     "all None": ("a", None, "answered"),
     "booleans for floats": ("a", True, "answered"),
