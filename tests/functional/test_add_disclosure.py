@@ -5,6 +5,7 @@ import re
 import warnings
 from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 import sealift_bundler
-from sealift_bundler import Conversion, DisclosureWarning, convert
+from sealift_bundler import Conversion, DisclosureWarning, SourceError, convert
 from sealift_bundler.cli import command
 from sealift_bundler.disclosure import finding
-from sealift_bundler.proof import ladder
+from sealift_bundler.proof import in_child, ladder
 from sealift_bundler.proof.report import report_html
 from sealift_bundler.release.recipe import Recipe
 
@@ -122,6 +123,29 @@ def test_an_accepted_finding_is_shown_and_another_one_is_refused(bundler, workpl
     # What was accepted is for those who review, and no file of the model holds it.
     blobs = [path.read_bytes() for path in channel.channel.blobs_dir.iterdir()]
     assert not any(b"invented for a test" in data or findings[0]["fingerprint"].encode() in data for data in blobs)
+
+
+def test_a_reason_that_holds_the_value_is_not_shown(bundler, workplace) -> None:
+    findings = json.loads(bundler("--json")[1])["error"]["findings"]
+    gone = {**findings[0], "fingerprint": "0" * 32}
+    Path("recipe.toml").write_text(RECIPE + entries([*findings, gone], f"{MAIL} agreed"))
+    status, out, err = bundler("--json")
+    assert status == 0
+    assert json.loads(out)["accepted"][0]["reason"] == "(withheld: e-mail)"
+    assert json.loads(out)["unused_acceptances"][0]["fingerprint"] == "0" * 32
+    assert MAIL not in out + err
+
+
+def test_a_model_that_does_not_take_a_cell_shows_it_to_nobody(tmp_path) -> None:
+    (tmp_path / "result.json").write_text(
+        json.dumps({"code": "source", "error": f"x: could not convert {MAIL!r} to float"})
+    )
+    with pytest.raises(SourceError, match=r"^x: could not convert '\(withheld: e-mail\)' to float$"):
+        in_child._result(tmp_path, tmp_path, CompletedProcess([], 1, b"", b""))
+    (tmp_path / "result.json").unlink()
+    with pytest.raises(SourceError) as ended:
+        in_child._result(tmp_path, tmp_path, CompletedProcess([], -11, b"", MAIL.encode()))
+    assert str(ended.value).endswith("with signal 11: (withheld: e-mail)")
 
 
 def test_an_acceptance_of_nothing_is_told(bundler, workplace) -> None:

@@ -23,7 +23,16 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import CountVectorizer
 
-from sealift_bundler.disclosure import Acceptance, Finding, findings_in, judge, scan_files, scan_text, withheld
+from sealift_bundler.disclosure import (
+    Acceptance,
+    Finding,
+    findings_in,
+    judge,
+    redacted,
+    scan_files,
+    scan_text,
+    withheld,
+)
 from sealift_bundler.disclosure import finding as finding_module
 from sealift_bundler.disclosure.judgement import MAX_AUTHORS
 from sealift_bundler.disclosure.unpacking import UnreadableError, contents
@@ -356,6 +365,15 @@ def test_addresses_of_authors_are_listed(name: str) -> None:
     assert [one.kind for one in judge(scan_files({name: many.encode()})).refused] == ["e-mail"]
     assert [one.kind for one in judge(scan_files({name: TOKEN.encode()})).refused] == ["gitlab-token"]
     assert [one.kind for one in judge(scan_files({"rows.csv": few.encode()})).refused] == ["e-mail"]
+
+
+def test_values_are_taken_out_of_a_message() -> None:
+    assert redacted(f"a {MAIL!r} and {TOKEN}, {MAIL}") == (
+        "a '(withheld: e-mail)' and (withheld: gitlab-token), (withheld: e-mail)"
+    )
+    assert redacted("nothing of 3") == "nothing of 3"
+    assert redacted(MAIL.replace("@", r"\u0040")) == "(withheld: e-mail)"
+    assert redacted(f"{TOKEN}/m.pkl: {TOKEN}", but=f"{TOKEN}/m.pkl") == f"{TOKEN}/m.pkl: (withheld: gitlab-token)"
 
 
 def test_text_is_withheld_from_documents_for_people() -> None:

@@ -1,6 +1,6 @@
 """Find secrets and personal data in what is about to leave: its kind, file, count and place, never the value. Pure."""
 
-from sealift_bundler.disclosure.finding import Finding, withheld
+from sealift_bundler.disclosure.finding import Finding, redacted, withheld
 from sealift_bundler.disclosure.judgement import Acceptance, Accepted, Disclosure, judge
 from sealift_bundler.disclosure.scan import findings_in, scan_files, scan_text
 
@@ -11,6 +11,7 @@ __all__ = [
     "Finding",
     "findings_in",
     "judge",
+    "redacted",
     "scan_files",
     "scan_text",
     "withheld",

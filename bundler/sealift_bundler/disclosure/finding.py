@@ -84,6 +84,24 @@ def shown(name: str) -> str:
     return repr(name if len(name) <= _SHOWN_CHARS else name[:_SHOWN_CHARS] + "…")
 
 
+def redacted(message: str, *, but: str = "") -> str:
+    """Return a message of somebody else's code, with the word for it in place of each value that is a finding.
+
+    Args:
+        but: a text that stays, such as the path that the message is about.
+    """
+    if but and but in message:
+        return but.join(redacted(part) for part in message.split(but))
+    said = message
+    for hit in search([message]):
+        value = hit.value.decode("utf-8", "replace")
+        if value not in message:
+            # It stands there in an escape.
+            return f"(withheld: {hit.kind})"
+        said = said.replace(value, f"(withheld: {hit.kind})")
+    return said
+
+
 def withheld(value: Any) -> Any:
     """Return a document of JSON, or a text, in which every text that holds a finding is replaced by the word for it."""
     if isinstance(value, str):

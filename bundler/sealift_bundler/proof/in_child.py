@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from sealift.child_environment import child_environment
 from sealift.errors import Error
+from sealift_bundler.disclosure import redacted
 from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.proof.conversion import Conversion, Golden, Order, is_choice
 from sealift_bundler.source.openers import check_source
@@ -122,10 +123,12 @@ def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]")
     if not result.is_file():
         tail = " ".join(child.stderr.decode("utf-8", errors="replace").split())[-300:]
         how = f"signal {-child.returncode}" if child.returncode < 0 else f"status {child.returncode}"
-        raise SourceError(f"opening {str(path)!r} ended its process with {how}: {tail or 'no message'}")
+        last_words = redacted(tail, but=str(path)) or "no message"
+        raise SourceError(f"opening {str(path)!r} ended its process with {how}: {last_words}")
     document = json.loads(result.read_text("utf-8"))
     if "error" in document:
-        raise _error_class(document["code"])(document["error"])
+        # What libraries raise may quote a cell of the samples.
+        raise _error_class(document["code"])(redacted(document["error"], but=str(path)))
     files = {file.name: file.read_bytes() for file in sorted((work / "files").iterdir())}
     return Conversion(files, Golden(**document["golden"]), document["probe"])
 
