@@ -23,7 +23,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sweep import estimators
 from sweep.pickles import WAYS, problem_of
 
@@ -147,6 +147,11 @@ def test_functions_in_skops_files(function, tmp_path):
     """They are objects with attributes, and of no file."""
     skops.io.dump(make_pipeline(FunctionTransformer(function), StandardScaler()), tmp_path / "m.skops")
     assert open_model(tmp_path / "m.skops")[0].func is function
+
+
+def test_a_dtype_in_a_skops_file(tmp_path):
+    skops.io.dump(OneHotEncoder(dtype=np.dtype("f4")).fit([[1], [2]]), tmp_path / "m.skops")
+    assert open_model(tmp_path / "m.skops").dtype == np.float32
 
 
 def test_a_memory_map_that_was_saved_again(tmp_path):

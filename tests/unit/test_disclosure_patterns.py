@@ -17,6 +17,8 @@ from sealift_bundler.disclosure.search import search
 
 _TAIL = "Inv3nted" + "N0tR3al" + "T0ken7Xy"
 _LONG = "Inv3nted" + "N0tR3al" + "N0b0dys" + "T0ken7XyZ" + "9q8w7"
+# How tables write a number.
+FORMS = ("1,{},2", "{},2", "7;{}.0;1", "[1,{},2]", '"{}"', "{}.00")
 # Each alternative of each expression, with the forms in lower case, in terms of several words, escaped and encoded.
 SAMPLES: dict[str, tuple[str, ...]] = {
     **PLANTED,
@@ -81,7 +83,14 @@ SAMPLES: dict[str, tuple[str, ...]] = {
         ),
     ),
     "iban": (*PLANTED["iban"], "de89370400440532013000", "paid to BE68539007547034 today"),
-    "card": (*PLANTED["card"], "3782 822463 10005", "2223003122003222", "4222222222222"),
+    "card": (
+        *PLANTED["card"],
+        "3782 822463 10005",
+        "2223003122003222",
+        "4222222222222",
+        *(form.format("4111111111111111") for form in FORMS),
+    ),
+    "ipv4": (*PLANTED["ipv4"], "http://10.20.30.40/x"),
     "phone": (*PLANTED["phone"], "415-555-0132", "tel:+442079460958"),
     "random-term": (
         "Inv3nt3dN0tR3alX9",
@@ -114,6 +123,9 @@ INNOCENT = (
     "4111 1111 1111 1112",
     "1234567890123456",
     "0.4111111111111111",
+    "4111111111111111.5",
+    "5000000000000000.0",
+    "https://host.example/10.20.30.40",
     "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
     "0, 4111, 1111, 1111, 1111",
     "version 10.20.30.40",

@@ -76,7 +76,8 @@ LISTS = {
     "time zones": lambda: sorted(zoneinfo.available_timezones()),
     "entities": lambda: [*html5, *html5.values()],
     "modules": lambda: sorted(sys.stdlib_module_names),
-    "numbers": lambda: [repr(place / 7 * 10**power) for power in range(-20, 20) for place in range(50)],
+    # Of 15 digits before the point, one in forty is the number of a card.
+    "numbers": lambda: [repr(place / 7 * 10**power) for power in [*range(-20, 13), 16] for place in range(50)],
 }
 
 

@@ -52,6 +52,16 @@ def fast_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding_module, "_ROUNDS", 1)
 
 
+def _zip_of_mail() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", MAIL * 9)
+    return buffer.getvalue()
+
+
+ZIP_OF_MAIL = _zip_of_mail()
+
+
 def told(findings: tuple[Finding, ...]) -> Told:
     return [(one.kind, one.file, one.count, one.place) for one in findings]
 
@@ -175,13 +185,91 @@ def test_a_field_that_nobody_knows_is_searched() -> None:
 
 
 def test_in_numbers_only_fixed_beginnings_are_looked_for() -> None:
-    hidden = np.frombuffer((TOKEN + MAIL).encode().ljust(64), np.uint8)
+    hidden = np.frombuffer((TOKEN + MAIL).encode().ljust(64, b"\1"), np.uint8)
     found = scan_files(graph([], numpy_helper.from_array(hidden, "weights")))
     assert [(one.kind, one.place.split(" ", 1)[0]) for one in found] == [("gitlab-token", "byte")]
     shard = bytes(1000) + TOKEN.encode() + bytes(1000)
     assert told(scan_files({"model.onnx.data": shard, "model.onnx.data.1": shard})) == [
         ("gitlab-token", name, 1, "byte 1,000, among numbers") for name in ("model.onnx.data", "model.onnx.data.1")
     ]
+
+
+def test_a_tensor_of_letters_is_a_text() -> None:
+    letters = np.frombuffer(f"a\n{MAIL}\0grün".encode(), np.uint8)
+    assert told(scan_files(graph([], numpy_helper.from_array(letters, "vocabulary")))) == [
+        ("e-mail", "model.onnx", 1, "text in tensor 'vocabulary'")
+    ]
+    assert scan_files(graph([], numpy_helper.from_array(letters.astype(np.int32), "vocabulary"))) == ()
+
+
+CARDS = [4111111111111111, 5555555555554444, 6011111111111117]
+NO_CARDS = [4111111111111111, *range(4111111111111200, 4111111111111230), 5, -1, 0]
+
+
+@pytest.mark.parametrize("numbers", [CARDS, [1, 2, 2**62, *CARDS], NO_CARDS])
+def test_categories_that_are_numbers_of_cards(numbers: list[int]) -> None:
+    expected = {"card"} if numbers is not NO_CARDS else set()
+    by_name = helper.make_node("LabelEncoder", ["strings"], ["y"], domain="ai.onnx.ml", keys_int64s=numbers)
+    places = {"node 1 'LabelEncoder', attribute 'keys_int64s'": graph([by_name])}
+    for dtype in (np.int64, np.uint64, np.float64):
+        array = np.array([abs(number) for number in numbers], dtype)
+        packed_type = helper.np_dtype_to_tensor_dtype(array.dtype)
+        places |= {
+            f"tensor '{dtype.__name__}'": graph([], numpy_helper.from_array(array, dtype.__name__)),
+            f"tensor 'as {dtype.__name__}'": graph(
+                [], helper.make_tensor(f"as {dtype.__name__}", packed_type, [len(array)], array.tolist())
+            ),
+        }
+    for place, files in places.items():
+        found = told(scan_files(files))
+        assert {kind for kind, *_ in found} == expected, place
+        assert {where for *_, where in found} <= {f"numbers of {place}"}
+    files = described([{"name": "a", "categories": numbers}], classes={"values": numbers})
+    assert {where for *_, where in told(scan_files(files))} == (
+        {"classes", "categories of column 'a'"} if expected else set()
+    )
+
+
+def test_a_column_with_one_number_missing_is_a_column_of_floats() -> None:
+    files = golden(number=[*map(float, CARDS), None, 1.5, 1e300, "x"])
+    assert told(scan_files(files))[0] == ("card", "golden.json", 3, "golden rows, column 'number'")
+
+
+def test_strings_of_a_graph_are_read_as_texts() -> None:
+    hidden = ["maria\u200b.kowalska\N{FULLWIDTH COMMERCIAL AT}invented.example", "gr\u00fcn"]
+    node = helper.make_node("LabelEncoder", ["strings"], ["y"], domain="ai.onnx.ml", keys_strings=hidden)
+    assert [kind for kind, *_ in told(scan_files(graph([node])))] == ["e-mail"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Gr\u00fc\u00dfe\njo@web.example\n".encode("latin-1"),
+        "an j\u00f6rg@m\u00fcller.example".encode("latin-1"),
+        "zu\u010f, j@f.example".encode("utf-16"),
+        b"\xfe\xff" + "\u010f j@f.example".encode("utf-16-be"),
+        "j@f.example".encode("utf-16-be"),
+        "j@f.example".encode("utf-32-be"),
+        b"a\0j@f.example\0b",
+        json.dumps("j\u00f6rg\N{FULLWIDTH COMMERCIAL AT}f.example").encode(),
+        b64encode("gr\u00fcn, maria@invented.example, gelb".encode()),
+        b64encode("echo to maria@invented.example".encode("utf-16-le")),
+        lzma.compress(b"maria@invented.example" * 9, format=lzma.FORMAT_ALONE),
+        b"#!/bin/sh\nexit\n" + ZIP_OF_MAIL,
+    ],
+    ids=[
+        *("Latin-1", "a domain in Latin-1", "UTF-16", "UTF-16, high byte first", "the last letter of UTF-16"),
+        *("the last letter of UTF-32", "zeros", "an escape of a wide sign", "base64 of other letters"),
+        *("base64 of UTF-16", "LZMA", "an archive behind a program"),
+    ],
+)
+def test_short_addresses_in_other_encodings(data: bytes) -> None:
+    assert "e-mail" in {one.kind for one in scan_files({"notes.bin": data})}
+
+
+def test_a_text_that_begins_as_a_binary_format_is_a_text() -> None:
+    for text in (b"ORCID and others", b"PARENTS of nodes", b"ARROW1 is a name", b"Objects", b"a\nPK\5\6" + bytes(18)):
+        assert scan_files({"README.md": text}) == (), text
 
 
 def test_numbers_of_a_forest_are_stepped_over() -> None:
@@ -266,7 +354,10 @@ def encrypted() -> bytes:
         (encrypted(), "an encrypted archive"),
         (gzip.compress(b"x" * 1000)[:-20], "compressed, and cut short"),
         (gzip.compress(b"x") + damaged(gzip.compress(b"y" * 99)[:-8] + bytes(8)), "compressed, and damaged"),
+        (b"MZ, which unpacks\n" + encrypted(), "an encrypted archive"),
         (b"PK\x03\x04 and nothing else", "a damaged archive"),
+        (b"ORC and more\x03ORC\x17", "an ORC file"),
+        (b"Obj\x01\x04", "an Avro file"),
         (b"PAR1 and nothing else", "a damaged Parquet or Arrow file"),
         (damaged(packed(b"x" * 1000)["zstd"]), "compressed, and damaged"),
         (
@@ -296,6 +387,13 @@ def test_names_of_files_and_texts_of_the_recipe() -> None:
         ("gitlab-token", "recipe", 1, "title"),
         ("url-password", "recipe", 1, "'sourceURL'"),
         ("e-mail", "file 2", 1, "line 1"),
+    ]
+
+
+def test_an_address_in_the_name_of_a_file() -> None:
+    assert told(scan_files({f"{MAIL}.txt": b"@" + MAIL.encode()})) == [
+        ("e-mail", "file names", 1, "name 1 of 1"),
+        ("e-mail", "file 1", 1, "line 1"),
     ]
 
 
@@ -364,7 +462,8 @@ def test_addresses_of_authors_are_listed(name: str) -> None:
     many = few + "\none.more@invented.example"
     assert [one.kind for one in judge(scan_files({name: many.encode()})).refused] == ["e-mail"]
     assert [one.kind for one in judge(scan_files({name: TOKEN.encode()})).refused] == ["gitlab-token"]
-    assert [one.kind for one in judge(scan_files({"rows.csv": few.encode()})).refused] == ["e-mail"]
+    for table in ("rows.csv", "cardholders.txt", "discarded.txt", "authors.csv", "card.jsonl.gz"):
+        assert [one.kind for one in judge(scan_files({table: few.encode()})).refused] == ["e-mail"], table
 
 
 def test_values_are_taken_out_of_a_message() -> None:

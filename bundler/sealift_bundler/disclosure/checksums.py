@@ -44,7 +44,8 @@ _DATE = re.compile(r"\+\d{4}-\d\d-\d\d", re.ASCII)
 
 def is_card(digits: str) -> bool:
     """Return whether digits are the number of a payment card: an issuer's prefix and length, and Luhn's check digit."""
-    return _CARDS.fullmatch(digits) is not None and len(set(digits)) > 1 and luhn(digits)
+    # Six zeros at the end are a round number.
+    return _CARDS.fullmatch(digits) is not None and not digits.endswith("000000") and luhn(digits)
 
 
 def luhn(digits: str) -> bool:
@@ -81,7 +82,7 @@ def is_address(text: str, before: str) -> bool:
     """
     if any((len(part) > 1 and part[0] == "0") or int(part) > 255 for part in text.split(".")):
         return False
-    if re.search(r"(?:version|release|build|==|>=|<=|~=|\bv|/)[\s:=]*\Z", before[-16:]):
+    if re.search(r"(?:version|release|build|==|>=|<=|~=|\bv|(?<!/)/)[\s:=]*\Z", before[-16:]):
         return False
     address = IPv4Address(text)
     # Four small numbers are a version.

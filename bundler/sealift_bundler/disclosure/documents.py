@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sealift_bundler.disclosure.checksums import is_card
 from sealift_bundler.disclosure.finding import shown
+from sealift_bundler.disclosure.numbers import cards_among
 from sealift_bundler.disclosure.passages import Bag, Passage
 from sealift_bundler.disclosure.terms import joined, mail_signs, token_pieces
 
@@ -59,7 +59,7 @@ def golden_passages(data: bytes) -> Iterator[Passage]:
                 # A model of texts alone has one input, which is no column.
                 where = "" if name == "rows" and part == "request" else f", {what} {{}}"
                 yield Passage(texts, partial(_golden_row, where, name, max(1, len(values) // max(1, rows))))
-                yield Passage(_cards(values), partial(_golden_rows, where, name))
+                yield Passage(cards_among(values), partial(_golden_rows, where, name))
     yield _others(document)
 
 
@@ -71,30 +71,31 @@ def _golden_rows(where: str, name: str, _index: int) -> str:
     return f"golden rows{where.format(shown(name))}"
 
 
-def _cards(values: Sequence[Any]) -> list[str]:
-    """Integers as long as the numbers of cards, where a column has hardly anything else: one in thirty is by chance."""
-    long = {str(value) for value in values if type(value) is int and value >= 10**12}
-    cards = sorted(filter(is_card, long))
-    return cards if len(cards) > 1 and 2 * len(cards) > len(long) else []
-
-
 def description_passages(data: bytes) -> Iterator[Passage]:
     """Yield the texts of `model.json`: columns, categories, classes, and the rest."""
     document = json.loads(data)
-    classes = _texts((document.get("classes") or {}).pop("values", ()))
+    labels = (document.get("classes") or {}).pop("values", ())
+    classes = _texts(labels)
     yield Passage(classes, partial(_counted, "class", len(classes), ""))
+    yield Passage(cards_among(labels), lambda _: "classes")
     for tensor in document["inputs"]:
         columns = tensor["columns"]
         names = _texts([column.pop("name", "") for column in columns])
         yield Passage(names, partial(_counted, "column", len(names), f" of input {shown(tensor['name'])}"))
         for name, column in zip(names, columns, strict=True):
-            categories = _texts(column.pop("categories", None))
+            levels = column.pop("categories", None) or ()
+            categories = _texts(levels)
             yield Passage(categories, partial(_category, name, len(categories)))
+            yield Passage(cards_among(levels), partial(_categories, name))
     yield _others(document)
 
 
 def _category(name: str, total: int, index: int) -> str:
     return f"category {index + 1:,} of {total:,} of column {shown(name)}"
+
+
+def _categories(name: str, _index: int) -> str:
+    return f"categories of column {shown(name)}"
 
 
 def columns_of(description: bytes | None) -> Mapping[str, Sequence[str]]:

@@ -13,6 +13,7 @@ from functools import partial
 from sealift.errors import LimitError
 from sealift.limits import LIMITS
 from sealift.model.runtime.wire import BYTES, fields
+from sealift_bundler.disclosure import numbers as in_numbers
 from sealift_bundler.disclosure.finding import shown
 from sealift_bundler.disclosure.passages import Bag, Passage, specific
 
@@ -36,6 +37,11 @@ _NUMBERS: Mapping[str, frozenset[int]] = {
     "attribute": frozenset({7, 8}),
     "sparse tensor": frozenset({3}),
 }
+# Of a tensor: the type of its data, and the fields of long numbers with theirs.
+_DATA_TYPE, _INT64_DATA, _RAW_DATA, _DOUBLE_DATA, _UINT64_DATA = 2, 7, 9, 10, 11
+_TYPES = {_INT64_DATA: in_numbers.INT64, _DOUBLE_DATA: in_numbers.DOUBLE, _UINT64_DATA: in_numbers.UINT64}
+# Integers of an attribute, each a field of its own.
+_RUN_OF_FIELDS, _TAG_OF_INTEGER = 0, 0x40
 _STRINGS = {"attribute": 9, "tensor": 6}
 # What people call the texts.
 _TITLES: Mapping[tuple[str, int], str] = {
@@ -120,6 +126,20 @@ class _Node:
         return f"node {self.number:,} {shown(self.operator)}"
 
 
+@dataclass
+class _Message:
+    """What the walk found in the message that it is in."""
+
+    kind: str
+    place: _Place
+    name: bytes = b""
+    data_type: int = 0
+    strings: list[bytes] = field(default_factory=list)
+    # Field, start and end.
+    numbers: list[tuple[int, int, int]] = field(default_factory=list)
+    counts: dict[int, int] = field(default_factory=dict)
+
+
 class _Walk:
     """One walk through a model; collects its texts, lists of strings, and the ranges of its numbers."""
 
@@ -141,63 +161,89 @@ class _Walk:
         if kind == "node":
             self._nodes += 1
             place = _Place("", _Node(self._nodes))
-        strings: list[bytes] = []
-        names: list[bytes] = [b""]
+        message = _Message(kind, place)
         inner = _MESSAGES[kind]
-        skipped = _NUMBERS.get(kind, frozenset())
-        counts: dict[int, int] = {}
-        for number, wire, first, last in self._fields(kind, start, end):
+        for number, wire, value, first, last in self._fields(message, start, end):
             if wire != BYTES:
+                if (kind, number) == ("tensor", _DATA_TYPE):
+                    message.data_type = value
                 continue
-            counts[number] = counts.get(number, 0) + 1
+            count = message.counts[number] = message.counts.get(number, 0) + 1
             if number in inner:
-                words = f"{inner[number]} {counts[number]:,}" if place.node is None else place.words
+                words = f"{inner[number]} {count:,}" if place.node is None else place.words
                 self.message(inner[number], first, last, depth + 1, _Place(words, place.node))
-            elif number in skipped:
-                self.numbers.append((first, last))
-                self._note_index(kind, number, first, last, names)
             else:
-                text = self._data[first:last]
-                if number == _STRINGS.get(kind):
-                    strings.append(text)
-                    continue
-                self._note(kind, number, text, place, names)
-                self.texts.setdefault(kind, Bag()).add(text, partial(_words, kind, number, place))
+                self._field(message, number, first, last)
         if kind == "node" and place.node is not None:
             self._producers.update(dict.fromkeys(place.node.outputs, place.node))
-        if strings:
-            self.lists.append(Passage(strings, self._list_place(kind, place, names[0], len(strings))))
+        self.lists += self._numbers_of(message)
+        if message.strings:
+            self.lists.append(
+                Passage(message.strings, self._list_place(kind, place, message.name, len(message.strings)))
+            )
 
-    def _fields(self, kind: str, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        if kind != "attribute":
-            for number, wire, _, first, last in fields(self._data, start, end):
-                yield number, wire, first, last
+    def _field(self, message: "_Message", number: int, first: int, last: int) -> None:
+        kind = message.kind
+        if number in _NUMBERS.get(kind, ()):
+            self.numbers.append((first, last))
+            message.numbers.append((number, first, last))
+            self._note_index(message, number, first, last)
+            return
+        text = self._data[first:last]
+        if number == _STRINGS.get(kind):
+            message.strings.append(text)
+            return
+        self._note(message, number, text)
+        self.texts.setdefault(kind, Bag()).add(text, partial(_words, kind, number, message.place))
+
+    def _numbers_of(self, message: "_Message") -> Iterator[Passage]:
+        """Yield what numbers of one tensor or attribute stand for: cards, or the letters of a text."""
+        long: list[int | float] = []
+        for number, first, last in message.numbers:
+            data = self._data[first:last]
+            if message.kind == "tensor":
+                data_type = message.data_type if number == _RAW_DATA else _TYPES.get(number, 0)
+                is_packed = number in (_INT64_DATA, _UINT64_DATA)
+                long += in_numbers.integers(data) if is_packed else in_numbers.words(data, data_type)
+                text = in_numbers.text_in(data, data_type)
+                yield Passage(text, lambda _: f"text in {_title(message)}")
+            elif message.kind == "attribute":
+                long += in_numbers.integers(data, tagged=number == _RUN_OF_FIELDS)
+        yield Passage(in_numbers.cards_among(long), lambda _: f"numbers of {_title(message)}")
+
+    def _fields(self, message: "_Message", start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+        if message.kind != "attribute":
+            yield from fields(self._data, start, end)
             return
         while start < end:
             run = _RUN.match(self._data, start, end)
             if run is not None:
                 self.numbers.append(run.span())
+                if self._data[start] == _TAG_OF_INTEGER:
+                    message.numbers.append((_RUN_OF_FIELDS, *run.span()))
                 start = run.end()
                 continue
-            number, wire, _, first, last = next(fields(self._data, start, end))
-            yield number, wire, first, last
-            start = last
+            field = next(fields(self._data, start, end))
+            yield field
+            start = field[-1]
 
-    def _note(self, kind: str, number: int, text: bytes, place: _Place, names: list[bytes]) -> None:
+    def _note(self, message: "_Message", number: int, text: bytes) -> None:
         """Remember what tells where a list of strings belongs."""
+        kind, node = message.kind, message.place.node
         if (kind, number) in {("attribute", 1), ("tensor", 8)}:
-            names[0] = text
-        if kind != "node" or place.node is None:
+            message.name = text
+        if kind != "node" or node is None:
             return
         if number == 4:
-            place.node.operator = text.decode("utf-8", "replace")
+            node.operator = text.decode("utf-8", "replace")
         elif number in (1, 2):
-            (place.node.inputs if number == 1 else place.node.outputs).append(text.decode("utf-8", "replace"))
+            (node.inputs if number == 1 else node.outputs).append(text.decode("utf-8", "replace"))
 
-    def _note_index(self, kind: str, number: int, first: int, last: int, names: list[bytes]) -> None:
+    def _note_index(self, message: "_Message", number: int, first: int, last: int) -> None:
         # `raw_data` of one int64: which column a Gather takes. Its name comes before it.
-        if (kind, number, last - first) == ("tensor", 9, 8):
-            self._indices[names[0].decode("utf-8", "replace")] = int.from_bytes(self._data[first:last], "little")
+        if (message.kind, number, last - first) == ("tensor", _RAW_DATA, 8):
+            name = message.name.decode("utf-8", "replace")
+            self._indices[name] = int.from_bytes(self._data[first:last], "little")
 
     def _list_place(self, kind: str, place: _Place, name: bytes, total: int) -> Callable[[int], str]:
         def words(index: int) -> str:
@@ -229,6 +275,12 @@ class _Walk:
                 return None
             node = above
         return None
+
+
+def _title(message: _Message) -> str:
+    node = message.place.node
+    where = "" if node is None else f"{node.words()}, "
+    return f"{where}{message.kind} {shown(message.name.decode('utf-8', 'replace'))}"
 
 
 def _words(kind: str, number: int, place: _Place) -> str:

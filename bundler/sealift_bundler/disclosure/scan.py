@@ -25,12 +25,28 @@ UNREADABLE = "unreadable"
 RECIPE, NAMES = "recipe", "file names"
 
 _SHARD = re.compile(r"model\.onnx\.data(?:\.[0-9]+)?")
-_AUTHORS = re.compile(r".*(?:CARD|LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|AUTHORS|CONTRIBUTORS|README).*", re.IGNORECASE)
+# Whole words of a document's name: "cardholders.csv" holds no authors.
+_AUTHORS = re.compile(
+    r"(?:.*[._ -])?(?:CARD|LICEN[CS]ES?|COPYING|COPYRIGHT|NOTICES?|AUTHORS|CONTRIBUTORS|README)(?:[._ -].*)?",
+    re.IGNORECASE,
+)
+_TABLES = re.compile(
+    r".*\.(?:csv|tsv|jsonl?|ndjson|parquet|feather|arrow|xlsx?|ods|sqlite3?|db)(?:\..*)?", re.IGNORECASE
+)
 # Base64 of digests and of a signature, which we wrote ourselves.
 _OWN_SIGNATURE = "model.sig"
 # Shorter ones are everywhere by chance, and one in some megabytes looks like an address.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{10,}")
 # In either order of bytes; letters of other alphabets end a piece.
+# No text has these; line ends, tabs, and the mark of an end of file are in texts.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
+_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+    b"\xef\xbb\xbf": "utf-8-sig",
+}
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\x00(?:\x00\x00)?+){6,}+")
 
 
@@ -59,11 +75,12 @@ def scan_files(files: Mapping[str, bytes], descriptor: Mapping[str, Any] | None 
     """
     columns = columns_of(files.get(FILE_NAME))
     findings: list[Finding] = []
-    findings += _found(NAMES, [Passage(list(files), lambda index: f"name {index + 1:,} of {len(files):,}")])
+    names = [_searchable(name) for name in files]
+    findings += _found(NAMES, [Passage(names, lambda index: f"name {index + 1:,} of {len(files):,}")])
     if descriptor is not None:
         findings += _found(RECIPE, manifest_passages(descriptor))
     for number, (name, data) in enumerate(files.items(), 1):
-        file = f"file {number:,}" if any(search([name])) else name
+        file = f"file {number:,}" if any(search([names[number - 1]])) else name
         try:
             # What was found before something unreadable stays.
             findings += _found(file, _passages(name, data, columns))
@@ -98,24 +115,42 @@ def _passages(name: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> I
 def _document(name: str, data: bytes) -> Iterator[Passage]:
     for place, part in enumerate(contents(data)):
         where = "" if place == 0 else ", unpacked"
-        yield from _texts(
-            part, where, people=place == 0 and _AUTHORS.fullmatch(name) is not None, own=name == _OWN_SIGNATURE
-        )
+        yield from _texts(part, where, people=place == 0 and _names_authors(name), own=name == _OWN_SIGNATURE)
 
 
 def _texts(data: bytes, where: str, *, people: bool, own: bool) -> Iterator[Passage]:
     """Yield a text as its lines, and of anything else what can be read."""
     find: Callable[[Any], Any] = _without_terms if own else search
+    text = _decoded(data)
+    if text is not None:
+        # Some texts end with zeros; and a row of texts may be divided by them.
+        yield Passage(text.replace("\0", "\n").splitlines(), lambda index: f"line {index + 1:,}{where}", find, people)
+    if text is None or "\0" in text:
+        yield Passage(_PRINTABLE.findall(data), lambda _: f"bytes that are no text{where}", find)
+        # The last letter may have its zeros before it.
+        wide = [letters.replace(b"\0", b"") for letters in _WIDE.findall(data + bytes(3))]
+        yield Passage(wide, lambda _: f"UTF-16 or UTF-32{where}", find)
+
+
+def _decoded(data: bytes) -> str | None:
+    """Return a text; None for bytes that are none."""
+    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode(_MARKS.get(mark, "utf-8"))
     except UnicodeDecodeError:
-        text = None
-    if text is not None and "\0" not in text:
-        yield Passage(text.splitlines(), lambda index: f"line {index + 1:,}{where}", find, people)
-        return
-    yield Passage(_PRINTABLE.findall(data), lambda _: f"bytes that are no text{where}", find)
-    wide = [letters.replace(b"\0", b"") for letters in _WIDE.findall(data)]
-    yield Passage(wide, lambda _: f"UTF-16 or UTF-32{where}", find)
+        # Every byte is a letter of some older encoding; this one has those of Western Europe.
+        text = data.decode("latin-1")
+        return None if _CONTROLS.search(text) else text
+
+
+def _names_authors(name: str) -> bool:
+    return _AUTHORS.fullmatch(name) is not None and _TABLES.fullmatch(name) is None
+
+
+def _searchable(name: str) -> str:
+    """Return a file's name, or it without what stands behind its last point: that may be the end of an address."""
+    stem = name.rpartition(".")[0]
+    return stem if not any(search([name])) and any(search([stem])) else name
 
 
 def _without_terms(strings: Iterable[str | bytes]) -> Any:

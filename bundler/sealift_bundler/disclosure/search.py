@@ -24,7 +24,8 @@ _ESCAPED = re.compile(
 )
 _BACKSLASH = re.compile(r"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_\-]{24,}={0,2}")
-_PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
+# Of UTF-8; other bytes are data.
+_TEXT = bytes([9, 10, 13, *range(32, 127), *range(128, 256)])
 # Base64 of Base64, of a Kubernetes Secret in a configuration file.
 _DEPTH = 2
 
@@ -62,10 +63,12 @@ def _blocks(strings: Iterable[str | bytes]) -> Iterator[tuple[int, list[bytes]]]
 
 
 def _line(string: str | bytes) -> bytes:
+    if not string.isascii():
+        text = string if isinstance(string, str) else string.decode("utf-8", "surrogateescape")
+        # Full-width letters become plain ones; marks that nobody sees go.
+        string = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     if isinstance(string, str):
-        if not string.isascii():
-            # Full-width letters become plain ones; marks that nobody sees go.
-            string = "".join(c for c in unicodedata.normalize("NFKC", string) if unicodedata.category(c) != "Cf")
+        # A lone surrogate is a byte that was no text, or one that a text had already.
         string = string.encode("utf-8", "surrogatepass")
     return string.replace(b"\n", b"\x0b")
 
@@ -78,7 +81,7 @@ def _search(lines: Sequence[bytes], table: Sequence[patterns.Pattern], depth: in
     if depth:
         seen = {(hit.line, hit.value) for hit in hits}
         for index, inner in _within(data, starts):
-            found = _search([inner], table, depth - 1)
+            found = _search([_line(inner)], table, depth - 1)
             hits += [Hit(hit.kind, index, hit.value) for hit in found if (index, hit.value) not in seen]
     return sorted(hits, key=lambda hit: hit.line)
 
@@ -134,10 +137,19 @@ def _decoded(text: bytes) -> bytes:
         plain = b64decode(text + b"=" * (-len(text) % 4), b"-_" if b"-" in text or b"_" in text else None)
     except binascii.Error:
         return b""
-    return b"" if plain.translate(None, _PRINTABLE) else plain.replace(b"\n", b"\x0b")
+    if not any(plain[1::2]) and len(plain) > 1:
+        # UTF-16, as PowerShell encodes commands.
+        plain = plain[::2]
+    if plain.translate(None, _TEXT):
+        return b""
+    try:
+        plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return b""
+    return plain
 
 
 def _unescaped(line: bytes) -> bytes:
     text = line.decode("utf-8", "surrogateescape")
     text = _BACKSLASH.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
-    return unquote_to_bytes(unescape(text).encode("utf-8", "replace")).replace(b"\n", b"\x0b")
+    return unquote_to_bytes(unescape(text).encode("utf-8", "replace"))

@@ -25,13 +25,23 @@ _CLOSED = {
     b"Rar!": "a RAR archive",
     b"\x04\x22\x4d\x18": "compressed with LZ4",
     b"\x89HDF": "an HDF5 file",
-    b"ORC": "an ORC file",
+    b"Obj\x01": "an Avro file",
+    b"\x1f\x9d": "compressed with compress",
+    b"LZIP\x01": "compressed with lzip",
+    b"\x02\x21\x4c\x18": "compressed with LZ4",
+    b"MSCF\0\0\0\0": "a CAB archive",
+    b"!<arch>\n": "an ar archive",
+    b"\xed\xab\xee\xdb": "an RPM package",
     b"\xff\x06\x00\x00sNaPpY": "compressed with Snappy",
 }
 
 
 class UnreadableError(Exception):
     """A document that cannot be looked into; the message says what it is and holds nothing of it."""
+
+
+class DamagedError(UnreadableError):
+    """It is not what it looks like, or was."""
 
 
 def contents(data: bytes, most_bytes: int = LIMITS.document_size_bytes) -> Iterator[bytes]:
@@ -63,9 +73,9 @@ class _Unpacking:
             yield from self.contents(part, depth + 1)
 
     def _inner(self, data: bytes) -> Iterator[bytes] | None:
-        for start, what in _CLOSED.items():
-            if data.startswith(start):
-                raise UnreadableError(what)
+        what = _closed(data)
+        if what is not None:
+            raise UnreadableError(what)
         for start, opener in _STREAMS.items():
             if data.startswith(start):
                 return self._stream(data, start, opener)
@@ -73,15 +83,16 @@ class _Unpacking:
             return self._zip(data)
         if data[257:262] == b"ustar":
             return self._tar(data)
-        if data.startswith((b"PAR1", b"PARE", b"ARROW1")):
+        if data.startswith((b"PAR1", b"ARROW1\0\0")) or (data.startswith(b"PARE") and data.endswith(b"PARE")):
             return _table(data)
-        # zlib has no magic number: two bytes that 31 divides. Not all that begins so is it.
-        if data[:1] == b"x" and len(data) > 2 and int.from_bytes(data[:2]) % 31 == 0:
-            try:
-                return iter(list(self._stream(data, b"x", zlib.decompressobj)))
-            except UnreadableError:
-                return None
-        return None
+        # zlib has no magic number: two bytes that 31 divides. Not all that begins so is it. An archive may stand behind
+        # a program that unpacks it, or a picture; and its last bytes anywhere by chance.
+        may_be = data[:1] == b"x" and len(data) > 2 and int.from_bytes(data[:2]) % 31 == 0
+        opened = self._stream(data, b"x", zlib.decompressobj) if may_be else self._zip(data)
+        try:
+            return iter(list(opened)) if may_be or zipfile.is_zipfile(BytesIO(data)) else None
+        except DamagedError:
+            return None
 
     def _spend(self, size: int) -> None:
         self._left -= size
@@ -101,10 +112,10 @@ class _Unpacking:
                     ended, data = decompressor.eof, decompressor.unused_data
                 self._spend(len(parts[-1]))
                 if not ended:
-                    raise UnreadableError("compressed, and cut short")
+                    raise DamagedError("compressed, and cut short")
         except (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError):
             if not parts or data.startswith(start):
-                raise UnreadableError("compressed, and damaged") from None
+                raise DamagedError("compressed, and damaged") from None
             # Something else stands behind the compressed part, and is searched with the document's own bytes.
         yield b"".join(parts)
 
@@ -119,7 +130,7 @@ class _Unpacking:
                     self._spend(len(content))
                     yield content
         except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
-            raise UnreadableError("a damaged archive") from None
+            raise DamagedError("a damaged archive") from None
 
     def _tar(self, data: bytes) -> Iterator[bytes]:
         try:
@@ -130,7 +141,14 @@ class _Unpacking:
                         self._spend(member.size)
                         yield file.read()
         except (OSError, EOFError, ValueError, tarfile.TarError):
-            raise UnreadableError("a damaged archive") from None
+            raise DamagedError("a damaged archive") from None
+
+
+def _closed(data: bytes) -> str | None:
+    # A text may begin with these letters.
+    if data.startswith(b"ORC") and data[-4:-1] == b"ORC":
+        return "an ORC file"
+    return next((what for start, what in _CLOSED.items() if data.startswith(start)), None)
 
 
 _ZLIB = type(zlib.decompressobj())
@@ -138,6 +156,7 @@ _STREAMS: dict[bytes, Callable[[], Any]] = {
     b"\x1f\x8b": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": lzma.LZMADecompressor,
+    b"\x5d\0\0": lzma.LZMADecompressor,
     b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
 }
 
@@ -156,7 +175,7 @@ def _table(data: bytes) -> Iterator[bytes]:
             for column in batch.columns:
                 yield "\n".join(_texts(column.to_pylist())).encode("utf-8", "surrogatepass")
     except (pa.ArrowException, OSError, ValueError):
-        raise UnreadableError("a damaged Parquet or Arrow file") from None
+        raise DamagedError("a damaged Parquet or Arrow file") from None
 
 
 def _texts(value: Any) -> Iterator[str]:
