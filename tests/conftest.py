@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 # One test a core: a library that starts a thread for each core in each of them would make all wait.
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+# A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says how busy the machine is, not whether we are right.
 settings.register_profile("sealift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
