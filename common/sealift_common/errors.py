@@ -44,6 +44,24 @@ class MalformedError(Error):
     )
 
 
+class UnsupportedVersionError(Error):
+    """The format version is one that this Sealift does not know; the message says which it knows."""
+
+    exit_code = 11
+    code = "unsupported-version"
+    remedy = "Upgrade Sealift on this instance, or ask for a bundle of a format that the message names."
+
+
+class LimitError(Error):
+    """Something is larger, longer, deeper or more numerous than `sealift.limits` allows."""
+
+    exit_code = 12
+    code = "limit"
+    remedy = (
+        "Ask the sender for a smaller bundle or model. A file that nobody meant to be so large is damaged or hostile."
+    )
+
+
 class UnsafeMemberError(Error):
     """A bundle member or file name could leave its place: wrong type, wrong name, a link, a device."""
 
@@ -52,6 +70,14 @@ class UnsafeMemberError(Error):
     remedy = (
         "Do not use the file. `sealift-bundler pack` never writes such a member: ask the sender where it comes from."
     )
+
+
+class DigestError(Error):
+    """Bytes do not have the length or SHA-256 digest that was signed for them."""
+
+    exit_code = 26
+    code = "digest"
+    remedy = "Do not use the file. Copy it again; if it is refused again, tell its sender."
 
 
 class KeyFileError(Error):

@@ -7,37 +7,19 @@ from collections.abc import Sequence
 
 from sealift_common.errors import (
     ChannelError,
+    DigestError,
     Error,
     ExpiringError,
     ExpiringSoonError,
     KeyFileError,
     LapsingError,
+    LimitError,
     LocalError,
     MalformedError,
     UnsafeMemberError,
+    UnsupportedVersionError,
     UsageError,
 )
-
-# --- 10-19: the bytes are not a bundle that this version can read -------------------------------
-
-
-class UnsupportedVersionError(Error):
-    """The format version is one that this Sealift does not know; the message says which it knows."""
-
-    exit_code = 11
-    code = "unsupported-version"
-    remedy = "Upgrade Sealift on this instance, or ask for a bundle of a format that the message names."
-
-
-class LimitError(Error):
-    """Something is larger, longer, deeper or more numerous than `sealift.limits` allows."""
-
-    exit_code = 12
-    code = "limit"
-    remedy = (
-        "Ask the sender for a smaller bundle or model. A file that nobody meant to be so large is damaged or hostile."
-    )
-
 
 # --- 20-29: refused by trust: do not use this file ----------------------------------------------
 
@@ -102,14 +84,6 @@ class RollbackError(Error):
     remedy = (
         "Do not use the file. Fetch the newest bundle; to use an earlier version of a model, run `sealift rollback`."
     )
-
-
-class DigestError(Error):
-    """Bytes do not have the length or SHA-256 digest that was signed for them."""
-
-    exit_code = 26
-    code = "digest"
-    remedy = "Do not use the file. Copy it again; if it is refused again, tell its sender."
 
 
 class WithdrawnError(Error):

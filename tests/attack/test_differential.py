@@ -11,7 +11,6 @@ from support.release.channel_simulator import ChannelSimulator, renamed, toy_fil
 from support.release.repack import read_members, write_members
 from support.release.self_test_stub import Passes
 
-from sealift.bundle import layout
 from sealift.bundle.base import Base, Patch, parse_base
 from sealift.cli import cli
 from sealift.errors import (
@@ -32,6 +31,7 @@ from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.differential import leave_out, since
 from sealift_bundler.packing.whole import pack, prepare
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
 
 if sys.version_info >= (3, 14):
     from compression import zstd

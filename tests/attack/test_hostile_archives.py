@@ -20,7 +20,6 @@ from support.hostile import bundles as hostile
 from support.release.channel_simulator import ChannelSimulator, toy_files
 from support.release.instance import Instance
 
-from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.reader import read_head
 from sealift.bundle.tarformat import BLOCK, END
@@ -28,6 +27,7 @@ from sealift.cli import cli
 from sealift.errors import DigestError, Error, LimitError, LocalError, MalformedError, UnsafeMemberError, UsageError
 from sealift.limits import LIMITS
 from sealift_common.console import run
+from sealift_common.oci import layout
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 

@@ -8,11 +8,11 @@ import sys
 import pytest
 from support.hostile import bundles as hostile
 
-from sealift.bundle import layout
-from sealift.bundle.compression import expand
 from sealift.errors import DigestError, LimitError, NoSpaceError
 from sealift.limits import GIB, LIMITS
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
+from sealift_common.oci.compression import expand
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 
@@ -143,8 +143,8 @@ def test_memory_stays_bounded(tmp_path):
     script = tmp_path / "expand.py"
     script.write_text(
         "import resource, sys\n"
-        "from sealift.bundle.compression import expand\n"
-        "from sealift.bundle.manifest import Blob\n"
+        "from sealift_common.oci.compression import expand\n"
+        "from sealift_common.oci.manifest import Blob\n"
         "from sealift.errors import DigestError, LimitError\n"
         "resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n"
         "frame = sys.stdin.buffer.read()\n"

@@ -9,7 +9,6 @@ from support.hostile import bundles as hostile
 from support.release.channel_simulator import renamed, toy_files
 from support.release.repack import read_members, write_members
 
-from sealift.bundle import layout
 from sealift.cli import cli
 from sealift.errors import (
     DigestError,
@@ -27,6 +26,7 @@ from sealift.model.documents.description import ModelDescription
 from sealift.model.inputs import frontend
 from sealift.model.trial.process import run_in_child
 from sealift_common.console import run
+from sealift_common.oci import layout
 
 FORM = (MalformedError, UnsafeMemberError, LimitError, UnsupportedVersionError, DigestError)
 RAW = {
@@ -697,7 +697,7 @@ def _refused_everywhere(bundle, channel, instance, refused, monkeypatch):
 
 def test_many_keys_of_which_the_last_is_doubled_take_no_quadratic_time(capsys):
     """An index of 16 MiB is read before anything is trusted."""
-    from sealift import strict_json
+    from sealift_common import strict_json
 
     keys = ",".join(f'"{number}":0' for number in range(300_000))
     data = f'{{{keys},"299999":0}}'.encode()

@@ -14,10 +14,10 @@ from support.depth import DEPTH
 from support.release.channel_simulator import ChannelSimulator
 from support.release.repack import read_members, write_members
 
-from sealift.bundle import layout
 from sealift.errors import RollbackError, WithdrawnError
 from sealift.trust import continuity, floor
 from sealift_bundler.release.staging import withdraw
+from sealift_common.oci import layout
 
 LIVES, COMPOSITIONS = 25 * DEPTH, 500 * DEPTH
 FAR = 2_000_000_000

@@ -14,7 +14,6 @@ from support.release.repack import read_members, write_members
 from support.release.self_test_stub import Passes
 from support.servers.registry_server import docker_registry
 
-from sealift.bundle import layout
 from sealift.errors import CorruptError, DigestError, Error, ExpiredError, MalformedError, RollbackError, RootError
 from sealift.install import install
 from sealift.install.newer import installed_release
@@ -23,6 +22,7 @@ from sealift.publish.release import push
 from sealift.registry.access import Access
 from sealift.registry.address import parse
 from sealift.store import Store
+from sealift_common.oci import layout
 
 pytestmark = pytest.mark.slow
 

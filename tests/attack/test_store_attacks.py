@@ -117,8 +117,8 @@ def test_two_zstd_frames_where_one_was_signed():
         from compression import zstd
     else:
         from backports import zstd
-    from sealift.bundle.compression import expand
     from sealift_common.blob import Blob
+    from sealift_common.oci.compression import expand
 
     plain = b"x" * 1000
     signed = Blob("sha256:" + hashlib.sha256(plain).hexdigest(), len(plain))

@@ -22,10 +22,10 @@ MODELS, CHANGED, ROUNDS = 20, 2, 3
 
 def ratios() -> bool:
     """Print how large a patch is compared with its file; random weights do not compress, so the file is the blob."""
-    from sealift.bundle import layout
-    from sealift.bundle.manifest import ModelFile
     from sealift_bundler.packing.differential import make_patch
     from sealift_common.blob import Blob
+    from sealift_common.oci import layout
+    from sealift_common.oci.manifest import ModelFile
 
     generator = np.random.default_rng(0)
     weights = generator.standard_normal(4 * MB).astype(np.float32)

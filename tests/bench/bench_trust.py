@@ -68,12 +68,12 @@ def timed(call) -> float:
 
 def big_model() -> None:
     """Print our digests of a 1 GB model next to the bare digest and the public verifier's; no promise, a comparison."""
-    from sealift.bundle import layout
-    from sealift.bundle.manifest import Manifest, ModelFile
     from sealift.store.contents import files
     from sealift.store.contents.layout import StoreLayout
     from sealift_common.blob import Blob
     from sealift_common.names import ModelVersion
+    from sealift_common.oci import layout
+    from sealift_common.oci.manifest import Manifest, ModelFile
 
     model = ModelVersion.parse("big", "1.0.0")
     with tempfile.TemporaryDirectory() as name:

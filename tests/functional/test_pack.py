@@ -10,9 +10,9 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 
-from sealift.bundle import layout
 from sealift_bundler.cli.pack import command as pack_command
 from sealift_bundler.errors import GateError
+from sealift_common.oci import layout
 
 SCRIPT = "import os, sys; os.umask(int(sys.argv[3], 8)); from sealift_bundler.cli import main; sys.argv[1:] = ['pack', '--channel', sys.argv[1], '-o', sys.argv[2]]; main()"
 

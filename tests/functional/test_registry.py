@@ -9,11 +9,11 @@ from support.release.channel_simulator import ChannelSimulator, renamed, toy_fil
 from support.release.command_line import in_process
 from support.servers.registry_server import docker_registry
 
-from sealift.bundle import layout
 from sealift.cli import cli
 from sealift_bundler.packing.differential import leave_out, since
 from sealift_bundler.packing.parts import split
 from sealift_bundler.packing.whole import pack, prepare
+from sealift_common.oci import layout
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_replay")]
 

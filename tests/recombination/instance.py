@@ -19,10 +19,10 @@ from support.release.repack import write_members
 from recombination.channel import Channel
 from recombination.metadata import ROLES, Bundle, replaced
 from recombination.models import put_into
-from sealift.bundle import layout
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.install import install
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
 
 
 class BrokenPromiseError(AssertionError):

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from sealift.bundle.manifest import Manifest
 from sealift.store.contents.layout import StoreLayout
 from sealift.testing import ToyModel
 from sealift.testing.channel import ToyChannel
 from sealift.testing.documents import to_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
 
 _VERSIONS = [ModelVersion.parse("toy", f"1.{minor}.0") for minor in range(6)]
 
@@ -44,7 +44,7 @@ def _others() -> Mapping[ModelVersion, tuple[bytes, bytes]]:
 
 
 def _blob(data: bytes) -> Blob:
-    from sealift.bundle.layout import sha256
+    from sealift_common.oci.layout import sha256
 
     return Blob(sha256(data), len(data))
 

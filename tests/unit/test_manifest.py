@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from sealift.bundle import layout
-from sealift.bundle.manifest import bind_config, parse_manifest
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import bind_config, parse_manifest
 
 MODEL = ModelVersion.parse("toy", "1.0.0")
 

@@ -10,11 +10,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealift.bundle import layout
 from sealift.bundle.archive import CHUNK_BYTES
 from sealift.bundle.base import Base, Patch, in_order, may_be_patched
-from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import payload_order
 from sealift.errors import MixError, UsageError
 from sealift.inspection.outline import read_outline
@@ -23,6 +20,9 @@ from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.whole import Prepared, blob_chunks, read_manifest
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
+from sealift_common.oci.compression import expand, prefix_of
+from sealift_common.oci.manifest import Manifest, ModelFile
 from sealift_common.release_document import Release
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel

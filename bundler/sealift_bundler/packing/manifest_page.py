@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sealift.bundle.manifest import Manifest
+from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
 
 

@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift.bundle import layout
 from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
 from sealift.bundle.holes import require_written
-from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import BLOCK, END, Member
@@ -32,6 +30,8 @@ from sealift_common.blob import Blob
 from sealift_common.files import scratch
 from sealift_common.files.output import replacing, require_place
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
 from sealift_common.release_document import Release
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status

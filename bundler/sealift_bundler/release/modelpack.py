@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 
 import rfc8785
 
-from sealift.bundle import layout
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
 from sealift_common.blob import Blob
 from sealift_common.files import durable, scratch
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
 
 if sys.version_info >= (3, 14):
     from compression import zstd

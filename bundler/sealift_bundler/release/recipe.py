@@ -39,7 +39,6 @@ from types import MappingProxyType
 from typing import Any
 
 from sealift import plain_file
-from sealift.bundle.layout import is_file_name
 from sealift.errors import Error, UsageError
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
@@ -48,6 +47,7 @@ from sealift_bundler.source.modules import is_module_name
 from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
+from sealift_common.oci.layout import is_file_name
 
 MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")

@@ -9,12 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sealift import strict_json
-from sealift.bundle import layout
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import Manifest, ModelFile
 
 SCHEMA = "sealift.base/1"
 # zstd takes no shorter prefix.

@@ -5,10 +5,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sealift import strict_json
-from sealift.bundle import layout
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
+from sealift_common.oci import layout
 
 HEADER_BYTES = 4096
 MAGIC = b"sealift.part/"

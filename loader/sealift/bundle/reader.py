@@ -18,16 +18,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sealift import strict_json
-from sealift.bundle import layout
 from sealift.bundle.base import Base, Patch, parse_base, require_fit
-from sealift.bundle.manifest import Manifest, UnboundManifest, bind_config, parse_manifest
 from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import Manifest, UnboundManifest, bind_config, parse_manifest
 
 _ROLE_LIMITS = {
     "timestamp": LIMITS.timestamp_size_bytes,

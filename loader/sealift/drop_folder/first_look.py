@@ -6,12 +6,12 @@ length the file claims.
 
 import os
 
-from sealift import strict_json
-from sealift.bundle import layout
 from sealift.bundle.holes import only_zeros
 from sealift.bundle.tarformat import BLOCK, END, parse_header
 from sealift.errors import Error
 from sealift.limits import LIMITS
+from sealift_common import strict_json
+from sealift_common.oci import layout
 
 # What stands before the signed targets: layout, index, roots, timestamp and snapshot.
 _MOST_BEFORE_TARGETS = LIMITS.root_rotations + 4

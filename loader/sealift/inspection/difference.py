@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sealift.bundle.manifest import Manifest
 from sealift.model.documents.description import ModelDescription, TensorInput, TensorOutput
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
 
 _Leaf = str | int | float | bool | None
 

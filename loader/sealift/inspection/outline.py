@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealift.bundle.base import Base
-from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import read_ahead, read_contents, read_head
 from sealift.errors import LimitError
 from sealift.inspection.claims import Claims, claims
@@ -15,6 +13,8 @@ from sealift.inspection.opening import open_bundle, size_of
 from sealift.limits import LIMITS
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift_common.names import ModelVersion
+from sealift_common.oci.compression import expand
+from sealift_common.oci.manifest import Manifest, ModelFile
 
 if TYPE_CHECKING:
     from sealift_common.blob import Blob

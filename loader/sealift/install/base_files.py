@@ -7,14 +7,14 @@ with its digest, and what is made of it with the digest that the new release sig
 from collections.abc import Callable, Collection, Iterator
 
 from sealift.bundle.base import Base, Patch
-from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import Contents
 from sealift.errors import CorruptError, NotInstalledError
 from sealift.install.staging import Staging
 from sealift.store import Store
 from sealift.store.contents import files
 from sealift_common.blob import Blob
+from sealift_common.oci.compression import expand, prefix_of
+from sealift_common.oci.manifest import Manifest, ModelFile
 from sealift_common.release_document import Release
 
 

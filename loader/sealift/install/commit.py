@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sealift.bundle.manifest import Manifest
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
@@ -17,6 +16,7 @@ from sealift.store.contents.layout import StoreLayout
 from sealift.store.transaction import Activation, Change, Contents, NewTrust
 from sealift.store.upkeep.completion import versions
 from sealift.trust.state import TrustState
+from sealift_common.oci.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sealift.bundle.manifest import Manifest
 from sealift.errors import MixError
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release, Withdrawal
 
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.bundle.reader import Contents, read_ahead
 from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
@@ -20,6 +18,8 @@ from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, ModelDes
 from sealift.model.trial.process import SelfTestProcess
 from sealift.store.guard.room import free_bytes, free_inodes
 from sealift_common.names import ModelVersion
+from sealift_common.oci.compression import expand
+from sealift_common.oci.manifest import Manifest, ModelFile
 
 if TYPE_CHECKING:
     from sealift_common.blob import Blob

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from sealift.bundle.manifest import Manifest
 from sealift.errors import NoSpaceError, UsageError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import Verified, verify_head, verify_payload
@@ -29,6 +28,7 @@ from sealift.trust import pin
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
 
 # What file systems round up.
 _SLACK_BYTES = 1024 * 1024

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from sealift.bundle.compression import expand
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.store.guard.room import full_disk
 from sealift_common.blob import Blob
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
+from sealift_common.oci.compression import expand
+from sealift_common.oci.manifest import Manifest, ModelFile
 
 _CHUNK_BYTES = 1024 * 1024
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,6 +1,5 @@
 """The beginning of step 4: compare what a verified bundle brings with what stands in the store."""
 
-from sealift.bundle.manifest import Manifest
 from sealift.errors import CorruptError
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan, make_plan
@@ -8,6 +7,7 @@ from sealift.store import Store
 from sealift.store.contents import files, generations
 from sealift.store.contents.generations import Generation
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
 
 
 def survey(store: Store, verified: Verified) -> tuple[Plan, Generation | None]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealift.bundle import layout
 from sealift.errors import UsageError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import Verified, verify_head
@@ -28,6 +27,7 @@ from sealift.trust import pin
 from sealift_common.blob import Blob
 from sealift_common.clock import rfc3339
 from sealift_common.files.scratch import folder
+from sealift_common.oci import layout
 from sealift_common.release_document import Release
 
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sealift.bundle import layout
 from sealift.bundle.archive import CHUNK_BYTES, Archive
 from sealift.bundle.reader import Contents, Head, names_of_blobs, payload_order, read_contents, read_head
 from sealift.errors import DigestError, UsageError
 from sealift.inspection.claims import Claims, claims
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
 
 
 @dataclass(frozen=True)

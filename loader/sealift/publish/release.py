@@ -7,7 +7,6 @@ by · file blobs · configs · model manifests, each under a tag for stock tools
 
 from collections.abc import Callable, Sequence
 
-from sealift.bundle import layout
 from sealift.bundle.parts import open_stream
 from sealift.bundle.reader import names_of_blobs
 from sealift.errors import LocalError
@@ -19,6 +18,7 @@ from sealift.registry.repository import Repository, open_repository
 from sealift.registry.sources.release_artifact import EMPTY_CONFIG, artifact_bytes
 from sealift.registry.tags import annotations, model_tag, tags_for
 from sealift_common.clock import rfc3339
+from sealift_common.oci import layout
 
 
 def push(

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sealift.bundle import layout
 from sealift.registry.repository import Content, Repository
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from sealift.bundle import layout
 from sealift.errors import UsageError
+from sealift_common.oci import layout
 
 OCI = "oci://"
 GITLAB = "gitlab://"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealift import strict_json
 from sealift.errors import KeyFileError, LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
 from sealift_common.console import local_error
 from sealift_common.files.secret_file import read_regular, require_private
 

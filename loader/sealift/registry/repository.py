@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from sealift.bundle import layout
 from sealift.errors import LocalError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
@@ -17,6 +16,7 @@ from sealift.registry.origin import Origin, join
 from sealift.registry.session import PASSING, Patience, Session, failure, retrying, said
 from sealift.registry.transport import BrokenError, Response, Transport
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
 
 _UPLOADED = re.compile(r"(?:bytes=)?0-([0-9]{1,15})", re.ASCII)
 _OCTETS = "application/octet-stream"

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from sealift import strict_json
 from sealift.errors import Error, LocalError
 from sealift.limits import LIMITS
 from sealift.registry.origin import Origin, join
 from sealift.registry.transport import BrokenError, Response, Transport
+from sealift_common import strict_json
 
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)

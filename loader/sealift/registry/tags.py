@@ -6,11 +6,11 @@ as a rollback, every hour.
 
 from typing import Any
 
-from sealift import strict_json
 from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
+from sealift_common import strict_json
 from sealift_common.names import ModelVersion
 
 _CREATED = "org.opencontainers.image.created"

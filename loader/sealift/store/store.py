@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealift.bundle.manifest import Manifest
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.logs import Stopwatch, logger
 from sealift.store.contents import files, generations, history
@@ -23,6 +22,7 @@ from sealift.trust import pin
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
 from sealift_common.names import ModelVersion, is_model_name, is_version
+from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
 
 if TYPE_CHECKING:

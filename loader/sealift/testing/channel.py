@@ -11,13 +11,13 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Role, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from sealift.bundle import layout
-from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import payload_order
 from sealift.bundle.tarformat import END, Member
 from sealift.errors import UsageError
 from sealift.testing.documents import to_json
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
 
 _ROLES = ("root", "targets", "snapshot", "timestamp")
 _LIFETIME = timedelta(days=30)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
-from sealift import strict_json
 from sealift.trust.metadata import require_numbers
 from sealift.trust.ngclient import FetcherInterface
+from sealift_common import strict_json
 
 BASE_URL = "sealift:/"
 

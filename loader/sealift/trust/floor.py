@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealift import strict_json
 from sealift.errors import CorruptError, MalformedError, RollbackError
+from sealift_common import strict_json
 
 if TYPE_CHECKING:
     from tuf.api.metadata import Root

@@ -5,9 +5,9 @@ from typing import Any
 from tuf.api.metadata import Metadata
 from tuf.api.serialization import DeserializationError, SerializationError
 
-from sealift import strict_json
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
 from sealift_common.tuf_numbers import boolean_number
 
 

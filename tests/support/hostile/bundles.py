@@ -8,12 +8,12 @@ from typing import Any
 import rfc8785
 from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 
-from sealift.bundle import layout
 from sealift.bundle.tarformat import END, Member
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
 
 MTIME = 1_800_000_000
 Documents = Callable[[dict[str, Any], dict[str, Any]], object]

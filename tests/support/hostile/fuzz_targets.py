@@ -24,12 +24,9 @@ from sklearn.tree import DecisionTreeClassifier
 from support.hostile.bundles import raw_header
 from support.release.channel_simulator import ChannelSimulator, toy_files
 
-from sealift import strict_json
 from sealift.bundle import base
 from sealift.bundle import part_header as parts
 from sealift.bundle.archive import Archive
-from sealift.bundle.compression import expand, prefix_of
-from sealift.bundle.manifest import Manifest, bind_config, parse_manifest
 from sealift.bundle.reader import read_contents, read_head, read_payload
 from sealift.bundle.tarformat import parse_header
 from sealift.errors import Error
@@ -51,8 +48,11 @@ from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
 from sealift_bundler.source.pickles import open_pickle
+from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci.compression import expand, prefix_of
+from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 from support.release.channel_simulator import toy_files
 
-from sealift import strict_json
 from sealift.backup.document import Backup
-from sealift.bundle import base, layout
-from sealift.bundle.manifest import bind_config, parse_manifest
+from sealift.bundle import base
 from sealift.bundle.reader import _parse_index
 from sealift.install.plan import make_plan
 from sealift.limits import LIMITS
@@ -30,7 +28,10 @@ from sealift.registry.tags import claimed_release
 from sealift.rows.csv_rows import csv_batches
 from sealift.trust import metadata
 from sealift.trust.release import Release
+from sealift_common import strict_json
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
+from sealift_common.oci.manifest import bind_config, parse_manifest
 
 TOY = json.loads(toy_files()["model.json"])
 MODEL = ModelVersion.parse("toy", "1.0.0")

@@ -4,8 +4,8 @@ import json
 import tarfile
 from pathlib import Path
 
-from sealift.bundle import layout
 from sealift.bundle.tarformat import END, Member
+from sealift_common.oci import layout
 
 
 def read_members(bundle: Path) -> dict[str, bytes]:

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
-from sealift import strict_json
 from sealift.bundle.archive import CHUNK_BYTES
 from sealift.errors import LocalError, UsageError
 from sealift.limits import LIMITS
@@ -21,6 +20,7 @@ from sealift.registry.origin import Origin
 from sealift.registry.session import Patience, Session, gone
 from sealift.registry.sources.remote_file import open_remote
 from sealift.registry.transport import BrokenError, Response, Transport
+from sealift_common import strict_json
 
 _OF_A_JOB = "CI_JOB_TOKEN"
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sealift import strict_json
-from sealift.bundle import layout
 from sealift.bundle.source import verified
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, LocalError, MalformedError
@@ -12,6 +10,8 @@ from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
 from sealift.registry.sources.release_artifact import parse_artifact
+from sealift_common import strict_json
+from sealift_common.oci import layout
 
 _BLOBS = "blobs/sha256/"
 

@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sealift import strict_json
-from sealift.bundle import layout
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common import strict_json
 from sealift_common.blob import Blob
+from sealift_common.oci import layout
 
 ARTIFACT_TYPE = "application/vnd.sealift.bundle.v1+json"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"

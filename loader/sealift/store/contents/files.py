@@ -14,7 +14,6 @@ from io import FileIO
 from pathlib import Path
 
 from sealift import plain_file
-from sealift.bundle.manifest import Manifest, ModelFile, bind_config, parse_manifest
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
 from sealift.model.documents.description import GRAPH_FILE, WEIGHTS
@@ -22,6 +21,7 @@ from sealift.model.runtime.sealed import SEALED_FROM_BYTES, SealedFile
 from sealift.store.contents.layout import StoreLayout
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest, ModelFile, bind_config, parse_manifest
 
 _CHUNK_BYTES = 1024 * 1024
 _LARGEST_READ_BYTES = 1 << 30

@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from sealift import plain_file, strict_json
+from sealift import plain_file
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.layout import GENERATION_FILE, StoreLayout
+from sealift_common import strict_json
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
 

@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift.bundle.manifest import Manifest, ModelFile
 from sealift.errors import CorruptError
 from sealift.store.contents import files
 from sealift.store.contents.layout import StoreLayout
 from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest, ModelFile
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from sealift.limits import LIMITS
+from sealift_common.limits import LIMITS
 from sealift_common.names import ModelVersion
 
 FORMAT = "1"
