@@ -109,8 +109,9 @@ def build(story: Transcript, release: Place) -> str:
     story.run(release, command, contains="waiting for 'approver'")
     story.step("Packing is refused: the approver has not signed.")
     story.run(release, "sealift-bundler pack --channel channel -o .", status=54, contains="approver")
-    story.step("The approver looks at the list of digests and signs.")
-    story.run(release, "sealift-keys sign channel --key keys/approver.pem")
+    story.step("The approver looks at what the release changes, and signs exactly that.")
+    seen = story.run(release, "sealift-bundler preview --channel channel", contains="3 new").splitlines()[-1]
+    story.run(release, f"sealift-keys sign channel --key keys/approver.pem --expect {seen}")
     story.step("Now the release becomes one file, which is verified with the code that an instance runs.")
     story.run(release, "sealift-bundler pack --channel channel -o .", contains="verified as an instance would")
     return str(state["root_fingerprint"])

@@ -1,6 +1,7 @@
 """The signed release document: what a channel's targets and root say in Sealift's own fields.
 
-    root       sealift = {"channel": "<name>"}, and x-sealift-name in each key
+    root       sealift = {"channel": "<name>", "revoked": [{"name", "fingerprint", "reason", "at"}]}
+               x-sealift-name in each key
     targets    models/<name>/<version> → length and SHA-256 of a manifest
                sealift = {"released": "<RFC 3339, UTC>", "withdrawn": [{"model", "version", "reason", "at"}]}
 
@@ -23,6 +24,8 @@ from sealift_common.names import ModelVersion, is_model_name
 # The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
 FIELD = "sealift"
 KEY_NAME_FIELD = "x-sealift-name"
+# Where root keeps the keys that were revoked.
+REVOKED = "revoked"
 _KEY_NAME_CHARS = 100
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -92,6 +95,17 @@ def channel_of(root: Root) -> str:
     if not isinstance(name, str) or not is_model_name(name):
         raise MalformedError(f"the root names the channel {str(name)[:120]!r}; expected [a-z0-9][a-z0-9._-]*")
     return name
+
+
+def revocations(root: Root) -> list[dict[str, str]]:
+    """The keys that the channel revoked so far, as root signs them: name, fingerprint, reason, at."""
+    fields = root.unrecognized_fields.get(FIELD)
+    entries = fields.get(REVOKED, []) if isinstance(fields, dict) else []
+    return [
+        entry
+        for entry in entries
+        if isinstance(entry, dict) and {"name", "fingerprint", "at", "reason"} <= entry.keys()
+    ]
 
 
 def read_release(root: Root, targets: Targets) -> Release:

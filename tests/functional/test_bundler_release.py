@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from click.shell_completion import ShellComplete
 from support.release.complete import require_complete
+from support.release.key_channel import pending, stage_toy
 
 import sealift_bundler
 from sealift.errors import ChannelError
@@ -94,14 +95,14 @@ def test_a_release_lists_what_was_released_and_what_is_staged(channel, bundler):
 
 
 def test_a_release_without_keys_waits_for_its_signatures(channel, bundler):
-    stage(channel, model(), put(channel))
+    stage_toy(channel.directory)
     status, out, _ = bundler("release", "--channel", "ch")
     assert status == 0
     assert "targets 2: 0 of 1 signatures; waiting for 'k'" in out
     assert "next: sealift-keys sign ch --key FILE (the key of 'k')" in out
     with pytest.raises(ChannelError, match="not complete"):
         require_complete(channel)
-    assert run(keys_command, "sealift-keys", ["sign", "ch", "--key", "k"]) == 0
+    assert run(keys_command, "sealift-keys", ["sign", "ch", "--key", "k", *pending("ch")]) == 0
     require_complete(channel)
 
 

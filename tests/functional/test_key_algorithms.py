@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.release.channel_simulator import renamed, toy_files
-from support.release.key_channel import install_from, stage_toy
+from support.release.key_channel import install_from, pending, stage_toy
 
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.whole import prepare
@@ -44,7 +44,7 @@ def test_every_algorithm_from_key_to_installed_model(keys: Keys, tmp_path: Path,
     keys("init", "ch", "--name", "c", "--key", "k.pem")
     stage_toy(tmp_path / "ch")
     release(Channel.open(tmp_path / "ch"))
-    keys("sign", "ch", "--key", "k.pem")
+    keys("sign", "ch", "--key", "k.pem", *pending("ch"))
     (shown,) = json.loads(keys("show", "ch", "--json")[1])["keys"]
     assert shown["algorithm"] in algorithm
     assert install_from(tmp_path / "ch", tmp_path / "instance").store.load("toy").version == "1.0.0"
@@ -69,10 +69,10 @@ def test_one_classical_and_one_post_quantum_signature_are_both_needed(keys: Keys
     stage_toy(tmp_path / "ch")
     for alone, other in (("classical.pem", "quantum"), ("quantum.pem", "classical")):
         release(Channel.open(tmp_path / "ch"), refresh=True)
-        keys("sign", "ch", "--key", alone)
+        keys("sign", "ch", "--key", alone, *pending("ch"))
         with pytest.raises(GateError, match=f"waiting for '{other}'"):
             prepare(tmp_path / "ch")
-    keys("sign", "ch", "--key", "classical.pem")
+    keys("sign", "ch", "--key", "classical.pem", *pending("ch"))
     instance = install_from(tmp_path / "ch", tmp_path / "instance")
     assert instance.store.load("toy").version == "1.0.0"
 
@@ -92,7 +92,7 @@ def test_timestamp_may_carry_four_post_quantum_signatures(keys: Keys, tmp_path: 
     assert (tmp_path / "ch" / "tuf" / "timestamp.json").stat().st_size > 16_384
     stage_toy(tmp_path / "ch")
     release(Channel.open(tmp_path / "ch"))
-    keys("sign", "ch", *[item for name in names for item in ("--key", name)])
+    keys("sign", "ch", *[item for name in names for item in ("--key", name)], *pending("ch"))
     install_from(tmp_path / "ch", tmp_path / "instance")
 
 

@@ -71,7 +71,8 @@ def test_the_whole_ceremony(keys, two):
     status, out, _ = keys("status", "ch")
     assert status == 0
     assert "root 1: 1 of 2 signatures" in out
-    assert "fingerprint" not in out
+    assert "fingerprint of 1.root.json" not in out
+    assert "  root: with 'approver', fingerprint " in out
     status, out, _ = keys("sign", "ch", "--key", "approver")
     assert status == 0
     assert "signed targets 1 as 'approver'" in out

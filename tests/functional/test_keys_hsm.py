@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Signer
-from support.release.key_channel import install_from, stage_toy
+from support.release.key_channel import install_from, pending, stage_toy
 
 from sealift_bundler.release.staging import release
 from sealift_keys.channel.directory import Channel
@@ -76,9 +76,9 @@ def test_a_channel_whose_keys_never_leave_the_token(token, keys, tmp_path):
     assert keys("init", "ch", "--name", "c", *both, *machine, *thresholds, "--key", "builder.pub")[0] == 0
     stage_toy(tmp_path / "ch")
     release(Channel.open(tmp_path / "ch"))
-    assert keys("sign", "ch", "--key", "builder.pub")[0] == 0
+    assert keys("sign", "ch", "--key", "builder.pub", *pending("ch"))[0] == 0
     # The URI itself serves as well as the file that notes it.
-    status, out, err = keys("sign", "ch", "--key", "hsm:3?label=sealift", "--json")
+    status, out, err = keys("sign", "ch", "--key", "hsm:3?label=sealift", *pending("ch"), "--json")
     assert status == 0, err
     assert json.loads(out)["complete"] is True
     assert {role["algorithm"] for role in json.loads(keys("show", "ch", "--json")[1])["keys"]} == {"p256", "p384"}

@@ -16,7 +16,7 @@ from sealift_common.console import error_document
 ROOT = Path(__file__).parents[2]
 ERROR_MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors")
 RANGES = {
-    "sealift_common.errors": {1, 2, 3, *range(10, 20), *range(50, 60)},
+    "sealift_common.errors": {1, 2, 3, *range(10, 30), *range(50, 60)},
     "sealift.errors": {*range(10, 50)},
     "sealift_bundler.errors": {*range(50, 70)},
 }

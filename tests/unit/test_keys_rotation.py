@@ -301,7 +301,10 @@ def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel)
 
 
 def test_who_signs_a_root_can_read_what_it_changes(channel: Channel) -> None:
-    assert root_changes(channel) == []
+    first = root_changes(channel)
+    assert first[0] == "root: 2 of 3 keys must sign"
+    assert [line.split(",")[0] for line in first[1:4]] == [f"root: with '{name}'" for name in ("alice", "bob", "carol")]
+    assert {line.split(":")[0] for line in first} == {"root", "targets", "snapshot", "timestamp"}
     rotate(channel, ["root", "targets"], add=[public("dave")], signers=ALL)
     added = f"with 'dave', fingerprint {fingerprint.grouped(fingerprint.of_key(public('dave')))}"
     assert root_changes(channel) == [f"root: {added}", f"targets: {added}"]

@@ -7,6 +7,7 @@ from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 MODULES = {
     "convert": "sealift_bundler.cli.convert",
     "add": "sealift_bundler.cli.add",
+    "preview": "sealift_bundler.cli.preview",
     "release": "sealift_bundler.cli.release",
     "pack": "sealift_bundler.cli.pack",
     "split": "sealift_bundler.cli.split",
@@ -15,8 +16,8 @@ MODULES = {
 }
 
 EPILOG = """\b
-In this order: convert (try a model), add (recipe to channel), release (sign),
-pack (one tar).
+In this order: convert (try a model), add (recipe to channel), preview (look),
+release (sign), pack (one tar).
 As well as these: kit (Sealift itself, for machines without internet).
 
 \b

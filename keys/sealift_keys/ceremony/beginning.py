@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.signer import Signer
+from securesystemslib.signer import Key, Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 
 from sealift_common.clock import release_time
@@ -26,7 +26,7 @@ from sealift_common.files import durable, scratch
 from sealift_common.names import MAX_NAME_CHARS, is_model_name
 from sealift_common.release_document import Release, targets_of
 from sealift_keys.ceremony.plan import RolePlan, lifetime_days, root_of
-from sealift_keys.ceremony.signing import Signed, add_signatures
+from sealift_keys.ceremony.signing import Signed, add_signatures, digest_of, unsigned
 from sealift_keys.channel.directory import Channel, create
 from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
@@ -83,24 +83,51 @@ def init(
     return made
 
 
-def sign(channel: Channel, signers: Sequence[Signer]) -> list[Signed]:
+def sign(channel: Channel, signers: Sequence[Signer], *, seen: Mapping[str, str] | None = None) -> list[Signed]:
     """Add the signatures of `signers` to every current metadata file that they may sign and did not.
+
+    Args:
+        seen: role to `digest_of` what the signer has seen; other content of that role is not signed.
 
     Raises:
         KeyFileError: a signer belongs to no role of this channel.
-        ChannelError: metadata is missing or damaged, or another process changes the channel.
+        ChannelError: metadata is missing or damaged, is not what was seen, or another process changes the channel.
 
     """
     with channel.locked():
-        documents = metadata_by_role(channel)
-        root = documents["root"].signed
-        if status(channel).roles[0].complete:
-            # One more signature would change the file, and with it the fingerprint that people compare.
-            del documents["root"]
-        previous = channel.root(root.version - 1).signed if root.version > 1 else None
+        documents, root, previous = _signable(channel)
+        for role, digest in (seen or {}).items():
+            if role in documents and digest_of(documents[role]) != digest:
+                raise ChannelError(
+                    f"{role} {documents[role].signed.version} is {digest_of(documents[role])}, and not the {digest} "
+                    "that you expect; nothing was signed: look at it with `sealift-bundler preview`"
+                )
         made = add_signatures(root, previous, documents.values(), signers)
         channel.write(*(documents[role] for role in documents if any(one.role == role for one in made)))
     return made
+
+
+def to_sign(channel: Channel, keys: Sequence[Key]) -> dict[str, str]:
+    """Return the roles that `sign` would sign with these keys, each with `digest_of` its content.
+
+    Raises:
+        KeyFileError: a key belongs to no role of this channel.
+        ChannelError: metadata is missing or damaged.
+
+    """
+    documents, root, previous = _signable(channel)
+    roles = unsigned(root, previous, documents.values(), keys)
+    return {role: digest_of(document) for role, document in documents.items() if role in roles}
+
+
+def _signable(channel: Channel) -> tuple[dict[str, Metadata[Any]], Root, Root | None]:
+    """Return the metadata that takes signatures, with the newest root and the one before it."""
+    documents = metadata_by_role(channel)
+    root = documents["root"].signed
+    if status(channel).roles[0].complete:
+        # One more signature would change the file, and with it the fingerprint that people compare.
+        del documents["root"]
+    return documents, root, channel.root(root.version - 1).signed if root.version > 1 else None
 
 
 def new_release(

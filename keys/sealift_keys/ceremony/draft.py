@@ -8,10 +8,8 @@ from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
-from sealift_common.release_document import FIELD, key_name
+from sealift_common.release_document import key_name, revocations
 from sealift_common.succession import keys_of
-
-REVOKED = "revoked"
 
 
 @dataclass
@@ -93,14 +91,3 @@ class Draft:
         """Return whether an earlier root gave the key to `role`, and the last complete one does not."""
         before = () if self.previous is None else keys_of(self.previous, role)
         return material not in before and any(material in keys_of(root, role) for root in self.earlier)
-
-
-def revocations(root: Root) -> list[dict[str, str]]:
-    """The keys that the channel revoked so far, as root signs them: name, fingerprint, reason, at."""
-    fields = root.unrecognized_fields.get(FIELD)
-    entries = fields.get(REVOKED, []) if isinstance(fields, dict) else []
-    return [
-        entry
-        for entry in entries
-        if isinstance(entry, dict) and {"name", "fingerprint", "at", "reason"} <= entry.keys()
-    ]

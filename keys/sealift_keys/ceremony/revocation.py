@@ -15,9 +15,9 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift_common import fingerprint
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import UsageError
-from sealift_common.release_document import FIELD, key_name
+from sealift_common.release_document import FIELD, REVOKED, key_name, revocations
 from sealift_common.succession import keys_of, replaced
-from sealift_keys.ceremony.draft import REVOKED, Draft, revocations
+from sealift_keys.ceremony.draft import Draft
 from sealift_keys.ceremony.rotation import Changed, change_root
 from sealift_keys.ceremony.signing import verifies
 from sealift_keys.channel import history

@@ -1,14 +1,16 @@
 """The signers of a channel by its newest root: what `sealift-keys show` prints."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from securesystemslib.signer import Key
+from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
-from sealift_common.release_document import key_name
-from sealift_keys.ceremony.draft import revocations
+from sealift_common.release_document import key_name, revocations
+from sealift_common.wording import counted
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
@@ -102,21 +104,31 @@ def algorithm_of(key: Key) -> str:
 
 
 def root_changes(channel: Channel) -> list[str]:
-    """Say in words what the newest root changes, for those who are asked to sign it; empty for the first root."""
+    """Say in words what the newest root changes, for those who are asked to sign it; the first one changes all."""
     root = channel.root().signed
     if root.version == 1:
-        return []
+        return [line for role in ROLES for line in (_demand(root, role), *_with(root, role, root.roles[role].keyids))]
     before = channel.root(root.version - 1).signed
     lines = []
     for role in ROLES:
         old, new = before.roles[role], root.roles[role]
         lines += [f"{role}: without {key_name(before.keys[k])!r}" for k in old.keyids if k not in new.keyids]
-        for key in (root.keys[keyid] for keyid in new.keyids if keyid not in old.keyids):
-            digits = fingerprint.grouped(fingerprint.of_key(key))
-            lines.append(f"{role}: with {key_name(key)!r}, fingerprint {digits}")
+        lines += _with(root, role, [keyid for keyid in new.keyids if keyid not in old.keyids])
         if old.threshold != new.threshold:
             lines.append(f"{role}: threshold {old.threshold} becomes {new.threshold}")
     lines += [
         f"revoked: {entry['name']!r}, {entry['reason']!r}" for entry in revocations(root)[len(revocations(before)) :]
     ]
     return lines or [f"only the expiry date: {before.expires:%Y-%m-%d} becomes {root.expires:%Y-%m-%d}"]
+
+
+def _demand(root: Root, role: str) -> str:
+    delegation = root.roles[role]
+    return f"{role}: {delegation.threshold} of {counted(len(delegation.keyids), 'key')} must sign"
+
+
+def _with(root: Root, role: str, keyids: Sequence[str]) -> list[str]:
+    keys = [root.keys[keyid] for keyid in keyids]
+    return [
+        f"{role}: with {key_name(key)!r}, fingerprint {fingerprint.grouped(fingerprint.of_key(key))}" for key in keys
+    ]

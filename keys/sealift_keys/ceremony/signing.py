@@ -1,5 +1,6 @@
 """Add signatures to metadata in memory: only authorized ones, each verified before it counts."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,23 +31,48 @@ def add_signatures(
     documents = list(documents)
     made: list[Signed] = []
     for signer in signers:
-        own = fingerprint.material(signer.public_key)
-        authorized = False
-        for metadata in documents:
-            for key in keys_of(metadata.signed.type, root, previous):
-                if fingerprint.material(key) != own:
-                    continue
-                authorized = True
-                if _add_signature(metadata, key, signer):
-                    made.append(Signed(metadata.signed.type, metadata.signed.version, key_name(key)))
-        # The release without root is signed by fewer roles; a root-only key is at home in the channel too.
-        if not authorized and own not in map(fingerprint.material, root.keys.values()):
-            names = ", ".join(sorted(repr(key_name(key)) for key in root.keys.values()))
-            raise KeyFileError(
-                f"key {key_name(signer.public_key)!r} ({fingerprint.of_key(signer.public_key)[:16]}…) "
-                f"belongs to no role of this channel; its keys are {names}"
-            )
+        for metadata, key in _to_sign(root, previous, documents, signer.public_key):
+            _add_signature(metadata, key, signer)
+            made.append(Signed(metadata.signed.type, metadata.signed.version, key_name(key)))
     return made
+
+
+def unsigned(
+    root: Root, previous: Root | None, documents: Iterable[Metadata[Any]], keys: Iterable[Key]
+) -> frozenset[str]:
+    """Return the roles whose `documents` these keys may sign and have not signed.
+
+    Raises:
+        KeyFileError: a key belongs to no role of the channel.
+    """
+    documents = list(documents)
+    return frozenset(metadata.signed.type for key in keys for metadata, _ in _to_sign(root, previous, documents, key))
+
+
+def _to_sign(
+    root: Root, previous: Root | None, documents: Iterable[Metadata[Any]], own: Key
+) -> list[tuple[Metadata[Any], Key]]:
+    """Pair each document that lacks a good signature of `own` with the key as root lists it."""
+    material = fingerprint.material(own)
+    pairs = [
+        (metadata, key)
+        for metadata in documents
+        for key in keys_of(metadata.signed.type, root, previous)
+        if fingerprint.material(key) == material
+    ]
+    # The release without root is signed by fewer roles; a root-only key is at home in the channel too.
+    if not pairs and material not in map(fingerprint.material, root.keys.values()):
+        names = ", ".join(sorted(repr(key_name(key)) for key in root.keys.values()))
+        raise KeyFileError(
+            f"key {key_name(own)!r} ({fingerprint.of_key(own)[:16]}…) "
+            f"belongs to no role of this channel; its keys are {names}"
+        )
+    return [(metadata, key) for metadata, key in pairs if not _signed(metadata, key)]
+
+
+def _signed(metadata: Metadata[Any], key: Key) -> bool:
+    signature = metadata.signatures.get(key.keyid)
+    return signature is not None and verifies(key, signature, metadata.signed_bytes)
 
 
 def keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
@@ -59,11 +85,8 @@ def keys_of(role: str, root: Root, previous: Root | None) -> list[Key]:
     return keys
 
 
-def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
+def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> None:
     payload = metadata.signed_bytes
-    existing = metadata.signatures.get(key.keyid)
-    if existing is not None and verifies(key, existing, payload):
-        return False
     try:
         made = Metadata(metadata.signed).sign(signer)
     except UnsignedMetadataError as error:
@@ -75,7 +98,11 @@ def _add_signature(metadata: Metadata[Any], key: Key, signer: Signer) -> bool:
     if not verifies(key, signature, payload):
         raise KeyFileError(f"key {key_name(key)!r}: its signature does not verify with the key that root lists")
     metadata.signatures[key.keyid] = signature
-    return True
+
+
+def digest_of(metadata: Metadata[Any]) -> str:
+    """Return `sha256:<hex>` of what signatures cover; it stays the same while signatures are added."""
+    return "sha256:" + hashlib.sha256(metadata.signed_bytes).hexdigest()
 
 
 def verifies(key: Key, signature: Signature, payload: bytes) -> bool:

@@ -27,6 +27,7 @@ from sealift_common import advice
 from sealift_common.blob import Blob, is_digest
 from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError, UsageError
 from sealift_common.files import durable, lock_file, scratch
+from sealift_common.files.secret_file import read_regular
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release, channel_of, read_release
 from sealift_common.tuf_numbers import boolean_number
@@ -160,6 +161,25 @@ class Channel:
         durable.make_directory(path.parent)
         document = {"digest": reference.digest, "size": reference.size}
         durable.write_file(path, json.dumps(document, sort_keys=True).encode() + b"\n")
+
+    def blob(self, blob: Blob) -> bytes:
+        """Return the bytes of a blob, whose length and digest are the caller's to check.
+
+        Raises:
+            FileNotFoundError: this copy of the channel does not have it.
+            ChannelError: it is no plain file, or longer than `blob` says.
+
+        """
+        path = self.blobs_dir / blob.hex
+        try:
+            data, _ = read_regular(path, blob.size + 1)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise ChannelError(f"blob {str(path)!r} cannot be read: {error.strerror}; restore it") from error
+        if len(data) > blob.size:
+            raise ChannelError(f"blob {str(path)!r} is longer than the {blob.size:,} bytes it should have; restore it")
+        return data
 
     def unstage(self, model: ModelVersion) -> None:
         """Forget a staged version; its blobs stay."""

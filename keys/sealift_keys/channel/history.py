@@ -8,6 +8,7 @@ have signed.
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from tuf.api.serialization import DeserializationError
 
 from sealift_common.errors import ChannelError
 from sealift_common.files import durable
+from sealift_common.files.secret_file import read_regular
 
 DIRECTORY = "history"
+# As large as instances read targets, and a byte to see that a file is longer.
+_MAX_SIZE_BYTES = 5_000_001
 _FILE = re.compile(r"([1-9][0-9]*)-root-([1-9][0-9]*)\.targets\.json", re.ASCII)
 
 
@@ -45,18 +49,28 @@ def releases(channel_directory: Path) -> list[Record]:
         ChannelError: a record is damaged.
 
     """
+    return list(newest_first(channel_directory))[::-1]
+
+
+def newest_first(channel_directory: Path) -> Iterator[Record]:
+    """Read recorded releases one after another, newest first.
+
+    Raises:
+        ChannelError: a record is damaged.
+
+    """
     directory = channel_directory / DIRECTORY
-    found = []
-    for number, root_version in sorted(_recorded(directory).items()):
+    for number, root_version in sorted(_recorded(directory).items(), reverse=True):
         path = directory / f"{number}-root-{root_version}.targets.json"
         try:
-            metadata = Metadata[Targets].from_bytes(path.read_bytes())
-        except DeserializationError as error:
+            # Of a copy that somebody else made: no pipe is waited for, and nothing longer is read.
+            data, _ = read_regular(path, _MAX_SIZE_BYTES)
+            metadata = Metadata[Targets].from_bytes(data)
+        except (DeserializationError, OSError) as error:
             raise ChannelError(f"the record {str(path)!r} is not TUF metadata; restore it from a backup") from error
         if not isinstance(metadata.signed, Targets) or metadata.signed.version != number:
             raise ChannelError(f"the record {str(path)!r} is not that of release {number}; restore it from a backup")
-        found.append(Record(number, root_version, metadata))
-    return found
+        yield Record(number, root_version, metadata)
 
 
 def _recorded(directory: Path) -> dict[int, int]:

@@ -114,13 +114,14 @@ def echo_signed(made: Sequence[Signed]) -> None:
         click.echo(f"signed {one.role} {one.version} as {one.key_name!r}")
 
 
-def echo_root_changes(channel: Channel) -> None:
+def echo_root_changes(channel: Channel, *, err: bool = False) -> None:
     """Print what the newest root changes, so that nobody signs it unread."""
     changes = root_changes(channel)
     if changes:
-        click.echo(f"root {channel.root_versions()[-1]} changes:")
+        number = channel.root_versions()[-1]
+        click.echo(f"root {number} changes:" if number > 1 else "root 1, the first, says who may sign:", err=err)
     for line in changes:
-        click.echo(f"  {line}")
+        click.echo(f"  {line}", err=err)
 
 
 def echo_state(state: ChannelStatus) -> None:

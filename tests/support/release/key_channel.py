@@ -9,6 +9,7 @@ from sealift_bundler.packing.whole import pack, prepare
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
 from sealift_common.names import ModelVersion
+from sealift_keys.ceremony.pending import coming
 from sealift_keys.channel.directory import Channel
 
 
@@ -17,6 +18,11 @@ def stage_toy(directory: Path, version: str = "1.0.0") -> None:
     model = ModelVersion.parse("toy", version)
     files = renamed(toy_files(), "toy", version)
     stage(channel, model, write_model(channel.blobs_dir, model, files, Descriptor(licenses=["MIT"])))
+
+
+def pending(directory: Path | str) -> list[str]:
+    """The option with which a script says that it means the targets of this channel as they are."""
+    return ["--expect", coming(Channel.open(directory)).digest]
 
 
 def install_from(directory: Path, place: Path) -> Instance:

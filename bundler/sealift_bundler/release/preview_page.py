@@ -1,0 +1,70 @@
+"""What a release changes, as a page."""
+
+from collections.abc import Callable, Iterator
+from html import escape
+
+from sealift_bundler.disclosure import withheld
+from sealift_bundler.proof.page import page
+from sealift_bundler.proof.page_table import table
+from sealift_common.contents.summary import Summary, proof_line
+from sealift_common.names import ModelVersion
+from sealift_common.wording import human
+
+
+def preview_html(summary: Summary) -> str:
+    """Write the page; what the disclosure scan finds in texts is withheld from it."""
+    after = summary.after
+    return page(f"{after.channel}, release {after.number}", _body(summary))
+
+
+def _body(summary: Summary) -> Iterator[str]:
+    after, changes = summary.after, summary.changes
+    against = "the first release" if summary.before is None else f"against release {summary.before.number}"
+    yield f"<h1>{escape(after.channel)}, release {after.number}</h1>"
+    yield f'<p class="soft">{against}</p>'
+    if summary.digest:
+        yield f"<p>Targets, as signatures cover them: <code>{summary.digest}</code></p>"
+    else:
+        yield "<p>This release is not made yet.</p>"
+    facts = {"new": len(changes.new), "withdrawn": len(changes.withdrawn), "as before": changes.kept}
+    shown = (f'<div><span class="soft">{name}</span><b>{number:,}</b></div>' for name, number in facts.items())
+    yield f'<div class="facts">{"".join(shown)}</div>'
+    yield from _alarms(summary)
+    yield "<h2>New versions</h2>"
+    yield table(("model", "version", "after", "#files", "#size", "license"), map(_row(summary), changes.new))
+    for model, blob in changes.new.items():
+        yield f"<h2>{escape(str(model))}</h2><p><code>{blob.digest}</code></p>"
+        contents = summary.contents.get(model)
+        if contents is None:
+            yield '<p class="bad">Its files are not in this copy of the channel: nothing can be said of them.</p>'
+            continue
+        mark = "bad" if contents.proof is None or contents.proof.wrong else "good"
+        yield f'<p class="{mark}">{escape(withheld(proof_line(contents)))}</p>'
+        files = contents.manifest.files
+        yield table(("file", "#bytes", "digest"), [(one.name, one.plain.size, one.plain.digest) for one in files])
+    yield "<h2>Withdrawn versions</h2>"
+    yield table(
+        ("model", "version", "reason"),
+        [(entry.model.name, entry.model.version, entry.reason) for entry in changes.withdrawn],
+    )
+
+
+def _alarms(summary: Summary) -> Iterator[str]:
+    changes = summary.changes
+    alarms = [f"{model} was withdrawn, and is listed all the same" for model in changes.returned]
+    alarms += [f"{model} was {old.digest} and is {new.digest}" for model, (old, new) in changes.changed.items()]
+    alarms += [f"{model} is no longer listed, and was not withdrawn" for model in changes.gone]
+    yield from (f'<p class="bad">Do not sign this: {escape(alarm)}.</p>' for alarm in alarms)
+
+
+def _row(summary: Summary) -> Callable[[ModelVersion], tuple[object, ...]]:
+    def row(model: ModelVersion) -> tuple[object, ...]:
+        contents = summary.contents.get(model)
+        lower, _ = summary.changes.predecessors.get(model, (None, None))
+        known = (model.name, model.version, "" if lower is None else lower.version)
+        if contents is None:
+            return (*known, "", "", "")
+        manifest = contents.manifest
+        return (*known, len(manifest.files), human(manifest.size), ", ".join(contents.licenses) or "not stated")
+
+    return row

@@ -1,0 +1,144 @@
+"""A release as its signers and reviewers see it before they sign: the lines of `preview` and of `sign`.
+
+Nothing here is read: the caller gives what was verified. Texts that somebody signed are made fit for a terminal.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sealift_common.clock import rfc3339
+from sealift_common.console import plain
+from sealift_common.contents.changes import Changes
+from sealift_common.contents.reading import Contents
+from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
+from sealift_common.wording import counted, human
+
+_TEXT_CHARS = 200
+
+
+class Summary(NamedTuple):
+    """A release, what it changes, and what the versions hold that are new in it.
+
+    Attributes:
+        before: the release that it is compared with; None for none.
+        contents: of every new version and its predecessor, where their documents are here.
+        digest: `sha256:<hex>` of what signatures on its targets cover; empty where no targets were made yet.
+    """
+
+    before: Release | None
+    after: Release
+    changes: Changes
+    contents: Mapping[ModelVersion, Contents]
+    digest: str = ""
+
+
+def lines(summary: Summary) -> Iterator[str]:
+    """Write the summary for people, the most alarming first."""
+    changes = summary.changes
+    yield _heading(summary)
+    for model in changes.returned:
+        yield f"  RETURNED: {model} was withdrawn and is listed all the same; do not sign this"
+    for model, (old, new) in changes.changed.items():
+        yield f"  OTHER BYTES: {model} was {old.digest} and is {new.digest}; do not sign this"
+    for model, blob in changes.gone.items():
+        yield f"  MISSING: {model} {blob.digest} is no longer listed, and was not withdrawn; do not sign this"
+    for entry in changes.withdrawn:
+        yield f"  withdrawn: {entry.model}: {_text(entry.reason)!r}"
+    for model, blob in changes.new.items():
+        yield f"  new: {model} {blob.digest}"
+        yield from (f"    {line}" for line in _version_lines(summary, model))
+    if summary.digest:
+        yield f"targets {summary.after.number}, as signatures cover them:"
+        yield summary.digest
+
+
+def _heading(summary: Summary) -> str:
+    changes, after = summary.changes, summary.after
+    against = "the first" if summary.before is None else f"against release {summary.before.number}"
+    parts = [f"{len(changes.new):,} new"]
+    parts += [f"{len(changes.withdrawn):,} withdrawn"] if changes.withdrawn else []
+    parts += [f"{changes.kept:,} as before"]
+    return f"release {after.number} of channel {after.channel!r}, {against}: {', '.join(parts)}"
+
+
+def _version_lines(summary: Summary, model: ModelVersion) -> Iterator[str]:
+    contents = summary.contents.get(model)
+    if contents is None:
+        yield "its files are not in this copy of the channel, so nothing can be said of them"
+        return
+    lower, _ = summary.changes.predecessors.get(model, (None, None))
+    before = summary.contents.get(lower) if lower is not None else None
+    size = human(contents.manifest.size)
+    size += f" ({human(before.manifest.size)} in {before.model.version})" if before is not None else ""
+    licenses = _text(", ".join(contents.licenses)) or "license not stated"
+    first = "a first version" if lower is None else f"after {lower.version}"
+    yield f"{first}; {counted(len(contents.manifest.files), 'file')}, {size}; {licenses}"
+    yield proof_line(contents)
+
+
+def proof_line(contents: Contents) -> str:
+    """Say in one line how a version was proven."""
+    proof = contents.proof
+    if proof is None:
+        return "NO PROOF: it has no model.json"
+    rows = "rows" if proof.rows is None else counted(proof.rows, "row")
+    samples = "" if proof.samples is None else f" ({counted(proof.samples, 'sample')})"
+    wrong = "" if not proof.wrong else f", {proof.wrong:,} WRONG"
+    golden = f", golden rows {_text(proof.golden)}" if proof.golden else ""
+    ties = "" if proof.ties is None else f", {counted(proof.ties, 'exact tie')}"
+    agree = "agrees" if proof.rows == 1 else "agree"
+    return (
+        f"proof: {rows}{samples} {agree} with {_text(proof.reference) or 'an original that it does not name'}{wrong}"
+        f"{ties}, rung {_text(proof.rung)!r}{golden}"
+    )
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """Return the same for scripts."""
+    changes, after = summary.changes, summary.after
+    return {
+        "before": None if summary.before is None else summary.before.number,
+        "changed": [
+            {**_reference(model), "before": old.digest, "digest": new.digest}
+            for model, (old, new) in changes.changed.items()
+        ],
+        "channel": after.channel,
+        "gone": [{**_reference(model), "digest": blob.digest} for model, blob in changes.gone.items()],
+        "kept": changes.kept,
+        "new": [
+            {**_reference(model), "digest": blob.digest, **_content(summary, model)}
+            for model, blob in changes.new.items()
+        ],
+        "release": after.number,
+        "released": rfc3339(after.released),
+        "returned": [_reference(model) for model in changes.returned],
+        "targets_digest": summary.digest or None,
+        "withdrawn": [
+            {**_reference(entry.model), "at": entry.at, "reason": entry.reason} for entry in changes.withdrawn
+        ],
+    }
+
+
+def _reference(model: ModelVersion) -> dict[str, str]:
+    return {"model": model.name, "version": str(model.version)}
+
+
+def _content(summary: Summary, model: ModelVersion) -> dict[str, Any]:
+    contents = summary.contents.get(model)
+    lower, _ = summary.changes.predecessors.get(model, (None, None))
+    common = {"after": None if lower is None else str(lower.version)}
+    if contents is None:
+        return {**common, "files": None, "licenses": None, "proof": None, "size": None}
+    return {
+        **common,
+        "files": {file.name: file.plain.size for file in contents.manifest.files},
+        "licenses": list(contents.licenses),
+        "proof": None if contents.proof is None else contents.proof._asdict(),
+        "size": contents.manifest.size,
+    }
+
+
+def _text(value: str) -> str:
+    shown = plain(value)
+    return shown if len(shown) <= _TEXT_CHARS else shown[: _TEXT_CHARS - 1] + "…"
