@@ -697,7 +697,7 @@ def _refused_everywhere(bundle, channel, instance, refused, monkeypatch):
 
 def test_many_keys_of_which_the_last_is_doubled_take_no_quadratic_time(capsys):
     """An index of 16 MiB is read before anything is trusted."""
-    from sealift_common import strict_json
+    from sealift_common.parsing import strict_json
 
     keys = ",".join(f'"{number}":0' for number in range(300_000))
     data = f'{{{keys},"299999":0}}'.encode()

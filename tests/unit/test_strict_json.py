@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealift.errors import Error, LimitError, MalformedError
-from sealift_common.strict_json import parse
+from sealift_common.parsing.strict_json import parse
 
 values = st.recursive(
     st.none()

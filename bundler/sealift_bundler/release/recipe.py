@@ -29,16 +29,13 @@ Reading is strict: an unknown key is an error, because a misspelled `licences` w
 
 import os
 import re
-import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sealift import plain_file
 from sealift.errors import Error, UsageError
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
@@ -48,8 +45,8 @@ from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
 from sealift_common.oci.layout import is_file_name
+from sealift_common.parsing.strict_toml import StrictToml, read_text
 
-MAX_SIZE_BYTES = 1024 * 1024
 REQUIRED = ("name", "version", "source", "samples")
 ROWS = ("golden", "holdout")
 TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
@@ -68,7 +65,6 @@ _RESERVED = re.compile(
 )
 # SPDX identifiers and expressions; the list itself changes too often to be kept here.
 _SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*", re.ASCII)
-_HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_-]+)\s*\]")
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ class Recipe:
                 names the file, the line where it is known, and the key.
         """
         path = Path(path)
-        return _Reader(path, _read(path)).recipe()
+        return _Reader(path).recipe()
 
     def creation_time(self) -> str:
         """Time at which the model was made, RFC 3339: `created_at`, `SOURCE_DATE_EPOCH`, or the source's own date.
@@ -136,32 +132,19 @@ class Recipe:
         return rfc3339(datetime.fromtimestamp(int(self.source.stat().st_mtime), UTC))
 
 
-def _read(path: Path) -> str:
-    try:
-        data = plain_file.read(path, MAX_SIZE_BYTES, follow=True)
-    except OSError as error:
-        raise RecipeError(f"cannot read recipe {str(path)!r}: {error.strerror}; give a TOML file") from error
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"recipe {str(path)!r} is not UTF-8 text; give a TOML file") from error
-
-
 class _Reader:
     """Takes one document apart; holds the path and the text for its messages."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._text = text
-        try:
-            self._document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(f"recipe {str(path)!r} is not TOML: {error}") from error
+        text = read_text(path, "recipe", RecipeError)
+        self._toml = StrictToml(text, name=str(path), what="recipe", error=RecipeError)
+        self._document = self._toml.document
 
     def recipe(self) -> Recipe:
         """Check everything, in the order of the file format's description."""
         document = self._document
-        self._check_keys(document, KEYS, "")
+        self._toml.check_keys(document, KEYS)
         missing = [key for key in REQUIRED if key not in document]
         if missing:
             raise RecipeError(
@@ -171,9 +154,9 @@ class _Reader:
         try:
             model = ModelVersion.parse(texts["name"], texts["version"])
         except UsageError as error:
-            raise self._error("version" if is_model_name(texts["name"]) else "name", str(error)) from error
-        parity = self._table("parity")
-        self._check_keys(parity, PARITY_KEYS, "parity")
+            raise self._toml.error("version" if is_model_name(texts["name"]) else "name", str(error)) from error
+        parity = self._toml.table("parity")
+        self._toml.check_keys(parity, PARITY_KEYS, "parity")
         return Recipe(
             path=self._path,
             model=model,
@@ -193,7 +176,7 @@ class _Reader:
             rtol=self._tolerance(parity, "rtol"),
             imports=self._imports(),
             trust_globals=self._trust_globals(),
-            options=MappingProxyType(self._table("convert")),
+            options=MappingProxyType(self._toml.table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
             accepted=tuple(self._accepted()),
         )
@@ -203,55 +186,43 @@ class _Reader:
             return value or None
         return self._existing("golden", value, folder=False, remedy="correct the path, or say 'generated' or 'samples'")
 
-    def _check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str) -> None:
-        for key in table:
-            if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
-                where = f" in [{section}]" if section else ""
-                raise self._error(key, f"unknown key {key!r}{where}; {hint}", section)
-
     def _text_of(self, key: str) -> str:
         value = self._document.get(key, "")
         if key == "created_at" and isinstance(value, datetime):
             value = value.isoformat()
         if not isinstance(value, str) or (key in self._document and not value.strip()):
-            raise self._error(key, f"{key!r} is {value!r}; expected a text that is not empty")
+            raise self._toml.error(key, f"{key!r} is {value!r}; expected a text that is not empty")
         return value
 
     def _list_of(self, key: str) -> tuple[str, ...]:
         value = self._document.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise self._error(key, f"{key!r} is {value!r}; expected a list of texts, for example {key} = ['…']")
+            raise self._toml.error(key, f"{key!r} is {value!r}; expected a list of texts, for example {key} = ['…']")
         return tuple(value)
 
     def _licenses(self) -> tuple[str, ...]:
         licenses = self._list_of("licenses")
         for text in licenses:
             if not _SPDX.fullmatch(text):
-                raise self._error(
+                raise self._toml.error(
                     "licenses", f"license {text!r} is not an SPDX expression; expected for example 'Apache-2.0'"
                 )
         return licenses
-
-    def _table(self, key: str) -> dict[str, Any]:
-        value = self._document.get(key, {})
-        if not isinstance(value, dict):
-            raise self._error(key, f"{key!r} is {value!r}; expected a table, [{key}]")
-        return value
 
     def _imports(self) -> tuple[str, ...]:
         names = self._list_of("import")
         for name in names:
             if not is_module_name(name):
-                raise self._error("import", f"'import' names {name!r}; expected a dotted name such as 'our.module'")
+                raise self._toml.error(
+                    "import", f"'import' names {name!r}; expected a dotted name such as 'our.module'"
+                )
         return names
 
     def _trust_globals(self) -> tuple[str, ...]:
         names = self._list_of("trust_globals")
         for name in names:
             if problem := problem_of(name):
-                raise self._error("trust_globals", f"'trust_globals' names {problem}")
+                raise self._toml.error("trust_globals", f"'trust_globals' names {problem}")
         return names
 
     def _tolerance(self, parity: Mapping[str, Any], key: str) -> float | None:
@@ -260,7 +231,7 @@ class _Reader:
             return None
         # A bool is an int in Python; `not (0 <= NaN)` refuses NaN as well.
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise self._error(key, f"{key!r} is {value!r}; expected a number from 0 to below 1", "parity")
+            raise self._toml.error(key, f"{key!r} is {value!r}; expected a number from 0 to below 1", "parity")
         return float(value)
 
     def _time(self, text: str) -> str:
@@ -269,11 +240,11 @@ class _Reader:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError as error:
-            raise self._error(
+            raise self._toml.error(
                 "created_at", f"'created_at' is {text!r}; expected for example 2026-11-23T12:00:00Z"
             ) from error
         if moment.tzinfo is None:
-            raise self._error("created_at", f"'created_at' is {text!r}; it has no time zone, add 'Z' for UTC")
+            raise self._toml.error("created_at", f"'created_at' is {text!r}; it has no time zone, add 'Z' for UTC")
         return rfc3339(moment)
 
     def _documents(self, card: str, license_file: str) -> dict[str, Path]:
@@ -282,28 +253,25 @@ class _Reader:
             documents[CARD] = self._existing("card", card, folder=False)
         if license_file:
             documents[LICENSE] = self._existing("license_file", license_file, folder=False)
-        for name, value in self._table("files").items():
+        for name, value in self._toml.table("files").items():
             if not is_file_name(name) or _RESERVED.fullmatch(name):
-                raise self._error(
+                raise self._toml.error(
                     name,
                     f"{name!r} is not a valid name for an extra file; expected one like 'NOTICE.txt', not reserved",
                     "files",
                 )
             if not isinstance(value, str):
-                raise self._error(name, f"{name!r} is {value!r}; expected a path", "files")
+                raise self._toml.error(name, f"{name!r} is {value!r}; expected a path", "files")
             documents[name] = self._existing(name, value, folder=False, section="files")
         return documents
 
     def _accepted(self) -> Iterator[Acceptance]:
-        entries = self._document.get("accepted", [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise self._error("accepted", "'accepted' is not a list of tables; write [[accepted]]")
-        for number, entry in enumerate(entries, 1):
-            self._check_keys(entry, ACCEPTED_KEYS, "accepted")
+        for number, entry in enumerate(self._toml.tables("accepted"), 1):
+            self._toml.check_keys(entry, ACCEPTED_KEYS, "accepted")
             for key in ACCEPTED_KEYS:
                 value = entry.get(key)
                 if not isinstance(value, str) or not value.strip():
-                    raise self._error(
+                    raise self._toml.error(
                         "accepted",
                         f"entry {number} of [[accepted]] has no {key!r}; copy kind, file and fingerprint from what "
                         "add printed, and write a reason",
@@ -315,32 +283,14 @@ class _Reader:
     ) -> Path:
         path = self._path.parent / value
         if not path.exists():
-            raise self._error(
+            raise self._toml.error(
                 key, f"{key!r} names {value!r}, which does not exist next to the recipe; {remedy}", section
             )
         if path.is_dir() and not folder:
-            raise self._error(key, f"{key!r} names the folder {value!r}; expected a file", section)
+            raise self._toml.error(key, f"{key!r} names the folder {value!r}; expected a file", section)
         try:
             if not path.is_dir():
                 require_written(path)
         except Error as error:
-            raise self._error(key, f"{key!r} names {value!r}: {error}", section) from None
+            raise self._toml.error(key, f"{key!r} names {value!r}: {error}", section) from None
         return path
-
-    def _error(self, key: str, message: str, section: str = "") -> RecipeError:
-        line = self._line_of(key, section)
-        return RecipeError(f"{self._path}{f':{line}' if line else ''}: {message}")
-
-    def _line_of(self, key: str, section: str) -> int:
-        """The line where `key` is set, or 0; a best effort on the text, because tomllib keeps no positions."""
-        current = ""
-        assignment = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""")
-        for number, line in enumerate(self._text.splitlines(), 1):
-            header = _HEADER.match(line)
-            if header:
-                current = header[1]
-                if not section and current == key:
-                    return number
-            elif current == section and assignment.match(line):
-                return number
-        return 0

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.errors import DigestError, LimitError, MalformedError
-from sealift_common.limits import LIMITS
 from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest, ModelFile, bind_config, parse_manifest
+from sealift_common.parsing import strict_json
+from sealift_common.parsing.limits import LIMITS
 
 DESCRIPTION_FILE = "model.json"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from sealift_common.blob import Blob
 from sealift_common.errors import DigestError, LimitError
-from sealift_common.limits import LIMITS
+from sealift_common.parsing.limits import LIMITS
 
 if sys.version_info >= (3, 14):
     from compression import zstd

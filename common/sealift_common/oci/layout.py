@@ -8,8 +8,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from sealift_common.limits import LIMITS
 from sealift_common.names import ModelVersion
+from sealift_common.parsing.limits import LIMITS
 
 FORMAT = "1"
 # A bundle that leaves out what its base has; a reader of the first format must refuse it.

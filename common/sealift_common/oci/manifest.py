@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sealift_common import strict_json
 from sealift_common.blob import Blob, is_digest
 from sealift_common.errors import LimitError, MalformedError, UnsafeMemberError
-from sealift_common.limits import LIMITS
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
+from sealift_common.parsing import strict_json
+from sealift_common.parsing.limits import LIMITS
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 _DESCRIPTOR_LISTS = ("authors", "licenses")

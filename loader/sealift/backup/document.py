@@ -12,10 +12,10 @@ from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UnsupportedVersionError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.generations import Generation
-from sealift_common import strict_json
 from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
 from sealift_common.oci.layout import is_file_name
+from sealift_common.parsing import strict_json
 
 NAME = "store.json"
 SCHEMA = "sealift.backup/1"

@@ -11,10 +11,10 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest, ModelFile
+from sealift_common.parsing import strict_json
 
 SCHEMA = "sealift.base/1"
 # zstd takes no shorter prefix.

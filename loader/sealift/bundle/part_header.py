@@ -7,8 +7,8 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.oci import layout
+from sealift_common.parsing import strict_json
 
 HEADER_BYTES = 4096
 MAGIC = b"sealift.part/"

@@ -23,11 +23,11 @@ from sealift.bundle.source import Source
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UntrustedKeyError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift_common.parsing import strict_json
 
 _ROLE_LIMITS = {
     "timestamp": LIMITS.timestamp_size_bytes,

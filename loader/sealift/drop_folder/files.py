@@ -19,10 +19,11 @@ from sealift import __version__, plain_file
 from sealift.drop_folder.turns import Signature, signature_of
 from sealift.errors import Error, LocalError, UnsafeMemberError, UnsafeStoreError
 from sealift.limits import LIMITS
-from sealift_common import advice, strict_json
+from sealift_common import advice
 from sealift_common.clock import rfc3339
 from sealift_common.console import error_document
 from sealift_common.files import durable
+from sealift_common.parsing import strict_json
 
 DONE = "done"
 REFUSED = "refused"

@@ -10,8 +10,8 @@ from sealift.bundle.holes import only_zeros
 from sealift.bundle.tarformat import BLOCK, END, parse_header
 from sealift.errors import Error
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.oci import layout
+from sealift_common.parsing import strict_json
 
 # What stands before the signed targets: layout, index, roots, timestamp and snapshot.
 _MOST_BEFORE_TARGETS = LIMITS.root_rotations + 4

@@ -11,7 +11,7 @@ from sealift.limits import LIMITS
 from sealift.registry.credentials import Login
 from sealift.registry.origin import Origin, require_no_downgrade
 from sealift.registry.transport import Response
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 
 # Only from the beginning of a name: a header of one long word would be searched anew from each of its letters.
 _PARAMETER = re.compile(r'(?<![a-z_])([a-z_]++)="([^"]*)"', re.ASCII | re.IGNORECASE)

@@ -12,9 +12,9 @@ from typing import Any
 
 from sealift.errors import KeyFileError, LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.console import local_error
 from sealift_common.files.secret_file import read_regular, require_private
+from sealift_common.parsing import strict_json
 
 _HELPER = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _HELPER_TIMEOUT_S = 60

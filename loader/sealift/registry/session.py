@@ -9,7 +9,7 @@ from sealift.errors import Error, LocalError
 from sealift.limits import LIMITS
 from sealift.registry.origin import Origin, join
 from sealift.registry.transport import BrokenError, Response, Transport
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 
 _LOG = logging.getLogger(__name__)
 _REDIRECTS = (301, 302, 303, 307, 308)

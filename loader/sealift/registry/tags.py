@@ -10,8 +10,8 @@ from sealift.errors import LimitError, LocalError, MalformedError
 from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
-from sealift_common import strict_json
 from sealift_common.names import ModelVersion
+from sealift_common.parsing import strict_json
 
 _CREATED = "org.opencontainers.image.created"
 _CHANNEL = "io.sealift.channel"

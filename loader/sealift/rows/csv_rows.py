@@ -11,7 +11,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import Column, ModelDescription
 from sealift.rows import fields
 from sealift.rows.batch import Batch, Rows, batched
-from sealift_common.strict_json import first_twice
+from sealift_common.parsing.strict_json import first_twice
 from sealift_common.wording import counted
 
 # A batch of a wide table has fewer rows: each value takes some 60 bytes until the batch is an array.

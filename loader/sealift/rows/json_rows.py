@@ -11,7 +11,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import ModelDescription
 from sealift.model.inputs.values import shown
 from sealift.rows.batch import Batch
-from sealift_common.strict_json import parse
+from sealift_common.parsing.strict_json import parse
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 

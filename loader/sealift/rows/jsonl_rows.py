@@ -8,7 +8,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import ModelDescription
 from sealift.rows.batch import Batch, Rows, batched
 from sealift.rows.json_rows import array
-from sealift_common.strict_json import parse
+from sealift_common.parsing.strict_json import parse
 from sealift_common.wording import counted
 
 _KIND = {"columns": dict, "matrix": list, "text": str}

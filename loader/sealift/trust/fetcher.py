@@ -6,7 +6,7 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 
 from sealift.trust.metadata import require_numbers
 from sealift.trust.ngclient import FetcherInterface
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 
 BASE_URL = "sealift:/"
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealift.errors import CorruptError, MalformedError, RollbackError
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 
 if TYPE_CHECKING:
     from tuf.api.metadata import Root

@@ -7,7 +7,7 @@ from tuf.api.serialization import DeserializationError, SerializationError
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 from sealift_common.tuf_numbers import boolean_number
 
 

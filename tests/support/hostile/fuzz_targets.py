@@ -48,11 +48,11 @@ from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.release import release_of
 from sealift_bundler.source.pickles import open_pickle
-from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
+from sealift_common.parsing import strict_json
 
 if sys.version_info >= (3, 14):
     from compression import zstd

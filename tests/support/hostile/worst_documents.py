@@ -28,10 +28,10 @@ from sealift.registry.tags import claimed_release
 from sealift.rows.csv_rows import csv_batches
 from sealift.trust import metadata
 from sealift.trust.release import Release
-from sealift_common import strict_json
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import bind_config, parse_manifest
+from sealift_common.parsing import strict_json
 
 TOY = json.loads(toy_files()["model.json"])
 MODEL = ModelVersion.parse("toy", "1.0.0")

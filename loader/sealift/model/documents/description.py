@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.documents.fields import Fields
-from sealift_common.strict_json import first_twice
-from sealift_common.strict_json import parse as parse_json
+from sealift_common.parsing.strict_json import first_twice
+from sealift_common.parsing.strict_json import parse as parse_json
 
 SCHEMA = "sealift.model/1"
 # The same, of a model whose sparse rows a reader of /1 would read otherwise than the original.

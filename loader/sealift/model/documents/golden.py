@@ -17,7 +17,7 @@ from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.documents.description import GOLDEN_FILE, ModelDescription
 from sealift.model.documents.fields import Fields
-from sealift_common.strict_json import parse as parse_json
+from sealift_common.parsing.strict_json import parse as parse_json
 
 SCHEMA = "sealift.golden/1"
 

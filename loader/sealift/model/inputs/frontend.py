@@ -16,7 +16,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import FRONTEND_FILE
 from sealift.model.documents.fields import Fields
 from sealift.model.inputs.hashing import place
-from sealift_common.strict_json import parse as parse_json
+from sealift_common.parsing.strict_json import parse as parse_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

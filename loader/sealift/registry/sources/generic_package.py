@@ -20,7 +20,7 @@ from sealift.registry.origin import Origin
 from sealift.registry.session import Patience, Session, gone
 from sealift.registry.sources.remote_file import open_remote
 from sealift.registry.transport import BrokenError, Response, Transport
-from sealift_common import strict_json
+from sealift_common.parsing import strict_json
 
 _OF_A_JOB = "CI_JOB_TOKEN"
 # Variable of the environment to header; the first that is set counts. CI sets the last by itself.

@@ -10,8 +10,8 @@ from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
 from sealift.registry.sources.release_artifact import parse_artifact
-from sealift_common import strict_json
 from sealift_common.oci import layout
+from sealift_common.parsing import strict_json
 
 _BLOBS = "blobs/sha256/"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift_common import strict_json
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
+from sealift_common.parsing import strict_json
 
 ARTIFACT_TYPE = "application/vnd.sealift.bundle.v1+json"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"

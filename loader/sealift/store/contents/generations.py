@@ -13,9 +13,9 @@ from sealift import plain_file
 from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.layout import GENERATION_FILE, StoreLayout
-from sealift_common import strict_json
 from sealift_common.files import durable
 from sealift_common.names import ModelVersion
+from sealift_common.parsing import strict_json
 
 SCHEMA = "sealift.generation/1"
 _REMEDY = "restore the store from a backup"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from sealift_common.errors import LimitError, MalformedError
-from sealift_common.limits import LIMITS
+from sealift_common.parsing.limits import LIMITS
 
 # A string is skipped as a whole, also one that never ends: retrying at each quote inside it would take
 # quadratic time.
