@@ -51,6 +51,7 @@ PLACES = [
     Place("sealift-bundler convert MODEL --samples SAMPLES -o FREE --report OUT/x", "x", "report"),
     Place("sealift-bundler convert MODEL --samples SAMPLES -o OUT/x", "x", "output"),
     Place("sealift-bundler add RECIPE --channel CHANNEL --report OUT/x", "x", "report"),
+    Place("sealift-bundler review new m -o OUT/x", "x", "output"),
     Place("sealift-bundler preview --channel CHANNEL --html OUT/x", "x", "html"),
     Place("sealift-bundler pack --channel CHANNEL -o OUT/x", "x", "output", into=True),
     Place("sealift-bundler pack --channel CHANNEL -o OUT", "sim-2.tar", "output"),

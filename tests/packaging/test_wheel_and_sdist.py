@@ -51,7 +51,8 @@ def test_the_wheel_holds_the_four_packages_and_its_metadata(wheel: zipfile.ZipFi
 def test_the_wheel_holds_source_and_type_markers_only(wheel: zipfile.ZipFile) -> None:
     files = [name for name in wheel.namelist() if ".dist-info/" not in name]
     markers = {f"{package}/py.typed" for package in PACKAGES}
-    assert {name for name in files if not name.endswith(".py") and not name.startswith(KIT)} == markers
+    data = {"sealift_common/review/questionnaire.toml"}
+    assert {name for name in files if not name.endswith(".py") and not name.startswith(KIT)} == markers | data
     assert not [name for name in files if {"test", "tests"} & set(name.split("/")) or "/test_" in name]
 
 

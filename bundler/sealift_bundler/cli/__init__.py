@@ -6,6 +6,7 @@ from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
 MODULES = {
     "convert": "sealift_bundler.cli.convert",
+    "review": "sealift_bundler.cli.review",
     "add": "sealift_bundler.cli.add",
     "preview": "sealift_bundler.cli.preview",
     "release": "sealift_bundler.cli.release",
@@ -16,8 +17,8 @@ MODULES = {
 }
 
 EPILOG = """\b
-In this order: convert (try a model), add (recipe to channel), preview (look),
-release (sign), pack (one tar).
+In this order: convert (try a model), review (answer for reviewers), add (recipe
+to channel), preview (look), release (sign), pack (one tar).
 As well as these: kit (Sealift itself, for machines without internet).
 
 \b

@@ -10,6 +10,7 @@ from sealift import plain_file
 from sealift.limits import LIMITS
 from sealift_bundler.errors import DisclosureError, DisclosureWarning, RecipeError
 from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.reviewing import read_review
 from sealift_bundler.release.staging import check_may_add, stage
 from sealift_common import console
 from sealift_common.blob import Blob
@@ -67,18 +68,19 @@ def add(
         holdout: rows that the model was not trained on, to probe it; None takes the recipe's.
 
     Raises:
-        RecipeError: `[convert]` holds an option that no converter takes.
+        RecipeError: `[convert]` holds an option that no converter takes, or the review is incomplete or wrong.
         ConversionError: no rung of the ladder can convert it.
         ParityError: the converted model gives other answers.
         DisclosureError: a file holds a secret or personal data that the recipe does not accept; nothing was written.
         LocalError: a document cannot be read, or is larger than the limits.
         UntrustedPickleError: the model asks for a class or function that is neither of a known library nor trusted.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
-        ChannelError: the version is withdrawn, or released with other bytes.
+        ChannelError: the version is withdrawn, or released with other bytes; or the channel's questionnaire is wrong.
         KeyFileError: the model's key is not a P-256 key.
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
+    review = read_review(recipe, channel)
     from sealift_bundler.release.model_signature import FILE_NAME, p256_key, sign_model
 
     if model_signer is not None:
@@ -89,6 +91,7 @@ def add(
             f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
         )
     from sealift_bundler import convert
+    from sealift_bundler.disclosure import judge, scan_files
     from sealift_bundler.release.modelpack import write_model
 
     with warnings.catch_warnings():
@@ -104,7 +107,7 @@ def add(
             trust_globals=tuple(dict.fromkeys((*recipe.trust_globals, *trust_globals))),
             golden=recipe.golden,
             holdout=holdout or recipe.holdout,
-            probe=probe,
+            probe=probe or review is not None,
         )
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark
@@ -112,10 +115,18 @@ def add(
         conversion = with_benchmark(conversion)
     # Read once: what is scanned is what is stored.
     files = {**conversion.files, **{name: _read(path) for name, path in recipe.documents.items()}}
-    if model_signer is not None:
-        files[FILE_NAME] = sign_model(recipe.model.name, files, model_signer)
     descriptor = descriptor_of(recipe)
-    disclosure = disclosed(files, descriptor.to_config(recipe.model), recipe)
+    findings = scan_files(files, descriptor.to_config(recipe.model))
+    acceptances = (*recipe.accepted, *(review.answers.accepted if review else ()))
+    if review is not None:
+        made = review.documents(recipe, conversion, files, judge(findings, acceptances))
+        findings += scan_files(made)
+        files |= made
+    if model_signer is not None:
+        signed = {FILE_NAME: sign_model(recipe.model.name, files, model_signer)}
+        findings += scan_files(signed)
+        files |= signed
+    disclosure = disclosed(judge(findings, acceptances), recipe)
     reference = write_model(channel.blobs_dir, recipe.model, files, descriptor)
     outcome = stage(channel, recipe.model, reference)
     return Added(
@@ -130,15 +141,12 @@ def add(
     )
 
 
-def disclosed(files: Mapping[str, bytes], descriptor: Mapping[str, Any], recipe: Recipe) -> "Disclosure":
-    """Scan what is about to be stored, by what the recipe accepts.
+def disclosed(disclosure: "Disclosure", recipe: Recipe) -> "Disclosure":
+    """Return what was found, if all of it may leave.
 
     Raises:
-        DisclosureError: something was found that the recipe does not accept.
+        DisclosureError: something was found that nobody accepts.
     """
-    from sealift_bundler.disclosure import judge, scan_files
-
-    disclosure = judge(scan_files(files, descriptor), recipe.accepted)
     refused = disclosure.refused
     if refused:
         more = f", and {counted(len(refused) - 1, 'other finding')}" if len(refused) > 1 else ""

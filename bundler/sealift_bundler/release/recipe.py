@@ -12,6 +12,7 @@
     trust_globals = ["our.steps.Clipped"]  # classes and functions of your own that a pickle may use
     license_file = "LICENSE"         # installed as LICENSE
     card = "CARD.md"                 # installed as CARD.md
+    review = "review.toml"           # answers for reviewers; installed as REVIEW.json and model.cdx.json
     [parity]                         # how far scores may be from the original's
     atol = 1e-6
     rtol = 1e-5
@@ -29,7 +30,7 @@ Reading is strict: an unknown key is an error, because a misspelled `licences` w
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,9 @@ from sealift.errors import Error, UsageError
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import require_written
+from sealift_bundler.review.answers import read_acceptances
+from sealift_bundler.review.bom import FILE_NAME as BOM
+from sealift_bundler.review.keys import SPDX
 from sealift_bundler.source.modules import is_module_name
 from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
@@ -49,22 +53,19 @@ from sealift_common.parsing.strict_toml import StrictToml, read_text
 
 REQUIRED = ("name", "version", "source", "samples")
 ROWS = ("golden", "holdout")
-TEXTS = ("title", "description", "license_file", "card", "vendor", "revision", "source_url", "created_at")
+TEXTS = ("title", "description", "license_file", "card", "review", "vendor", "revision", "source_url", "created_at")
 LISTS = ("authors", "licenses", "import", "trust_globals")
 TABLES = ("parity", "convert", "files")
 KEYS = (*REQUIRED, *ROWS, *TEXTS, *LISTS, *TABLES, "accepted")
 # Whose rows travel; anything else is the path of a file.
 GOLDEN_CHOICES = ("generated", "samples")
 PARITY_KEYS = ("atol", "rtol")
-ACCEPTED_KEYS = Acceptance._fields
 
 # What a conversion yields, and where `card` and `license_file` go.
 CARD, LICENSE = "CARD.md", "LICENSE"
 _RESERVED = re.compile(
-    r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|model\.sig|CARD\.md|LICENSE"
+    r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|model\.sig|CARD\.md|LICENSE|REVIEW\.json"
 )
-# SPDX identifiers and expressions; the list itself changes too often to be kept here.
-_SPDX = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Recipe:
         options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
         accepted: findings of the disclosure scan that may leave; whether they are there is not checked here.
+        review: answers about the model; None where there are none. What is in the file is not checked here.
     """
 
     path: Path
@@ -108,6 +110,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     accepted: tuple[Acceptance, ...] = ()
+    review: Path | None = None
 
     @classmethod
     def load(cls, path: Path | str) -> "Recipe":
@@ -178,7 +181,8 @@ class _Reader:
             trust_globals=self._trust_globals(),
             options=MappingProxyType(self._toml.table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
-            accepted=tuple(self._accepted()),
+            accepted=tuple(read_acceptances(self._toml)),
+            review=self._existing("review", texts["review"], folder=False) if texts["review"] else None,
         )
 
     def _golden(self, value: str) -> str | Path | None:
@@ -203,7 +207,7 @@ class _Reader:
     def _licenses(self) -> tuple[str, ...]:
         licenses = self._list_of("licenses")
         for text in licenses:
-            if not _SPDX.fullmatch(text):
+            if not SPDX.fullmatch(text):
                 raise self._toml.error(
                     "licenses", f"license {text!r} is not an SPDX expression; expected for example 'Apache-2.0'"
                 )
@@ -254,7 +258,9 @@ class _Reader:
         if license_file:
             documents[LICENSE] = self._existing("license_file", license_file, folder=False)
         for name, value in self._toml.table("files").items():
-            if not is_file_name(name) or _RESERVED.fullmatch(name):
+            # A bill of materials of one's own may travel where a review makes none.
+            reserved = _RESERVED.fullmatch(name) or ("review" in self._document and name == BOM)
+            if not is_file_name(name) or reserved:
                 raise self._toml.error(
                     name,
                     f"{name!r} is not a valid name for an extra file; expected one like 'NOTICE.txt', not reserved",
@@ -264,19 +270,6 @@ class _Reader:
                 raise self._toml.error(name, f"{name!r} is {value!r}; expected a path", "files")
             documents[name] = self._existing(name, value, folder=False, section="files")
         return documents
-
-    def _accepted(self) -> Iterator[Acceptance]:
-        for number, entry in enumerate(self._toml.tables("accepted"), 1):
-            self._toml.check_keys(entry, ACCEPTED_KEYS, "accepted")
-            for key in ACCEPTED_KEYS:
-                value = entry.get(key)
-                if not isinstance(value, str) or not value.strip():
-                    raise self._toml.error(
-                        "accepted",
-                        f"entry {number} of [[accepted]] has no {key!r}; copy kind, file and fingerprint from what "
-                        "add printed, and write a reason",
-                    )
-            yield Acceptance(**{key: value.strip() for key, value in entry.items()})
 
     def _existing(
         self, key: str, value: str, *, folder: bool, section: str = "", remedy: str = "correct the path"

@@ -1,6 +1,7 @@
 """What one model version holds, read from blobs whose bytes match the signed digests.
 
     manifest of the release → config and list of files → model.json: how the version was proven
+                                                       → REVIEW.json: what its author answered
 
 Bytes in, verified objects out: nothing is parsed before its length and SHA-256 matched, each document is bounded, and
 a file of weights is never read. Who signed the digest is the caller's to know.
@@ -16,6 +17,8 @@ from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest, ModelFile, bind_config, parse_manifest
 from sealift_common.parsing import strict_json
 from sealift_common.parsing.limits import LIMITS
+from sealift_common.review.record import FILE_NAME as RECORD
+from sealift_common.review.record import Record, parse_record
 
 DESCRIPTION_FILE = "model.json"
 
@@ -44,10 +47,11 @@ class Proof(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """One model version of a release; `proof` is None where it has no `model.json`."""
+    """One model version of a release; `proof` is None where it has no `model.json`, `record` where nobody answered."""
 
     manifest: Manifest
     proof: Proof | None
+    record: Record | None
 
     @property
     def model(self) -> ModelVersion:
@@ -69,13 +73,16 @@ def read_contents(model: ModelVersion, blob: Blob, read: Read) -> Contents:
     Raises:
         DigestError: bytes do not have the digest and length that were signed.
         MalformedError, LimitError, UnsafeMemberError: a document is signed and still not of its form.
+        UnsupportedVersionError: its record has a schema of a newer Sealift.
     """
     raw = _verified(blob, read, f"the manifest of {model}", LIMITS.oci_manifest_size_bytes)
     unbound = parse_manifest(raw, model, blob.digest)
     config = _verified(unbound.config, read, f"the config of {model}", LIMITS.oci_config_size_bytes)
     manifest = bind_config(unbound, config)
     described = document(manifest, DESCRIPTION_FILE, read)
-    return Contents(manifest, None if described is None else _proof(described, f"{DESCRIPTION_FILE!r} of {model}"))
+    proof = None if described is None else _proof(described, f"{DESCRIPTION_FILE!r} of {model}")
+    recorded = file_bytes(manifest, RECORD, read)
+    return Contents(manifest, proof, None if recorded is None else parse_record(recorded, model))
 
 
 def document(manifest: Manifest, name: str, read: Read) -> Mapping[str, Any] | None:

@@ -12,6 +12,7 @@ from sealift_common.contents.changes import Changes
 from sealift_common.contents.reading import Contents
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release
+from sealift_common.review.record import Record
 from sealift_common.wording import counted, human
 
 _TEXT_CHARS = 200
@@ -75,6 +76,7 @@ def _version_lines(summary: Summary, model: ModelVersion) -> Iterator[str]:
     first = "a first version" if lower is None else f"after {lower.version}"
     yield f"{first}; {counted(len(contents.manifest.files), 'file')}, {size}; {licenses}"
     yield proof_line(contents)
+    yield from record_lines(contents, None if before is None else before.record)
 
 
 def proof_line(contents: Contents) -> str:
@@ -92,6 +94,25 @@ def proof_line(contents: Contents) -> str:
         f"proof: {rows}{samples} {agree} with {_text(proof.reference) or 'an original that it does not name'}{wrong}"
         f"{ties}, rung {_text(proof.rung)!r}{golden}"
     )
+
+
+def record_lines(contents: Contents, before: Record | None = None) -> Iterator[str]:
+    """Say what the author answered, as far as it decides who looks, and what was accepted of what the scan found.
+
+    Args:
+        before: the record of the version before.
+    """
+    record = contents.record
+    if record is None:
+        yield (
+            "no review: nobody answered a questionnaire" if before is None else "NO REVIEW, and the one before had one"
+        )
+        return
+    personal = "personal data" if record.personal_data else "no personal data"
+    risk = record.risk if before is None or before.risk == record.risk else f"{record.risk} ({before.risk} before)"
+    yield f"review: risk {risk}, {personal}; to approve: {', '.join(record.roles)}"
+    for one in record.accepted:
+        yield _text(f"accepted: {one['kind']} in {one['file']}, {one['place']}: {one['reason']}")
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
@@ -129,13 +150,24 @@ def _content(summary: Summary, model: ModelVersion) -> dict[str, Any]:
     lower, _ = summary.changes.predecessors.get(model, (None, None))
     common = {"after": None if lower is None else str(lower.version)}
     if contents is None:
-        return {**common, "files": None, "licenses": None, "proof": None, "size": None}
+        return {**common, "files": None, "licenses": None, "proof": None, "review": None, "size": None}
     return {
         **common,
         "files": {file.name: file.plain.size for file in contents.manifest.files},
         "licenses": list(contents.licenses),
         "proof": None if contents.proof is None else contents.proof._asdict(),
+        "review": None if contents.record is None else _review(contents.record),
         "size": contents.manifest.size,
+    }
+
+
+def _review(record: Record) -> dict[str, Any]:
+    return {
+        "accepted": [dict(one) for one in record.accepted],
+        "personal_data": record.personal_data,
+        "questionnaire": record.questionnaire,
+        "risk": record.risk,
+        "roles": list(record.roles),
     }
 
 

@@ -4,6 +4,7 @@
     blobs/sha256/<hex>
     staged/<name>/<version>.json
     history/<N>-root-<R>.targets.json    every release with its signatures; never packed
+    questionnaire.toml                   what authors answer before a release, where the channel asks; never packed
 
 This is the public half: no module that touches a private key is imported here. Nothing here decides
 what to trust either; instances do that against their pinned root. See `status` for what is signed.
@@ -29,7 +30,9 @@ from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberErro
 from sealift_common.files import durable, lock_file, scratch
 from sealift_common.files.secret_file import read_regular
 from sealift_common.names import ModelVersion
+from sealift_common.parsing.strict_toml import MAX_SIZE_BYTES
 from sealift_common.release_document import Release, channel_of, read_release
+from sealift_common.review import questionnaire
 from sealift_common.tuf_numbers import boolean_number
 from sealift_keys.channel import history
 
@@ -180,6 +183,21 @@ class Channel:
         if len(data) > blob.size:
             raise ChannelError(f"blob {str(path)!r} is longer than the {blob.size:,} bytes it should have; restore it")
         return data
+
+    def questionnaire(self) -> bytes | None:
+        """Return the channel's questionnaire as it lies there; None where it has none.
+
+        Raises:
+            ChannelError: it is no plain file, or cannot be read.
+
+        """
+        path = self.directory / questionnaire.FILE_NAME
+        try:
+            return read_regular(path, MAX_SIZE_BYTES)[0]
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ChannelError(f"questionnaire {str(path)!r} cannot be read: {error.strerror}; restore it") from error
 
     def unstage(self, model: ModelVersion) -> None:
         """Forget a staged version; its blobs stay."""

@@ -53,6 +53,8 @@ from sealift_common.names import ModelVersion
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
 from sealift_common.parsing import strict_json
+from sealift_common.review.questionnaire import CLASSES, default_bytes, parse_questionnaire
+from sealift_common.review.record import parse_record
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -60,6 +62,24 @@ else:
     from backports import zstd
 
 MODEL = ModelVersion.parse("toy", "1.0.0")
+RECORD = json.dumps(
+    {
+        "schema": "sealift.record/1",
+        "model": "toy",
+        "version": "1.0.0",
+        "risk": "limited",
+        "personal_data": False,
+        "roles": ["security", "legal"],
+        "questionnaire": "sha256:" + "a" * 64,
+        "answers": {"use": {"purpose": "none"}},
+        "source": "sha256:" + "b" * 64,
+        "samples": "sha256:" + "c" * 64,
+        "accepted": [{"kind": "e-mail", "file": "CARD.md", "place": "line 1", "reason": "public"}],
+        "authors": [],
+        "probe": {},
+        "versions": {"python": "3.11"},
+    }
+).encode()
 FRONTEND = json.dumps(
     {
         "schema": frontend.SCHEMA,
@@ -293,6 +313,16 @@ def pickles(data: bytes) -> None:
         open_pickle(path)
 
 
+def review_record(data: bytes) -> None:
+    parse_record(data, MODEL)
+
+
+def questionnaire(data: bytes) -> None:
+    found = parse_questionnaire(data)
+    for risk in CLASSES:
+        found.demand(risk, personal_data=True)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -319,6 +349,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         release_artifact,
         registry_address,
         pickles,
+        review_record,
+        questionnaire,
     )
 }
 
@@ -394,4 +426,6 @@ def seeds(name: str) -> list[bytes]:
             b"x,y\n1,\n",
         ],
         "graph": [toy["model.onnx"], EXTERNAL, good_graph()],
+        "review_record": [RECORD],
+        "questionnaire": [default_bytes()],
     }[name]

@@ -1,0 +1,118 @@
+"""The review of one recipe: its answers by the channel's questionnaire, and the documents that they become."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from sealift_bundler.errors import RecipeError
+from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.review.answers import Answers, read_answers
+from sealift_bundler.review.bom import FILE_NAME as BOM
+from sealift_bundler.review.bom import bom_bytes
+from sealift_common.review.questionnaire import FILE_NAME, Questionnaire, default_bytes, parse_questionnaire
+from sealift_common.review.record import FILE_NAME as RECORD
+from sealift_keys.channel.directory import Channel
+
+if TYPE_CHECKING:
+    from sealift_bundler.disclosure import Disclosure
+    from sealift_bundler.proof.conversion import Conversion
+
+_LICENSE_REF = "LicenseRef-"
+
+
+class Review(NamedTuple):
+    """Complete answers, and the questionnaire that asked for them."""
+
+    answers: Answers
+    questionnaire: Questionnaire
+
+    def documents(
+        self,
+        recipe: Recipe,
+        conversion: "Conversion",
+        files: Mapping[str, bytes],
+        disclosure: "Disclosure",
+    ) -> dict[str, bytes]:
+        """Return the bill of materials and the record, as files of the version.
+
+        Args:
+            files: all others.
+            disclosure: what was found in them.
+
+        Raises:
+            RecipeError: the answers do not fit the model.
+            SourceError: the source or the samples cannot be read.
+        """
+        from sealift import __version__
+        from sealift_bundler.review.digests import digest_of
+        from sealift_bundler.review.record import record_bytes
+
+        self._require_fit(recipe, conversion)
+        description = conversion.description
+        bom = bom_bytes(
+            recipe.model, description, files, self.answers, created_at=recipe.creation_time(), text=recipe.description
+        )
+        record = record_bytes(
+            recipe.model,
+            self.answers,
+            self.questionnaire,
+            disclosure,
+            source=digest_of(recipe.source),
+            samples=digest_of(recipe.samples),
+            probe=conversion.probe,
+            versions={**description.source.get("versions", {}), "sealift": __version__},
+        )
+        return {BOM: bom, RECORD: record}
+
+    def _require_fit(self, recipe: Recipe, conversion: "Conversion") -> None:
+        path, tables = self.answers.path, self.answers.tables
+        said = tables.get("golden", {}).get("source")
+        travels = conversion.description.conversion.get("golden")
+        if said is not None and travels is not None and said != travels:
+            raise RecipeError(
+                f"{path}: [golden] source is {said!r}, and {travels} rows travel; correct the answer, or `golden` in "
+                f"{str(recipe.path)!r}"
+            )
+        licenses = tables.get("licenses", {})
+        given = [
+            licenses.get("model", ""),
+            *licenses.get("data", []),
+            *(one.get("license", "") for one in self.answers.datasets),
+        ]
+        for name in sorted({word for text in given for word in text.split() if word.startswith(_LICENSE_REF)}):
+            # SPDX has no text for these, so it has to travel.
+            if f"{name}.txt" not in recipe.documents:
+                raise RecipeError(
+                    f"{path}: nobody knows what {name!r} says; add its text to {str(recipe.path)!r}: "
+                    f'[files] "{name}.txt" = "…"'
+                )
+
+
+def read_review(recipe: Recipe, channel: Channel) -> Review | None:
+    """Read the answers that a recipe names, and check that they are complete; None where nobody asks for any.
+
+    Raises:
+        RecipeError: the channel has a questionnaire and the recipe no answers, or they are incomplete or wrong.
+        ChannelError: the questionnaire is wrong.
+    """
+    own = questionnaire_of(channel)
+    if recipe.review is None:
+        if own is None:
+            return None
+        raise RecipeError(
+            f"{recipe.path}: this channel has a questionnaire, and the recipe names no answers; write them "
+            f'(`sealift-bundler review new {recipe.model.name}`) and add: review = "review.toml"'
+        )
+    questionnaire = own or parse_questionnaire(default_bytes())
+    answers = read_answers(recipe.review, questionnaire)
+    answers.require_complete(questionnaire)
+    return Review(answers, questionnaire)
+
+
+def questionnaire_of(channel: Channel) -> Questionnaire | None:
+    """Return the channel's questionnaire; None where it has none.
+
+    Raises:
+        ChannelError: it cannot be read, or is wrong.
+    """
+    data = channel.questionnaire()
+    return None if data is None else parse_questionnaire(data, str(channel.directory / FILE_NAME))

@@ -1,0 +1,1 @@
+"""Reviews of model versions: the questions, the record of the answers, and who decides."""
