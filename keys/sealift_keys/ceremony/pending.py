@@ -33,7 +33,7 @@ def waiting(channel: Channel, own: Sequence[Key] = ()) -> Summary:
     """Summarize the targets of the channel against the release before them.
 
     Args:
-        own: the keys of whoever looks; see rule 2.
+        own: the keys of the person who looks; see rule 2.
 
     Raises:
         ChannelError: metadata is missing or damaged.
