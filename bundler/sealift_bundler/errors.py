@@ -70,6 +70,14 @@ class DisclosureWarning(UserWarning):
     """A conversion holds what `sealift-bundler add` refuses: a secret or personal data."""
 
 
+class UnapprovedError(Error):
+    """A model version that is staged lacks the approval of a reviewer, or somebody rejected it."""
+
+    exit_code = 61
+    code = "unapproved"
+    remedy = "Have the reviewers that the message names look at the version and run `sealift-keys review`."
+
+
 class UntrustedPickleError(Error):
     """A pickle asks for a class or function that is not on the list, or calls one as no library does."""
 

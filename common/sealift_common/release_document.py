@@ -3,7 +3,8 @@
     root       sealift = {"channel": "<name>", "revoked": [{"name", "fingerprint", "reason", "at"}]}
                x-sealift-name in each key
     targets    models/<name>/<version> → length and SHA-256 of a manifest
-               sealift = {"released": "<RFC 3339, UTC>", "withdrawn": [{"model", "version", "reason", "at"}]}
+               sealift = {"released": "<RFC 3339, UTC>", "withdrawn": [{"model", "version", "reason", "at"}],
+                          "reviews": [<DSSE envelope>]}
 
 Written by the keys, read by every wing; the form is known here alone. Nothing here looks at signatures. Pure.
 """
@@ -53,6 +54,8 @@ class Release(NamedTuple):
         withdrawn: versions taken back, with reasons, in the order of withdrawal.
         contradicted: those of them that targets list all the same; they are not among `models`, and an install refuses
             the release.
+        reviews: DSSE envelopes of reviewers' statements, as they lie in targets; nobody has parsed them, or checked
+            their signatures.
     """
 
     channel: str
@@ -61,6 +64,7 @@ class Release(NamedTuple):
     models: Mapping[ModelVersion, Blob]
     withdrawn: tuple[Withdrawal, ...] = ()
     contradicted: tuple[Withdrawal, ...] = ()
+    reviews: tuple[Mapping[str, Any], ...] = ()
 
     def newest(self) -> dict[str, ModelVersion]:
         """Return the newest listed version of every model, by SemVer precedence."""
@@ -134,9 +138,13 @@ def read_release(root: Root, targets: Targets) -> Release:
     entries = extra.get("withdrawn", [])
     if not isinstance(entries, list):
         raise MalformedError("targets: 'withdrawn' is not a list")
+    reviews = extra.get("reviews", [])
+    if not isinstance(reviews, list) or not all(isinstance(entry, dict) for entry in reviews):
+        raise MalformedError("targets: 'reviews' is not a list of envelopes")
     withdrawn = tuple(_withdrawal(entry) for entry in entries)
     contradicted = tuple(withdrawal for withdrawal in withdrawn if models.pop(withdrawal.model, None) is not None)
-    return Release(channel_of(root), targets.version, released, MappingProxyType(models), withdrawn, contradicted)
+    listed = MappingProxyType(models)
+    return Release(channel_of(root), targets.version, released, listed, withdrawn, contradicted, tuple(reviews))
 
 
 def targets_of(release: Release, expires: datetime) -> Targets:
@@ -152,6 +160,7 @@ def targets_of(release: Release, expires: datetime) -> Targets:
             FIELD: {
                 "released": rfc3339(release.released),
                 "withdrawn": [withdrawal.to_dict() for withdrawal in release.withdrawn],
+                **({"reviews": [dict(envelope) for envelope in release.reviews]} if release.reviews else {}),
             }
         },
     )

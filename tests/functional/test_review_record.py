@@ -235,7 +235,7 @@ def test_a_channel_with_a_questionnaire_asks_every_recipe(bench):
     assert bench.bundler("review", "questionnaire", "--channel", "ch")[0] == 2
     text = Path("recipe.toml").read_text()
     Path("recipe.toml").write_text(text.replace('review = "review.toml"\n', ""))
-    refused(bench, ANSWERS, 52, "this channel has a questionnaire", "sealift-bundler review new m")
+    refused(bench, ANSWERS, 52, "this channel has reviewers or a questionnaire", "sealift-bundler review new m")
 
 
 def test_a_questionnaire_of_ones_own_asks_more_and_has_its_own_digest(bench):

@@ -21,6 +21,7 @@ from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
 from sealift_common.console import print_json
 from sealift_common.files.output import require_place
+from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import passphrase_file_option
 from sealift_keys.keyfiles.signers import open_signers
@@ -85,6 +86,11 @@ def command(
     echo_golden(conversion)
     echo_disclosure(added.disclosure)
     following = f"sealift-bundler release --channel {directory} --key FILE"
+    if reviewers_of(channel) is not None:
+        following = (
+            f"have it reviewed: sealift-keys review {directory} {added.model} --role ROLE --approve --digest "
+            f"{added.reference.digest} --key FILE"
+        )
     if as_json:
         print_json(
             {

@@ -24,10 +24,10 @@ from securesystemslib.signer import CryptoSigner, Signer
 from sealift.errors import KeyFileError
 from sealift_common import fingerprint
 from sealift_common.release_document import key_name
+from sealift_common.review.dsse import PAYLOAD_TYPE, pre_authentication
 
 FILE_NAME = "model.sig"
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://model_signing/signature/v1.0"
 
@@ -98,12 +98,6 @@ def statement(name: str, digests: Mapping[str, bytes]) -> dict[str, Any]:
         "predicateType": PREDICATE_TYPE,
         "subject": [{"digest": {"sha256": whole}, "name": name}],
     }
-
-
-def pre_authentication(payload: bytes) -> bytes:
-    """Return what DSSE signs: type and payload, each with its length before it."""
-    kind = PAYLOAD_TYPE.encode()
-    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 def _sign_function(signer: Signer) -> Callable[[bytes], bytes]:

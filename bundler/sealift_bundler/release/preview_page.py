@@ -6,7 +6,7 @@ from html import escape
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.proof.page import page
 from sealift_bundler.proof.page_table import table
-from sealift_common.contents.summary import Summary, proof_line, record_lines
+from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
 from sealift_common.names import ModelVersion
 from sealift_common.wording import human
 
@@ -40,7 +40,8 @@ def _body(summary: Summary) -> Iterator[str]:
             continue
         mark = "bad" if contents.proof is None or contents.proof.wrong else "good"
         yield f'<p class="{mark}">{escape(withheld(proof_line(contents)))}</p>'
-        yield from (f"<p>{escape(withheld(line))}</p>" for line in record_lines(contents))
+        said = (*record_lines(contents), *map(decision_line, summary.decisions.get(model, ())))
+        yield from (f"<p>{escape(withheld(line))}</p>" for line in said)
         files = contents.manifest.files
         yield table(("file", "#bytes", "digest"), [(one.name, one.plain.size, one.plain.digest) for one in files])
     yield "<h2>Withdrawn versions</h2>"

@@ -10,6 +10,7 @@ from sealift_bundler.review.bom import FILE_NAME as BOM
 from sealift_bundler.review.bom import bom_bytes
 from sealift_common.review.questionnaire import FILE_NAME, Questionnaire, default_bytes, parse_questionnaire
 from sealift_common.review.record import FILE_NAME as RECORD
+from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def read_review(recipe: Recipe, channel: Channel) -> Review | None:
     """
     own = questionnaire_of(channel)
     if recipe.review is None:
-        if own is None:
+        if own is None and reviewers_of(channel) is None:
             return None
         raise RecipeError(
-            f"{recipe.path}: this channel has a questionnaire, and the recipe names no answers; write them "
-            f'(`sealift-bundler review new {recipe.model.name}`) and add: review = "review.toml"'
+            f"{recipe.path}: this channel has reviewers or a questionnaire, and the recipe names no answers; "
+            f'write them (`sealift-bundler review new {recipe.model.name}`) and add: review = "review.toml"'
         )
     questionnaire = own or parse_questionnaire(default_bytes())
     answers = read_answers(recipe.review, questionnaire)

@@ -5,23 +5,35 @@ every version that may still be loaded; the signatures of the release before do 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from securesystemslib.signer import Signer
+from tuf.api.metadata import Metadata
+from tuf.api.serialization.json import JSONSerializer
 
-from sealift.errors import ChannelError, UsageError
+from sealift.errors import ChannelError, LimitError, UsageError
+from sealift_bundler.errors import UnapprovedError
 from sealift_common.blob import Blob
 from sealift_common.clock import next_release_time, rfc3339
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Withdrawal
+from sealift_common.release_document import Release, Withdrawal, targets_of
+from sealift_common.review.judgement import kept
+from sealift_common.review.reviewers import Reviewers
+from sealift_common.review.statement import Subject
+from sealift_common.wording import counted
 from sealift_keys.ceremony.beginning import new_release
+from sealift_keys.ceremony.quorum import missing, newest_questionnaire
 from sealift_keys.ceremony.signing import Signed
+from sealift_keys.ceremony.stating import envelopes_of, reviewers_of
 from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.statements import forget_statements
 from sealift_keys.channel.status import status
 
 MAX_REASON_CHARS = 500
+# Instances read 5 MB; four ML-DSA-65 signatures and some more take the rest.
+MAX_TARGETS_BYTES = 4_500_000
 
 
 @dataclass(frozen=True)
@@ -85,13 +97,21 @@ def release(
         now: what expiry counts from; the system clock by default.
 
     Raises:
-        ChannelError: nothing is staged, a blob is missing, or metadata is damaged.
+        ChannelError: nothing is staged, a blob is missing, or metadata is damaged; or the questionnaire is not root's.
         KeyFileError: a signer belongs to no role of this channel.
+        UnapprovedError: a staged version lacks an approval; nothing is written.
+        LimitError: targets would be larger than instances read.
     """
     with channel.locked():
-        staged = channel.staged()
+        staged, before = channel.staged(), channel.release()
+        models = dict(sorted({**before.models, **staged}.items()))
+        listed = {Subject(model, blob.digest) for model, blob in models.items()}
+        reviewers = reviewers_of(channel)
+        envelopes = envelopes_of(channel)
+        reviews = before.reviews if reviewers is None else kept(envelopes, reviewers, listed)
         # After an interrupted release there may be nothing left to stage, and still much to repair.
-        if not staged and not refresh and not status(channel).inconsistent:
+        waits = staged or refresh or reviews != before.reviews
+        if not waits and not status(channel).inconsistent:
             raise ChannelError(
                 f"nothing is staged in {str(channel.directory)!r}; run sealift-bundler add first, "
                 "or give --refresh for a release with new expiry dates only"
@@ -99,17 +119,62 @@ def release(
         for model, reference in staged.items():
             check_may_add(channel, model)
             _check_manifest(channel, model, reference)
-        before = channel.release()
-        for model, reference in staged.items():
             if before.models.get(model, reference) != reference:
                 raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
-        models = dict(sorted({**before.models, **staged}.items()))
-        content = before._replace(models=models, released=next_release_time(before.released))
+        if reviewers is not None:
+            _require_approval(channel, reviewers, staged, envelopes, now or datetime.now(UTC))
+        content = before._replace(models=models, released=next_release_time(before.released), reviews=reviews)
+        _require_size(content)
         signed = new_release(channel, content, signers, now=now)
         for model in staged:
             channel.unstage(model)
+        forget_statements(channel.directory, listed)
         added = tuple(model for model in staged if model not in before.models)
         return Made(channel.targets().signed.version, added, (), tuple(signed))
+
+
+def _require_approval(
+    channel: Channel,
+    reviewers: Reviewers,
+    staged: Mapping[ModelVersion, Blob],
+    envelopes: Sequence[Mapping[str, object]],
+    now: datetime,
+) -> None:
+    """Check that everyone who reviews a new version approved it; what was released before is not asked again.
+
+    Raises:
+        UnapprovedError: something is missing; the message says of each version what.
+        ChannelError: as `newest_questionnaire` and `missing`.
+    """
+    if not staged:
+        return
+    questionnaire = newest_questionnaire(channel, reviewers)
+    said = []
+    for model, blob in staged.items():
+        found = missing(channel, reviewers, model, blob, envelopes, questionnaire=questionnaire, now=now)
+        if found:
+            said.append(f"{model} {blob.digest}: {'; '.join(found)}")
+    if said:
+        raise UnapprovedError(
+            f"{counted(len(said), 'version')} not approved, so nothing was released: {'. '.join(said)}. Reviewers run: "
+            f"sealift-keys review {channel.directory} NAME VERSION --role ROLE --approve --digest DIGEST --key FILE"
+        )
+
+
+def _require_size(release: Release) -> None:
+    """Check that instances can read the targets, with room for signatures.
+
+    Raises:
+        LimitError: they are too large.
+    """
+    targets = targets_of(release, release.released)
+    size = len(Metadata(targets).to_bytes(JSONSerializer(compact=True)))
+    if size > MAX_TARGETS_BYTES:
+        raise LimitError(
+            f"the targets of this release would have {size:,} bytes, with {counted(len(release.reviews), 'review')}; "
+            f"expected at most {MAX_TARGETS_BYTES:,}: have each reviewer run `sealift-keys gather`, or withdraw "
+            "versions that nobody needs"
+        )
 
 
 def withdraw(

@@ -4,6 +4,7 @@ Nothing here is read: the caller gives what was verified. Texts that somebody si
 """
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sealift_common.clock import rfc3339
@@ -12,7 +13,9 @@ from sealift_common.contents.changes import Changes
 from sealift_common.contents.reading import Contents
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release
+from sealift_common.review.judgement import Decision
 from sealift_common.review.record import Record
+from sealift_common.review.statement import APPROVED
 from sealift_common.wording import counted, human
 
 _TEXT_CHARS = 200
@@ -25,6 +28,7 @@ class Summary(NamedTuple):
         before: the release that it is compared with; None for none.
         contents: of every new version and its predecessor, where their documents are here.
         digest: `sha256:<hex>` of what signatures on its targets cover; empty where no targets were made yet.
+        decisions: what reviewers decided about each new version; those without reviewers are left out.
     """
 
     before: Release | None
@@ -32,6 +36,7 @@ class Summary(NamedTuple):
     changes: Changes
     contents: Mapping[ModelVersion, Contents]
     digest: str = ""
+    decisions: Mapping[ModelVersion, tuple[Decision, ...]] = MappingProxyType({})
 
 
 def lines(summary: Summary) -> Iterator[str]:
@@ -77,6 +82,7 @@ def _version_lines(summary: Summary, model: ModelVersion) -> Iterator[str]:
     yield f"{first}; {counted(len(contents.manifest.files), 'file')}, {size}; {licenses}"
     yield proof_line(contents)
     yield from record_lines(contents, None if before is None else before.record)
+    yield from map(decision_line, summary.decisions.get(model, ()))
 
 
 def proof_line(contents: Contents) -> str:
@@ -104,15 +110,23 @@ def record_lines(contents: Contents, before: Record | None = None) -> Iterator[s
     """
     record = contents.record
     if record is None:
-        yield (
-            "no review: nobody answered a questionnaire" if before is None else "NO REVIEW, and the one before had one"
-        )
+        if before is not None:
+            yield "NO REVIEW, and the version before had one"
         return
     personal = "personal data" if record.personal_data else "no personal data"
     risk = record.risk if before is None or before.risk == record.risk else f"{record.risk} ({before.risk} before)"
     yield f"review: risk {risk}, {personal}; to approve: {', '.join(record.roles)}"
     for one in record.accepted:
         yield _text(f"accepted: {one['kind']} in {one['file']}, {one['place']}: {one['reason']}")
+
+
+def decision_line(decision: Decision) -> str:
+    """Say in one line what one reviewer decided."""
+    statement = decision.statement
+    until = "" if statement.expires is None else f" until {statement.expires:%Y-%m-%d}"
+    word = statement.decision if statement.decision == APPROVED else statement.decision.upper()
+    note = f": {_text(statement.note)!r}" if statement.note else ""
+    return f"{statement.role}: {word} by {decision.name!r}{until}{note}"
 
 
 def summary_document(summary: Summary) -> dict[str, Any]:
@@ -150,14 +164,26 @@ def _content(summary: Summary, model: ModelVersion) -> dict[str, Any]:
     lower, _ = summary.changes.predecessors.get(model, (None, None))
     common = {"after": None if lower is None else str(lower.version)}
     if contents is None:
-        return {**common, "files": None, "licenses": None, "proof": None, "review": None, "size": None}
+        return {**common, "decisions": [], "files": None, "licenses": None, "proof": None, "review": None, "size": None}
     return {
         **common,
         "files": {file.name: file.plain.size for file in contents.manifest.files},
         "licenses": list(contents.licenses),
         "proof": None if contents.proof is None else contents.proof._asdict(),
+        "decisions": [_decision(one) for one in summary.decisions.get(model, ())],
         "review": None if contents.record is None else _review(contents.record),
         "size": contents.manifest.size,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    statement = decision.statement
+    return {
+        "by": decision.name,
+        "decision": statement.decision,
+        "expires": None if statement.expires is None else rfc3339(statement.expires),
+        "note": statement.note,
+        "role": statement.role,
     }
 
 

@@ -9,6 +9,7 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
 from sealift_common.release_document import key_name, revocations
+from sealift_common.review.reviewers import read_reviewers
 from sealift_common.succession import keys_of
 
 
@@ -67,6 +68,8 @@ class Draft:
                 raise UsageError(
                     f"key {key_name(key)!r} was revoked at {entry['at']}: {entry['reason']!r}; make a new one"
                 )
+        if self._reviewed(material):
+            raise UsageError(f"key {key_name(key)!r} reviews for this channel, or did; take another for {role!r}")
         if role != Root.type and self._left(material, role):
             # What it signed then would verify again, also where a later root is pinned and nobody remembers it.
             raise UsageError(
@@ -86,6 +89,12 @@ class Draft:
         self.root.add_key(key, role)
         self.roles.add(role)
         self.lines.append(f"{role}: added {key_name(key)!r}")
+
+    def _reviewed(self, material: bytes) -> bool:
+        """Return whether any root lists the key as that of a reviewer."""
+        found = [read_reviewers(root) for root in (*self.earlier, self.root)]
+        roles = [role for reviewers in found if reviewers is not None for role in reviewers.roles.values()]
+        return any(one.material == material for role in roles for one in role.reviewers)
 
     def _left(self, material: bytes, role: str) -> bool:
         """Return whether an earlier root gave the key to `role`, and the last complete one does not."""

@@ -1,8 +1,8 @@
 """Take over the signatures of a copy of the channel, signed on another machine.
 
 Only signatures are taken, only for content that is the same here byte for byte, and only those that
-verify with a key that root lists. So a copy that comes back on a USB stick can add a signature, and
-nothing else.
+verify with a key that root lists; and statements that a key of a reviewer signed. So a copy that comes
+back on a USB stick can add a signature or a review, and nothing else.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,26 @@ from tuf.api.metadata import Metadata, Root
 
 from sealift_common.errors import ChannelError
 from sealift_common.release_document import key_name
+from sealift_common.review.statement import Statement, parse_statement
 from sealift_keys.ceremony.signing import Signed, keys_of, verifies
+from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import ROLES, Channel
+from sealift_keys.channel.statements import keep_statement, statements
 from sealift_keys.channel.status import status
 from sealift_keys.channel.verification import metadata_by_role
 
 
 @dataclass(frozen=True)
 class Merged:
-    """The signatures that were taken, and those that do not verify and were left."""
+    """What was taken of a copy, and what does not verify and was left."""
 
     taken: tuple[Signed, ...]
     refused: tuple[Signed, ...]
+    # Statements of reviewers: taken, and those that nobody signed who reviews for the channel.
+    statements: tuple[Statement, ...] = ()
+    strange: tuple[str, ...] = ()
+    # Why no signatures were taken, although statements were; empty otherwise.
+    only_statements: str = ""
 
 
 def merge(channel: Channel, other: Channel) -> Merged:
@@ -31,11 +39,18 @@ def merge(channel: Channel, other: Channel) -> Merged:
 
     Raises:
         ChannelError: `other` is another channel, or has other content under the same version, or one
-            of the two is ahead; nothing is written.
+            of the two is ahead; nothing is written. Statements are taken all the same, if there are any.
 
     """
     with channel.locked():
-        pairs = _pairs(channel, other)
+        reviews, strange = _statements(channel, other)
+        try:
+            pairs = _pairs(channel, other)
+        except ChannelError as error:
+            if not reviews:
+                raise
+            # They speak for themselves, however old the rest of the copy is.
+            return Merged((), (), reviews, strange, str(error))
         taken: list[Signed] = []
         refused: list[Signed] = []
         changed = []
@@ -54,7 +69,25 @@ def merge(channel: Channel, other: Channel) -> Merged:
             if len(taken) > before:
                 changed.append(ours)
         channel.write(*changed)
-        return Merged(tuple(taken), tuple(refused))
+        return Merged(tuple(taken), tuple(refused), reviews, strange)
+
+
+def _statements(channel: Channel, other: Channel) -> tuple[tuple[Statement, ...], tuple[str, ...]]:
+    """Take the statements of `other` that are not here, and that a reviewer of this channel signed."""
+    known, reviewers = statements(channel.directory), reviewers_of(channel)
+    taken, strange = [], []
+    for name, envelope in statements(other.directory).items():
+        if name in known:
+            continue
+        statement = parse_statement(envelope.payload, name)
+        role = None if reviewers is None else reviewers.roles.get(statement.role)
+        ours = reviewers is not None and statement.channel == reviewers.channel
+        if ours and role is not None and any(envelope.signed_with(one.key) for one in role.active):
+            keep_statement(channel.directory, envelope)
+            taken.append(statement)
+        else:
+            strange.append(name)
+    return tuple(taken), tuple(strange)
 
 
 def _counts(metadata: Metadata[Any], key: Any) -> bool:

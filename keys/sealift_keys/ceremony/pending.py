@@ -10,7 +10,7 @@ Rules, because a copy of a channel comes from somebody else:
 3. Documents of a version are read only from blobs that match the digests that the release lists.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from securesystemslib.signer import Key
 from tuf.api.metadata import Metadata, Root, Targets
@@ -23,7 +23,10 @@ from sealift_common.contents.summary import Summary
 from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release, read_release, revocations
+from sealift_common.review.judgement import Decision, decisions
+from sealift_common.review.statement import Subject
 from sealift_keys.ceremony.signing import digest_of, verifies
+from sealift_keys.ceremony.stating import envelopes_of, record_digest, reviewers_of
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
@@ -65,7 +68,22 @@ def _summary(channel: Channel, before: Release | None, after: Release, digest: s
     found = changes(before, after)
     wanted = {**dict(found.predecessors.values()), **found.new}
     contents = {model: one for model, blob in wanted.items() if (one := _contents(channel, model, blob)) is not None}
-    return Summary(before, after, found, contents, digest)
+    return Summary(before, after, found, contents, digest, _decisions(channel, found.new, contents))
+
+
+def _decisions(
+    channel: Channel, new: Mapping[ModelVersion, Blob], contents: Mapping[ModelVersion, Contents]
+) -> dict[ModelVersion, tuple[Decision, ...]]:
+    """Read what reviewers decided about the new versions, in the targets and in the statements that wait."""
+    reviewers = reviewers_of(channel)
+    if reviewers is None:
+        return {}
+    envelopes = envelopes_of(channel)
+    return {
+        model: tuple(decisions(envelopes, reviewers, Subject(model, blob.digest), record_digest(contents[model])))
+        for model, blob in new.items()
+        if model in contents
+    }
 
 
 def _contents(channel: Channel, model: ModelVersion, blob: Blob) -> Contents | None:

@@ -8,8 +8,9 @@ from securesystemslib.signer import Key, SSlibKey
 from tuf.api.metadata import Role, Root
 
 from sealift_common import fingerprint
-from sealift_common.errors import UsageError
+from sealift_common.errors import LimitError, MalformedError, UsageError
 from sealift_common.release_document import FIELD, key_name
+from sealift_common.review.reviewers import read_reviewers
 from sealift_keys.channel.directory import ROLES
 
 # How long each role is good for. An instance behind an air gap sees a new timestamp only with a new
@@ -62,12 +63,17 @@ def check_root(root: Root) -> None:
     """Check a root that was changed by the same rules as a new one.
 
     Raises:
-        UsageError: a threshold cannot be met, a role lists one key twice, or two keys share a name.
+        UsageError: a threshold cannot be met, a role lists one key twice, two keys share a name, or a reviewer's key
+            signs metadata.
     """
     for role in ROLES:
         keys = [key for keyid in root.roles[role].keyids if isinstance(key := root.keys[keyid], SSlibKey)]
         _check_plan(role, RolePlan(keys, root.roles[role].threshold, lifetime_days(root, role)))
     _check_names(root.keys.values())
+    try:
+        read_reviewers(root)
+    except (MalformedError, LimitError) as error:
+        raise UsageError(f"{error}; give reviewers keys of their own") from error
 
 
 def lifetime_days(root: Root, role: str) -> int:

@@ -16,8 +16,12 @@ from sealift_common import fingerprint
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import UsageError
 from sealift_common.release_document import FIELD, REVOKED, key_name, revocations
+from sealift_common.review.reviewers import read_reviewers
 from sealift_common.succession import keys_of, replaced
+from sealift_common.wording import counted
 from sealift_keys.ceremony.draft import Draft
+from sealift_keys.ceremony.quorum import losing
+from sealift_keys.ceremony.reviewing import leave_reviewers
 from sealift_keys.ceremony.rotation import Changed, change_root
 from sealift_keys.ceremony.signing import verifies
 from sealift_keys.channel import history
@@ -70,6 +74,7 @@ def revoke(
     *,
     replacement: SSlibKey | None = None,
     signers: Sequence[Signer] = (),
+    accept_loss: bool = False,
     now: datetime | None = None,
 ) -> Changed:
     """Take the key `name` out of every role, for good: root records it, and it cannot be added again.
@@ -79,6 +84,7 @@ def revoke(
     Args:
         replacement: takes its place in every role that it is not in already.
         signers: sign the new root and the new metadata of the roles; not the stolen key.
+        accept_loss: write it although released versions lose an approval that they need.
 
     Raises:
         UsageError: no key has that name, it is revoked already, the reason is not one line, or a threshold could not
@@ -102,13 +108,27 @@ def revoke(
                 draft.remove(key, role)
                 if replacement is not None and not _listed(draft.root, role, fingerprint.material(replacement)):
                     draft.add(replacement, role)
+        leave_reviewers(draft, key, replacement)
+        _void(draft.root, key, reason)
+        lost = losing(channel, draft.root)
+        if lost and not accept_loss:
+            raise UsageError(
+                f"without what {key_name(key)!r} signed, {counted(len(lost), 'released version')} would lack an "
+                f"approval: {', '.join(map(str, lost[:20]))}; nothing was written: give --yes to revoke it all the "
+                "same, and have them reviewed again"
+            )
+        draft.lines += [f"{model} lacks an approval now: have it reviewed again" for model in lost]
         if not draft.lines:
             draft.lines.append(f"{key_name(key)!r} signs nothing today; root records that it was stolen")
-        entry = {"at": rfc3339(release_time()), "fingerprint": digits, "name": key_name(key), "reason": reason}
-        fields = draft.root.unrecognized_fields[FIELD]
-        draft.root.unrecognized_fields[FIELD] = {**fields, REVOKED: [*revocations(draft.root), entry]}
 
     return change_root(channel, edit, signers, now)
+
+
+def _void(root: Root, key: Key, reason: str) -> None:
+    digits = fingerprint.of_key(key)
+    entry = {"at": rfc3339(release_time()), "fingerprint": digits, "name": key_name(key), "reason": reason}
+    fields = root.unrecognized_fields[FIELD]
+    root.unrecognized_fields[FIELD] = {**fields, REVOKED: [*revocations(root), entry]}
 
 
 def exposure(channel: Channel, name: str, since: datetime | None = None) -> Exposure:
@@ -131,6 +151,11 @@ def exposure(channel: Channel, name: str, since: datetime | None = None) -> Expo
             if _listed(root, role, material):
                 needed = root.roles[role].threshold - 1
                 others[role] = min(others.get(role, needed), needed)
+        reviewers = read_reviewers(root)
+        for held in () if reviewers is None else reviewers.roles.values():
+            if any(one.material == material for one in held.reviewers):
+                what, needed = f"review for {held.name}", held.threshold - 1
+                others[what] = min(others.get(what, needed), needed)
     found = []
     records = history.releases(channel.directory)
     recorded = {record.number for record in records}

@@ -10,6 +10,7 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
 from sealift_common.release_document import key_name, revocations
+from sealift_common.review.reviewers import read_reviewers
 from sealift_common.wording import counted
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.status import status
@@ -73,11 +74,12 @@ def roster(channel: Channel) -> Roster:
         )
         for role in ROLES
     )
+    reviews = _reviews(root)
     keys = tuple(
         RosterKey(
             name=key_name(key),
             algorithm=algorithm_of(key),
-            roles=tuple(role for role in ROLES if keyid in root.roles[role].keyids),
+            roles=(*(role for role in ROLES if keyid in root.roles[role].keyids), *reviews.get(keyid, ())),
             fingerprint=fingerprint.of_key(key),
         )
         for keyid, key in root.keys.items()
@@ -116,10 +118,44 @@ def root_changes(channel: Channel) -> list[str]:
         lines += _with(root, role, [keyid for keyid in new.keyids if keyid not in old.keyids])
         if old.threshold != new.threshold:
             lines.append(f"{role}: threshold {old.threshold} becomes {new.threshold}")
+    lines += _reviewer_lines(before, root)
     lines += [
         f"revoked: {entry['name']!r}, {entry['reason']!r}" for entry in revocations(root)[len(revocations(before)) :]
     ]
     return lines or [f"only the expiry date: {before.expires:%Y-%m-%d} becomes {root.expires:%Y-%m-%d}"]
+
+
+def _reviews(root: Root) -> dict[str, list[str]]:
+    """Say of each reviewer's key for which role it reviews, or did."""
+    found: dict[str, list[str]] = {}
+    reviewers = read_reviewers(root)
+    for role in () if reviewers is None else reviewers.roles.values():
+        for one in role.reviewers:
+            retired = "" if one.until is None else f" until {one.until:%Y-%m-%d}"
+            found.setdefault(one.key.keyid, []).append(f"review {role.name}{retired}")
+    return found
+
+
+def _reviewer_lines(before: Root | None, root: Root) -> list[str]:
+    """Say which reviewers come and go, and which questionnaire counts."""
+    old, new = None if before is None else read_reviewers(before), read_reviewers(root)
+    old_roles, new_roles = {} if old is None else old.roles, {} if new is None else new.roles
+    lines = []
+    for name in dict.fromkeys((*old_roles, *new_roles)):
+        was = {one.material: one for one in old_roles[name].active} if name in old_roles else {}
+        now = {one.material: one for one in new_roles[name].active} if name in new_roles else {}
+        lines += [f"reviewers for {name}: without {key_name(one.key)!r}" for key, one in was.items() if key not in now]
+        for key, one in now.items():
+            if key not in was:
+                digits = fingerprint.grouped(fingerprint.of_bytes(key))
+                lines.append(f"reviewers for {name}: with {key_name(one.key)!r}, fingerprint {digits}")
+        thresholds = [roles[name].threshold if name in roles else 0 for roles in (old_roles, new_roles)]
+        if thresholds[0] != thresholds[1]:
+            lines.append(f"reviewers for {name}: {thresholds[1]} of {counted(len(now), 'key')} must approve")
+    digests = [() if one is None else one.questionnaires for one in (old, new)]
+    if digests[0] != digests[1]:
+        lines.append(f"questionnaires: {', '.join(digests[1]) or 'none'}; the last is what new versions answer")
+    return lines
 
 
 def _demand(root: Root, role: str) -> str:

@@ -17,6 +17,9 @@ _NAMES = (
     "threshold",
     "renew",
     "revoke",
+    "reviewer",
+    "review",
+    "gather",
 )
 # A module cannot be named `import`.
 MODULES = {name: f"sealift_keys.cli.{'import_key' if name == 'import' else name}" for name in _NAMES}

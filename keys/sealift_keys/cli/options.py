@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from sealift_common.console import print_json, typed
+from sealift_common.clock import rfc3339
+from sealift_common.console import plain, print_json, typed
 from sealift_common.errors import Error
+from sealift_common.review.statement import Statement
 from sealift_keys.ceremony.revocation import targets_keys_to_replace
 from sealift_keys.ceremony.roster import root_changes, roster
 from sealift_keys.ceremony.rotation import Changed
@@ -83,6 +85,26 @@ def report_change(channel: Channel, changed: Changed, *, as_json: bool, extra: d
 def signed_documents(made: Sequence[Signed]) -> list[dict[str, Any]]:
     """Return the signatures as `--json` prints them."""
     return [{"key": one.key_name, "role": one.role, "version": one.version} for one in made]
+
+
+def review_line(statement: Statement) -> str:
+    """Say in one line what a reviewer decided."""
+    until = f" until {statement.expires:%Y-%m-%d}" if statement.expires else ""
+    note = f": {plain(statement.note)!r}" if statement.note else ""
+    models = ", ".join(str(subject.model) for subject in statement.subjects)
+    return f"{models} {statement.decision} for {statement.role}{until}{note}"
+
+
+def review_document(statement: Statement) -> dict[str, Any]:
+    """Return the same as `--json` prints it."""
+    return {
+        "decision": statement.decision,
+        "expires": None if statement.expires is None else rfc3339(statement.expires),
+        "models": [{"digest": one.digest, "name": one.model.reference} for one in statement.subjects],
+        "note": statement.note,
+        "role": statement.role,
+        "serial": statement.serial,
+    }
 
 
 def _use_module(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:

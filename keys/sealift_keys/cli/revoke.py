@@ -32,6 +32,7 @@ from sealift_keys.keyfiles.signers import open_signers
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
     help="The key was safe before this time (UTC); older releases are not listed.",
 )
+@click.option("--yes", is_flag=True, help="Revoke it although released versions lose an approval that they need.")
 @key_option(required=False, text=sign_option_text)
 @passphrase_file_option
 @json_option
@@ -42,6 +43,7 @@ def command(
     reason: str,
     replacement: Path | None,
     since: datetime | None,
+    yes: bool,
     keys: tuple[str, ...],
     passphrase_files: tuple[Path, ...],
     as_json: bool,
@@ -56,7 +58,7 @@ def command(
     exposed = exposure(channel, name, moment)
     public = load_public(replacement) if replacement else None
     signers = open_signers(keys, passphrase_files)
-    changed = revoke(channel, name, reason, replacement=public, signers=signers)
+    changed = revoke(channel, name, reason, replacement=public, signers=signers, accept_loss=yes)
     if not as_json:
         click.echo(f"revoked {exposed.key!r}, fingerprint {fingerprint.grouped(exposed.fingerprint)}")
         _echo(exposed)

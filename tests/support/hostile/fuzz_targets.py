@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from securesystemslib.signer import Signature
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -53,8 +54,10 @@ from sealift_common.names import ModelVersion
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
 from sealift_common.parsing import strict_json
+from sealift_common.review.dsse import Envelope, canonical, parse_envelope
 from sealift_common.review.questionnaire import CLASSES, default_bytes, parse_questionnaire
 from sealift_common.review.record import parse_record
+from sealift_common.review.statement import Statement, Subject, parse_statement
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -317,10 +320,21 @@ def review_record(data: bytes) -> None:
     parse_record(data, MODEL)
 
 
+def review(data: bytes) -> None:
+    envelope = parse_envelope(strict_json.parse(data, "review"), "review")
+    parse_statement(envelope.payload, "review")
+
+
 def questionnaire(data: bytes) -> None:
     found = parse_questionnaire(data)
     for risk in CLASSES:
         found.demand(risk, personal_data=True)
+
+
+def _review() -> bytes:
+    subject = Subject(MODEL, "sha256:" + "a" * 64)
+    statement = Statement("sim", "security", "approved", 1, (subject,), None, None, NOW, NOW, "fine")
+    return canonical(Envelope(statement.to_bytes(), (Signature("k", "00" * 64),)))
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -350,6 +364,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         registry_address,
         pickles,
         review_record,
+        review,
         questionnaire,
     )
 }
@@ -428,4 +443,5 @@ def seeds(name: str) -> list[bytes]:
         "graph": [toy["model.onnx"], EXTERNAL, good_graph()],
         "review_record": [RECORD],
         "questionnaire": [default_bytes()],
+        "review": [_review()],
     }[name]

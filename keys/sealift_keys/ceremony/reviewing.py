@@ -1,0 +1,159 @@
+"""Change who reviews: keys of reviewers in and out, thresholds, the questionnaires that count.
+
+Rules, in addition to those of `rotation`:
+
+1. A reviewer's key holds no role of TUF, in no root of the channel, and one role of reviewers: whoever approves is
+   nobody who releases.
+2. A key that is removed retires: what it signed before goes on counting. Only `revoke` voids it.
+3. The digest of the questionnaire stands in root, so that a release engineer alone cannot soften it.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime
+from typing import Any
+
+from securesystemslib.signer import Key, Signer, SSlibKey
+from tuf.api.metadata import Root
+
+from sealift_common import fingerprint
+from sealift_common.clock import release_time, rfc3339
+from sealift_common.errors import UsageError
+from sealift_common.names import is_model_name
+from sealift_common.release_document import FIELD, key_name, revocations
+from sealift_common.review.questionnaire import FILE_NAME, default_bytes, parse_questionnaire
+from sealift_common.review.reviewers import QUESTIONNAIRES, REVIEWERS
+from sealift_common.succession import keys_of
+from sealift_common.wording import counted
+from sealift_keys.ceremony.draft import Draft
+from sealift_keys.ceremony.rotation import Changed, change_root
+from sealift_keys.channel.directory import ROLES, Channel
+
+
+def change_reviewers(
+    channel: Channel,
+    role: str,
+    *,
+    add: Sequence[SSlibKey] = (),
+    remove: Sequence[str] = (),
+    threshold: int | None = None,
+    signers: Sequence[Signer] = (),
+    now: datetime | None = None,
+) -> Changed:
+    """Put keys into a role of reviewers, let others retire, or change how many must approve, in one new root.
+
+    The questionnaire that counts now, the channel's own or Sealift's, is recorded with it.
+
+    Raises:
+        UsageError: nothing would change, a name is unknown, or the result breaks a rule.
+        KeyFileError, ChannelError: as `rotate`.
+    """
+    if not is_model_name(role) or role in ROLES:
+        raise UsageError(f"{role[:80]!r} is no name for reviewers; expected for example 'security'")
+    questionnaire = parse_questionnaire(channel.questionnaire() or default_bytes()).digest
+
+    def edit(draft: Draft) -> None:
+        before = len(draft.lines)
+        entry = _entry(draft.root, role)
+        for name in remove:
+            _retire(draft, role, entry, name)
+        for key in add:
+            _join(draft, role, entry, key)
+        if threshold is not None and threshold != entry["threshold"]:
+            draft.lines.append(f"reviewers for {role}: threshold {entry['threshold']} becomes {threshold}")
+            entry["threshold"] = threshold
+        if not 1 <= entry["threshold"] <= len(entry["keyids"]):
+            raise UsageError(
+                f"reviewers for {role!r}: threshold {entry['threshold']} cannot be met with "
+                f"{counted(len(entry['keyids']), 'key')}; add a key in the same step, or lower the threshold"
+            )
+        _record_questionnaire(draft, questionnaire)
+        if len(draft.lines) == before:
+            raise UsageError("nothing would change; give --add FILE.pub, --remove NAME or --threshold N")
+
+    return change_root(channel, edit, signers, now)
+
+
+def leave_reviewers(draft: Draft, key: Key, replacement: SSlibKey | None) -> None:
+    """Take a key that was stolen out of every role of reviewers, with all that it signed.
+
+    Raises:
+        UsageError: a role could not meet its threshold any more.
+    """
+    fields = draft.root.unrecognized_fields[FIELD]
+    for role, entry in fields.get(REVIEWERS, {}).items():
+        listed = [keyid for keyid in entry["keyids"] if keyid != key.keyid]
+        retired = [one for one in entry.get("retired", []) if one["keyid"] != key.keyid]
+        if (len(listed), len(retired)) == (len(entry["keyids"]), len(entry.get("retired", []))):
+            continue
+        own = _entry(draft.root, role)
+        own["keyids"], own["retired"] = listed, retired
+        draft.lines.append(f"reviewers for {role}: removed {key_name(key)!r}; nothing that it signed counts any more")
+        if replacement is not None and len(listed) < len(entry["keyids"]):
+            _join(draft, role, own, replacement)
+        if len(own["keyids"]) < own["threshold"]:
+            raise UsageError(
+                f"reviewers for {role!r} would have {len(own['keyids'])} keys for {own['threshold']} approvals; "
+                "give --replace-with PUB, or lower the threshold first"
+            )
+        draft.root.keys.pop(key.keyid, None)
+
+
+def _entry(root: Root, role: str) -> dict[str, Any]:
+    """Return the entry of a role in a root that may be changed; the dictionaries of the root before are not touched."""
+    fields = deepcopy(root.unrecognized_fields[FIELD])
+    root.unrecognized_fields[FIELD] = fields
+    entry: dict[str, Any] = fields.setdefault(REVIEWERS, {}).setdefault(
+        role, {"keyids": [], "threshold": 1, "retired": []}
+    )
+    entry.setdefault("retired", [])
+    return entry
+
+
+def _join(draft: Draft, role: str, entry: dict[str, Any], key: SSlibKey) -> None:
+    material = fingerprint.material(key)
+    for known in revocations(draft.root):
+        if known["fingerprint"] == fingerprint.of_bytes(material):
+            raise UsageError(f"key {key_name(key)!r} was revoked at {known['at']}: {known['reason']!r}; make a new one")
+    for root in (*draft.earlier, draft.root):
+        signs = next((one for one in ROLES if material in keys_of(root, one)), None)
+        if signs is not None:
+            raise UsageError(
+                f"key {key_name(key)!r} signs {signs!r}, in root {root.version}; reviewers need keys of their own: "
+                "make one with sealift-keys new"
+            )
+    for other, held in draft.root.unrecognized_fields[FIELD][REVIEWERS].items():
+        keyids = [*held["keyids"], *(one["keyid"] for one in held.get("retired", []))]
+        if any(fingerprint.material(draft.root.keys[keyid]) == material for keyid in keyids):
+            raise UsageError(
+                f"key {key_name(key)!r} reviews for {other!r} already, or did; give each role keys of its own"
+            )
+    for one in draft.root.keys.values():
+        if key_name(one) == key_name(key):
+            raise UsageError(
+                f"another key of this channel is named {key_name(key)!r}; give the new one another name: "
+                "put 'name: NEW' on the first line of its .pub file"
+            )
+    draft.root.keys[key.keyid] = key
+    entry["keyids"].append(key.keyid)
+    draft.lines.append(f"reviewers for {role}: added {key_name(key)!r}")
+
+
+def _retire(draft: Draft, role: str, entry: dict[str, Any], name: str) -> None:
+    key = draft.find(name)
+    if key.keyid not in entry["keyids"]:
+        raise UsageError(f"key {key_name(key)!r} does not review for {role!r}; `sealift-keys show` lists who does")
+    entry["keyids"].remove(key.keyid)
+    entry["retired"].append({"at": rfc3339(release_time()), "keyid": key.keyid})
+    draft.lines.append(f"reviewers for {role}: {key_name(key)!r} retires; what it signed so far goes on counting")
+
+
+def _record_questionnaire(draft: Draft, digest: str) -> None:
+    fields = draft.root.unrecognized_fields[FIELD]
+    listed = fields.setdefault(QUESTIONNAIRES, [])
+    if listed and listed[-1]["digest"] == digest:
+        return
+    # The newest is what new versions are held to; the earlier ones go on counting for the versions of their day.
+    listed[:] = [one for one in listed if one["digest"] != digest]
+    listed.append({"at": rfc3339(release_time()), "digest": digest, "void": False})
+    draft.lines.append(f"{FILE_NAME}: {digest} is what new versions answer")
