@@ -68,7 +68,7 @@ def test_diff_says_what_changes(two, sealift_command):
     (output,) = alpha["outputs"]
     assert (output["name"], output["before"]["returns"], output["after"]["returns"]) == ("scores", "float32", "float64")
     assert alpha["inputs"] == []
-    assert {"name": "parity.rows", "before": 1324, "after": 9} in alpha["figures"]
+    assert {"name": "parity.rows", "before": 1616, "after": 9} in alpha["figures"]
 
 
 def test_diff_for_people(two, sealift_command):
@@ -77,7 +77,7 @@ def test_diff_for_people(two, sealift_command):
     assert "changed alpha 1.0.0 -> 1.1.0: INPUTS OR OUTPUTS CHANGE" in out
     assert "file NOTES.txt: gone, 4 bytes" in out
     assert "file MORE.txt: new, 3 bytes" in out
-    assert "figure parity.rows: 1324 -> 9" in out
+    assert "figure parity.rows: 1616 -> 9" in out
     assert "unchanged beta 1.0.0" in out
     assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", out)
     # Nothing changes from a bundle to itself.

@@ -112,7 +112,9 @@ def command(
         return
     click.echo(f"{added.outcome} {added.model} {added.reference.digest}")
     click.echo(
-        f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']}; "
+        f"  proof: none; {added.parity['reference']}"
+        if not added.parity.get("compared", True)
+        else f"  proof: {added.parity['rows']} rows agree with {added.parity['reference']}; "
         f"labels equal, scores within {added.tolerance.rtol:g} relative and {added.tolerance.atol:g} absolute, "
         f"exact ties {added.parity['ties']}"
     )

@@ -125,8 +125,11 @@ def command(
         }
         console.print_json({**result, **more})
         return
-    click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
-    absolute, relative = parity["largest_absolute_error"], parity["largest_relative_error"]
-    click.echo(f"  largest errors {absolute:.3g} absolute, {relative:.3g} relative; exact ties {parity['ties']}")
+    if parity.get("compared", True):
+        click.echo(f"{name} {version}: {parity['rows']} rows agree on rung {conversion.rung!r}")
+        absolute, relative = parity["largest_absolute_error"], parity["largest_relative_error"]
+        click.echo(f"  largest errors {absolute:.3g} absolute, {relative:.3g} relative; exact ties {parity['ties']}")
+    else:
+        click.echo(f"{name} {version}: unchanged, nothing to compare with; give recorded answers with the samples")
     echo_probe(conversion)
     click.echo(f"  written to {output}" + (f"; report in {report}" if report is not None else ""))

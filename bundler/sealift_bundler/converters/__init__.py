@@ -68,7 +68,8 @@ class Original:
     """The model to convert, as its own framework runs it.
 
     `answers` gives, for rows as the caller has them, one array for each method that the model has;
-    `reference` says whose answers these are, because a ready-made graph has no other original.
+    `reference` says whose answers these are, because a ready-made graph has no other original; `compared` whether
+    they are those of another program than the graph itself.
     `recorded` says that they are recorded, so that rows other than the samples have none.
     """
 
@@ -78,6 +79,7 @@ class Original:
     source: Mapping[str, Any]
     reference: str
     recorded: bool = False
+    compared: bool = True
 
 
 class Converter(Protocol):

@@ -49,12 +49,12 @@ class Graph:
         self._names += 1
         return f"{hint}_{self._names}"
 
-    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add a node of one output and return the output's name."""
+    def add(self, operator: str, *inputs: str, domain: str = "", name: str | None = None, **attributes: Any) -> str:
+        """Add a node of one output and return the output's name, which is also the node's unless that has a `name`."""
         output = self.name(operator.lower())
         # Attributes that are None are absent, as in the operator's own default.
         given = {key: value for key, value in attributes.items() if value is not None}
-        node = helper.make_node(operator, list(inputs), [output], name=output, domain=domain, **given)
+        node = helper.make_node(operator, list(inputs), [output], name=name or output, domain=domain, **given)
         self._nodes.append(node)
         return output
 

@@ -1,4 +1,4 @@
-"""Ready-made ONNX graphs: checked, described, and kept byte for byte."""
+"""Ready-made ONNX graphs: checked, described, and kept as they are, but for lists of dicts at their end."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -36,7 +36,7 @@ class ReadyMade:
             raise SourceError(f"cannot read the model {str(path)!r}: {error.strerror}") from error
         self.model = _parsed(self.graph, repr(str(path)))
         self.weights, moved = _weights(self.model, path.parent)
-        if moved:
+        if _without_maps(self.model) or moved:
             self.graph = self.model.SerializeToString(deterministic=True)
 
     @classmethod
@@ -45,6 +45,34 @@ class ReadyMade:
         made = cls.__new__(cls)
         made.graph, made.model, made.weights = graph, _parsed(graph, "the exported graph"), {}
         return made
+
+
+def _without_maps(model: onnx.ModelProto) -> bool:
+    """Give the tensors that ZipMap operators make lists of dicts of; return whether there was one at an output.
+
+    CatBoost and skl2onnx end a classifier so. The numbers are the same, in the order of the classes that the
+    operator names; a bundle carries tensors alone.
+    """
+    maps = {node.output[0]: node for node in model.graph.node if node.op_type == "ZipMap"}
+    taken = {name for node in model.graph.node for name in node.input}
+    found = False
+    for output in model.graph.output:
+        node = maps.get(output.name)
+        if node is None or output.name in taken:
+            continue
+        labels = next((len(a.strings) or len(a.ints) for a in node.attribute if a.name.startswith("classlabels_")), 0)
+        # Under the name of the output, which is what its users know.
+        for other in model.graph.node:
+            for names in (other.input, other.output):
+                names[:] = [output.name if name == node.input[0] else name for name in names]
+        model.graph.node.remove(node)
+        output.type.Clear()
+        tensor = output.type.tensor_type
+        tensor.elem_type = onnx.TensorProto.FLOAT
+        tensor.shape.dim.add().dim_param = "rows"
+        tensor.shape.dim.add().dim_value = labels
+        found = True
+    return found
 
 
 def _parsed(graph: bytes, what: str) -> onnx.ModelProto:
@@ -121,11 +149,17 @@ class OnnxConverter:
             if recorded:
                 return recorded
             try:
-                return dict(zip(outputs, session.run(outputs, dict(rows)), strict=True))
+                found = dict(zip(outputs, session.run(outputs, dict(rows)), strict=True))
             except Exception as error:
                 # ONNX Runtime's exceptions have no common class.
                 reason = " ".join(str(error).split())[:300]
                 raise SourceError(f"the model does not run on the samples: {reason}") from error
+            other = next((name for name, value in found.items() if not isinstance(value, np.ndarray)), None)
+            if other is not None:
+                raise ConversionError(
+                    f"{other!r} is a {type(found[other]).__name__}, not a tensor; export the model without ZipMap"
+                )
+            return found
 
         rows = len(samples)
         samples.whole = any(
@@ -141,7 +175,8 @@ class OnnxConverter:
         producer = f"{source.model.producer_name} {source.model.producer_version}".strip()
         versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
         described = {"framework": "onnx", "versions": versions, "estimator": producer or "unknown producer"}
-        return Original("tensors", (), answers, described, reference, recorded=bool(recorded))
+        kept = bool(recorded)
+        return Original("tensors", (), answers, described, reference, recorded=kept, compared=kept)
 
     def rungs(self, source: ReadyMade, samples: "Samples") -> Iterable[Rung]:
         """Give the only rung: the graph as it is."""

@@ -1,12 +1,11 @@
 """Edge rows: made from the caller's rows, to find what the caller's rows do not show.
 
 Each kind is tried on the original first. What the original refuses, the loader must refuse too, and
-is left out here.
+is left out here. Every kind has a bound, and all columns have a share of it.
 """
 
-import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,113 +13,176 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sealift_bundler.converters import Answers, Original
+from sealift_bundler.samples.containers import Wrap, unchanged
+from sealift_bundler.samples.generated.edge_values import (
+    FAR,
+    FAR_POWERS,
+    NEAR_ZERO,
+    numbers_around,
+    some_of,
+    texts_around,
+)
 from sealift_bundler.samples.interfaces import SampleColumn, Samples
 
 MISSING = "missing"
 UNSEEN = "unseen category"
 # Kinds of edge rows that the loader can refuse where the original answers.
 REFUSABLE = frozenset([MISSING, UNSEEN])
+# A model is not refused for rows of these kinds alone: they are so far from the caller's that float64 has to do.
+CHOOSE_THE_RUNG = frozenset([FAR, NEAR_ZERO])
 
 # Enough to meet every threshold of a small forest, few enough that the proof stays quick.
-_ROWS_A_KIND = 256
-_ROWS_A_COLUMN = 48
+_BASE_ROWS = 256
 _SHUFFLED_ROWS = 1024
-
-_TEXTS = (
-    "",
-    " ",
-    "a",
-    "\t\n",
-    "!?",
-    "naïve café déjà vu, l'été à Orléans",
-    "Übergrößenträger fährt Straßenbahn",
-    "İstanbul'da ışık ILIK ılık",  # noqa: RUF001 - Turkish has both
-    "Съешь ещё этих мягких французских булок",
-    "東京都は日本の首都です。テスト",
-    "emoji 😀 👩‍👩‍👧 ok 👍🏽",
-    "e\u0301 combining, ﬁ ligature, ² and ½",
-    "١٢٣ ४५६ digits",
-    "UPPER lower MiXeD case",
-    "under_score hyphen-ated it's e-mail@example.org",
-    "no\u00a0break\u2003em space",
-)
+# Rows of a kind, over all columns.
+_MOST_ROWS = {"thresholds": 3072, "round numbers": 1024, "extremes": 1024, "large integers": 512, MISSING: 2048}
+_MOST_OF_OTHERS = 256
+_FEW = 8
+# Kinds of which the original may refuse any row, so that it is asked for single ones; otherwise for pieces.
+_ONE_BY_ONE = {"extremes", "round numbers", *CHOOSE_THE_RUNG}
+_ROWS_A_PIECE = 8
 
 
 @dataclass(frozen=True)
 class EdgeRows:
-    """Rows of one kind that the original accepts, and its answers."""
+    """Rows of one kind that the original accepts, and its answers.
+
+    `rows` have the form of `Samples.rows`; `own` puts them into the caller's container.
+    """
 
     kind: str
     rows: Any
-    count: int
     answers: Answers
-    # The column that is missing in rows of the kind MISSING.
-    column: str | None = None
+    # How many rows of this kind there would have been, had there been no bound.
+    possible: int = 0
+    # For each row the column that was changed; none where many were.
+    columns: tuple[str, ...] = ()
+    own: Wrap = unchanged
+
+    def without(self, columns: Collection[str]) -> "EdgeRows | None":
+        """Return the rows in which none of these columns was changed; None where there are none."""
+        kept = [place for place, name in enumerate(self.columns) if name not in columns]
+        if not kept:
+            return None
+        rows = self.rows.iloc[kept].reset_index(drop=True) if isinstance(self.rows, pd.DataFrame) else self.rows[kept]
+        answers = {name: values[kept] for name, values in self.answers.items()}
+        return replace(self, rows=rows, answers=answers, columns=tuple(self.columns[place] for place in kept))
+
+
+# Values for one column, and how many there would have been.
+_Change = tuple[SampleColumn, Any, int]
 
 
 def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
     """Make edge rows and note in `samples` which columns may hold a missing value."""
     generator = np.random.default_rng(20_240_229)
-    makers: dict[str, Callable[[Samples, np.random.Generator], Iterator[tuple[str, Any, SampleColumn | None]]]] = {
+    makers: dict[str, Callable[[Samples, np.random.Generator], Iterator[EdgeRows]]] = {
         "columns": _of_frame,
         "matrix": _of_matrix,
         "text": _of_texts,
     }
     maker = makers.get(samples.interface)
-    result = []
-    for kind, rows, column in maker(samples, generator) if maker else ():
-        if len(rows) == 0:  # short integers hold no large ones
-            continue
-        own = _in_container(samples, rows)
-        answers = None if own is None else _ask(original, own)
-        if answers is None:
-            continue
-        if kind == MISSING and column is not None:
-            column.accepts_missing = True
-        result.append(EdgeRows(kind, own, len(rows), answers, None if column is None else column.name))
+    known = {column.name: column for column in samples.columns}
+    result: list[EdgeRows] = []
+    for edge in maker(samples, generator) if maker else ():
+        accepted = list(_accepted(original, replace(edge, own=samples.own)))
+        if accepted:
+            accepted[0] = replace(accepted[0], possible=edge.possible)
+        result.extend(accepted)
+        if edge.kind == MISSING:
+            for name in {name for part in accepted for name in part.columns}:
+                known[name].accepts_missing = True
     return result
 
 
-def _in_container(samples: Samples, rows: Any) -> Any:
+def _accepted(original: Original, edge: EdgeRows) -> Iterator[EdgeRows]:
+    """The rows that the original answers, with its answers: all at once, or else halves of them."""
+    rows, count = edge.rows, len(edge.rows)
+    if not count:
+        return
     try:
-        return samples.own(rows)
-    except Exception:  # noqa: BLE001 - of any library: the caller's container cannot hold such rows
-        return None
+        answers = original.answers(edge.own(rows))
+    except Exception:  # noqa: BLE001 - someone else's model or container; whatever it raises means "not accepted"
+        # Missing values are refused by column, and the rows of one column stand together.
+        one = edge.kind == MISSING and len(set(edge.columns)) == 1
+        if one or count <= (1 if edge.kind in (*_ONE_BY_ONE, MISSING) else _ROWS_A_PIECE):
+            return
+        for part in (slice(0, count // 2), slice(count // 2, count)):
+            some = rows.iloc[part].reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows[part]
+            yield from _accepted(original, replace(edge, rows=some, columns=edge.columns[part]))
+        return
+    yield replace(edge, answers=answers, possible=0)
 
 
-def _ask(original: Original, rows: Any) -> Answers | None:
-    try:
-        return original.answers(rows)
-    except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means "not accepted"
-        return None
+def _changes(
+    samples: Samples, of: Callable[[SampleColumn], NDArray[Any]], generator: np.random.Generator
+) -> dict[str, list[_Change]]:
+    """Numbers by kind, for each column; columns take turns where there is less than a row for each."""
+    found: dict[str, list[_Change]] = {}
+    columns = len(samples.columns)
+    for place, column in enumerate(samples.columns):
+        if column.kind == "str" or column.levels is not None:
+            continue
+        for kind, values in numbers_around(of(column), column.kind, generator):
+            most = _MOST_ROWS.get(kind, _MOST_OF_OTHERS)
+            turn = place % -(-columns // most) == 0
+            share = some_of(np.roll(values, -place), max(1, most // columns)) if turn else values[:0]
+            found.setdefault(kind, []).append((column, share, len(values)))
+    return found
 
 
-def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+def _few(base: Any, columns: int) -> Any:
+    """Rows for changes that need no more than some for a column."""
+    return base[: max(1, min(_FEW, _MOST_ROWS[MISSING] // max(1, columns)))]
+
+
+def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[EdgeRows]:
     frame = samples.rows
-    base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _ROWS_A_KIND), replace=False)]
+    base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _BASE_ROWS), replace=False)]
     # Values that occur, in combinations that do not. `iloc` keeps the dtype, and None apart from NaN.
     drawn = {name: frame[name].iloc[generator.integers(0, len(frame), _SHUFFLED_ROWS)] for name in frame.columns}
-    yield "shuffled", pd.DataFrame({name: column.reset_index(drop=True) for name, column in drawn.items()}), None
+    shuffled = pd.DataFrame({name: column.reset_index(drop=True) for name, column in drawn.items()})
+    yield EdgeRows("shuffled", shuffled, {}, len(shuffled))
+    few = _few(base, len(samples.columns)).reset_index(drop=True)
+    possible = min(len(base), _FEW)
+    changes = _changes(samples, lambda column: np.asarray(frame[column.name].to_numpy()), generator)
     for column in samples.columns:
-        few = base.iloc[:8].reset_index(drop=True)
-        missing = few.copy()
-        missing[column.name] = _all_missing(frame[column.name], len(few))
-        yield MISSING, missing, column
+        series = frame[column.name]
+        changes.setdefault(MISSING, []).append((column, _all_missing(series, len(few)), possible))
         if column.levels is not None:
-            yield UNSEEN, few.assign(**{column.name: _unseen_category(frame[column.name], len(few))}), None
-            continue
-        if column.kind == "str":
-            yield (
-                "unseen",
-                few.assign(**{column.name: "unseen \u0436"}).astype({column.name: frame[column.name].dtype}),
-                None,
-            )
-            yield "empty", few.assign(**{column.name: ""}).astype({column.name: frame[column.name].dtype}), None
-            continue
-        for kind, values in _numbers(frame[column.name].to_numpy(), column.kind, generator):
-            repeated = base.iloc[np.resize(np.arange(len(base)), len(values))].reset_index(drop=True)
-            repeated[column.name] = pd.Series(values)
-            yield kind, repeated, None
+            changes.setdefault(UNSEEN, []).append((column, _unseen_category(series, len(few)), possible))
+        elif column.kind == "str":
+            for kind, text in (("unseen", "unseen \u0436"), ("empty", "")):
+                changes.setdefault(kind, []).append(
+                    (column, pd.Series([text] * len(few), dtype=series.dtype), possible)
+                )
+    for kind, made in changes.items():
+        source = base if kind in (*_MOST_ROWS, *CHOOSE_THE_RUNG) and kind != MISSING else few
+        together = [change for change in made if change[1].dtype == frame[change[0].name].dtype]
+        if together:
+            yield _joined_frame(kind, source, together)
+        # Another dtype in a column is another question; each of these is asked by itself.
+        for change in made:
+            if change[1].dtype != frame[change[0].name].dtype:
+                column, values, of = change
+                rows = source.iloc[np.resize(np.arange(len(source)), len(values))].reset_index(drop=True)
+                rows[column.name] = pd.Series(values)
+                yield EdgeRows(kind, rows, {}, of, (column.name,) * len(rows))
+
+
+def _joined_frame(kind: str, base: pd.DataFrame, made: Sequence[_Change]) -> EdgeRows:
+    """Rows of `base`, in each of which one column is changed."""
+    places = np.concatenate([np.resize(np.arange(len(base)), len(values)) for _, values, _ in made])
+    rows = base.iloc[places].reset_index(drop=True)
+    parts: dict[str, pd.Series[Any]] = {str(name): rows[name] for name in rows.columns}
+    start = 0
+    for column, values, _ in made:
+        changed = parts[column.name].copy()
+        changed.iloc[start : start + len(values)] = values
+        parts[column.name] = changed
+        start += len(values)
+    names = tuple(column.name for column, values, _ in made for _ in range(len(values)))
+    return EdgeRows(kind, pd.DataFrame(parts), {}, sum(possible for _, _, possible in made), names)
 
 
 def _unseen_category(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
@@ -141,68 +203,36 @@ def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
     return pd.Series([None] * rows, dtype=series.dtype)
 
 
-def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[EdgeRows]:
     array = samples.rows
-    base = array[generator.choice(len(array), size=min(len(array), _ROWS_A_KIND), replace=False)]
+    base = array[generator.choice(len(array), size=min(len(array), _BASE_ROWS), replace=False)]
     drawn = generator.integers(0, len(array), (_SHUFFLED_ROWS, array.shape[1]))
-    yield "shuffled", np.take_along_axis(array, drawn, axis=0), None
-    for index, column in enumerate(samples.columns):
-        missing = base[:8].astype(array.dtype if array.dtype.kind == "f" else np.float64)
-        missing[:, index] = np.nan
-        yield MISSING, missing, column
-        for kind, values in _numbers(array[:, index], column.kind, generator):
-            repeated = base[np.resize(np.arange(len(base)), len(values))].copy()
-            repeated[:, index] = values
-            yield kind, repeated, None
+    yield EdgeRows("shuffled", np.take_along_axis(array, drawn, axis=0), {}, _SHUFFLED_ROWS)
+    place_of = {column.name: place for place, column in enumerate(samples.columns)}
+    changes = _changes(samples, lambda column: np.asarray(array[:, place_of[column.name]]), generator)
+    few = _few(base, len(samples.columns))
+    floats = few.astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    nan = np.full(len(few), np.nan)
+    changes[MISSING] = [(column, nan, min(len(base), _FEW)) for column in samples.columns]
+    for kind, made in changes.items():
+        source = floats if kind == MISSING else base
+        places = np.concatenate([np.resize(np.arange(len(source)), len(values)) for _, values, _ in made])
+        rows = source[places]
+        columns = np.repeat([place_of[column.name] for column, _, _ in made], [len(values) for _, values, _ in made])
+        rows[np.arange(len(rows)), columns] = np.concatenate([values for _, values, _ in made])
+        names = tuple(samples.columns[place].name for place in columns)
+        yield EdgeRows(kind, rows, {}, sum(possible for _, _, possible in made), names)
+    if array.dtype.kind == "f" and np.isfinite(array).any():
+        # All numbers of a row at once, as in another unit.
+        powers = np.repeat(10.0 ** np.array(FAR_POWERS), 2)
+        with np.errstate(over="ignore"):
+            rows = (base[np.resize(np.arange(len(base)), len(powers))] * powers[:, np.newaxis]).astype(array.dtype)
+        rows = rows[~np.isinf(rows).any(axis=1)]
+        yield EdgeRows(FAR, rows, {}, len(rows))
 
 
-def _numbers(values: NDArray[Any], kind: str, generator: np.random.Generator) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Values around those of one column: both sides of likely thresholds, extremes, large integers."""
-    if kind == "bool":
-        return
-    known = np.unique(pd.to_numeric(pd.Series(values), errors="coerce").dropna().to_numpy(dtype=np.float64))
-    known = known[np.isfinite(known)]
-    if len(known) == 0:
-        return
-    low, high = float(known[0]), float(known[-1])
-    span = max(high - low, abs(high), 1.0)
-    # In the dtype of the rows: the original answers differently in another, and the loader refuses it.
-    if kind == "int":
-        dtype = values.dtype if values.dtype.kind in "iu" else np.dtype(np.int64)
-        whole = np.array([0, -1, 1, low - 1, high + 1, low - 10 * span, high + 10 * span]).round()
-        yield "extremes", _fitting(whole[np.abs(whole) < 2**53], dtype)
-        large = np.array([2**24 - 1, 2**24 + 1, 2**24 + 3, 2**31 + 1, -(2**24) - 1], dtype=np.float64)
-        yield "large integers", _fitting(large, dtype)
-        return
-    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    # Trees split half-way between neighbouring values.
-    middle = (known[:-1] + known[1:]) / 2
-    some = np.concatenate([known, middle])
-    if len(some) > _ROWS_A_COLUMN // 3:
-        some = generator.choice(some, size=_ROWS_A_COLUMN // 3, replace=False)
-    some = some.astype(dtype)
-    below, above = (np.nextafter(some, np.array(end, dtype=dtype)) for end in (-np.inf, np.inf))
-    yield "thresholds", np.concatenate([some, below, above])
-    far = np.array([0.0, -0.0, -1.0, low - span, high + span, low - 100 * span, high + 100 * span])
-    yield "extremes", far[np.abs(far) < np.finfo(dtype).max].astype(dtype)
-
-
-def _fitting(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The whole numbers among `values` that `dtype` holds."""
-    bounds = np.iinfo(dtype)
-    return values[(values >= bounds.min) & (values <= bounds.max)].astype(dtype)
-
-
-def _of_texts(samples: Samples, generator: np.random.Generator) -> Iterator[tuple[str, Any, SampleColumn | None]]:
+def _of_texts(samples: Samples, generator: np.random.Generator) -> Iterator[EdgeRows]:
     rows: list[str] = samples.rows
     some = [rows[index] for index in generator.choice(len(rows), size=min(len(rows), 64), replace=False)]
-    yield "empty and non-ASCII", list(_TEXTS), None
-    yield "upper case", [text.upper() for text in some], None
-    yield "joined", [f"{one} {other}" for one, other in zip(some, reversed(some), strict=True)], None
-    yield "accents", [_accented(text) for text in some], None
-    yield "cut", [text[: len(text) // 2] for text in some], None
-
-
-def _accented(text: str) -> str:
-    """Put accents on vowels: the same words to a person, other tokens to a wrong tokenizer."""
-    return unicodedata.normalize("NFC", "".join(c + "\u0301" if c in "aeiouAEIOU" else c for c in text))
+    for kind, texts in texts_around(some).items():
+        yield EdgeRows(kind, texts, {}, len(texts))

@@ -34,12 +34,13 @@ from sealift_bundler.converters.graph import text_locales
 from sealift_bundler.converters.refused import check_takes_rows
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
+from sealift_bundler.proof.blame import explained
 from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
 from sealift_bundler.proof.edges import MISSING, REFUSABLE, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.proof.golden.making import ExampleMaker
 from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
-from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, prove
+from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, UNCHANGED, Parity, prove
 from sealift_bundler.proof.probing import probe_model, read_holdout
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.interfaces import Samples, as_samples
@@ -203,15 +204,17 @@ def _climb(
             unknown = unknown or isinstance(error, UnknownStep)
             continue
         parity = prove(opened, samples, expected, [*edges, *golden.proof], order.tolerance, original.reference)
+        parity.compared = original.compared
         if parity.passed:
             replay(opened, golden.document)
-            attempts.append({"rung": rung.name, "outcome": "proven"})
+            attempts.append({"rung": rung.name, "outcome": "proven" if parity.compared else UNCHANGED})
             files = _files(candidate, original, rung.name, attempts, parity, maker, order)
             check_file_set(ModelDescription.parse(files[FILE_NAME]), files, order.name)
-            if not rung.narrow or parity.headroom >= _HEADROOM:
+            if not rung.narrow or (parity.headroom >= _HEADROOM and parity.far_agree):
                 return Conversion(files, golden.golden)
             # Rows that nobody compared may be worse than those that were: a wider rung is better, if there is one.
-            attempts[-1]["outcome"] = f"agrees, without much room: {parity.summary()}"
+            why = "without much room" if parity.far_agree else "but not far from the samples"
+            attempts[-1]["outcome"] = f"agrees, {why}: {parity.summary()}"
             spare = spare or Conversion(files, golden.golden)
             continue
         attempts.append({"rung": rung.name, "outcome": parity.outcome()})
@@ -224,10 +227,12 @@ def _climb(
     if refused and all(forbidden.values()):
         # The only rows that differ are ours, with missing values or categories in columns where the caller's own
         # rows never have them: the loader refuses such values, and everything else is proven again.
-        kept = [edge for edge in edges if edge.kind not in refused or edge.column not in {None, *forbidden[edge.kind]}]
+        kept = [
+            left for edge in edges if (left := edge.without(forbidden[edge.kind]) if edge.kind in refused else edge)
+        ]
         return _climb(converter, model, samples, original, expected, kept, maker, order)
     if failures:
-        raise ParityError(_disagreement(model, failures[-1], attempts))
+        raise ParityError(_disagreement(converter, model, samples, failures[-1], attempts, order))
     raise ConversionError(f"model {order.name!r} cannot be converted: {reason}")
 
 
@@ -242,17 +247,14 @@ def _build(rung: Rung) -> Candidate:
         raise ConversionError(f"the converter fails with {type(error).__name__}: {reason}") from error
 
 
-def _disagreement(model: Any, parity: Parity, attempts: Attempts) -> str:
-    worst = "; ".join(
-        f"{row['kind']} row {row['row']}: {row['answer']} expected {row['expected']}, got {row['got']}"
-        for row in map(withheld, parity.worst[:3])
-    )
+def _disagreement(
+    converter: Converter, model: Any, samples: Samples, parity: Parity, attempts: Attempts, order: Order
+) -> str:
     tried = ", ".join(attempt["rung"] for attempt in attempts)
-    return (
-        f"the converted {type(model).__name__} does not answer as the original: {parity.summary()}. "
-        f"Worst: {worst or 'none'}. Rungs tried: {tried}. Simplify the step that these rows reach, "
-        "or widen the tolerance if the error is harmless (it is recorded)"
-    )
+    what = f"the converted {type(model).__name__} does not answer as the original: {parity.summary()}. "
+    worst = "; ".join(withheld(row.shown()) for row in parity.worst[:3] if row.share > 1)
+    help_ = explained(converter, model, samples, parity, order.tolerance)
+    return f"{what}{f'Worst: {worst}. ' if worst else ''}Rungs tried: {tried}. {help_}"
 
 
 def _files(
@@ -282,7 +284,8 @@ def _files(
         source={**original.source, **({"reads": dict(candidate.reads)} if candidate.reads else {})},
         conversion={"rung": rung, "attempts": list(attempts), "golden": examples.golden.source}
         | ({"imports": list(order.imports)} if order.imports else {})
-        | ({"trust_globals": list(order.trust_globals)} if order.trust_globals else {}),
+        | ({"trust_globals": list(order.trust_globals)} if order.trust_globals else {})
+        | ({"finite": True} if parity is not None and parity.finite and original.methods else {}),
         parity=report,
     )
     files = {

@@ -24,6 +24,11 @@ _CHARTS_ARE = (
     "here. Points on the dashed line are equal.</p>"
 )
 
+_EDGE_ROWS_ARE = (
+    '<p class="soft">Edge rows are bounded in number and spread over columns and kinds: this many of those that could '
+    "be made from the samples. Rows far from the samples, and near zero, choose the rung; they refuse no model.</p>"
+)
+
 
 def report_html(conversion: Conversion) -> str:
     """Write the page about a proven conversion."""
@@ -39,18 +44,17 @@ def report_html(conversion: Conversion) -> str:
         "exact ties": f"{parity['ties']:,}",
         "largest absolute error": f"{parity['largest_absolute_error']:.3g}",
         "largest relative error": f"{parity['largest_relative_error']:.3g}",
+        "largest share of the tolerance": f"{parity['largest_share_of_tolerance']:.3g}",
         "tolerance": f"{described.tolerance.atol:g} + {described.tolerance.rtol:g}·|x|",
     }
     attempts = conversion.description.conversion["attempts"]
     body = [
         f"<h1>{escape(described.name)} {escape(described.version)}</h1>",
-        f"<p class=good>Proven: every compared row agrees with {escape(str(parity['reference']))}.</p>",
+        _verdict(parity),
         f"<p class=soft>{escape(withheld(_source(conversion)))}</p>",
         "" if conversion.golden is None else f"<p>{escape(conversion.golden.line)}.</p>",
         '<div class="facts">' + "".join(_fact(label, value) for label, value in facts.items()) + "</div>",
-        "<h2>Original and converted answers</h2>",
-        _CHARTS_ARE,
-        '<div class="charts">' + "".join(_charts(conversion)) + "</div>",
+        *(_answers(conversion) if parity.get("compared", True) else ()),
         *probe_sections(conversion.probe),
         "<h2>Rungs of the ladder</h2>",
         table(
@@ -60,9 +64,19 @@ def report_html(conversion: Conversion) -> str:
         ),
         "<h2>Edge rows by kind</h2>",
         table(
-            ("kind", "#rows", "#labels wrong", "#ties"),
-            [(kind, found["rows"], found["labels_wrong"], found["ties"]) for kind, found in sorted(edges.items())],
+            ("kind", "#rows", "#of possible", "#differ or refused", "#ties"),
+            [
+                (
+                    kind,
+                    f"{found['rows']:,}",
+                    _possible(found),
+                    _differing(found),
+                    found["ties"],
+                )
+                for kind, found in sorted(edges.items())
+            ],
         ),
+        _EDGE_ROWS_ARE,
         "<h2>Worst rows</h2>",
         _worst_rows(parity["worst_rows"]),
         "<h2>What goes in and comes out</h2>",
@@ -72,6 +86,26 @@ def report_html(conversion: Conversion) -> str:
         table(("operator", "#nodes"), _operators(conversion)),
     ]
     return page(f"{described.name} {described.version}: conversion", body)
+
+
+def _verdict(parity: Mapping[str, Any]) -> str:
+    if not parity.get("compared", True):
+        reference = escape(str(parity["reference"]))
+        return f"<p>Unchanged, nothing to compare with: {reference}.</p>"
+    return f"<p class=good>Proven: every compared row agrees with {escape(str(parity['reference']))}.</p>"
+
+
+def _answers(conversion: Conversion) -> tuple[str, ...]:
+    charts = '<div class="charts">' + "".join(_charts(conversion)) + "</div>"
+    return ("<h2>Original and converted answers</h2>", _CHARTS_ARE, charts)
+
+
+def _possible(found: Mapping[str, int]) -> str:
+    return f"{found.get('possible', found['rows']):,}"
+
+
+def _differing(found: Mapping[str, int]) -> int:
+    return found["labels_wrong"] + found.get("scores_wrong", 0) + found.get("refused", 0)
 
 
 def _worst_rows(found: Sequence[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 It knows nothing of its caller: models that are loaded twice, observed or followed stand on the same engine.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -19,6 +20,7 @@ from sealift.model.documents.description import (
     FRONTEND_FILE,
     GRAPH_FILE,
     METHOD_OF_ROLE,
+    REFUSES,
     ModelDescription,
     TensorOutput,
 )
@@ -29,6 +31,12 @@ from sealift.model.runtime.sealed import Content
 from sealift.model.runtime.session import make_session, memory
 
 RUN = "run"
+_REASON_CHARS = 300
+_REFUSAL_CHARS = 4000
+_REFUSAL = re.compile(
+    f"Name:'{REFUSES}(?P<reason>.*?)(?: (?P<columns>\\[.*\\]))?_[0-9]+' Status Message: "
+    ".*idx=(?P<index>-?[0-9]{1,9}) "
+)
 _CARD_FILE = "CARD.md"
 
 
@@ -48,7 +56,11 @@ class Engine:
         for output in description.outputs:
             if output.role in METHOD_OF_ROLE and feeder is not None:
                 outputs_of.setdefault(METHOD_OF_ROLE[output.role], []).append(output)
-        self._methods = {method: Method(outputs, self.classes) for method, outputs in outputs_of.items()}
+        finite = description.conversion.get("finite") is True
+        self._methods = {
+            method: Method(outputs, self.classes, finite=finite, witness=_witness(description, outputs))
+            for method, outputs in outputs_of.items()
+        }
 
     @classmethod
     def from_files(
@@ -146,12 +158,27 @@ class Engine:
         except Exception as error:
             # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets
             # values it cannot take, for example a category that the encoder never saw.
-            raise InputError(f"model {self.name!r} cannot take these values: {_one_line(error)}") from error
+            reason = refusal(_one_line(error, _REFUSAL_CHARS)) or _one_line(error, _REASON_CHARS)
+            raise InputError(f"model {self.name!r} cannot take these values: {reason}") from error
         return result
 
 
-def _one_line(error: Exception) -> str:
-    return re.sub(r"\s+", " ", str(error))[:300]
+def _one_line(error: Exception, chars: int) -> str:
+    return re.sub(r"\s+", " ", str(error))[:chars]
+
+
+def refusal(error: str) -> str | None:
+    """Return why an operator refuses rows that the original refuses, and which column; None for any other error."""
+    found = _REFUSAL.search(error)
+    if found is None:
+        return None
+    reason, index = found["reason"], int(found["index"]) - 1
+    try:
+        columns = json.loads(found["columns"] or "[]")
+        name = columns[index] if 0 <= index < len(columns) else None
+    except (ValueError, RecursionError):
+        name = None
+    return f"column {name!r:.80}: {reason[:_REASON_CHARS]}" if name else f"{reason[:_REASON_CHARS]}"
 
 
 def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
@@ -169,6 +196,14 @@ def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tu
         if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
             raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")
     return counters
+
+
+def _witness(description: ModelDescription, outputs: Sequence[TensorOutput]) -> TensorOutput | None:
+    """The numbers that a label in float32 follows from: a label cannot show that they overflowed."""
+    if "float32" not in description.rung or any(output.role != "label" for output in outputs):
+        return None
+    by_role = {output.role: output for output in description.outputs}
+    return by_role.get("scores", by_role.get("probabilities"))
 
 
 def _class_array(description: ModelDescription) -> NDArray[Any] | None:

@@ -4,18 +4,45 @@ An emitter takes features and returns features, or for a final step its answers 
 have no emitter here may have a converter that is registered with skl2onnx (`registered.py`).
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sealift.model.documents.description import REFUSES
 from sealift_bundler.converters import NeedsLaterRung, NeverConverts, UnknownStep
 from sealift_bundler.converters.graph import Graph
 
 if TYPE_CHECKING:
     from sealift_bundler.samples.interfaces import Samples
+
+
+@dataclass(frozen=True)
+class Pull:
+    """A rough number as an increasing function of one that is not: the way back from its boundaries.
+
+    `tensor` and `index` are the column of the other number; `functions` are the original's own, one after another.
+    """
+
+    tensor: str
+    index: int
+    functions: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...]
+
+
+@dataclass(frozen=True)
+class Rough:
+    """A number that may differ from the original's in its last bit.
+
+    `step` is the step that makes it, "" until that is known. `signed` says that its sign is the original's, and that
+    it is zero where that is.
+    """
+
+    step: str = ""
+    pull: Pull | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +55,12 @@ class Feature:
     None and not NaN, which scikit-learn tells apart. `levels` are the
     categories of a column of pandas' category dtype. `dtype` is the NumPy dtype in which the original holds the
     value, and `single` says that it computed the value in float32.
+
+    `integral` says that the value is a whole number in the original, so that float32 keeps what it is compared
+    with below 2^24. `rough` is None where a float64 graph has the original's number bit for bit. `doubt`
+    names the step that may have made NaN or infinity out of a finite number; `column` is the caller's column that
+    a message then names. `short` says that the rows bring a dtype in which the original itself computes in less
+    than float64.
     """
 
     tensor: str
@@ -40,6 +73,12 @@ class Feature:
     levels: tuple[Any, ...] | None = None
     dtype: str = "float64"
     single: bool = False
+    integral: bool = False
+    rough: Rough | None = None
+    doubt: str | None = None
+    column: str | None = None
+    short: bool = False
+    small: bool = False
 
 
 Features = tuple[Feature, ...]
@@ -85,10 +124,36 @@ class Context:
         """Make the error for a step that the last rung alone may convert, because it has no emitter here."""
         return UnknownStep(f"step {self.where(estimator)}: {reason}")
 
+    def trapped(
+        self, tensor: str, bad: str, columns: Sequence[str | None], reason: str, dtype: str | None = None
+    ) -> str:
+        """Let the graph refuse rows, as the original does: an index beyond a table is an error of ONNX Runtime.
+
+        The name of the operator that fails carries the reason, and its index the column, for the loader's message.
+
+        Args:
+            tensor: The numbers [rows, columns]; what they are stays.
+            bad: Which of them are refused, bool [rows, columns].
+            columns: The caller's name of each column; None where it has none.
+            reason: The step, and what it does not take.
+            dtype: Of `tensor`; None means the graph's own.
+        """
+        graph = self.graph
+        places = graph.constant(np.arange(1, len(columns) + 1)[np.newaxis])
+        worst = graph.add("ReduceMax", graph.add("Mul", graph.cast(bad, "int64"), places), keepdims=0)
+        known = json.dumps(list(columns)) if any(columns) else ""
+        names = f" {known}" if 0 < len(known) <= _COLUMN_NAMES_CHARS else ""
+        node = graph.name(f"{REFUSES}{reason}{names}")
+        one = graph.add("Gather", graph.constant(np.ones(1), dtype), worst, name=node)
+        return graph.add("Mul", tensor, one)
+
     def where(self, estimator: Any) -> str:
         """Name a step: its path in the pipeline and its class."""
         return f"{'.'.join(self.path) or 'model'!r} ({type(estimator).__name__})"
 
+
+# Of column names in the name of an operator.
+_COLUMN_NAMES_CHARS = 2000
 
 Emitter = Callable[[Context, Any, Features], Features]
 Predictor = Callable[[Context, Any, Features], Heads]
@@ -122,9 +187,31 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"  # noqa: PLR0124
 
 
-def features_of(tensor: str, width: int, *, exact: bool = False, text: bool = False) -> Features:
-    """All columns of a new tensor."""
-    return tuple(Feature(tensor, index, width, text, None, exact) for index in range(width))
+def features_of(
+    tensor: str, width: int, *, exact: bool = False, integral: bool = False, same: bool = False, signed: bool = False
+) -> Features:
+    """All columns of a new tensor of numbers.
+
+    `exact`, `integral` and `signed` are as for a Feature; `same` says that a float64 graph has the original's numbers
+    bit for bit.
+    """
+    rough = None if exact or same else Rough(signed=signed)
+    return tuple(
+        Feature(
+            tensor, index, width, text=False, origin=None, exact=exact, integral=integral, small=integral, rough=rough
+        )
+        for index in range(width)
+    )
+
+
+def one_to_one(features: Features, tensor: str, **changes: Any) -> Features:
+    """The columns of a new tensor, each of them made of one feature: what is known of that one stays, but `changes`."""
+    width = len(features)
+    fresh: dict[str, Any] = {"exact": False, "integral": False, "small": False, "dtype": "float64", "single": False}
+    changes = fresh | {"origin": None, "levels": None} | changes
+    return tuple(
+        replace(feature, tensor=tensor, index=index, width=width, **changes) for index, feature in enumerate(features)
+    )
 
 
 def gather(context: Context, features: Features, estimator: Any) -> str:
@@ -158,6 +245,11 @@ def numbers(context: Context, features: Features, estimator: Any) -> str:
         names = [feature.origin for feature in features if feature.text]
         raise context.refuse(f"it takes numbers, and is given the text {names!r:.80}; encode it first", estimator)
     return gather(context, features, estimator)
+
+
+def columns_of(features: Features) -> list[str | None]:
+    """The caller's name of each feature's column, for messages."""
+    return [feature.column for feature in features]
 
 
 def class_labels(graph: Graph, index: str, classes: NDArray[Any]) -> str:

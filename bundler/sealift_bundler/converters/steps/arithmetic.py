@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.graph import ML, Graph, numbers_of
-from sealift_bundler.converters.steps import Context, Features, Heads, class_labels, flat, numbers
+from sealift_bundler.converters.steps import Context, Features, Heads, class_labels, columns_of, flat, numbers
 
 # Three operators for each column; beyond this, one product of matrices is worth its rounding.
 _MOST_COLUMNS = 128
@@ -21,6 +21,14 @@ def wide_numbers(context: Context, estimator: Any, features: Features) -> str:
     if context.narrow:
         raise context.climb("it computes in float64", estimator)
     return numbers(context, features, estimator)
+
+
+def not_negative(context: Context, estimator: Any, features: Features, tensor: str) -> str:
+    """Let the graph refuse a negative number, as the original does."""
+    below = context.graph.add("Less", tensor, context.graph.constant(0.0))
+    return context.trapped(
+        tensor, below, columns_of(features), f"step {context.where(estimator)} takes no negative number"
+    )
 
 
 def row_sum(graph: Graph, tensor: str) -> str:

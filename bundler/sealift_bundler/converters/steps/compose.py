@@ -22,8 +22,13 @@ from sealift_bundler.converters.steps import (
     predicts,
     transforms,
 )
+from sealift_bundler.converters.steps.finite import checked
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
 from sealift_bundler.converters.steps.widths import check_jump, with_widths
+
+_SEARCHES = (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
+# What these hold checks for itself, each part the columns that it is given.
+_HOLDERS = (Pipeline, ColumnTransformer, FeatureUnion, FrozenEstimator, *_SEARCHES)
 
 
 def transform(context: Context, estimator: Any, features: Features) -> Features:
@@ -32,7 +37,8 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
     check_jump(context, estimator, emitter, features)
-    made = emitter(context, estimator, features)
+    given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "transform")
+    made = _named(context, estimator, emitter(context, estimator, given))
     # What holds other steps leaves it to them.
     return made if emitter.__module__ == __name__ else with_widths(context, estimator, features, made)
 
@@ -41,7 +47,19 @@ def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
     check_jump(context, estimator, emitter, features)
-    return emitter(context, estimator, features)
+    given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "predict")
+    return emitter(context, estimator, given)
+
+
+def _named(context: Context, estimator: Any, features: Features) -> Features:
+    """Name the step on numbers that it has just made, and that may differ in their last bit."""
+    step = context.where(estimator)
+    return tuple(
+        replace(feature, rough=replace(feature.rough, step=step))
+        if feature.rough and not feature.rough.step
+        else feature
+        for feature in features
+    )
 
 
 def _before_last(context: Context, pipeline: Pipeline, features: Features) -> Features:
@@ -102,7 +120,7 @@ def _weighted(context: Context, estimator: Any, name: str, features: Features) -
     )
 
 
-@predicts(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
+@predicts(*_SEARCHES)
 def _predict_search(context: Context, estimator: Any, features: Features) -> Heads:
     return predict(context, estimator.best_estimator_, features)
 
@@ -112,7 +130,7 @@ def _predict_frozen(context: Context, estimator: FrozenEstimator, features: Feat
     return predict(context, estimator.estimator, features)
 
 
-@transforms(GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
+@transforms(*_SEARCHES)
 def _transform_search(context: Context, estimator: Any, features: Features) -> Features:
     return transform(context, estimator.best_estimator_, features)
 

@@ -1,15 +1,20 @@
 """NumPy functions of one number that a FunctionTransformer or a target may use, by name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
 from sealift_bundler.converters.graph import Graph
-from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
+from sealift_bundler.converters.steps import Context, Features, gather, numbers, one_to_one, transforms
+from sealift_bundler.converters.steps.arithmetic import concatenated
+from sealift_bundler.converters.steps.boundaries import extended, whole
 
 _SMALL = 1e-4
+# Beyond it, x² + 1 is x² in float64.
+_LARGE = 1e9
 
 
 def _expm1(graph: Graph, x: str) -> str:
@@ -36,12 +41,21 @@ def _near_zero(graph: Graph, x: str, near: str, far: str) -> str:
 
 
 def _cos(graph: Graph, x: str) -> str:
-    """The cosine as a sine: ONNX Runtime 1.17 has no cosine of doubles."""
-    return graph.add("Sin", graph.add("Add", x, graph.constant(np.pi / 2)))
+    """The cosine by sines: ONNX Runtime 1.17 has no cosine of doubles. Half a number is exact, however large."""
+    sine = graph.add("Sin", graph.add("Mul", x, graph.constant(0.5)))
+    twice = graph.add("Mul", graph.add("Mul", sine, sine), graph.constant(2.0))
+    return graph.add("Sub", graph.constant(1.0), twice)
 
 
 def _arcsinh(graph: Graph, x: str) -> str:
-    """log(x + sqrt(x² + 1)) of x >= 0."""
+    """log(x + sqrt(x² + 1)) of x >= 0, which is log(2x) where the square would overflow."""
+    large = graph.add("Greater", x, graph.constant(_LARGE))
+    beyond = graph.add("Add", graph.add("Log", graph.add("Max", x, graph.constant(1.0))), graph.constant(np.log(2.0)))
+    near = graph.add("Min", x, graph.constant(_LARGE))
+    return graph.add("Where", large, beyond, _near_arcsinh(graph, near))
+
+
+def _near_arcsinh(graph: Graph, x: str) -> str:
     square = graph.add("Mul", x, x)
     root = graph.add("Sqrt", graph.add("Add", square, graph.constant(1.0)))
     # log1p(x + x² / (1 + sqrt(x² + 1))) keeps its digits near zero.
@@ -97,6 +111,25 @@ FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
     np.degrees: lambda graph, x: graph.add("Mul", x, graph.constant(180 / np.pi)),
 }
 
+# A float64 graph computes these as NumPy does, bit for bit.
+_SAME = {
+    np.positive, np.abs, np.fabs, np.negative, np.sqrt, np.square, np.deg2rad, np.radians, np.rad2deg, np.degrees,
+}  # fmt: skip
+# These keep the sign of a number, and zero alone gives zero.
+_SIGNED = {
+    np.positive, np.expm1, np.log1p, np.cbrt, np.tanh, np.sinh, np.arcsinh, np.deg2rad, np.radians, np.rad2deg,
+    np.degrees,
+}  # fmt: skip
+# These only rise, from the lowest number that they take up to the largest.
+_RISING = {
+    np.exp, np.exp2, np.expm1, np.log, np.log1p, np.log2, np.log10, np.sqrt, np.cbrt, np.tanh, np.sinh, np.arcsinh,
+    np.deg2rad, np.radians, np.rad2deg, np.degrees, np.floor, np.ceil, np.rint, np.trunc, np.sign,
+}  # fmt: skip
+# These give a finite number for every finite one.
+_BOUNDED = {
+    np.positive, np.abs, np.fabs, np.negative, np.sin, np.cos, np.cbrt, np.tanh, np.arcsinh, np.deg2rad, np.radians,
+}  # fmt: skip
+
 # Their answers jump, so their input must be exact.
 _STEPS: dict[Any, Callable[[Graph, str], str]] = {
     np.floor: _unary("Floor"),
@@ -105,8 +138,6 @@ _STEPS: dict[Any, Callable[[Graph, str], str]] = {
     np.round: _unary("Round"),
     np.sign: _unary("Sign"),
     np.trunc: lambda graph, x: graph.add("Mul", graph.add("Sign", x), graph.add("Floor", graph.add("Abs", x))),
-    np.isnan: lambda graph, x: graph.cast(graph.add("IsNaN", x), graph.dtype),
-    np.isfinite: lambda graph, x: graph.cast(graph.add("Not", graph.add("IsNaN", graph.add("Sub", x, x))), graph.dtype),
 }
 
 
@@ -115,10 +146,17 @@ _WRAPPING = {np.square, np.abs, np.negative}
 
 
 def _nan_to_num(graph: Graph, x: str) -> str:
-    return graph.add("Where", graph.add("IsNaN", x), graph.constant(0.0), x)
+    largest = float(np.finfo(graph.dtype).max)
+    cut = graph.add("Clip", x, graph.constant(-largest), graph.constant(largest))
+    return graph.add("Where", graph.add("IsNaN", x), graph.constant(0.0), cut)
 
 
-_STEPS[np.nan_to_num] = _nan_to_num
+# These look at what is missing or infinite, and jump nowhere else.
+_MARKS: dict[Any, Callable[[Graph, str], str]] = {
+    np.isnan: lambda graph, x: graph.cast(graph.add("IsNaN", x), graph.dtype),
+    np.isfinite: lambda graph, x: graph.cast(graph.add("Not", graph.add("IsNaN", graph.add("Sub", x, x))), graph.dtype),
+    np.nan_to_num: _nan_to_num,
+}
 
 
 def function_name(function: Any) -> str:
@@ -135,7 +173,7 @@ def _check_integers(context: Context, estimator: FunctionTransformer, features: 
     context.reads["narrow"] = "refused"
     name, dtypes = function_name(estimator.func), [np.dtype(feature.dtype) for feature in features if not feature.text]
     whole = [dtype for dtype in dtypes if dtype.kind in "iub"]
-    if len(whole) < len(dtypes) or not whole or estimator.func in _STEPS:
+    if len(whole) < len(dtypes) or not whole or estimator.func in (*_STEPS, *_MARKS):
         return
     widest = np.result_type(*whole)
     if estimator.func in _WRAPPING or widest.itemsize < np.dtype(np.int32).itemsize:
@@ -150,7 +188,7 @@ def _check_integers(context: Context, estimator: FunctionTransformer, features: 
 def _function(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
     function = estimator.func
     known = isinstance(function, np.ufunc) or function is None or callable(function)
-    emitter = FUNCTIONS.get(function) or _STEPS.get(function) if known else None
+    emitter = FUNCTIONS.get(function) or _STEPS.get(function) or _MARKS.get(function) if known else None
     if function is np.reciprocal:
         raise context.refuse(
             "numpy.reciprocal divides integers as integers, and rows may bring them; use a division by a float column",
@@ -165,11 +203,50 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
     if function is None:
         return features
     _check_integers(context, estimator, features)
-    if function in _STEPS and any(feature.single for feature in features):
+    if function in (*_STEPS, *_MARKS) and any(feature.single for feature in features):
         raise context.refuse(
             "its answers jump, and it is given what scikit-learn computes in float32; give float64 samples", estimator
         )
-    if function in _STEPS and context.narrow and not all(feature.exact for feature in features):
-        raise context.climb("its answers jump", estimator)
+    if function in _STEPS:
+        return _jumping(context, estimator, features)
+    if function in _MARKS and context.narrow and not all(feature.exact for feature in features):
+        raise context.climb("it looks for what overflows, and float32 overflows earlier", estimator)
     tensor = emitter(context.graph, numbers(context, features, estimator))
-    return features_of(tensor, len(features), exact=function in _STEPS)
+    if function in _MARKS:
+        marked = function is not np.nan_to_num
+        made = one_to_one(features, tensor, exact=True, integral=marked, small=marked, doubt=None)
+        # What stands for a missing number has no way back.
+        return tuple(
+            replace(one, rough=None if marked else one.rough and replace(one.rough, pull=None, signed=False))
+            for one in made
+        )
+    step = context.where(estimator)
+    rising = function if function in _RISING else None
+    doubt = {} if function in _BOUNDED else {"doubt": step}
+    return tuple(
+        replace(made, rough=extended(feature, rising, step, starts=function not in _SAME, signed=function in _SIGNED))
+        for made, feature in zip(one_to_one(features, tensor, **doubt), features, strict=True)
+    )
+
+
+def _jumping(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
+    """A function such as floor, which float32 may put on the other side of a jump."""
+    graph = context.graph
+    emitter = _STEPS[estimator.func]
+    # Whole numbers stay what they are, or have the sign that they have.
+    if context.narrow and not all(feature.integral for feature in features):
+        raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    if context.narrow or not any(feature.rough for feature in features):
+        tensor = emitter(graph, numbers(context, features, estimator))
+    else:
+        parts = []
+        for feature in features:
+            part = emitter(graph, gather(context, (feature,), estimator))
+            signed = feature.rough is not None and feature.rough.signed and estimator.func is np.sign
+            if feature.rough is not None and not signed:
+                part = whole(context, estimator, feature, estimator.func, part)
+            parts.append(part)
+        tensor = concatenated(graph, parts)
+    small = estimator.func is np.sign
+    made = one_to_one(features, tensor, exact=True, integral=True, rough=None)
+    return tuple(replace(one, small=small or feature.small) for one, feature in zip(made, features, strict=True))

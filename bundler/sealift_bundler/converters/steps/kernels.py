@@ -36,6 +36,9 @@ def kernel(
         distances = _manhattan(graph, tensor, points)
         return graph.add("Exp", graph.add("Mul", distances, graph.constant(-gamma)))
     if name in ("chi2", "additive_chi2"):
+        reason = f"step {context.where(estimator)} takes no negative number"
+        negative = graph.add("Less", tensor, graph.constant(0.0))
+        tensor = context.trapped(tensor, negative, [None] * points.shape[1], reason)
         return _chi2(graph, tensor, points, gamma if name == "chi2" else None)
     if name not in ("linear", "poly", "polynomial", "sigmoid"):
         shown = name if isinstance(name, str) else getattr(name, "__name__", type(name).__name__)

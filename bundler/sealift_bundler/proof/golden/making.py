@@ -15,7 +15,14 @@ from sealift_bundler.proof.edges import EdgeRows
 from sealift_bundler.proof.golden.choice import chosen_source
 from sealift_bundler.proof.golden.given import places_of_samples, read_rows
 from sealift_bundler.proof.golden.model_strings import travelling
-from sealift_bundler.proof.golden.writing import most_examples, recordable, spread, values_a_row, write_examples
+from sealift_bundler.proof.golden.writing import (
+    most_examples,
+    recordable,
+    spread,
+    values_a_row,
+    why_not_recordable,
+    write_examples,
+)
 from sealift_bundler.samples.generated.rows import Travelling, generated_rows
 from sealift_bundler.samples.interfaces import Samples
 
@@ -94,7 +101,7 @@ class ExampleMaker:
                 "the model does not take the rows that 'golden' names; give rows as the samples have them"
             )
         indices = _evenly(own, expected, self.order, "row that 'golden' names")
-        return self._written(FILE, own, expected, indices, EdgeRows("golden", own.callers, len(own), expected))
+        return self._written(FILE, own, expected, indices, EdgeRows("golden", own.rows, expected, own=own.own))
 
     def _generated(self, candidate: Candidate) -> Examples:
         classes = () if candidate.classes is None else candidate.classes.values
@@ -125,7 +132,7 @@ class ExampleMaker:
             kept = _balanced(usable, expected, limit, classes)
             rows = rows.like(rows.take(kept.tolist()))
             expected = {key: values[kept] for key, values in expected.items()}
-        proof = EdgeRows(GENERATED, rows.callers, len(rows), expected)
+        proof = EdgeRows(GENERATED, rows.rows, expected, own=rows.own)
         return self._written(GENERATED, rows, expected, None, proof, classes=classes)
 
     def _pool(self, size: int, strings: Travelling) -> tuple[Samples, Answers] | None:
@@ -170,7 +177,7 @@ def _evenly(samples: Samples, expected: Answers, order: Order, what: str) -> NDA
         return None
     indices = recordable(samples, expected, order.tolerance)
     if len(indices) == 0:
-        raise ConversionError(f"no {what} can be recorded as a golden example; give more and other rows")
+        raise ConversionError(why_not_recordable(samples, expected, order.tolerance, what))
     return spread(indices, most_examples(samples))
 
 

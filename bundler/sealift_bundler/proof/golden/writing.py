@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sealift.model.documents.description import Tolerance
 from sealift_bundler.converters import Answers
 from sealift_bundler.proof.documents import golden_json
+from sealift_bundler.proof.golden.no_example import why_no_example
 from sealift_bundler.samples.interfaces import Samples
 
 MAX_EXAMPLES = 256
@@ -22,6 +23,11 @@ def recordable(samples: Samples, expected: Answers, tolerance: Tolerance) -> NDA
     honest install fail; such rows stay in the parity report and out of the golden examples.
     """
     return np.flatnonzero(_steady(expected, tolerance, len(samples)) & _writable(samples))
+
+
+def why_not_recordable(samples: Samples, expected: Answers, tolerance: Tolerance, what: str) -> str:
+    """Say why `recordable` finds no row; `what` names the rows."""
+    return why_no_example(expected, _steady(expected, tolerance, len(samples)), _writable(samples), what)
 
 
 def most_examples(samples: Samples) -> int:

@@ -27,6 +27,10 @@ FRONTEND_FILE = "frontend.json"
 # noncharacter: Unicode reserves it for use inside programs, and real data that holds it is refused.
 MISSING_TEXT = "\U0010ffff"
 
+# An operator whose name begins so fails on rows that the original refuses: its name says why, and may end in the names
+# of columns as a JSON list; the index that it fails on, from 1, says which of them.
+REFUSES = "refuses: "
+
 TENSOR_DTYPES = frozenset(
     ["bool", "float16", "float32", "float64", "string"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]

@@ -15,6 +15,7 @@ from sealift_bundler.converters.steps import (
     Heads,
     argmax,
     class_labels,
+    columns_of,
     flat,
     predicts,
 )
@@ -27,6 +28,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     squared_distances,
     wide_numbers,
 )
+from sealift_bundler.converters.steps.boundaries import check_compared, is_above
 
 
 def _posterior(graph: Graph, likelihood: str, classes: Any) -> Heads:
@@ -73,8 +75,7 @@ def _bernoulli(context: Context, estimator: BernoulliNB, features: Features) -> 
     graph = context.graph
     tensor = wide_numbers(context, estimator, features)
     if estimator.binarize is not None:
-        above = graph.add("Greater", tensor, graph.constant(float(estimator.binarize)))
-        tensor = graph.cast(above, graph.dtype)
+        tensor = graph.cast(is_above(context, estimator, features, float(estimator.binarize)), graph.dtype)
     absent = np.log(1 - np.exp(estimator.feature_log_prob_))
     shift = estimator.class_log_prior_ + absent.sum(axis=1)
     likelihood = affine(graph, tensor, (estimator.feature_log_prob_ - absent).T, shift)
@@ -84,7 +85,12 @@ def _bernoulli(context: Context, estimator: BernoulliNB, features: Features) -> 
 @predicts(CategoricalNB)
 def _categorical(context: Context, estimator: CategoricalNB, features: Features) -> Heads:
     graph = context.graph
+    check_compared(context, estimator, features)
     tensor = wide_numbers(context, estimator, features)
+    # The original cuts fractions off first. An index of -1 would be the last category.
+    negative = graph.add("LessOrEqual", tensor, graph.constant(-1.0))
+    reason = f"step {context.where(estimator)} takes no negative number"
+    tensor = context.trapped(tensor, negative, columns_of(features), reason)
     total = graph.constant(numbers_of(estimator.class_log_prior_)[np.newaxis])
     for index, table in enumerate(estimator.feature_log_prob_):
         # An index beyond the table is an error here as there: the loader reports it as an InputError.

@@ -1,9 +1,14 @@
 """Emitters of transformations column by column: bins, powers, quantiles, splines, polynomials."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 from scipy.interpolate import BSpline, PPoly
+from scipy.special import boxcox
 from sklearn.preprocessing import (
     Binarizer,
     KBinsDiscretizer,
@@ -14,34 +19,44 @@ from sklearn.preprocessing import (
 )
 
 from sealift_bundler.converters.graph import Graph, numbers_of
-from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
+from sealift_bundler.converters.steps import (
+    Context,
+    Features,
+    Rough,
+    columns_of,
+    features_of,
+    numbers,
+    one_to_one,
+    transforms,
+)
 from sealift_bundler.converters.steps.arithmetic import column, concatenated, wide_numbers
+from sealift_bundler.converters.steps.boundaries import Compared, check_compared, compared, extended, is_above
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.tabulated import normal_quantile, piecewise
 
+_LARGEST = float(np.finfo(np.float64).max)
 # scikit-learn keeps the normal quantile function this far from 0 and 1.
 _BOUNDS = 1e-7
 
 
 @transforms(Binarizer)
 def _binarizer(context: Context, estimator: Binarizer, features: Features) -> Features:
-    graph = context.graph
-    above = graph.add("Greater", wide_numbers(context, estimator, features),
-                      graph.constant(float(estimator.threshold)))  # fmt: skip
-    return features_of(graph.cast(above, graph.dtype), len(features), exact=True)
+    above = is_above(context, estimator, features, float(estimator.threshold))
+    return one_to_one(
+        features, context.graph.cast(above, context.graph.dtype), exact=True, integral=True, small=True, rough=None
+    )
 
 
 @transforms(KBinsDiscretizer)
 def _bins(context: Context, estimator: KBinsDiscretizer, features: Features) -> Features:
     graph = context.graph
-    tensor = wide_numbers(context, estimator, features)
     parts = []
     width = 0
     for index, edges in enumerate(estimator.bin_edges_):
-        inner = numbers_of(edges)[np.newaxis, 1:-1]
+        number = compared(context, estimator, features[index])
+        inner = number.at_least(numbers_of(edges)[1:-1])[np.newaxis]
         count = int(estimator.n_bins_[index])
-        x = column(graph, tensor, index)
-        passed = graph.cast(graph.add("GreaterOrEqual", x, graph.constant(inner)), graph.dtype)
+        passed = graph.cast(graph.add("GreaterOrEqual", number.tensor, graph.constant(inner)), graph.dtype)
         place = graph.add("ReduceSum", passed, graph.constant([1]), keepdims=1)
         if estimator.encode == "ordinal":
             parts.append(place)
@@ -50,13 +65,18 @@ def _bins(context: Context, estimator: KBinsDiscretizer, features: Features) -> 
         found = graph.add("Equal", place, graph.constant(np.arange(count, dtype=np.float64)[np.newaxis]))
         parts.append(graph.cast(found, graph.dtype))
         width += count
-    return features_of(concatenated(graph, parts), width, exact=True)
+    return features_of(concatenated(graph, parts), width, exact=True, integral=True)
 
 
 @transforms(PowerTransformer)
 def _power(context: Context, estimator: PowerTransformer, features: Features) -> Features:
     graph = context.graph
     tensor = wide_numbers(context, estimator, features)
+    if estimator.method == "box-cox":
+        tensor = context.trapped(
+            tensor, graph.add("LessOrEqual", tensor, graph.constant(0.0)), columns_of(features),
+            f"step {context.where(estimator)} takes numbers above zero alone",
+        )  # fmt: skip
     parts = []
     for index, power in enumerate(estimator.lambdas_):
         x = column(graph, tensor, index)
@@ -71,7 +91,25 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
         scaler = estimator._scaler  # noqa: SLF001 - there is no public form
         tensor = graph.add("Sub", tensor, graph.constant(numbers_of(scaler.mean_)))
         tensor = graph.add("Div", tensor, graph.constant(numbers_of(scaler.scale_)))
-    return features_of(tensor, len(features))
+    step = context.where(estimator)
+    made = one_to_one(features, tensor, doubt=step)
+    return tuple(
+        replace(made[index], rough=extended(feature, _one_power(estimator, index), step, starts=True))
+        for index, feature in enumerate(features)
+    )
+
+
+def _one_power(estimator: PowerTransformer, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What a PowerTransformer does to one column, as scikit-learn computes it."""
+    power = estimator.lambdas_[index]
+    function = {"box-cox": boxcox, "yeo-johnson": stats.yeojohnson}[estimator.method]
+    scaler = estimator._scaler if estimator.standardize else None  # noqa: SLF001 - there is no public form
+
+    def apply(x: NDArray[Any]) -> NDArray[Any]:
+        x = np.asarray(function(x, power), dtype=np.float64)
+        return x if scaler is None else (x - float(scaler.mean_[index])) / float(scaler.scale_[index])
+
+    return apply
 
 
 def _grown(graph: Graph, logarithm: str, power: float) -> str:
@@ -105,7 +143,8 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
     for index in range(len(features)):
         known = numbers_of(estimator.quantiles_[:, index])
         x = column(graph, tensor, index)
-        share = _rank(graph, x, known, references)
+        number = compared(context, estimator, features[index]) if repeats(known) else Compared(x)
+        share = _rank(graph, x, number, known, references)
         low, high = graph.constant(float(known[0])), graph.constant(float(known[-1]))
         if normal:
             at_low = graph.add("Less", graph.add("Sub", x, graph.constant(_BOUNDS)), low)
@@ -118,17 +157,25 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
             least, most = _BOUNDS - np.spacing(1.0), 1 - (_BOUNDS - np.spacing(1.0))
             share = normal_quantile(graph, graph.add("Clip", share, graph.constant(least), graph.constant(most)))
         parts.append(graph.add("Where", graph.add("IsNaN", x), graph.constant(np.array(np.nan)), share))
-    return features_of(concatenated(graph, parts), len(features))
+    return one_to_one(features, concatenated(graph, parts), rough=Rough())
 
 
-def _rank(graph: Graph, x: str, known: Any, references: Any) -> str:
+def repeats(known: NDArray[Any]) -> bool:
+    """Return whether a quantile repeats: the rank of a number jumps there."""
+    return bool((np.diff(known) == 0).any())
+
+
+def _rank(graph: Graph, x: str, number: Compared, known: Any, references: Any) -> str:
     """The mean of interpolating from below and from above: they differ where a quantile repeats."""
     inside = graph.add("Clip", x, graph.constant(float(known[0])), graph.constant(float(known[-1])))
     inside = graph.add("Where", graph.add("IsNaN", x), graph.constant(float(known[0])), inside)
-    row = graph.constant(known[np.newaxis])
     last = len(known) - 1
-    at_most = _count(graph, graph.add("GreaterOrEqual", inside, row))
-    below = _count(graph, graph.add("Greater", inside, row))
+    # Beyond the ends every number is where the end is, and a missing one at the lower end.
+    reached, passed = number.at_least(known), number.above(known)
+    reached[known == known[0]], passed[known == known[-1]] = -np.inf, np.inf
+    there = graph.add("Where", graph.add("IsNaN", number.tensor), graph.constant(-_LARGEST), number.tensor)
+    at_most = _count(graph, graph.add("GreaterOrEqual", there, graph.constant(reached[np.newaxis])))
+    below = _count(graph, graph.add("GreaterOrEqual", there, graph.constant(passed[np.newaxis])))
     steps = np.diff(known)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = np.where(steps > 0, np.diff(references) / steps, 0.0)
@@ -156,6 +203,8 @@ def _spline(context: Context, estimator: SplineTransformer, features: Features) 
         raise context.refuse("it raises outside its knots (extrapolation='error'), which a graph cannot; "
                              "use 'constant'", estimator)  # fmt: skip
     tensor = wide_numbers(context, estimator, features)
+    if estimator.degree == 0:
+        check_compared(context, estimator, features)
     parts = []
     width = 0
     # scikit-learn raises the degree by which it finds the boundary knots after the first linear column.
@@ -227,7 +276,9 @@ def _polynomial(context: Context, estimator: PolynomialFeatures, features: Featu
     for power in range(1, table.shape[1]):
         factor = graph.add("Gather", padded, graph.constant(table[:, power]), axis=1)
         product = graph.add("Mul", product, factor)
-    return features_of(product, len(factors))
+    rough = any(feature.rough or feature.short for feature in features)
+    made = features_of(product, len(factors), same=not rough)
+    return tuple(replace(feature, doubt=context.where(estimator)) for feature in made)
 
 
 def _finite(graph: Graph, tensor: str) -> str:

@@ -10,9 +10,7 @@ from sealift.model.documents.description import MISSING_TEXT
 from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Feature, Features, features_of, gather, is_missing, transforms
 from sealift_bundler.converters.steps.arithmetic import concatenated
-
-# Whole numbers up to here are exact in float32.
-_EXACT_IN_FLOAT32 = 2**24
+from sealift_bundler.converters.steps.boundaries import equal
 
 
 def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDArray[Any]) -> str:
@@ -31,10 +29,7 @@ def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDA
         values = np.array([np.nan if is_missing(category) else category for category in categories], dtype=np.float64)
     except (TypeError, ValueError):
         raise context.refuse("its categories are text, and it is given numbers", estimator) from None
-    known = values[~np.isnan(values)]
-    if context.narrow and not (np.array_equal(known, np.round(known)) and np.all(np.abs(known) < _EXACT_IN_FLOAT32)):
-        raise context.climb("its numeric categories are not exact in float32", estimator)
-    found = graph.add("Equal", column, graph.constant(values[np.newaxis]))
+    found = equal(context, estimator, feature, values)
     if np.isnan(values).any():
         here = graph.add("And", graph.add("IsNaN", column), graph.constant(np.isnan(values)[np.newaxis]))
         found = graph.add("Or", found, here)
@@ -88,7 +83,7 @@ def _one_hot_encoder(context: Context, estimator: OneHotEncoder, features: Featu
     if not parts:
         return ()
     tensor = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
-    return features_of(tensor, width, exact=True)
+    return features_of(tensor, width, exact=True, integral=True)
 
 
 def _mapping(estimator: OneHotEncoder, index: int, size: int) -> tuple[NDArray[Any], int | None]:
@@ -118,6 +113,9 @@ def _groups(estimator: Any) -> bool:
 def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Features) -> Features:
     graph = context.graph
     parts = []
+    # Codes of missing and unknown categories may be anything.
+    odd = [float(estimator.unknown_value)] if estimator.handle_unknown == "use_encoded_value" else []
+    fractions = sum(not value.is_integer() for value in odd)
     for index, feature in enumerate(features):
         categories = estimator.categories_[index]
         if estimator.handle_unknown == "error":
@@ -128,6 +126,7 @@ def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Feat
         for place, category in enumerate(categories):
             if is_missing(category):
                 codes[place] = estimator.encoded_missing_value
+        fractions += int((codes != np.round(codes)).any())
         found = _one_hot(context, estimator, feature, categories)
         number = graph.cast(found, graph.dtype)
         finite = graph.constant(np.nan_to_num(codes)[:, np.newaxis])
@@ -143,7 +142,7 @@ def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Feat
             code = graph.add("Where", is_known, code, graph.constant(unknown))
         parts.append(code)
     tensor = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
-    return features_of(tensor, len(parts), exact=True)
+    return features_of(tensor, len(parts), exact=True, integral=fractions == 0)
 
 
 @transforms(TargetEncoder)
@@ -162,4 +161,4 @@ def _target_encoder(context: Context, estimator: TargetEncoder, features: Featur
         encoded = graph.add("MatMul", found, graph.constant(table))
         parts.append(graph.add("Where", is_known, encoded, graph.constant(means[np.newaxis, :each])))
         width += each
-    return features_of(concatenated(graph, parts), width)
+    return features_of(concatenated(graph, parts), width, same=True)

@@ -9,6 +9,7 @@ from sklearn.impute import IterativeImputer
 from sealift_bundler.converters.steps import Context, Feature, Features, features_of, numbers, transforms
 from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated, wide_numbers
 from sealift_bundler.converters.steps.compose import predict, transform
+from sealift_bundler.converters.steps.preprocessing.numeric import missing_mask
 
 
 @transforms(IterativeImputer)
@@ -21,7 +22,7 @@ def _iterative(context: Context, estimator: Any, features: Features) -> Features
     filled = transform(context.inside("initial"), first, features)
     if estimator.add_indicator:
         indicator = transform(context.inside("indicator"), estimator.indicator_, features)
-    missing = _missing(context, estimator, features)
+    missing = missing_mask(context, estimator, numbers(context, features, estimator), features)
     if len(filled) != len(features):
         raise context.refuse("it leaves out a column that was empty when it was fitted; use keep_empty_features=True",
                              estimator)  # fmt: skip
@@ -39,11 +40,3 @@ def _iterative(context: Context, estimator: Any, features: Features) -> Features
         values[target] = graph.add("Where", holes[target], guess, values[target])
     result = features_of(concatenated(graph, values), len(values))
     return (*result, *indicator) if estimator.add_indicator else result
-
-
-def _missing(context: Context, estimator: Any, features: Features) -> str:
-    tensor = numbers(context, features, estimator)
-    marker = estimator.missing_values
-    if marker is None or (isinstance(marker, float) and np.isnan(marker)):
-        return context.graph.add("IsNaN", tensor)
-    return context.graph.add("Equal", tensor, context.graph.constant(float(marker)))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.feature_selection import (
     RFE,
     RFECV,
@@ -37,9 +38,12 @@ from sealift_bundler.converters.steps import (
     gather,
     is_missing,
     numbers,
+    one_to_one,
     predicts,
     transforms,
 )
+from sealift_bundler.converters.steps.arithmetic import concatenated, wide_numbers
+from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended
 from sealift_bundler.converters.steps.compose import predict
 
 
@@ -52,14 +56,26 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
         kept = list(range(len(statistics)))
     used = tuple(features[index] for index in kept)
     tensor = gather(context, used, estimator)
-    missing = _missing(context, estimator, tensor, used)
+    missing = missing_mask(context, estimator, tensor, used)
     values = [MISSING_TEXT if value is None else value for value in statistics[kept]]
     if not used[0].text and np.result_type(*(feature.dtype for feature in used)) == np.float32:
         values = [float(np.float32(value)) for value in values]  # put into the original's own array
     fill = context.graph.constant(np.array([values], dtype=object if used[0].text else np.float64))
     filled = context.graph.add("Where", missing, fill, tensor)
     width = len(used)
-    result = tuple(replace(feature, tensor=filled, index=index, width=width) for index, feature in enumerate(used))
+    fills = [1.5 if isinstance(value, str) or is_missing(value) else value for value in values]
+    result = tuple(
+        replace(
+            feature,
+            tensor=filled,
+            index=index,
+            width=width,
+            integral=feature.integral and float(fills[index]).is_integer(),
+            # What is filled in has no way back.
+            rough=feature.rough and replace(feature.rough, pull=None, signed=False),
+        )
+        for index, feature in enumerate(used)
+    )
     if estimator.add_indicator:
         return result + _missing_indicator(context, estimator.indicator_, features)
     return result
@@ -71,19 +87,21 @@ def _missing_indicator(context: Context, estimator: MissingIndicator, features: 
     if not used:
         return ()
     tensor = gather(context, used, estimator)
-    missing = _missing(context, estimator, tensor, used)
-    return features_of(context.graph.cast(missing, context.graph.dtype), len(used), exact=True)
+    missing = missing_mask(context, estimator, tensor, used)
+    return features_of(context.graph.cast(missing, context.graph.dtype), len(used), exact=True, integral=True)
 
 
-def _missing(context: Context, estimator: Any, tensor: str, features: Features) -> str:
+def missing_mask(context: Context, estimator: Any, tensor: str, features: Features) -> str:
     """Mask of the values that the estimator calls missing, bool [rows, width]."""
     graph, marker = context.graph, estimator.missing_values
     if not features[0].text:
-        return (
-            graph.add("IsNaN", tensor)
-            if is_missing(marker)
-            else graph.add("Equal", tensor, graph.constant(float(marker)))
-        )
+        if is_missing(marker):
+            return graph.add("IsNaN", tensor)
+        if any(feature.rough for feature in features) and not context.narrow:
+            value = np.array([float(marker)])
+            return concatenated(graph, [equal(context, estimator, feature, value) for feature in features])
+        check_compared(context, estimator, features, [float(marker)])
+        return graph.add("Equal", tensor, graph.constant(float(marker)))
     key = MISSING_TEXT if is_missing(marker) else str(marker)
     code = graph.add("LabelEncoder", tensor, domain=ML, keys_strings=[key], values_int64s=[1], default_int64=0)
     found = graph.cast(code, "bool")
@@ -94,12 +112,20 @@ def _missing(context: Context, estimator: Any, tensor: str, features: Features) 
     return graph.add("And", found, graph.constant(meant))
 
 
-def _arithmetic(build: Callable[[Graph, Any, str], str]) -> Callable[[Context, Any, Features], Features]:
-    """An emitter that keeps the number of columns."""
+_Way = Callable[[Any, int], Callable[[NDArray[Any]], NDArray[Any]]]
+
+
+def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Context, Any, Features], Features]:
+    """An emitter of a scaler; `way` gives what it does to one column, as scikit-learn computes it."""
 
     def emit(context: Context, estimator: Any, features: Features) -> Features:
         tensor = build(context.graph, estimator, numbers(context, features, estimator))
-        return features_of(tensor, len(features))
+        step = context.where(estimator)
+        made = one_to_one(features, tensor)
+        return tuple(
+            replace(made[index], rough=extended(feature, way(estimator, index), step, starts=False))
+            for index, feature in enumerate(features)
+        )
 
     return emit
 
@@ -110,20 +136,43 @@ def _shift_and_divide(graph: Graph, tensor: str, shift: Any, scale: Any) -> str:
     return tensor if scale is None else graph.add("Div", tensor, graph.constant(numbers_of(scale)))
 
 
-def _standard(graph: Graph, scaler: Any, tensor: str) -> str:
-    shift = scaler.mean_ if scaler.with_mean else None
-    return _shift_and_divide(graph, tensor, shift, scaler.scale_ if scaler.with_std else None)
+def _shifted_and_divided(shift: Any, scale: Any, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    less = None if shift is None else float(shift[index])
+    over = None if scale is None else float(scale[index])
+
+    def apply(x: NDArray[Any]) -> NDArray[Any]:
+        x = x if less is None else x - less
+        return x if over is None else x / over
+
+    return apply
 
 
-def _robust(graph: Graph, scaler: Any, tensor: str) -> str:
-    shift = scaler.center_ if scaler.with_centering else None
-    return _shift_and_divide(graph, tensor, shift, scaler.scale_ if scaler.with_scaling else None)
+def _moments(scaler: Any) -> tuple[Any, Any]:
+    if isinstance(scaler, StandardScaler):
+        return scaler.mean_ if scaler.with_mean else None, scaler.scale_ if scaler.with_std else None
+    if isinstance(scaler, RobustScaler):
+        return scaler.center_ if scaler.with_centering else None, scaler.scale_ if scaler.with_scaling else None
+    return None, scaler.scale_
+
+
+def _centered(graph: Graph, scaler: Any, tensor: str) -> str:
+    return _shift_and_divide(graph, tensor, *_moments(scaler))
+
+
+def _centered_way(scaler: Any, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return _shifted_and_divided(*_moments(scaler), index)
 
 
 def _min_max(graph: Graph, scaler: Any, tensor: str) -> str:
     tensor = graph.add("Mul", tensor, graph.constant(numbers_of(scaler.scale_)))
     tensor = graph.add("Add", tensor, graph.constant(numbers_of(scaler.min_)))
     return _clip(graph, tensor, *scaler.feature_range) if scaler.clip else tensor
+
+
+def _min_max_way(scaler: Any, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    scale, least = float(scaler.scale_[index]), float(scaler.min_[index])
+    low, high = scaler.feature_range if scaler.clip else (-np.inf, np.inf)
+    return lambda x: np.clip(x * scale + least, low, high)
 
 
 def _clip(graph: Graph, tensor: str, low: float, high: float) -> str:
@@ -133,6 +182,12 @@ def _clip(graph: Graph, tensor: str, low: float, high: float) -> str:
 def _max_abs(graph: Graph, scaler: Any, tensor: str) -> str:
     tensor = _shift_and_divide(graph, tensor, None, scaler.scale_)
     return _clip(graph, tensor, -1, 1) if getattr(scaler, "clip", False) else tensor
+
+
+def _max_abs_way(scaler: Any, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    scale = float(scaler.scale_[index])
+    low, high = (-1.0, 1.0) if getattr(scaler, "clip", False) else (-np.inf, np.inf)
+    return lambda x: np.clip(x / scale, low, high)
 
 
 def normalize(graph: Graph, norm: str, tensor: str) -> str:
@@ -148,11 +203,16 @@ def normalize(graph: Graph, norm: str, tensor: str) -> str:
     return graph.add("Div", tensor, graph.add("Where", zero, graph.constant(1.0), length))
 
 
-transforms(StandardScaler)(_arithmetic(_standard))
-transforms(RobustScaler)(_arithmetic(_robust))
-transforms(MinMaxScaler)(_arithmetic(_min_max))
-transforms(MaxAbsScaler)(_arithmetic(_max_abs))
-transforms(Normalizer)(_arithmetic(lambda graph, scaler, tensor: normalize(graph, scaler.norm, tensor)))
+transforms(StandardScaler, RobustScaler)(_scaling(_centered, _centered_way))
+transforms(MinMaxScaler)(_scaling(_min_max, _min_max_way))
+transforms(MaxAbsScaler)(_scaling(_max_abs, _max_abs_way))
+
+
+@transforms(Normalizer)
+def _normalizer(context: Context, estimator: Normalizer, features: Features) -> Features:
+    # The square of a small number is zero in float32, and that of a large one infinite.
+    tensor = normalize(context.graph, estimator.norm, wide_numbers(context, estimator, features))
+    return features_of(tensor, len(features), signed=all(not one.rough or one.rough.signed for one in features))
 
 
 @transforms(

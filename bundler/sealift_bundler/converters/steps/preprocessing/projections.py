@@ -31,8 +31,18 @@ from sklearn.preprocessing import KernelCenterer
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
 from sealift_bundler.converters.graph import numbers_of
-from sealift_bundler.converters.steps import Context, Features, Heads, features_of, flat, numbers, predicts, transforms
-from sealift_bundler.converters.steps.arithmetic import affine, concatenated, row_sum, wide_numbers
+from sealift_bundler.converters.steps import (
+    Context,
+    Features,
+    Heads,
+    columns_of,
+    features_of,
+    flat,
+    numbers,
+    predicts,
+    transforms,
+)
+from sealift_bundler.converters.steps.arithmetic import affine, concatenated, not_negative, row_sum, wide_numbers
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.kernels import kernel
 
@@ -154,6 +164,11 @@ def _fourier(context: Context, estimator: Any, features: Features) -> Features:
     graph = context.graph
     tensor = wide_numbers(context, estimator, features)
     if isinstance(estimator, SkewedChi2Sampler):
+        least = -float(estimator.skewedness)
+        low = graph.add("LessOrEqual", tensor, graph.constant(least))
+        tensor = context.trapped(
+            tensor, low, columns_of(features), f"step {context.where(estimator)} takes numbers above {least:g}"
+        )
         tensor = graph.add("Log", graph.add("Add", tensor, graph.constant(float(estimator.skewedness))))
     angle = affine(graph, tensor, estimator.random_weights_, estimator.random_offset_)
     scaled = graph.add("Mul", FUNCTIONS[np.cos](graph, angle), graph.constant(np.sqrt(2.0 / estimator.n_components)))
@@ -163,7 +178,7 @@ def _fourier(context: Context, estimator: Any, features: Features) -> Features:
 @transforms(AdditiveChi2Sampler)
 def _additive_chi2(context: Context, estimator: AdditiveChi2Sampler, features: Features) -> Features:
     graph = context.graph
-    tensor = wide_numbers(context, estimator, features)
+    tensor = not_negative(context, estimator, features, wide_numbers(context, estimator, features))
     interval = estimator.sample_interval or {1: 0.8, 2: 0.5, 3: 0.4}[estimator.sample_steps]
     empty = graph.add("Equal", tensor, graph.constant(0.0))
     safe = graph.add("Where", empty, graph.constant(1.0), tensor)

@@ -43,7 +43,7 @@ def _declaration(context: Context, vectorizer: Any) -> dict[str, Any]:
 def _count(context: Context, estimator: Any, features: Features) -> Features:
     declaration = _declaration(context, estimator)
     name = _counted(context, estimator, features, declaration)
-    return features_of(name, len(declaration["vocabulary"]), exact=True)
+    return features_of(name, len(declaration["vocabulary"]), exact=True, integral=True)
 
 
 def _counted(context: Context, estimator: Any, features: Features, declaration: dict[str, Any]) -> str:
@@ -61,8 +61,8 @@ def _hashed(context: Context, estimator: HashingVectorizer, features: Features) 
     hashing = {"columns": columns, "alternate_sign": bool(estimator.alternate_sign)}
     tensor = _counted(context, estimator, features, {**_declaration(context, estimator), "hashing": hashing})
     if estimator.norm is None:
-        return features_of(tensor, columns, exact=True)
-    return features_of(normalize(context.graph, estimator.norm, tensor), columns)
+        return features_of(tensor, columns, exact=True, integral=True)
+    return features_of(normalize(context.graph, estimator.norm, tensor), columns, signed=True)
 
 
 @transforms(TfidfVectorizer)
@@ -85,4 +85,4 @@ def _tfidf(context: Context, estimator: Any, features: Features) -> Features:
         tensor = graph.add("Mul", tensor, graph.constant(numbers_of(np.asarray(estimator.idf_))))
     if estimator.norm is not None:
         tensor = normalize(graph, estimator.norm, tensor)
-    return features_of(tensor, len(features))
+    return features_of(tensor, len(features), signed=all(not one.rough or one.rough.signed for one in features))

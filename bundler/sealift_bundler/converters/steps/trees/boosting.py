@@ -121,4 +121,4 @@ def _embedding(context: Context, estimator: RandomTreesEmbedding, features: Feat
         found = graph.add("Equal", leaf, graph.constant(np.asarray(known, dtype=np.int64)[np.newaxis]))
         parts.append(graph.cast(found, graph.dtype))
         width += len(known)
-    return features_of(concatenated(graph, parts), width, exact=True)
+    return features_of(concatenated(graph, parts), width, exact=True, integral=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift_bundler.converters.steps import Context, Features, numbers
+from sealift_bundler.converters.steps import Context, Features, columns_of, numbers
 from sealift_bundler.converters.steps.arithmetic import sequential_sum
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 
@@ -34,8 +34,13 @@ def _largest_float32(threshold: NDArray[Any]) -> NDArray[Any]:
 def tree_input(context: Context, estimator: Any, features: Features) -> str:
     """The float32 tensor that a tree sees."""
     tensor = numbers(context, features, estimator)
+    graph = context.graph
     if not context.narrow:
-        return context.graph.cast(tensor, "float32")
+        cast = graph.cast(tensor, "float32")
+        if all(feature.small for feature in features):
+            return cast
+        reason = f"step {context.where(estimator)} takes no number beyond the range of float32"
+        return context.trapped(cast, graph.add("IsInf", cast), columns_of(features), reason, "float32")
     if not all(feature.exact for feature in features):
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
     return tensor

@@ -1,0 +1,295 @@
+"""Where answers jump: comparisons that fall as in the original, however a number in front of them was rounded.
+
+The logarithm of a graph, of NumPy and of another processor differ in the last bit, and log10(1000) is on a boundary
+of floor. So a number that a graph cannot have bit for bit is not compared at all, where it is an increasing
+function of one that it has: the boundary is pulled back through the original's own function, by bisection over all
+float64 numbers, and the graph compares the other number with that. Elsewhere the two steps are refused.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sealift_bundler.converters.graph import Graph
+from sealift_bundler.converters.steps import Context, Feature, Features, Pull, Rough, gather
+from sealift_bundler.converters.steps.arithmetic import concatenated, row_sum
+
+Function = Callable[[NDArray[Any]], NDArray[Any]]
+# Tells for numbers, and the places of conditions, whether each holds.
+Condition = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
+# How many float64 numbers away from a boundary both sides are looked at: next to it, and as far as rounding may reach.
+_BESIDE = np.unique([1, 2, 3, 4, *(factor * 2**power for power in range(3, 31) for factor in (1, 3))])
+
+# Whole numbers up to here are exact in float32.
+EXACT_IN_FLOAT32 = 2**24
+# Jumps are listed up to here, on both sides of zero: all those of any logarithm of a float64.
+_FARTHEST_JUMP = 2048
+# Up to this many they are all compared with.
+_FEW_JUMPS = 64
+_LARGEST = np.finfo(np.float64).max
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A number to compare: a tensor [rows, 1], and where its boundaries are in that tensor."""
+
+    tensor: str
+    functions: tuple[Function, ...] = ()
+    # Raised where a function falls again beside a boundary, as some of NumPy's do where they are nearly flat.
+    error: Exception | None = None
+
+    def at_least(self, edges: Any) -> NDArray[Any]:
+        """Return e for each edge, so that `tensor` >= e exactly where the original's number is at least the edge."""
+        known: NDArray[Any] = np.array(edges, dtype=np.float64)
+        if not self.functions:
+            return known
+        return self._pulled(lambda x, place: self._value(x) >= known[place], len(known))
+
+    def above(self, edges: Any) -> NDArray[Any]:
+        """Return e for each edge, so that `tensor` >= e exactly where the original's number is above the edge."""
+        known: NDArray[Any] = np.asarray(edges, dtype=np.float64)
+        if not self.functions:
+            following: NDArray[Any] = np.nextafter(known, np.inf)
+            return following
+        return self._pulled(lambda x, place: self._value(x) > known[place], len(known))
+
+    def _pulled(self, holds: Condition, count: int) -> NDArray[Any]:
+        found = first_true(holds, count)
+        if self.error is not None and not stays_true(holds, found):
+            raise self.error
+        return found
+
+    def _value(self, x: NDArray[Any]) -> NDArray[Any]:
+        return _through(self.functions, x)
+
+
+def _through(functions: tuple[Function, ...], x: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(all="ignore"):
+        for function in functions:
+            x = function(x)
+    return x
+
+
+def compared(context: Context, estimator: Any, feature: Feature) -> Compared:
+    """Make a number ready for comparisons with anything.
+
+    Raises:
+        NeedsLaterRung: on the float32 rung, where a rounded number may be on the other side.
+        NeverConverts: it is not the original's number bit for bit, and there is no way back from it.
+    """
+    if context.narrow:
+        raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    column = gather(context, (feature,), estimator)
+    rough = feature.rough
+    if rough is None:
+        return Compared(column)
+    if rough.pull is None:
+        raise refused(context, estimator, feature)
+    graph, pull = context.graph, rough.pull
+    base = graph.add("Gather", pull.tensor, graph.constant([pull.index]), axis=1)
+    # What the functions make NaN of is NaN here, too; a comparison with it is false.
+    there = graph.add("Where", graph.add("IsNaN", column), graph.constant(np.array(np.nan)), base)
+    return Compared(there, pull.functions, refused(context, estimator, feature))
+
+
+def refused(context: Context, estimator: Any, feature: Feature) -> Exception:
+    """Make the error for a step that jumps behind one that rounds otherwise."""
+    first = feature.rough.step if feature.rough is not None else "another step"
+    return context.refuse(
+        f"its answers jump, and the numbers of step {first} in front of it differ in a graph in their last bit, "
+        "which decides a row on a boundary; give it the columns as they are, in front of that step or beside it in a "
+        "ColumnTransformer",
+        estimator,
+    )
+
+
+def check_compared(context: Context, estimator: Any, features: Features, values: Any = None) -> None:
+    """Check that features can be compared as they are with values, by default with any.
+
+    Raises:
+        NeedsLaterRung: on the float32 rung, unless features and values are whole numbers.
+        NeverConverts: a feature is not the original's number bit for bit, nor is its sign all that matters.
+    """
+    known = np.asarray([] if values is None else values, dtype=np.float64)
+    whole = values is not None and np.array_equal(known, np.round(known)) and np.all(np.abs(known) < EXACT_IN_FLOAT32)
+    if context.narrow:
+        if not whole or not all(feature.integral for feature in features):
+            raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+        return
+    for feature in features:
+        zeros = values is not None and not known.any() and feature.rough is not None and feature.rough.signed
+        if feature.rough is not None and not zeros:
+            raise refused(context, estimator, feature)
+
+
+def equal(context: Context, estimator: Any, feature: Feature, values: NDArray[Any]) -> str:
+    """Whether a feature equals each of the finite or missing values, bool [rows, values]; missing ones equal none."""
+    graph = context.graph
+    known = values[~np.isnan(values)]
+    rough = feature.rough
+    signed = rough is not None and rough.signed and not known.any()
+    if context.narrow or rough is None or rough.pull is None or signed:
+        check_compared(context, estimator, (feature,), known)
+        return graph.add("Equal", gather(context, (feature,), estimator), graph.constant(values[np.newaxis]))
+    number = compared(context, estimator, feature)
+    low, high = np.full(len(values), np.inf), np.full(len(values), np.inf)
+    there = ~np.isnan(values)
+    low[there], high[there] = number.at_least(known), number.above(known)
+    reached = graph.add("GreaterOrEqual", number.tensor, graph.constant(low[np.newaxis]))
+    passed = graph.add("GreaterOrEqual", number.tensor, graph.constant(high[np.newaxis]))
+    return graph.add("And", reached, graph.add("Not", passed))
+
+
+def is_above(context: Context, estimator: Any, features: Features, threshold: float) -> str:
+    """Whether each feature is above a threshold, bool [rows, features]; only on the float64 rung."""
+    graph = context.graph
+    if context.narrow:
+        raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    as_it_is = [feature.rough is None or (feature.rough.signed and threshold == 0) for feature in features]
+    if all(as_it_is):
+        return graph.add("Greater", gather(context, features, estimator), graph.constant(threshold))
+    parts = []
+    for feature, plain in zip(features, as_it_is, strict=True):
+        if plain:
+            parts.append(graph.add("Greater", gather(context, (feature,), estimator), graph.constant(threshold)))
+            continue
+        number = compared(context, estimator, feature)
+        parts.append(graph.add("GreaterOrEqual", number.tensor, graph.constant(number.above([threshold])[np.newaxis])))
+    return concatenated(graph, parts)
+
+
+def whole(context: Context, estimator: Any, feature: Feature, step: Function, rounded: str) -> str:
+    """A whole number that rises with a feature, [rows, 1], as `step` makes it of the original's number.
+
+    Args:
+        context: The conversion.
+        estimator: The step, for error messages.
+        feature: Not the original's number bit for bit.
+        step: Such as numpy.floor.
+        rounded: The tensor of what the graph makes of its own number: right, or one too many or too few.
+    """
+    graph = context.graph
+    number = compared(context, estimator, feature)
+    functions = (*number.functions, step)
+    ends = _ends(functions)
+    if ends is None:
+        raise refused(context, estimator, feature)
+    low, high = (int(np.clip(end, -_FARTHEST_JUMP, _FARTHEST_JUMP)) for end in ends)
+    if (low, high) != ends:
+        beyond = graph.add("Greater", graph.add("Abs", rounded), graph.constant(float(_FARTHEST_JUMP - 1)))
+        reason = (
+            f"step {context.where(estimator)} gives a number beyond {_FARTHEST_JUMP - 1:,}, where a graph may round "
+            f"step {feature.rough.step if feature.rough else ''} to another one"
+        )
+        rounded = context.trapped(rounded, beyond, [feature.column], reason)
+    levels = np.arange(low, high + 1)
+    # The first number that gives each level; the lowest is given by all that give any.
+
+    def holds(x: NDArray[Any], place: NDArray[Any]) -> NDArray[Any]:
+        reached: NDArray[Any] = _through(functions, x) >= levels[place]
+        return reached
+
+    starts = first_true(holds, len(levels))
+    if not stays_true(holds, starts):
+        raise refused(context, estimator, feature)
+    starts[0] = -np.inf
+    if len(levels) <= _FEW_JUMPS:
+        passed = graph.add("GreaterOrEqual", number.tensor, graph.constant(starts[np.newaxis, 1:]))
+        right = graph.add("Add", row_sum(graph, graph.cast(passed, graph.dtype)), graph.constant(float(low)))
+    else:
+        right = _looked_up(graph, number.tensor, rounded, starts, low)
+    # An infinity, or NaN, is what it is.
+    finite = graph.add("Equal", graph.add("Sub", rounded, rounded), graph.constant(0.0))
+    return graph.add("Where", finite, right, rounded)
+
+
+def _looked_up(graph: Graph, x: str, rounded: str, starts: NDArray[Any], low: int) -> str:
+    """The level of `x` by where levels start, from one that is right, or one too many or too few."""
+    table = graph.constant(np.append(starts, np.inf))
+    first, last = graph.constant(float(low)), graph.constant(float(low + len(starts) - 1))
+    known = graph.add("Where", graph.add("IsNaN", rounded), first, graph.add("Clip", rounded, first, last))
+    place = graph.cast(graph.add("Sub", known, first), "int64")
+    below = graph.add("Less", x, graph.add("Gather", table, place, axis=0))
+    after = graph.add("Gather", table, graph.add("Add", place, graph.constant(1)), axis=0)
+    beyond = graph.add("GreaterOrEqual", x, after)
+    return graph.add("Add", known, graph.add("Sub", graph.cast(beyond, graph.dtype), graph.cast(below, graph.dtype)))
+
+
+def _ends(functions: tuple[Function, ...]) -> tuple[float, float] | None:
+    """The lowest and the highest whole number that functions give; None where they give no finite one."""
+    # Beyond the numbers that a function takes, and where it overflows, there are none.
+    least = first_true(lambda x, _place: _through(functions, x) > -np.inf, 1)
+    overflows = first_true(lambda x, _place: _through(functions, x) == np.inf, 1)
+    values = _through(functions, np.append(least, min(np.nextafter(overflows, -np.inf)[0], _LARGEST)))
+    return (float(values[0]), float(values[1])) if np.isfinite(values).all() else None
+
+
+def _ordered(numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """Integers in the order of float64 numbers."""
+    bits = numbers.view(np.int64)
+    return np.where(bits >= 0, bits, -(bits & np.int64(2**63 - 1)))
+
+
+def _number(ordered: NDArray[np.int64]) -> NDArray[Any]:
+    bits = np.where(ordered >= 0, ordered, -ordered | np.int64(-(2**63)))
+    numbers: NDArray[Any] = bits.view(np.float64)
+    return numbers
+
+
+def first_true(holds: Condition, count: int) -> NDArray[Any]:
+    """The first float64 from which on each of `count` conditions holds, infinity where it never does.
+
+    Args:
+        holds: Tells for numbers, and the places 0 to `count` - 1 of the conditions, whether each holds.
+        count: How many conditions there are.
+    """
+    places = np.arange(count)
+    low = np.full(count, _ordered(np.array([-_LARGEST]))[0])
+    high = np.full(count, _ordered(np.array([_LARGEST]))[0])
+    never = ~holds(_number(high), places)
+    while (low < high).any():
+        # The mean, rounded down, without an overflow.
+        middle = (low >> 1) + (high >> 1) + (low & high & 1)
+        true = holds(_number(middle), places)
+        high = np.where(true, middle, high)
+        low = np.where(true, low, np.minimum(middle + 1, high))
+    return np.where(never, np.inf, _number(high))
+
+
+def stays_true(holds: Condition, starts: NDArray[Any]) -> bool:
+    """Return whether no condition holds close below its first float64, and each holds close above it."""
+    finite = np.flatnonzero(np.isfinite(starts))
+    places, offsets = (values.ravel() for values in np.meshgrid(finite, _BESIDE, indexing="ij"))
+    least = _ordered(np.array([_LARGEST]))[0]
+    middle = _ordered(starts[places])
+    low, high = _number(np.maximum(middle - offsets, -least)), _number(np.minimum(middle + offsets, least))
+    return not (holds(low, places) & (low < starts[places])).any() and bool(holds(high, places).all())
+
+
+def extended(
+    feature: Feature, function: Function | None, step: str, *, starts: bool, signed: bool = False
+) -> Rough | None:
+    """The way back from an increasing function of a feature; None where there is none.
+
+    Args:
+        feature: What the function is applied to.
+        function: As the original computes it; None for one that does not only rise.
+        step: The name of the step that applies it.
+        starts: Whether its numbers are not bit for bit those of the original.
+        signed: Whether it keeps the sign, and zero alone is zero.
+
+    Returns:
+        The Rough of the result, or None where it is the original's number bit for bit.
+    """
+    if feature.rough is None and not starts and not feature.short:
+        return None
+    before = feature.rough
+    name = before.step if before is not None and before.step else step
+    signed = signed and (before is None or before.signed)
+    if function is None or feature.short or (before is not None and before.pull is None):
+        return Rough(name, signed=signed)
+    pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
+    return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)

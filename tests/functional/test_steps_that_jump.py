@@ -1,0 +1,210 @@
+"""Steps whose answers jump: floor, bins, categories and sentinels fall as in the original, or are refused by name."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.linear_model import LinearRegression
+from sklearn.naive_bayes import BernoulliNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.tree import DecisionTreeRegressor
+from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
+from support.depth import DEPTH
+
+from sealift_bundler import convert
+from sealift_bundler.errors import ConversionError, ParityError
+
+GENERATOR = np.random.default_rng(7)
+COUNTS = GENERATOR.integers(0, 400, (600, 2)).astype(float)
+AMOUNTS = np.round(GENERATOR.lognormal(3, 2, (600, 2)) + 1, 2)
+FIT = 300
+
+
+def bins():
+    return KBinsDiscretizer(8, encode="ordinal", quantile_method="averaged_inverted_cdf")
+
+
+def function(name):
+    return FunctionTransformer(getattr(np, name))
+
+
+def fitted(steps, rows):
+    target = np.floor(np.log1p(np.abs(rows[:FIT, 0])) * 3) + rows[:FIT, 1] % 3
+    return make_pipeline(*steps).fit(rows[:FIT], target)
+
+
+def falls_as_the_original(steps, rows, samples=10):
+    original = fitted(steps, rows)
+    model = convert(original, rows[FIT : FIT + samples]).open()
+    assert wrong_rows(original, model, boundary_rows(rows)) == []
+    return original, model
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "rint", "trunc", "sign"])
+def test_rounding_sees_float64(name):
+    rows = GENERATOR.random((600, 2)) * 9.7 + 0.03
+    original, model = falls_as_the_original([function(name), LinearRegression()], rows)
+    odd = np.array([[2.9999999999999996, 5.1], [3.00000001, 5.1], [2.5000000001, 5.1], [1e-50, 5.1], [-1e-50, 5.1]])
+    assert wrong_rows(original, model, odd) == []
+    assert refused_rows(original, model, odd) == 0
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        SimpleImputer(missing_values=-1),
+        MissingIndicator(missing_values=-1, features="all"),
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-2),
+        Binarizer(threshold=-1),
+    ],
+    ids=lambda step: type(step).__name__,
+)
+def test_a_sentinel_is_one_number(step):
+    rows = np.where(GENERATOR.random((600, 2)) < 0.3, -1.0, GENERATOR.integers(0, 4, (600, 2)))
+    original = fitted([step, LinearRegression()], rows)
+    model = convert(original, rows[FIT:]).open()
+    beside = np.array([[-1.0, 2.0], [-1.00000001, 2.0], [np.nextafter(-1.0, 0), 2.0], [2.9999999999, 0.0]])
+    assert wrong_rows(original, model, beside) == []
+
+
+def test_whole_columns_stay_in_float32():
+    rows = COUNTS.astype(int)
+    for step in (function("floor"), OneHotEncoder(handle_unknown="ignore"), SimpleImputer(missing_values=0)):
+        original = fitted([step, DecisionTreeRegressor(max_depth=3)], rows)
+        assert convert(original, rows[FIT:]).rung == "float32"
+
+
+@pytest.mark.parametrize("name", ["log10", "log2", "log", "log1p", "cbrt", "tanh", "arcsinh"])
+@pytest.mark.parametrize("step", ["floor", "ceil", "rint", "sign"])
+def test_a_rounded_function_in_front_of_rounding(name, step):
+    falls_as_the_original([function(name), function(step), LinearRegression()], AMOUNTS)
+
+
+@pytest.mark.parametrize("samples", [3, 50])
+@pytest.mark.parametrize(
+    "first",
+    [
+        [function("log1p")],
+        [function("cbrt")],
+        [PowerTransformer()],
+        [function("log1p"), StandardScaler()],
+        [function("log1p"), MinMaxScaler(), function("sqrt")],
+        [function("sqrt"), RobustScaler()],
+        [StandardScaler(), PolynomialFeatures(2, include_bias=False)],
+    ],
+    ids=lambda steps: "-".join(getattr(getattr(s, "func", s), "__name__", type(s).__name__) for s in steps),
+)
+@pytest.mark.parametrize("step", [bins(), QuantileTransformer(n_quantiles=40)], ids=lambda s: type(s).__name__)
+def test_bins_that_end_at_values_of_the_rows(first, step, samples):
+    original, model = falls_as_the_original([*first, step, LinearRegression()], COUNTS, samples)
+    assert wrong_rows(original, model, COUNTS) == []
+    assert refused_rows(original, model, COUNTS) == 0
+
+
+def test_thresholds_of_a_histogram_that_are_values_of_the_rows():
+    rows = GENERATOR.integers(0, 3000, (600, 2)).astype(float)
+    steps = [function("log1p"), HistGradientBoostingRegressor(max_iter=10, max_bins=20)]
+    original, model = falls_as_the_original(steps, rows)
+    assert wrong_rows(original, model, rows) == []
+
+
+def test_categories_behind_a_rounded_function():
+    rows = COUNTS // 40
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    falls_as_the_original([function("log1p"), encoder, LinearRegression()], rows)
+    falls_as_the_original([function("exp"), SimpleImputer(missing_values=1.0), LinearRegression()], rows)
+
+
+@pytest.mark.parametrize("first", [Normalizer(), function("cbrt")], ids=["normalizer", "cbrt"])
+def test_the_sign_survives_rounding(first):
+    rows = COUNTS - 200
+    original = make_pipeline(first, BernoulliNB()).fit(rows[:FIT], rows[:FIT, 0] > 3)
+    model = convert(original, rows[FIT:]).open()
+    probes = boundary_rows(rows)
+    probes = probes[np.abs(probes).max(axis=1) < 1e30]
+    np.testing.assert_array_equal(model.predict(probes), original.predict(probes))
+
+
+@pytest.mark.parametrize(
+    ("steps", "names"),
+    [
+        ([PCA(2), bins(), LinearRegression()], ("'pca' (PCA)", "'kbinsdiscretizer' (KBinsDiscretizer)")),
+        ([Normalizer(), function("floor"), LinearRegression()], ("'normalizer'", "'functiontransformer'")),
+        ([function("cos"), function("rint"), LinearRegression()], ("transformer-1'", "transformer-2'")),
+    ],
+    ids=["pca", "normalizer", "cosine"],
+)
+def test_where_there_is_no_way_back_both_steps_are_named(steps, names):
+    with pytest.raises(ConversionError) as caught:
+        convert(fitted(steps, COUNTS), COUNTS[FIT:])
+    for name in names:
+        assert name in str(caught.value)
+
+
+def test_the_remedy_of_that_refusal_helps():
+    from sklearn.compose import make_column_transformer
+
+    beside = make_column_transformer((PCA(2), [0, 1]), (bins(), [0, 1]))
+    falls_as_the_original([beside, LinearRegression()], COUNTS)
+
+
+FUNCTIONS = st.sampled_from(
+    [
+        "log",
+        "log1p",
+        "log2",
+        "log10",
+        "sqrt",
+        "cbrt",
+        "exp",
+        "square",
+        "abs",
+        "negative",
+        "tanh",
+        "arcsinh",
+        "nan_to_num",
+    ]
+)
+FIRST = st.one_of(
+    FUNCTIONS.map(function),
+    st.sampled_from([StandardScaler(), PowerTransformer(), MinMaxScaler(), PolynomialFeatures(2), RobustScaler()]),
+)
+JUMPS = st.one_of(
+    st.sampled_from(["floor", "ceil", "rint", "trunc", "sign"]).map(function),
+    st.sampled_from([0.0, 1.0, 0.3]).map(lambda threshold: Binarizer(threshold=threshold)),
+    st.sampled_from([bins(), KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform")]),
+    st.sampled_from([SimpleImputer(missing_values=0.0), QuantileTransformer(n_quantiles=40)]),
+)
+LAST = st.sampled_from([LinearRegression(), DecisionTreeRegressor(max_depth=5), RandomForestRegressor(5)])
+
+
+@settings(max_examples=8 * DEPTH)
+@given(st.lists(FIRST, max_size=2), JUMPS, LAST, st.sampled_from([COUNTS, AMOUNTS]))
+def test_random_pipelines_agree_or_are_refused(first, jump, last, rows):
+    try:
+        original = fitted([*first, jump, last], rows)
+    except ValueError:
+        return  # such as the logarithm of zero
+    try:
+        model = convert(original, rows[FIT : FIT + 20]).open()
+    except (ConversionError, ParityError):
+        return
+    assert wrong_rows(original, model, boundary_rows(rows)) == []
