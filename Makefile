@@ -14,6 +14,9 @@ LIVES ?= 500
 LIFE ?=
 CASES ?= 2000
 HUNT ?=
+KIND ?=
+FIRST ?= 0
+OLD ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -26,7 +29,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine hunt vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check plugins oldest chart kits lint format types bench fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -88,8 +91,14 @@ recombine: $(READY) ## Let an attacker recombine bundles in LIVES random lives o
 vocabularies: $(READY) ## Search a million words of Debian's dictionaries for false alarms (apt-get download, no root)
 	@$(RUN) python tests/vocabularies/run.py
 
-hunt: $(READY) ## Compare CASES random pipelines, containers and dtypes with the original (half an hour); HUNT=17 runs one
-	@$(RUN) PYTHONPATH=tests python -m hunt $(if $(HUNT),--seed $(HUNT),--cases $(CASES)) $(HUNT_ARGS)
+hunt: $(READY) ## Compare CASES random cases of each kind with the original (hours); KIND=far for one, HUNT=17 runs one case
+	@$(RUN) PYTHONPATH=tests python -m hunt $(addprefix --kind ,$(KIND)) \
+		$(if $(HUNT),--seed $(HUNT),--cases $(CASES) --first $(FIRST)) $(HUNT_ARGS)
+
+hunt-old: $(READY) ## Show that the hunt finds each kind in the release whose checkout is the folder OLD
+	@test -d "$(OLD)/bundler" || { echo "make hunt-old needs OLD, the folder of a checkout of release 0.1.0"; exit 2; }
+	@$(RUN) PYTHONPATH="$(OLD)/bundler:$(OLD)/loader:$(OLD)/keys:tests" python -m hunt --until-found --jobs 1 \
+		$(addprefix --kind ,$(or $(KIND),integers absent rounded jumps raising far)) --cases $(CASES) --first $(FIRST)
 
 docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py

@@ -19,6 +19,7 @@ from support.release.workbench import Workbench
 
 from sealift.errors import InputError
 from sealift_bundler import convert
+from sealift_bundler.proof.edges import EdgeRows
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, Parity, _compare
 
 GENERATOR = np.random.default_rng(20_260_704)
@@ -150,7 +151,8 @@ def test_a_refusal_that_quotes_a_value_is_not_written_down():
             raise InputError(f"row 0 is {WORDS[0]!r}")
 
     parity = Parity(DEFAULT_TOLERANCE, "the original")
-    _compare(parity, Refuses(), "caller", [WORDS[0]], {"predict": np.array(["x"])})
+    rows = EdgeRows("caller", [WORDS[0]], {"predict": np.array(["x"])})
+    _compare(parity, Refuses(), rows, rows.rows)
     assert WORDS[0] in parity.summary()
     assert parity.outcome() == "the converted model refuses caller rows that the original answers"
 

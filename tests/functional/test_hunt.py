@@ -2,25 +2,40 @@
 
 import pytest
 from hunt.judge import AGREES, DISAGREES, REFUSED, verdict
+from hunt.kinds import EXPORTS, KINDS
 
 from sealift.model.inputs.reading import Reading
 from sealift_bundler.converters.boosters import lightgbm, xgboost
+from sealift_bundler.converters.steps.trees import leaves
 from sealift_bundler.samples import interfaces
 
-# Of several libraries, containers and dtypes; each takes a fraction of a second.
-AGREEING = (1002, 1012, 1155, 1157)
+# One case or two of each kind; each takes a fraction of a second.
+AGREEING = {
+    "any": (300, 304),
+    "integers": (300, 304),
+    "absent": (300, 302),
+    "rounded": (303,),
+    "jumps": (303, 305),
+    "raising": (302,),
+    "far": (301, 305),
+    EXPORTS: (300, 302),
+}
 
 
-@pytest.mark.parametrize("seed", AGREEING)
-def test_a_case_agrees_on_rows_that_the_conversion_never_saw(seed):
-    found = verdict(seed)
+def test_every_kind_is_here():
+    assert set(AGREEING) == {*KINDS, EXPORTS}
+
+
+@pytest.mark.parametrize(("kind", "seed"), [(kind, seed) for kind, seeds in AGREEING.items() for seed in seeds])
+def test_a_case_agrees_on_rows_that_the_conversion_never_saw(kind, seed):
+    found = verdict(seed, kind)
     assert found.outcome == AGREES, (found.name, found.details)
     assert found.rows["agree"] > 9_000
 
 
-@pytest.mark.parametrize("seed", [1000, 1146])
-def test_a_case_is_refused_by_name(seed):
-    found = verdict(seed)
+@pytest.mark.parametrize(("kind", "seed"), [("any", 302), ("rounded", 305)])
+def test_a_case_is_refused_by_name(kind, seed):
+    found = verdict(seed, kind)
     assert found.outcome == REFUSED
     assert "step '" in found.details[0]
 
@@ -29,11 +44,16 @@ def test_it_finds_integers_that_lightgbm_rounds(monkeypatch):
     monkeypatch.setattr(lightgbm, "rounds_integers", lambda rows: False)
     monkeypatch.setattr(Reading, "rounds", lambda *_, **__: False)
     monkeypatch.setattr(Reading, "check_integers", lambda *_, **__: None)
-    assert verdict(1144).outcome == DISAGREES
+    assert verdict(333, "integers").outcome == DISAGREES
 
 
 def test_it_finds_absent_entries_taken_for_zeros(monkeypatch):
     monkeypatch.setattr(xgboost, "takes_absent_for_missing", lambda model: False)
     monkeypatch.setattr(interfaces, "takes_absent_for_missing", lambda model: False)
     monkeypatch.setattr(Reading, "check_absent", lambda *_: None)
-    assert verdict(1157).outcome == DISAGREES
+    assert verdict(699).outcome == DISAGREES
+
+
+def test_it_finds_trees_that_turn_beside_a_rounded_number(monkeypatch):
+    monkeypatch.setattr(leaves, "placed", lambda context, features, tensor, *_: tensor)
+    assert verdict(8, "raising").outcome == DISAGREES

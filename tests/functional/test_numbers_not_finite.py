@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from lightgbm import LGBMClassifier
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
@@ -25,6 +26,7 @@ ROWS = GENERATOR.random((600, 3)) * 9 + 1
 LABELS = (ROWS[:, 0] > 5).astype(int)
 ODD = np.array([[-1.0, 5, 5], [0.0, 5, 5], [5, -3.0, 5], [5, 5, 0.0], [2.0, 3.0, 4.0]])
 LOG = FunctionTransformer(np.log)
+BOOSTER = LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1)
 
 
 def converted(original, rows=ROWS, labels=LABELS):
@@ -88,6 +90,25 @@ def test_trees_behind_a_scaler_refuse_what_float32_lacks():
     model = conversion.open()
     assert wrong_rows(original, model, far) == []
     assert refused_rows(original, model, far) == 0
+
+
+def test_what_overflows_inside_a_power_is_refused_there():
+    # The scaler of the step itself raises, and its own numbers are NaN: the power overflowed when it was fitted.
+    rows = np.c_[2.0**25 + np.random.default_rng(15).integers(0, 2000, 600), ROWS[:, 0]]
+    original, conversion = converted(make_pipeline(PowerTransformer("box-cox"), StandardScaler(), BOOSTER), rows)
+    far = np.array([[1e12, 5.0], [8e12, 5.0], [2.0**25 + 7, 5.0]])
+    assert wrong_rows(original, conversion.open(), far) == []
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("first", ["log1p", "sqrt", None])
+def test_a_frame_of_sparse_columns(first, dtype):
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "c"]).astype(pd.SparseDtype(dtype, 0))
+    function = FunctionTransformer(first and getattr(np, first))
+    original = make_pipeline(function, StandardScaler(with_mean=False), LogisticRegression())
+    original.fit(frame[:400], LABELS[:400])
+    opened = convert(original, frame[400:500]).open()
+    np.testing.assert_allclose(opened.predict_proba(frame[500:]), original.predict_proba(frame[500:]), 1e-5)
 
 
 @pytest.mark.parametrize(

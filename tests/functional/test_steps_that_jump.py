@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
+from catboost import CatBoostRegressor
+from hunt.boundaries import boundaries
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightgbm import LGBMRegressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -14,6 +18,7 @@ from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
     KBinsDiscretizer,
+    MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
@@ -27,6 +32,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeRegressor
 from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
 from support.depth import DEPTH
+from xgboost import XGBRegressor
 
 from sealift_bundler import convert
 from sealift_bundler.errors import ConversionError, ParityError
@@ -83,6 +89,20 @@ def test_a_sentinel_is_one_number(step):
     model = convert(original, rows[FIT:]).open()
     beside = np.array([[-1.0, 2.0], [-1.00000001, 2.0], [np.nextafter(-1.0, 0), 2.0], [2.9999999999, 0.0]])
     assert wrong_rows(original, model, beside) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [Binarizer(threshold=0.1), BernoulliNB(binarize=0.1), SimpleImputer(missing_values=0.1)],
+    ids=lambda step: type(step).__name__,
+)
+def test_numpy_compares_float32_with_a_rounded_threshold(step):
+    rows = np.round(GENERATOR.random((600, 2)), 1).astype(np.float32)
+    last = [] if isinstance(step, BernoulliNB) else [LinearRegression()]
+    original = make_pipeline(step, *last).fit(rows[:FIT], rows[:FIT, 0] > 0.4)
+    model = convert(original, rows[FIT : FIT + 50]).open()
+    beside = np.array([[np.nextafter(np.float32(0.1), np.float32(side)), 0.1] for side in (0, 1)], dtype=np.float32)
+    assert wrong_rows(original, model, np.concatenate([rows, beside])) == []
 
 
 def test_whole_columns_stay_in_float32():
@@ -164,6 +184,56 @@ def test_the_remedy_of_that_refusal_helps():
 
     beside = make_column_transformer((PCA(2), [0, 1]), (bins(), [0, 1]))
     falls_as_the_original([beside, LinearRegression()], COUNTS)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        RandomForestRegressor(5, random_state=0),
+        HistGradientBoostingRegressor(max_iter=8, max_bins=30),
+        LGBMRegressor(n_estimators=8, min_child_samples=4, verbose=-1, n_jobs=1),
+        LGBMRegressor(n_estimators=8, min_child_samples=4, zero_as_missing=True, verbose=-1, n_jobs=1),
+        XGBRegressor(n_estimators=8, n_jobs=1),
+        XGBRegressor(n_estimators=8, missing=0.0, n_jobs=1),
+        CatBoostRegressor(iterations=8, verbose=0, allow_writing_files=False, thread_count=1),
+    ],
+    ids=lambda model: f"{type(model).__name__}-{getattr(model, 'missing', '')}-{getattr(model, 'zero_as_missing', '')}",
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        [function("log1p")],
+        [PowerTransformer(), function("tanh")],
+        [QuantileTransformer(n_quantiles=20), function("exp")],
+    ],
+    ids=["log1p", "power-tanh", "quantile-exp"],
+)
+def test_trees_behind_a_rounded_function_turn_where_the_original_does(first, last):
+    original = fitted([*first, last], AMOUNTS)
+    edges = boundaries(original.predict, AMOUNTS, np.random.default_rng(1), 600)
+    model = convert(original, AMOUNTS[FIT:]).open()
+    assert wrong_rows(original, model, edges) == []
+
+
+@pytest.mark.parametrize(
+    "scaler", [StandardScaler(with_mean=False), MaxAbsScaler()], ids=lambda step: type(step).__name__
+)
+def test_sparse_rows_are_multiplied_with_what_others_are_divided_by(scaler):
+    rows = scipy.sparse.csr_array(np.where(GENERATOR.random((600, 2)) < 0.5, 0, AMOUNTS))
+    original = make_pipeline(scaler, DecisionTreeRegressor(random_state=0)).fit(rows[:FIT], AMOUNTS[:FIT, 0])
+    ask = lambda some: original.predict(scipy.sparse.csr_array(some))  # noqa: E731
+    edges = scipy.sparse.csr_array(boundaries(ask, rows.toarray(), np.random.default_rng(1), 600))
+    model = convert(original, rows[FIT:]).open()
+    np.testing.assert_array_equal(model.predict(edges), original.predict(edges))
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "max"])
+def test_rows_of_a_tiny_norm_stay_as_they_are(norm):
+    rows = GENERATOR.normal(size=(600, 2))
+    original = make_pipeline(Normalizer(norm), LinearRegression()).fit(rows, rows[:, 0])
+    model = convert(original, rows[FIT:]).open()
+    tiny = np.outer([1e-10, 2.3e-15, 2.2e-15, 1e-15, 1e-160, 0.0], [0.0, 1.0])
+    np.testing.assert_allclose(model.predict(tiny), original.predict(tiny))
 
 
 FUNCTIONS = st.sampled_from(

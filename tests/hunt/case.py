@@ -9,10 +9,15 @@ import numpy as np
 
 from hunt import data, pipelines
 from hunt.boundaries import boundaries
-from hunt.containers import CONTAINERS, DTYPES, SPARSE, TABLES, fitting
+from hunt.containers import CONTAINERS, SPARSE, TABLES, fitting
+from hunt.kinds import ANY, KINDS, Kind
 
 _ATTEMPTS = 40
-_MOST_OTHERS = 2000
+_EACH_OF_OTHERS = 400
+_ZEROS = 0.2
+# In which all columns of a row are moved by a few bits, besides each of them alone.
+_WAYS = 6
+EVERY_KIND = "all kinds of"
 
 
 @dataclass
@@ -25,6 +30,8 @@ class Form:
     rows: Callable[[Any], Any]
     # Whether this is the very container and dtype that the model is proven on.
     proven: bool
+    # The rows at the given places, moved by a few bits; only where a pipeline may fall otherwise on a boundary.
+    moved: Callable[[Any], list[Any]] | None = None
 
 
 @dataclass
@@ -43,26 +50,33 @@ class Case:
         return [name for name in ("predict", "predict_proba", "decision_function") if hasattr(self.original, name)]
 
 
-def drawn(seed: int) -> Case:
+def drawn(seed: int, kind: str = ANY) -> Case:
     """Draw the case of a seed; what an original cannot be fitted on is drawn again."""
+    of = KINDS[kind]
     for attempt in range(_ATTEMPTS):
-        generator = np.random.default_rng([seed, attempt])
+        generator = np.random.default_rng([seed, attempt, of.number] if of.number else [seed, attempt])
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
-                return (_of_table if generator.random() < 0.25 else _of_numbers)(seed, generator)
+                if generator.random() < of.tables:
+                    return _of_table(seed, generator)
+                return _of_numbers(seed, generator, of)
             except Exception:  # noqa: BLE001, S112 - of any library: this original does not take these rows
                 continue
     raise RuntimeError(f"seed {seed}: nothing could be fitted in {_ATTEMPTS} attempts")
 
 
-def _of_numbers(seed: int, generator: np.random.Generator) -> Case:
-    dtype = str(generator.choice(DTYPES, p=[0.04, 0.2, 0.32, 0.02, 0.03, 0.06, 0.2, 0.02, 0.02, 0.03, 0.03, 0.03]))
-    container = str(generator.choice([*CONTAINERS]))
-    sparse = container in SPARSE
-    kinds, rows = data.numbers(generator, dtype, zeros=sparse or generator.random() < 0.2)
+def _of_numbers(seed: int, generator: np.random.Generator, of: Kind) -> Case:
+    dtype = of.dtype(generator)
+    container = str(generator.choice([*of.containers]))
+    # A step that takes no number of zero cannot be fitted on mostly zeros.
+    zeros = of.zeros if of.zeros is not None else container in SPARSE or generator.random() < _ZEROS
+    kinds, rows = data.numbers(generator, dtype, of.columns, zeros=zeros)
     regression = bool(generator.random() < 0.5)
-    name, original = pipelines.drawn(generator, regression=regression)
+    models = pipelines.REGRESSORS if regression else pipelines.CLASSIFIERS
+    steps, model = pipelines.any_names(generator, models) if of.steps is None else of.pipeline(generator, models)
+    names = [*steps, model]
+    name, original = pipelines.made(steps, model, models)
     answers = data.targets(generator, rows, regression=regression)
     if rows.dtype.kind == "f" and generator.random() < 0.3:
         rows = data.with_missing(generator, rows)
@@ -83,13 +97,18 @@ def _of_numbers(seed: int, generator: np.random.Generator) -> Case:
     except Exception:  # noqa: BLE001 - as above, and some of these rows may be refused
         edges = unseen[:part]
     groups = data.odd(generator, unseen, edges)
-    forms = [_form(container, dtype, kind, group, proven=True) for kind, group in groups.items()]
+    if of.positive_first:
+        groups = {name: group[np.argsort(-np.nan_to_num(group).min(axis=1))] for name, group in groups.items()}
+    sparse = container in SPARSE
+    inexact = pipelines.is_inexact(names, sparse=sparse)
+    forms = [_form(container, dtype, kind, group, proven=True, inexact=inexact) for kind, group in groups.items()]
     for other, cast in _others(generator, container, dtype):
-        for kind, group in groups.items():
-            some = group[generator.permutation(len(group))[: _MOST_OTHERS // len(groups)]]
-            size = np.abs(some.astype(np.float64)).max(axis=1)  # NaN where one is missing, which comes last
-            some = some[np.argsort(size, kind="stable")]
-            forms.append(_form(other, cast, kind, fitting(some.astype(np.float64), cast), proven=False))
+        some = np.concatenate([group[generator.permutation(len(group))[:_EACH_OF_OTHERS]] for group in groups.values()])
+        # Ordinary rows stay in front, and tell whether the original takes the form; odd ones come by size.
+        size = np.abs(some[_EACH_OF_OTHERS:].astype(np.float64)).max(axis=1)  # NaN where one is missing
+        some[_EACH_OF_OTHERS:] = some[_EACH_OF_OTHERS:][np.argsort(size, kind="stable")]
+        cast_rows = fitting(some.astype(np.float64), cast)
+        forms.append(_form(other, cast, EVERY_KIND, cast_rows, proven=False, inexact=inexact))
     shown = f"{name} on {container} of {dtype} ({', '.join(kinds)}), trained on {trained}"
     return Case(seed, shown, original, samples, forms)
 
@@ -104,9 +123,18 @@ def _others(generator: np.random.Generator, container: str, dtype: str) -> list[
     ]
 
 
-def _form(container: str, dtype: str, kind: str, rows: Any, *, proven: bool) -> Form:
+def _form(container: str, dtype: str, kind: str, rows: Any, *, proven: bool, inexact: bool) -> Form:
     wrap = CONTAINERS[container]
-    return Form(f"{container} of {dtype}", kind, len(rows), lambda places: wrap(rows[places]), proven)
+    moved = None
+    if inexact and kind in ("boundaries", EVERY_KIND) and rows.dtype.kind == "f":
+        alone = np.eye(rows.shape[1])
+        signs = [*alone, *-alone, *np.random.default_rng(0).choice([-1, 1], (_WAYS, rows.shape[1]))]
+        steps = [sign * bits * np.finfo(rows.dtype).eps for bits in (1, 16, 256, 4096) for sign in signs]
+
+        def moved(places: Any) -> list[Any]:
+            return [wrap((rows[places] * (1 + step)).astype(rows.dtype)) for step in steps]
+
+    return Form(f"{container} of {dtype}", kind, len(rows), lambda places: wrap(rows[places]), proven, moved)
 
 
 def _of_table(seed: int, generator: np.random.Generator) -> Case:
@@ -126,7 +154,7 @@ def _of_table(seed: int, generator: np.random.Generator) -> Case:
     forms = [_table_form(container, kind, group, proven=True) for kind, group in groups.items()]
     for other in generator.choice([*TABLES], size=2):
         for kind, group in groups.items():
-            part = group.iloc[:: max(1, len(group) * len(groups) // _MOST_OTHERS)].reset_index(drop=True)
+            part = group.iloc[:: len(group) // _EACH_OF_OTHERS].reset_index(drop=True)
             forms.append(_table_form(str(other), kind, part, proven=False))
     dtypes = ", ".join(str(frame[column].dtype) for column in numeric)
     shown = f"{name} on a table ({container}; {dtypes}; {len(texts)} texts), trained on {trained}"

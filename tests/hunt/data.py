@@ -1,5 +1,6 @@
 """Rows of every size: ordinary ones to train on, and odd ones that the conversion never sees."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hunt.containers import fitting
 TRAINED, SAMPLES, UNSEEN = 500, 200, 10_000
 CITIES = ("Zürich", "Lyon", "İzmir", "東京", "8", "08")
 
-_COLUMNS = {
+COLUMNS = {
     "normal": lambda g, n: g.normal(size=n),
     "skewed": lambda g, n: g.lognormal(0, 2, n),
     "rounded": lambda g, n: np.round(g.normal(5, 3, n), 1),
@@ -24,10 +25,12 @@ _COLUMNS = {
 }
 
 
-def numbers(generator: np.random.Generator, dtype: str, *, zeros: bool) -> tuple[list[str], Any]:
-    """Draw a matrix of two to five columns; `zeros` makes most of it zero."""
-    kinds = [str(kind) for kind in generator.choice([*_COLUMNS], size=generator.integers(2, 6))]
-    rows = np.stack([_COLUMNS[kind](generator, TRAINED + SAMPLES + UNSEEN) for kind in kinds], axis=1)
+def numbers(
+    generator: np.random.Generator, dtype: str, columns: Sequence[str], *, zeros: bool
+) -> tuple[list[str], Any]:
+    """Draw a matrix of two to five of the columns; `zeros` makes most of it zero."""
+    kinds = [str(kind) for kind in generator.choice([*columns], size=generator.integers(2, 6))]
+    rows = np.stack([COLUMNS[kind](generator, TRAINED + SAMPLES + UNSEEN) for kind in kinds], axis=1)
     if zeros:
         rows[generator.random(rows.shape) < 0.6] = 0.0
     return kinds, fitting(rows, dtype)
@@ -48,9 +51,9 @@ def table(generator: np.random.Generator) -> pd.DataFrame:
     """Draw a table of numbers of several dtypes, and texts."""
     count = TRAINED + SAMPLES + UNSEEN
     frame = {}
-    for index, kind in enumerate(generator.choice([*_COLUMNS], size=generator.integers(1, 4))):
+    for index, kind in enumerate(generator.choice([*COLUMNS], size=generator.integers(1, 4))):
         dtype = str(generator.choice(["float64", "float64", "int64", "int64", "float32", "int32"]))
-        frame[f"n{index}"] = fitting(_COLUMNS[str(kind)](generator, count), dtype)
+        frame[f"n{index}"] = fitting(COLUMNS[str(kind)](generator, count), dtype)
     for index in range(generator.integers(1, 3)):
         frame[f"t{index}"] = generator.choice(CITIES[: generator.integers(2, 7)], count)
     return pd.DataFrame(frame)

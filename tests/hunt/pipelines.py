@@ -1,5 +1,6 @@
 """Pipelines to draw from: up to two steps of preprocessing, and a model of any library."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,21 @@ STEPS = {
     "RobustScaler": preprocessing.RobustScaler,
     "QuantileTransformer": lambda: preprocessing.QuantileTransformer(n_quantiles=50, random_state=0),
     "PowerTransformer": preprocessing.PowerTransformer,
+    "PowerTransformer box-cox": lambda: preprocessing.PowerTransformer("box-cox"),
     "KBins ordinal": lambda: preprocessing.KBinsDiscretizer(5, encode="ordinal"),
     "KBins uniform": lambda: preprocessing.KBinsDiscretizer(6, strategy="uniform"),
+    "KBins of values": lambda: preprocessing.KBinsDiscretizer(
+        8, encode="ordinal", quantile_method="averaged_inverted_cdf"
+    ),
     "PolynomialFeatures": lambda: preprocessing.PolynomialFeatures(2, include_bias=False),
+    "PolynomialFeatures of 3": lambda: preprocessing.PolynomialFeatures(3),
     "Normalizer": preprocessing.Normalizer,
     "SimpleImputer": impute.SimpleImputer,
     "SimpleImputer frequent": lambda: impute.SimpleImputer(strategy="most_frequent", add_indicator=True),
+    "SimpleImputer of 0": lambda: impute.SimpleImputer(missing_values=0),
+    "MissingIndicator of 3": lambda: impute.MissingIndicator(missing_values=3, features="all"),
     "Binarizer": lambda: preprocessing.Binarizer(threshold=0.1),
+    "Binarizer of 3": lambda: preprocessing.Binarizer(threshold=np.nextafter(3.0, 0)),
     "OneHotEncoder": lambda: preprocessing.OneHotEncoder(handle_unknown="ignore", max_categories=6),
     "OrdinalEncoder": lambda: preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
     "VarianceThreshold": feature_selection.VarianceThreshold,
@@ -93,16 +102,39 @@ STEPS = {
     f"{function.__name__}": lambda function=function: preprocessing.FunctionTransformer(function)
     for function in (
         np.log1p, np.log, np.log10, np.log2, np.sqrt, np.cbrt, np.square, np.abs, np.expm1, np.floor, np.ceil, np.rint,
-        np.trunc, np.sign, np.tanh, np.negative,
+        np.trunc, np.sign, np.tanh, np.negative, np.exp, np.exp2, np.arcsinh, np.sinh,
     )
 }  # fmt: skip
+# Their numbers differ in a graph in the last bit, or may.
+ROUNDED = ("log1p", "log", "log10", "log2", "cbrt", "sqrt", "expm1", "tanh", "arcsinh", "exp2", "PowerTransformer")
 
 
-def drawn(generator: np.random.Generator, *, regression: bool) -> tuple[str, Any]:
-    """Draw a pipeline: its name, and the estimator, not fitted."""
-    models = REGRESSORS if regression else CLASSIFIERS
+# What these give depends on the order in which a library sums, or on a table of a processor, and a graph repeats it up
+# to the last bit or two. A label, or a tree behind them, may turn between two neighbors of a row.
+INEXACT = (
+    "PCA", "TruncatedSVD", "Normalizer", "SplineTransformer", "SVC", "KNeighborsClassifier", "KNeighborsRegressor",
+)  # fmt: skip
+# Of sparse rows these multiply with what they divide others by.
+INEXACT_OF_SPARSE = ("StandardScaler, zeros kept", "MaxAbsScaler")
+
+
+def is_inexact(names: Sequence[str], *, sparse: bool) -> bool:
+    """Return whether a pipeline of these steps may answer neighbors of a row otherwise."""
+    products = any(name.startswith("PolynomialFeatures") for name in names)
+    return (
+        any(name in INEXACT or (sparse and name in INEXACT_OF_SPARSE) for name in names)
+        or (products and any(name in ROUNDED or name == "PowerTransformer box-cox" for name in names))
+    )  # fmt: skip
+
+
+def any_names(generator: np.random.Generator, models: Mapping[str, Any]) -> tuple[list[str], str]:
+    """Draw the names of up to two steps, and of a model."""
     chosen = [str(generator.choice([*STEPS])) for _ in range(generator.choice([0, 1, 2], p=[0.45, 0.4, 0.15]))]
-    model = str(generator.choice([*models]))
+    return chosen, str(generator.choice([*models]))
+
+
+def made(chosen: Sequence[str], model: str, models: Mapping[str, Any]) -> tuple[str, Any]:
+    """Make a pipeline of these names: what it is called, and the estimator, not fitted."""
     parts = [*(STEPS[name]() for name in chosen), models[model]()]
     return " → ".join([*chosen, model]), parts[0] if len(parts) == 1 else make_pipeline(*parts)
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _METHODS = ("predict", "predict_proba", "decision_function")
 _ROLE_OF = {"predict_proba": "probabilities", "decision_function": "scores"}
 _RECORDED = ("scikit-learn", "numpy", "scipy", "pandas", "onnx", "onnxruntime", "skl2onnx")
-# NumPy's functions of these are not float64.
-_SHORT = {"float16", "float32", "int8", "int16", "uint8", "uint16"}
 _LIBRARY_OF = {"sklearn": "scikit-learn"}
 
 
@@ -184,8 +182,6 @@ def _features(samples: "Samples") -> "Features":
                 dtype=column.dtype or {"float": "float64", "int": "int64"}.get(column.kind, column.kind),
                 integral=column.kind in ("int", "bool"),
                 column=column.name,
-                small=column.kind in ("int", "bool"),
-                short=column.kind == "bool" or column.dtype in _SHORT or samples.sparse,
             )
         )
     return tuple(result)

@@ -137,7 +137,12 @@ def _few(base: Any, columns: int) -> Any:
 
 
 def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[EdgeRows]:
-    frame = samples.rows
+    # Columns of Sparse dtypes take no other values; `own` makes them sparse again.
+    frame = samples.rows.assign(**{
+        name: samples.rows[name].sparse.to_dense()
+        for name, dtype in samples.rows.dtypes.items()
+        if isinstance(dtype, pd.SparseDtype)
+    })  # fmt: skip
     base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _BASE_ROWS), replace=False)]
     # Values that occur, in combinations that do not. `iloc` keeps the dtype, and None apart from NaN.
     drawn = {name: frame[name].iloc[generator.integers(0, len(frame), _SHUFFLED_ROWS)] for name in frame.columns}

@@ -72,6 +72,9 @@ def _sparse_as(given: Any, array: NDArray[Any], absent_is_missing: bool) -> Any:
     values = array[present]
     if absent_is_missing and (values == values.astype(given.dtype)).all():
         values = values.astype(given.dtype)
+    if np.intc(max(array.shape)) == max(array.shape):
+        # Not every library takes indices of 64 bits.
+        row, column = row.astype(np.intc), column.astype(np.intc)
     kind = scipy.sparse.coo_array if isinstance(given, scipy.sparse.sparray) else scipy.sparse.coo_matrix
     return kind((values, (row, column)), shape=array.shape).asformat(given.format)
 

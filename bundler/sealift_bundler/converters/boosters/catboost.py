@@ -133,7 +133,7 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     if columns.empty:
         columns.number(parsed.features("float_features")[0]["flat_feature_index"])
     scale, bias = parsed.document["scale_and_bias"]
-    total = ensemble.emit_float64(graph, graph.cast(columns.emit(), "float64"))
+    total = ensemble.emit_float64(graph, graph.cast(columns.emit(ensemble.trees), "float64"))
     scaled = total if scale == 1 else graph.add("Mul", total, graph.constant(float(scale)))
     return graph.add("Add", scaled, graph.constant(np.array(bias, dtype=np.float64)))
 

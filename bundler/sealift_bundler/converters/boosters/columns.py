@@ -1,7 +1,7 @@
 """The columns that splits of boosted trees test: numbers as they are, and memberships of categories."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sealift.model.documents.description import MISSING_TEXT
 from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Features, gather
+from sealift_bundler.converters.steps.trees.ensemble import Tree
+from sealift_bundler.converters.steps.trees.placing import placed, to_float32
 
 
 @dataclass
@@ -106,8 +108,8 @@ class SplitColumns:
             tables.append(table)
         return self._members[key]
 
-    def emit(self) -> str:
-        """Make the tensor, in the order in which the columns were asked for."""
+    def emit(self, trees: Sequence[Tree]) -> str:
+        """Make the tensor for these trees, in the order in which the columns were asked for."""
         graph = self.context.graph
         parts: list[str] = []
         place: dict[tuple[str, Any], int] = {}
@@ -117,6 +119,7 @@ class SplitColumns:
             tensor = self._of_numbers(wanted)
             if rewrite:
                 tensor = self._rewrites[rewrite](tensor)
+            tensor = self._placed(tensor, wanted, rewrite, trees)
             parts.append(tensor)
             place.update({("number", (feature, rewrite)): width + index for index, feature in enumerate(wanted)})
             width += len(wanted)
@@ -133,6 +136,16 @@ class SplitColumns:
         tensor = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
         order = [place[asked] for asked in self._order]
         return tensor if order == list(range(width)) else graph.add("Gather", tensor, graph.constant(order), axis=1)
+
+    def _placed(self, tensor: str, wanted: Sequence[int], rewrite: str, trees: Sequence[Tree]) -> str:
+        """The tensor of the features `wanted`, put among the thresholds that trees compare them with."""
+        place = {self._numbers[feature, rewrite]: index for index, feature in enumerate(wanted)}
+        mine = [
+            replace(tree, column=np.array([place.get(asked, -1) for asked in tree.column.tolist()])) for tree in trees
+        ]
+        chosen = tuple(self.features[feature] for feature in wanted)
+        rounding = to_float32 if self.rounded or self.dtype == "float32" else None
+        return placed(self.context, chosen, tensor, mine, self.dtype, rounding)
 
     def _of_numbers(self, wanted: Sequence[int]) -> str:
         chosen = tuple(self.features[feature] for feature in wanted)

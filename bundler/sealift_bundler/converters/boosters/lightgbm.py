@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
-from sealift_bundler.converters.boosters.given import given_to, rounds_integers
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
+from sealift_bundler.converters.steps.given import given_to, rounds_integers
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 
 _IDENTITY = (
@@ -85,7 +85,7 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
         raise context.refuse("it holds no tree; was it fitted?", estimator)
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
-    return ensemble.emit_float64(context.graph, columns.emit())
+    return ensemble.emit_float64(context.graph, columns.emit(ensemble.trees))
 
 
 def _rounded(context: Context, estimator: Any, features: Features) -> bool:

@@ -13,7 +13,6 @@ import xgboost
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
-from sealift_bundler.converters.boosters.given import given_to
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.steps import (
     Context,
@@ -26,6 +25,7 @@ from sealift_bundler.converters.steps import (
     numbers,
     predicts,
 )
+from sealift_bundler.converters.steps.given import given_to
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 from sealift_bundler.samples.containers import is_sparse
 from sealift_bundler.samples.trained_columns import takes_absent_for_missing
@@ -86,9 +86,9 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
         raise context.refuse(f"it takes {width} features, and is given {len(features)}", estimator)
     if context.narrow and not all(feature.exact or feature.text for feature in features):
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
-    absent = _zero_is_absent(context, estimator)
     if parsed.booster["name"] == "gblinear":
-        return _linear(context, estimator, features, parsed, zero_is_absent=absent)
+        return _linear(context, estimator, features, parsed)
+    absent = _zero_is_absent(context, estimator)
     dropped = parsed.booster["name"] == "dart"
     model = parsed.booster["gbtree" if dropped else "model"]
     model = model["model"] if dropped else model
@@ -116,7 +116,7 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
         )
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
-    return ensemble.emit_in_order(context.graph, columns.emit())
+    return ensemble.emit_in_order(context.graph, columns.emit(ensemble.trees))
 
 
 def _zero_is_absent(context: Context, estimator: Any) -> bool:
@@ -244,11 +244,11 @@ def _forget(columns: SplitColumns, tensor: str, missing: float) -> str:
     return graph.add("Where", absent, graph.constant(np.array(np.nan), np.float32), tensor)
 
 
-def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed, *, zero_is_absent: bool) -> str:
+def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
+    """The margin of a linear model, to which what is missing adds nothing, as a zero does."""
     graph = context.graph
     weights = np.array(parsed.booster["model"]["weights"], dtype=np.float32).reshape(-1, parsed.groups)
     tensor = graph.cast(numbers(context, features, estimator), "float32")
-    del zero_is_absent  # a missing value adds nothing, as a zero does
     missing = getattr(estimator, "missing", np.nan)
     if missing is not None and not np.isnan(missing):
         absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))

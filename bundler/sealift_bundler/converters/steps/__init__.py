@@ -56,11 +56,10 @@ class Feature:
     categories of a column of pandas' category dtype. `dtype` is the NumPy dtype in which the original holds the
     value, and `single` says that it computed the value in float32.
 
-    `integral` says that the value is a whole number in the original, so that float32 keeps what it is compared
-    with below 2^24. `rough` is None where a float64 graph has the original's number bit for bit. `doubt`
-    names the step that may have made NaN or infinity out of a finite number; `column` is the caller's column that
-    a message then names. `short` says that the rows bring a dtype in which the original itself computes in less
-    than float64.
+    `integral` says that the value is a whole number of an integer dtype in the original, or a code: float32 has room
+    for it, and keeps what it is compared with below 2^24. `rough` is None where a float64 graph has the original's
+    number bit for bit, unless that is `single`. `doubt` names the step that may have made NaN or infinity out of a
+    finite number; `column` is the caller's column that a message then names.
     """
 
     tensor: str
@@ -77,8 +76,6 @@ class Feature:
     rough: Rough | None = None
     doubt: str | None = None
     column: str | None = None
-    short: bool = False
-    small: bool = False
 
 
 Features = tuple[Feature, ...]
@@ -107,6 +104,11 @@ class Context:
     def narrow(self) -> bool:
         """Return whether arithmetic is float32."""
         return self.graph.dtype == "float32"
+
+    @property
+    def sparse(self) -> bool:
+        """Return whether the samples are sparse, of which some steps compute in another order."""
+        return self.samples is not None and self.samples.sparse
 
     def inside(self, step: str) -> "Context":
         """The same conversion, one step deeper; errors name the path of steps."""
@@ -197,9 +199,7 @@ def features_of(
     """
     rough = None if exact or same else Rough(signed=signed)
     return tuple(
-        Feature(
-            tensor, index, width, text=False, origin=None, exact=exact, integral=integral, small=integral, rough=rough
-        )
+        Feature(tensor, index, width, text=False, origin=None, exact=exact, integral=integral, rough=rough)
         for index in range(width)
     )
 
@@ -207,7 +207,7 @@ def features_of(
 def one_to_one(features: Features, tensor: str, **changes: Any) -> Features:
     """The columns of a new tensor, each of them made of one feature: what is known of that one stays, but `changes`."""
     width = len(features)
-    fresh: dict[str, Any] = {"exact": False, "integral": False, "small": False, "dtype": "float64", "single": False}
+    fresh: dict[str, Any] = {"exact": False, "integral": False, "dtype": "float64", "single": False}
     changes = fresh | {"origin": None, "levels": None} | changes
     return tuple(
         replace(feature, tensor=tensor, index=index, width=width, **changes) for index, feature in enumerate(features)

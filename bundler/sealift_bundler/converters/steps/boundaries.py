@@ -82,17 +82,43 @@ def compared(context: Context, estimator: Any, feature: Feature) -> Compared:
     """
     if context.narrow:
         raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    check_double(context, estimator, (feature,))
     column = gather(context, (feature,), estimator)
     rough = feature.rough
     if rough is None:
         return Compared(column)
     if rough.pull is None:
         raise refused(context, estimator, feature)
-    graph, pull = context.graph, rough.pull
-    base = graph.add("Gather", pull.tensor, graph.constant([pull.index]), axis=1)
+    graph = context.graph
     # What the functions make NaN of is NaN here, too; a comparison with it is false.
-    there = graph.add("Where", graph.add("IsNaN", column), graph.constant(np.array(np.nan)), base)
-    return Compared(there, pull.functions, refused(context, estimator, feature))
+    nan = graph.constant(np.array(np.nan))
+    there = graph.add("Where", graph.add("IsNaN", column), nan, base_of(context, rough.pull))
+    return Compared(there, rough.pull.functions, refused(context, estimator, feature))
+
+
+def base_of(context: Context, pull: Pull) -> str:
+    """The column that a rough number is a function of, [rows, 1]."""
+    return context.graph.add("Gather", pull.tensor, context.graph.constant([pull.index]), axis=1)
+
+
+def check_double(context: Context, estimator: Any, features: Features) -> None:
+    """Check that the original has none of these numbers from arithmetic in float32.
+
+    Raises:
+        NeverConverts: it has.
+    """
+    if any(feature.single for feature in features):
+        raise context.refuse(
+            "its answers jump, and it is given what scikit-learn computes in float32, whose last digit a graph does "
+            "not repeat; give float64 samples: .astype('float64')",
+            estimator,
+        )
+
+
+def number_among(features: Features, value: float) -> float:
+    """A Python number as NumPy compares it with an array of these features: of their dtype, if that is of floats."""
+    dtype = np.result_type(*(np.dtype(feature.dtype) for feature in features))
+    return float(dtype.type(value)) if dtype.kind == "f" else float(value)
 
 
 def refused(context: Context, estimator: Any, feature: Feature) -> Exception:
@@ -119,6 +145,7 @@ def check_compared(context: Context, estimator: Any, features: Features, values:
         if not whole or not all(feature.integral for feature in features):
             raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
         return
+    check_double(context, estimator, features)
     for feature in features:
         zeros = values is not None and not known.any() and feature.rough is not None and feature.rough.signed
         if feature.rough is not None and not zeros:
@@ -148,6 +175,7 @@ def is_above(context: Context, estimator: Any, features: Features, threshold: fl
     graph = context.graph
     if context.narrow:
         raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    check_double(context, estimator, features)
     as_it_is = [feature.rough is None or (feature.rough.signed and threshold == 0) for feature in features]
     if all(as_it_is):
         return graph.add("Greater", gather(context, features, estimator), graph.constant(threshold))
@@ -284,12 +312,12 @@ def extended(
     Returns:
         The Rough of the result, or None where it is the original's number bit for bit.
     """
-    if feature.rough is None and not starts and not feature.short:
+    if feature.rough is None and not starts:
         return None
     before = feature.rough
     name = before.step if before is not None and before.step else step
     signed = signed and (before is None or before.signed)
-    if function is None or feature.short or (before is not None and before.pull is None):
+    if function is None or (before is not None and before.pull is None):
         return Rough(name, signed=signed)
     pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
     return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)

@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, gather, numbers, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import concatenated
-from sealift_bundler.converters.steps.boundaries import extended, whole
+from sealift_bundler.converters.steps.boundaries import check_double, extended, whole
 
 _SMALL = 1e-4
 # Beyond it, x² + 1 is x² in float64.
@@ -203,23 +203,11 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
     if function is None:
         return features
     _check_integers(context, estimator, features)
-    if function in (*_STEPS, *_MARKS) and any(feature.single for feature in features):
-        raise context.refuse(
-            "its answers jump, and it is given what scikit-learn computes in float32; give float64 samples", estimator
-        )
     if function in _STEPS:
         return _jumping(context, estimator, features)
-    if function in _MARKS and context.narrow and not all(feature.exact for feature in features):
-        raise context.climb("it looks for what overflows, and float32 overflows earlier", estimator)
-    tensor = emitter(context.graph, numbers(context, features, estimator))
     if function in _MARKS:
-        marked = function is not np.nan_to_num
-        made = one_to_one(features, tensor, exact=True, integral=marked, small=marked, doubt=None)
-        # What stands for a missing number has no way back.
-        return tuple(
-            replace(one, rough=None if marked else one.rough and replace(one.rough, pull=None, signed=False))
-            for one in made
-        )
+        return _marking(context, estimator, features)
+    tensor = emitter(context.graph, numbers(context, features, estimator))
     step = context.where(estimator)
     rising = function if function in _RISING else None
     doubt = {} if function in _BOUNDED else {"doubt": step}
@@ -236,6 +224,8 @@ def _jumping(context: Context, estimator: FunctionTransformer, features: Feature
     # Whole numbers stay what they are, or have the sign that they have.
     if context.narrow and not all(feature.integral for feature in features):
         raise context.climb("its answers jump, and float32 rounds the number in front of it", estimator)
+    if not context.narrow:
+        check_double(context, estimator, features)
     if context.narrow or not any(feature.rough for feature in features):
         tensor = emitter(graph, numbers(context, features, estimator))
     else:
@@ -247,6 +237,21 @@ def _jumping(context: Context, estimator: FunctionTransformer, features: Feature
                 part = whole(context, estimator, feature, estimator.func, part)
             parts.append(part)
         tensor = concatenated(graph, parts)
-    small = estimator.func is np.sign
-    made = one_to_one(features, tensor, exact=True, integral=True, rough=None)
-    return tuple(replace(one, small=small or feature.small) for one, feature in zip(made, features, strict=True))
+    made = one_to_one(features, tensor, exact=True, rough=None)
+    signs = estimator.func is np.sign
+    return tuple(replace(one, integral=signs or feature.integral) for one, feature in zip(made, features, strict=True))
+
+
+def _marking(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
+    """A function that looks at what is missing or infinite."""
+    check_double(context, estimator, features)
+    if context.narrow and not all(feature.exact for feature in features):
+        raise context.climb("it looks for what overflows, and float32 overflows earlier", estimator)
+    tensor = _MARKS[estimator.func](context.graph, numbers(context, features, estimator))
+    if estimator.func is not np.nan_to_num:
+        return one_to_one(features, tensor, exact=True, integral=True, rough=None, doubt=None)
+    # What stands for a missing number has no way back.
+    return tuple(
+        replace(one, rough=one.rough and replace(one.rough, pull=None, signed=False))
+        for one in one_to_one(features, tensor, exact=True, doubt=None)
+    )

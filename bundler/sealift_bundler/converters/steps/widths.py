@@ -10,27 +10,23 @@ from typing import Any
 import numpy as np
 
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
+from sealift_bundler.converters.steps.boundaries import check_double
 
-_JUMPING_MODULES = (".trees.", ".boosters.", ".models.neighbors", ".preprocessing.encoders", ".neighbor_imputer")
-_JUMPING = {"Binarizer", "KBinsDiscretizer", "QuantileTransformer", "BernoulliNB", "CategoricalNB"}
+# Steps that compare one number with another look for themselves, see `boundaries`.
+_JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
 _SHORT = 2
 # They leave the absent entries of a sparse matrix as they are, and make other numbers of zeros.
 _NOT_OF_ABSENT = {"RobustScaler", "QuantileTransformer", "MissingIndicator", "SimpleImputer"}
 
 
 def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:
-    """Refuse a step whose answers jump behind arithmetic that the original does in float32.
+    """Refuse a model whose answers jump behind arithmetic that the original does in float32.
 
     Raises:
-        NeverConverts: the step is such a one.
+        NeverConverts: the model is such a one.
     """
-    jumps = type(estimator).__name__ in _JUMPING or any(part in f"{emitter.__module__}." for part in _JUMPING_MODULES)
-    if jumps and any(feature.single for feature in features):
-        raise context.refuse(
-            "its answers jump, and it is given what scikit-learn computes in float32, whose last digit a graph does "
-            "not repeat; give float64 samples: .astype('float64')",
-            estimator,
-        )
+    if any(part in f"{emitter.__module__}." for part in _JUMPING):
+        check_double(context, estimator, features)
 
 
 def with_widths(context: Context, estimator: Any, given: Features, made: Features) -> Features:
@@ -39,7 +35,7 @@ def with_widths(context: Context, estimator: Any, given: Features, made: Feature
     Raises:
         NeverConverts: it computes in float16.
     """
-    if type(estimator).__name__ in _NOT_OF_ABSENT and not (context.samples and context.samples.sparse):
+    if type(estimator).__name__ in _NOT_OF_ABSENT and not context.sparse:
         context.reads.setdefault("absent", "refused")
     dtypes = [np.dtype(feature.dtype) for feature in given if not feature.text and feature.dtype != "str"]
     if not dtypes:

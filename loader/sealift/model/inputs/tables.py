@@ -120,7 +120,9 @@ def _of_series(column: Any, name: str, reading: Reading) -> NDArray[Any]:
     if _is_extension(column.dtype):
         _check_extension(column.dtype, f"column {name!r}", reading)
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    return values_of(column, f"column {name!r}")
+    values = values_of(column, f"column {name!r}")
+    # pandas itself makes float64 of Sparse[float32].
+    return values.astype(column.dtype.subtype) if _is_sparse(column.dtype) else values
 
 
 def _check_extension(dtype: Any, what: str, reading: Reading) -> None:

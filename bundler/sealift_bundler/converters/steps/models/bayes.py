@@ -28,7 +28,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     squared_distances,
     wide_numbers,
 )
-from sealift_bundler.converters.steps.boundaries import check_compared, is_above
+from sealift_bundler.converters.steps.boundaries import check_compared, is_above, number_among
 
 
 def _posterior(graph: Graph, likelihood: str, classes: Any) -> Heads:
@@ -75,7 +75,9 @@ def _bernoulli(context: Context, estimator: BernoulliNB, features: Features) -> 
     graph = context.graph
     tensor = wide_numbers(context, estimator, features)
     if estimator.binarize is not None:
-        tensor = graph.cast(is_above(context, estimator, features, float(estimator.binarize)), graph.dtype)
+        tensor = graph.cast(
+            is_above(context, estimator, features, number_among(features, estimator.binarize)), graph.dtype
+        )
     absent = np.log(1 - np.exp(estimator.feature_log_prob_))
     shift = estimator.class_log_prior_ + absent.sum(axis=1)
     likelihood = affine(graph, tensor, (estimator.feature_log_prob_ - absent).T, shift)

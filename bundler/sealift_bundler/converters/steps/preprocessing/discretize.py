@@ -22,7 +22,6 @@ from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import (
     Context,
     Features,
-    Rough,
     columns_of,
     features_of,
     numbers,
@@ -30,7 +29,14 @@ from sealift_bundler.converters.steps import (
     transforms,
 )
 from sealift_bundler.converters.steps.arithmetic import column, concatenated, wide_numbers
-from sealift_bundler.converters.steps.boundaries import Compared, check_compared, compared, extended, is_above
+from sealift_bundler.converters.steps.boundaries import (
+    Compared,
+    check_compared,
+    compared,
+    extended,
+    is_above,
+    number_among,
+)
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.tabulated import normal_quantile, piecewise
 
@@ -41,10 +47,8 @@ _BOUNDS = 1e-7
 
 @transforms(Binarizer)
 def _binarizer(context: Context, estimator: Binarizer, features: Features) -> Features:
-    above = is_above(context, estimator, features, float(estimator.threshold))
-    return one_to_one(
-        features, context.graph.cast(above, context.graph.dtype), exact=True, integral=True, small=True, rough=None
-    )
+    above = is_above(context, estimator, features, number_among(features, estimator.threshold))
+    return one_to_one(features, context.graph.cast(above, context.graph.dtype), exact=True, integral=True, rough=None)
 
 
 @transforms(KBinsDiscretizer)
@@ -89,6 +93,8 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
     tensor = concatenated(graph, parts)
     if estimator.standardize:
         scaler = estimator._scaler  # noqa: SLF001 - there is no public form
+        reason = f"step {context.where(estimator)} makes an infinite number, which its own scaler does not take"
+        tensor = context.trapped(tensor, graph.add("IsInf", tensor), columns_of(features), reason)
         tensor = graph.add("Sub", tensor, graph.constant(numbers_of(scaler.mean_)))
         tensor = graph.add("Div", tensor, graph.constant(numbers_of(scaler.scale_)))
     step = context.where(estimator)
@@ -157,7 +163,24 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
             least, most = _BOUNDS - np.spacing(1.0), 1 - (_BOUNDS - np.spacing(1.0))
             share = normal_quantile(graph, graph.add("Clip", share, graph.constant(least), graph.constant(most)))
         parts.append(graph.add("Where", graph.add("IsNaN", x), graph.constant(np.array(np.nan)), share))
-    return one_to_one(features, concatenated(graph, parts), rough=Rough())
+    step = context.where(estimator)
+    return tuple(
+        replace(made, rough=extended(feature, _one_quantile(estimator, index), step, starts=True))
+        for index, (made, feature) in enumerate(
+            zip(one_to_one(features, concatenated(graph, parts)), features, strict=True)
+        )
+    )
+
+
+def _one_quantile(estimator: QuantileTransformer, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What a QuantileTransformer does to one column, as scikit-learn computes it."""
+
+    def apply(x: NDArray[Any]) -> NDArray[Any]:
+        known = estimator.quantiles_[:, index]
+        made: NDArray[Any] = estimator._transform_col(np.array(x), known, inverse=False)  # noqa: SLF001 - no public form
+        return made
+
+    return apply
 
 
 def repeats(known: NDArray[Any]) -> bool:
@@ -276,8 +299,8 @@ def _polynomial(context: Context, estimator: PolynomialFeatures, features: Featu
     for power in range(1, table.shape[1]):
         factor = graph.add("Gather", padded, graph.constant(table[:, power]), axis=1)
         product = graph.add("Mul", product, factor)
-    rough = any(feature.rough or feature.short for feature in features)
-    made = features_of(product, len(factors), same=not rough)
+    same = not context.sparse and not any(feature.rough for feature in features)
+    made = features_of(product, len(factors), same=same)
     return tuple(replace(feature, doubt=context.where(estimator)) for feature in made)
 
 

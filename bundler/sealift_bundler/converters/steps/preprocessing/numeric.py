@@ -43,8 +43,9 @@ from sealift_bundler.converters.steps import (
     transforms,
 )
 from sealift_bundler.converters.steps.arithmetic import concatenated, wide_numbers
-from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended
+from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended, number_among
 from sealift_bundler.converters.steps.compose import predict
+from sealift_bundler.converters.steps.given import sparse_given
 
 
 @transforms(SimpleImputer)
@@ -97,11 +98,12 @@ def missing_mask(context: Context, estimator: Any, tensor: str, features: Featur
     if not features[0].text:
         if is_missing(marker):
             return graph.add("IsNaN", tensor)
+        value = number_among(features, marker)
         if any(feature.rough for feature in features) and not context.narrow:
-            value = np.array([float(marker)])
-            return concatenated(graph, [equal(context, estimator, feature, value) for feature in features])
-        check_compared(context, estimator, features, [float(marker)])
-        return graph.add("Equal", tensor, graph.constant(float(marker)))
+            known = np.array([value])
+            return concatenated(graph, [equal(context, estimator, feature, known) for feature in features])
+        check_compared(context, estimator, features, [value])
+        return graph.add("Equal", tensor, graph.constant(value))
     key = MISSING_TEXT if is_missing(marker) else str(marker)
     code = graph.add("LabelEncoder", tensor, domain=ML, keys_strings=[key], values_int64s=[1], default_int64=0)
     found = graph.cast(code, "bool")
@@ -119,15 +121,27 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
     """An emitter of a scaler; `way` gives what it does to one column, as scikit-learn computes it."""
 
     def emit(context: Context, estimator: Any, features: Features) -> Features:
-        tensor = build(context.graph, estimator, numbers(context, features, estimator))
+        tensor = numbers(context, features, estimator)
+        if estimator.scale_ is not None and sparse_given(context, estimator):
+            # Of sparse rows scikit-learn multiplies with what it divides others by.
+            factors = 1.0 / estimator.scale_
+            ways = [_multiplied(factor) for factor in factors.tolist()]
+            tensor = context.graph.add("Mul", tensor, context.graph.constant(numbers_of(factors)))
+        else:
+            ways = [way(estimator, index) for index in range(len(features))]
+            tensor = build(context.graph, estimator, tensor)
         step = context.where(estimator)
         made = one_to_one(features, tensor)
         return tuple(
-            replace(made[index], rough=extended(feature, way(estimator, index), step, starts=False))
+            replace(made[index], rough=extended(feature, ways[index], step, starts=False))
             for index, feature in enumerate(features)
         )
 
     return emit
+
+
+def _multiplied(factor: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda x: x * factor
 
 
 def _shift_and_divide(graph: Graph, tensor: str, shift: Any, scale: Any) -> str:
@@ -190,8 +204,8 @@ def _max_abs_way(scaler: Any, index: int) -> Callable[[NDArray[Any]], NDArray[An
     return lambda x: np.clip(x / scale, low, high)
 
 
-def normalize(graph: Graph, norm: str, tensor: str) -> str:
-    """Divide each row by its norm; rows of zeros stay."""
+def normalize(graph: Graph, norm: str, tensor: str, least: float = 0.0) -> str:
+    """Divide each row by its norm; rows of zeros stay, and those whose norm is below `least`."""
     axis = graph.constant([1])
     if norm == "max":
         length = graph.add("ReduceMax", graph.add("Abs", tensor), axis, keepdims=1)
@@ -199,8 +213,8 @@ def normalize(graph: Graph, norm: str, tensor: str) -> str:
         power = graph.add("Abs", tensor) if norm == "l1" else graph.add("Mul", tensor, tensor)
         length = graph.add("ReduceSum", power, axis, keepdims=1)
         length = length if norm == "l1" else graph.add("Sqrt", length)
-    zero = graph.add("Equal", length, graph.constant(0.0))
-    return graph.add("Div", tensor, graph.add("Where", zero, graph.constant(1.0), length))
+    kept = graph.add("Less" if least else "Equal", length, graph.constant(least))
+    return graph.add("Div", tensor, graph.add("Where", kept, graph.constant(1.0), length))
 
 
 transforms(StandardScaler, RobustScaler)(_scaling(_centered, _centered_way))
@@ -211,7 +225,12 @@ transforms(MaxAbsScaler)(_scaling(_max_abs, _max_abs_way))
 @transforms(Normalizer)
 def _normalizer(context: Context, estimator: Normalizer, features: Features) -> Features:
     # The square of a small number is zero in float32, and that of a large one infinite.
-    tensor = normalize(context.graph, estimator.norm, wide_numbers(context, estimator, features))
+    tensor = wide_numbers(context, estimator, features)
+    # Of rows that are not sparse, scikit-learn leaves those with a tiny norm as they are.
+    dtype = np.result_type(*(feature.dtype for feature in features))
+    eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
+    least = 0.0 if sparse_given(context, estimator) else 10 * eps
+    tensor = normalize(context.graph, estimator.norm, tensor, least)
     return features_of(tensor, len(features), signed=all(not one.rough or one.rough.signed for one in features))
 
 

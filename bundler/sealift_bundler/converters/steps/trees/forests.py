@@ -38,7 +38,7 @@ def _sum(context: Context, estimator: Any, features: Features, values: list[NDAr
     members = [fitted_tree(tree, value) for tree, value in zip(trees, values, strict=True)]
     ensemble = TreeEnsemble(values[0].shape[1], members)
     graph = context.graph
-    return graph.cast(ensemble.emit(graph, tree_input(context, estimator, features)), "float64")
+    return graph.cast(ensemble.emit(graph, tree_input(context, estimator, features, members)), "float64")
 
 
 @predicts(DecisionTreeClassifier, ExtraTreeClassifier, RandomForestClassifier, ExtraTreesClassifier)

@@ -11,42 +11,24 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, flat, numbers, predicts
-from sealift_bundler.converters.steps.arithmetic import column, concatenated
-from sealift_bundler.converters.steps.boundaries import Compared, compared
+from sealift_bundler.converters.steps.arithmetic import column
 from sealift_bundler.converters.steps.compose import transform
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.converters.steps.trees.gradient_boosting import raw_to_heads
-
-_Way = dict[int, Compared]
-
-
-def _pulled(context: Context, estimator: Any, features: Features) -> tuple[str, dict[int, int], _Way]:
-    """Columns whose thresholds, which may be values of the training rows, are pulled back where they are rough."""
-    ways = {
-        place: compared(context, estimator, feature)
-        for place, feature in enumerate(features)
-        if feature.rough is not None and feature.rough.pull is not None
-    }
-    if not ways:
-        return numbers(context, features, estimator), {}, {}
-    parts = [
-        ways[place].tensor if place in ways else numbers(context, (feature,), estimator)
-        for place, feature in enumerate(features)
-    ]
-    return concatenated(context.graph, parts), {}, ways
+from sealift_bundler.converters.steps.trees.placing import placed
 
 
-def _inputs(context: Context, estimator: Any, features: Features) -> tuple[str, dict[int, int], _Way]:
-    """The tensor that the trees see, the number of categories of each categorical column in it, and pulled columns."""
+def _inputs(context: Context, estimator: Any, features: Features) -> tuple[Features, dict[int, int]]:
+    """What the trees see, and the number of categories of each categorical column in it."""
     preprocessor = getattr(estimator, "_preprocessor", None)
     if preprocessor is None:
-        return _pulled(context, estimator, features)
+        return features, {}
     categorical = np.asarray(estimator.is_categorical_)
     encoder = preprocessor.named_transformers_["encoder"]
     codes = transform(context.inside("categories"), encoder, tuple(features[i] for i in np.flatnonzero(categorical)))
     rest = tuple(features[i] for i in np.flatnonzero(~categorical))
     counts = {index: len(known) for index, known in enumerate(encoder.categories_)}
-    return numbers(context, (*codes, *rest), estimator), counts, {}
+    return (*codes, *rest), counts
 
 
 def _sides(nodes: Any, bitsets: NDArray[Any], node: int, count: int) -> NDArray[np.float64]:
@@ -97,7 +79,7 @@ def _raw(context: Context, estimator: Any, features: Features) -> str:
     if context.narrow:
         raise context.climb("it compares in float64", estimator)
     graph = context.graph
-    tensor, counts, ways = _inputs(context, estimator, features)
+    seen, counts = _inputs(context, estimator, features)
     splits = _Splits(counts, len(features))
     members = [
         (target, member)
@@ -119,15 +101,13 @@ def _raw(context: Context, estimator: Any, features: Features) -> str:
         nodes = member.nodes
         feature = nodes["feature_idx"].astype(np.int64)
         threshold = nodes["num_threshold"].copy()
-        for place, way in ways.items():
-            mine = (feature == place) & ~nodes["is_leaf"].astype(bool)
-            threshold[mine] = np.nextafter(way.above(threshold[mine]), -np.inf)
         for at, split in places.items():
             feature[at], threshold[at] = splits.index(*split), 0.5
         left = np.where(nodes["is_leaf"].astype(bool), -1, nodes["left"].astype(np.int64))
         right = nodes["right"].astype(np.int64)
         missing_left = nodes["missing_go_to_left"].astype(np.int64)
         ensemble.trees.append(Tree(feature, threshold, left, right, missing_left, nodes["value"], target))
+    tensor = placed(context, seen, numbers(context, seen, estimator), ensemble.trees, "float64")
     total = graph.cast(ensemble.emit(graph, splits.emit(graph, tensor), double=True), graph.dtype)
     return graph.add("Add", total, graph.constant(numbers_of(estimator._baseline_prediction)))  # noqa: SLF001
 

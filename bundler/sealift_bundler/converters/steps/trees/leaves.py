@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sealift_bundler.converters.steps import Context, Features, columns_of, numbers
 from sealift_bundler.converters.steps.arithmetic import sequential_sum
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
+from sealift_bundler.converters.steps.trees.placing import placed, to_float32
 
 # A leaf's number passes through float32, which is exact up to here.
 _MOST_NODES = 2**24
@@ -31,16 +32,16 @@ def _largest_float32(threshold: NDArray[Any]) -> NDArray[Any]:
     return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
-def tree_input(context: Context, estimator: Any, features: Features) -> str:
-    """The float32 tensor that a tree sees."""
+def tree_input(context: Context, estimator: Any, features: Features, trees: Sequence[Tree]) -> str:
+    """The float32 tensor that trees see."""
     tensor = numbers(context, features, estimator)
     graph = context.graph
     if not context.narrow:
         cast = graph.cast(tensor, "float32")
-        if all(feature.small for feature in features):
-            return cast
-        reason = f"step {context.where(estimator)} takes no number beyond the range of float32"
-        return context.trapped(cast, graph.add("IsInf", cast), columns_of(features), reason, "float32")
+        if not all(feature.integral for feature in features):
+            reason = f"step {context.where(estimator)} takes no number beyond the range of float32"
+            cast = context.trapped(cast, graph.add("IsInf", cast), columns_of(features), reason, "float32")
+        return placed(context, features, cast, trees, "float32", to_float32)
     if not all(feature.exact for feature in features):
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
     return tensor
@@ -54,7 +55,7 @@ def leaf_indices(context: Context, estimator: Any, features: Features, trees: Se
         if tree.node_count >= _MOST_NODES:
             raise context.refuse("one of its trees has more than 16 million nodes", estimator)
         ensemble.trees.append(fitted_tree(tree, np.arange(tree.node_count, dtype=np.float64), index))
-    tensor = tree_input(context, estimator, features)
+    tensor = tree_input(context, estimator, features, ensemble.trees)
     return graph.cast(ensemble.emit(graph, tensor), "int64")
 
 

@@ -5,8 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sealift_bundler.converters.steps import Context
+from sealift_bundler.samples.containers import is_sparse
 
 _ROWS = 8
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
@@ -43,6 +45,14 @@ def _watched(method: Callable[..., Any], seen: list[Any]) -> Callable[..., Any]:
         return method(rows, *arguments, **options)
 
     return call
+
+
+def sparse_given(context: Context, estimator: Any) -> bool:
+    """Return whether the original gives a matrix of SciPy to `estimator`, or what scikit-learn makes one of."""
+    rows = given_to(context, estimator)
+    if isinstance(rows, pd.DataFrame):
+        return all(isinstance(dtype, pd.SparseDtype) for dtype in rows.dtypes)
+    return is_sparse(rows)
 
 
 def rounds_integers(rows: Any) -> bool:
