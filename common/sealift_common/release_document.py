@@ -12,7 +12,7 @@ Written by the keys, read by every wing; the form is known here alone. Nothing h
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root, TargetFile, Targets
@@ -21,6 +21,9 @@ from sealift_common.blob import Blob, is_digest
 from sealift_common.clock import rfc3339
 from sealift_common.errors import MalformedError, UnsafeMemberError, UsageError
 from sealift_common.names import ModelVersion, is_model_name
+
+if TYPE_CHECKING:
+    from sealift_common.review.reviewers import Reviewers
 
 # The field that Sealift adds to root and targets; python-tuf keeps it, and it is signed.
 FIELD = "sealift"
@@ -56,6 +59,7 @@ class Release(NamedTuple):
             the release.
         reviews: DSSE envelopes of reviewers' statements, as they lie in targets; nobody has parsed them, or checked
             their signatures.
+        reviewers: who reviews for the channel, as its root says; None where nobody does.
     """
 
     channel: str
@@ -65,6 +69,7 @@ class Release(NamedTuple):
     withdrawn: tuple[Withdrawal, ...] = ()
     contradicted: tuple[Withdrawal, ...] = ()
     reviews: tuple[Mapping[str, Any], ...] = ()
+    reviewers: "Reviewers | None" = None
 
     def newest(self) -> dict[str, ModelVersion]:
         """Return the newest listed version of every model, by SemVer precedence."""
@@ -143,8 +148,19 @@ def read_release(root: Root, targets: Targets) -> Release:
         raise MalformedError("targets: 'reviews' is not a list of envelopes")
     withdrawn = tuple(_withdrawal(entry) for entry in entries)
     contradicted = tuple(withdrawal for withdrawal in withdrawn if models.pop(withdrawal.model, None) is not None)
-    listed = MappingProxyType(models)
-    return Release(channel_of(root), targets.version, released, listed, withdrawn, contradicted, tuple(reviews))
+    # It stands on this module.
+    from sealift_common.review.reviewers import read_reviewers
+
+    return Release(
+        channel_of(root),
+        targets.version,
+        released,
+        MappingProxyType(models),
+        withdrawn,
+        contradicted,
+        tuple(reviews),
+        read_reviewers(root),
+    )
 
 
 def targets_of(release: Release, expires: datetime) -> Targets:

@@ -102,6 +102,16 @@ class MixError(Error):
     remedy = "Do not use the file. Ask the sender for a complete bundle as `sealift-bundler pack` writes it."
 
 
+class UnreviewedError(Error):
+    """The model version lacks an approval that this instance's policy demands, or a reviewer rejected it."""
+
+    exit_code = 29
+    code = "unreviewed"
+    remedy = (
+        "Do not use the file. Have the reviewers that the message names approve the version, and carry the next bundle."
+    )
+
+
 # --- 30-39: the store ---------------------------------------------------------------------------
 
 
@@ -257,6 +267,7 @@ __all__ = [
     "SignatureError",
     "StaleError",
     "ThresholdError",
+    "UnreviewedError",
     "UnsafeMemberError",
     "UnsafeStoreError",
     "UnsupportedVersionError",

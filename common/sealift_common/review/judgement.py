@@ -12,8 +12,9 @@ Rules:
 6. Only envelopes that hold the subject's digest are parsed and verified, so that a thousand others cost nothing.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sealift_common.release_document import key_name
@@ -38,6 +39,10 @@ class Decision(NamedTuple):
         """Return whether it is an approval that ended before `now`."""
         expires = self.statement.expires
         return self.statement.decision == APPROVED and now is not None and expires is not None and expires <= now
+
+    def older(self, now: datetime | None, max_age: timedelta | None) -> bool:
+        """Return whether it was made longer before `now` than `max_age`."""
+        return now is not None and max_age is not None and self.statement.created + max_age < now
 
 
 def decisions(
@@ -121,6 +126,48 @@ def kept(
     return tuple(found[data].to_dict() for data in sorted(found))
 
 
+def dropped(
+    before: Iterable[Mapping[str, object]],
+    after: Collection[Mapping[str, object]],
+    reviewers: Reviewers,
+    listed: Collection[Subject],
+) -> Iterator[tuple[Subject, Statement]]:
+    """Yield what was said before of a version that is still listed, and is neither repeated nor replaced.
+
+    A statement of a key that root revoked, or does not know any more, is nobody's to repeat.
+
+    Raises:
+        MalformedError, LimitError: an envelope is not of its form.
+    """
+    still = {json.dumps(document, sort_keys=True) for document in after}
+    wanted = set(listed)
+    for document in before:
+        if json.dumps(document, sort_keys=True) in still:
+            continue
+        envelope = parse_envelope(document, "a review")
+        statement = parse_statement(envelope.payload, "a review")
+        if statement.channel != reviewers.channel:
+            continue
+        for reviewer in _signers(envelope, statement, reviewers):
+            for subject in wanted.intersection(statement.subjects):
+                if _highest(after, subject, statement.role, reviewer) < statement.rank:
+                    yield subject, statement
+
+
+def _highest(
+    envelopes: Iterable[Mapping[str, object]], subject: Subject, role: str, reviewer: Reviewer
+) -> tuple[int, int]:
+    highest = (0, 0)
+    for document in envelopes:
+        if names(document, subject):
+            envelope = parse_envelope(document, "a review")
+            statement = parse_statement(envelope.payload, "a review")
+            same = subject in statement.subjects and statement.role == role
+            if same and statement.rank > highest and envelope.signed_with(reviewer.key):
+                highest = statement.rank
+    return highest
+
+
 def problems(
     found: Iterable[Decision], reviewers: Reviewers, roles: Collection[str], now: datetime | None = None
 ) -> list[str]:
@@ -132,19 +179,41 @@ def problems(
         now: what expiry is judged by; None where it does not matter.
     """
     found = list(found)
-    said = [
+    return [*objections(found), *lacking(found, reviewers, roles, now)]
+
+
+def objections(found: Iterable[Decision]) -> list[str]:
+    """Return who rejected a version, or took an approval back, in words."""
+    return [
         f"{one.statement.role}: {one.statement.decision} by {one.name!r}"
         + (f" ({one.statement.note!r})" if one.statement.note else "")
         for one in found
         if one.statement.decision != APPROVED
     ]
+
+
+def lacking(
+    found: Iterable[Decision],
+    reviewers: Reviewers,
+    roles: Collection[str],
+    now: datetime | None = None,
+    max_age: timedelta | None = None,
+) -> list[str]:
+    """Return which approvals are missing, in words.
+
+    Args:
+        found, roles, now: as for `problems`.
+        max_age: how old an approval may be, where `now` is given.
+    """
+    found = list(found)
+    said = []
     for role in roles:
         if role not in reviewers.roles:
             said.append(f"channel {reviewers.channel!r} has no reviewers for {role!r}")
             continue
         threshold = reviewers.roles[role].threshold
         approvals = [one for one in found if one.statement.role == role and one.statement.decision == APPROVED]
-        ended = [one.name for one in approvals if one.expired(now)]
+        ended = [one.name for one in approvals if one.expired(now) or one.older(now, max_age)]
         if len(approvals) - len(ended) < threshold:
             known = ", ".join(repr(key_name(one.key)) for one in reviewers.roles[role].active) or "nobody"
             end = f"; expired: {', '.join(map(repr, ended))}" if ended else ""

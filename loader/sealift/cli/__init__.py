@@ -6,6 +6,7 @@ from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
 _COMMANDS = (
     "trust",
+    "policy",
     "verify",
     "inspect",
     "diff",

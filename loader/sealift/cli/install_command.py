@@ -54,6 +54,17 @@ from sealift_common.wording import human
     default=None,
     help="Instead of FILE: install every bundle that is copied into DIR; move it to done/ or refused/. Ignores parts.",
 )
+@click.option(
+    "--require-review",
+    multiple=True,
+    metavar="ROLE",
+    help="Role that must have approved each version, on top of the policy; repeat for several.",
+)
+@click.option(
+    "--skip-unreviewed",
+    is_flag=True,
+    help="Activate the other models where a version lacks an approval; the history says so.",
+)
 @click.option("--once", is_flag=True, help="With --watch: process what is there, then exit.")
 @click.option(
     "--settle",
@@ -91,6 +102,8 @@ def command(
     interval: float,
     ca_file: Path | None,
     plain_http: bool,
+    require_review: tuple[str, ...],
+    skip_unreviewed: bool,
     as_json: bool,
 ) -> None:
     """Verify a bundle completely, try its models on this machine, then activate them in one step.
@@ -108,8 +121,11 @@ def command(
     require_place(store_path)
     store = Store(store_path, trust=trust_path)
     if folder is not None:
-        if bundle or dry_run or if_newer or accept_expired is not None:
-            ctx.fail("--watch takes no FILE, --dry-run, --if-newer or --accept-expired: nobody decides there")
+        if bundle or dry_run or if_newer or accept_expired is not None or skip_unreviewed or require_review:
+            ctx.fail(
+                "--watch takes no FILE, --dry-run, --if-newer, --accept-expired, --skip-unreviewed or "
+                "--require-review: nobody decides there"
+            )
         watch(
             folder,
             store,
@@ -142,6 +158,8 @@ def command(
             self_test_memory_bytes=self_test_memory_bytes,
             observer=observer,
             access=access,
+            require_review=require_review,
+            skip_unreviewed=skip_unreviewed,
         )
     if as_json:
         print_json(_document(report, dry_run))
@@ -186,6 +204,7 @@ def _document(report: Any, dry_run: bool) -> dict[str, Any]:
             for model, withdrawal in plan.withdrawn
         ],
         "dropped": list(plan.dropped),
+        "skipped_unreviewed": [model.reference for model in plan.skipped],
         "taken_back": list(report.taken_back),
         "examples_replayed": report.examples,
         "signers": {role: list(names) for role, names in report.signers.items()},
@@ -203,6 +222,8 @@ def _print(report: Any, dry_run: bool) -> None:
         click.echo(f"unchanged {model}")
     for model in plan.switched:
         click.echo(f"{'would activate' if dry_run else 'active'} {model}")
+    for model in plan.skipped:
+        click.echo(f"{'would skip' if dry_run else 'skipped'} {model}: it lacks an approval")
     for model, withdrawal in plan.withdrawn:
         click.echo(f"withdrawn {model}: {withdrawal.reason if withdrawal else 'no reason given'!r}")
     for sentence in report.taken_back:

@@ -18,7 +18,9 @@ def command(name: str, store_path: Path, trust_path: Path, as_json: bool) -> Non
     from sealift.store.contents import files
 
     store = Store(store_path, trust=trust_path)
-    found = store.find(name)
+    moment = store.moment()
+    found = store.find(name, moment=moment)
+    store.require_approved(found, moment[1])
     files.check_files(store.layout, found.manifest)
     stable = (store.layout.current / name).absolute()
     if as_json:

@@ -134,6 +134,10 @@ def _document(found: "Status", thresholds: "Thresholds") -> dict[str, Any]:
         "models": {name: str(model.version) for name, model in generation.models.items()},
         "digests": dict(found.digests),
         "active_but_withdrawn": list(found.withdrawn),
+        "active_but_unreviewed": dict(found.unreviewed),
+        "exceptions": [
+            {"model": model, "reason": reason, "until": rfc3339(until)} for model, reason, until in found.excepted
+        ],
         "differing": {
             name: {"active": _version(active), "newest": _version(newest)}
             for name, (active, newest) in found.differing.items()
@@ -178,6 +182,8 @@ def _print(found: "Status", thresholds: "Thresholds") -> None:
     if thresholds.expect is not None and number >= thresholds.expect:
         relation = "as expected" if number == thresholds.expect else f"newer than the expected {thresholds.expect}"
         click.echo(f"expected    bundle {number} is {relation}")
+    for model, reason, until in found.excepted:
+        click.echo(plain(f"excepted    {model} until {until:%Y-%m-%d}: {reason}"))
     for line in found.warnings(thresholds):
         click.echo(f"warning: {line}")
     for error in found.problems(thresholds):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sealift.inspection.explain import Link
     from sealift.inspection.verify import Verified
     from sealift.registry.access import Access
+    from sealift.store import Store
 
 
 @click.command("verify")
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     default=None,
     help="Directory for a few kilobytes of metadata [default: the system's].",
 )
+@click.option(
+    "--require-review",
+    multiple=True,
+    metavar="ROLE",
+    help="Role that must have approved each version, on top of the policy; repeat for several.",
+)
 @click.option("--explain", "explained", is_flag=True, help="Print the whole chain of trust, link by link.")
 @access_options
 @json_option
@@ -36,6 +43,7 @@ def command(
     store_path: Path,
     trust_path: Path,
     tmpdir: Path | None,
+    require_review: tuple[str, ...],
     explained: bool,
     ca_file: Path | None,
     plain_http: bool,
@@ -53,7 +61,6 @@ def command(
     from sealift.inspection.opening import open_bundle, size_of
     from sealift.inspection.verify import verify_head, verify_payload
     from sealift.install.base_files import BaseFiles
-    from sealift.install.plan import make_plan
     from sealift.registry.access import Access
     from sealift.store import Store
     from sealift.trust import pin
@@ -76,8 +83,7 @@ def command(
         ):
             state.copy_to(work)
             verified = verify_head(source, pinned, work, state.read_floor(), now=now)
-            # Refuses a bundle that was stripped of a model's newest version, as installing would.
-            make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
+            _require_fit(store, verified, max(now, verified.floor.time), require_review)
             BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
             verify_payload(source, verified)
     except Error as error:
@@ -99,6 +105,20 @@ def command(
     click.echo()
     what = f"{document['channel']} release {document['release']}, {human(size)}"
     click.echo(f"accepted: {what}, signed by {', '.join(verified.signers['targets'])}; every byte was checked")
+
+
+def _require_fit(store: "Store", verified: "Verified", time: datetime, require_review: tuple[str, ...]) -> None:
+    """Refuse what installing would: a bundle stripped of a model's newest version, or one that lacks an approval."""
+    from sealift.install.plan import make_plan
+    from sealift.install.reviewing import refusal, unapproved
+    from sealift.store.contents import generations
+
+    active = generations.active(store.layout)
+    serving = active.models if active else {}
+    plan = make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), serving, ())
+    lacking = unapproved(store, verified, plan, store.policy().tightened(require_review), time)
+    if lacking:
+        raise refusal(lacking)
 
 
 def _echo(chain: "list[Link]") -> None:

@@ -16,7 +16,7 @@ from sealift.bundle.reader import Contents, Head, read_contents, read_head, read
 from sealift.bundle.source import Source
 from sealift.errors import ExpiredError, MixError
 from sealift.trust import continuity, threshold
-from sealift.trust.chain import require_one_name
+from sealift.trust.chain import require_one_name, require_separate_reviewers
 from sealift.trust.client import TrustClient, Trusted, same_channel
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
@@ -84,6 +84,7 @@ def verify_head(
         client = TrustClient(scratch, pinned_root, BundleFetcher(head.metadata), floor, now)
         trusted = client.refresh()
     require_one_name(trusted.roots)
+    require_separate_reviewers(trusted.roots)
     signers = _signers(head, trusted)
     release = release_of(trusted.root, trusted.targets)
     replaced = client.targets_keys_replaced()

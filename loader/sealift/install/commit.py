@@ -35,12 +35,14 @@ class Commit:
     Attributes:
         scratch: a folder of this install on the store's file system.
         accepted_expired: the admin's reason for installing expired metadata, or None.
+        policy: digest of the policy that it was judged by; empty where there is none.
     """
 
     layout: StoreLayout
     scratch: Path
     now: datetime
     accepted_expired: str | None
+    policy: str = ""
 
     def run(
         self,
@@ -96,6 +98,7 @@ class Commit:
             digests={manifest.model.reference: manifest.digest for manifest in verified.contents.manifests},
             new=[manifest.model.reference for manifest in plan.new],
             withdrawn=[model.reference for model, _ in plan.withdrawn],
+            **({"skipped_unreviewed": [model.reference for model in plan.skipped]} if plan.skipped else {}),
         )
 
     def _generation(self, plan: Plan, trust: int) -> Generation:
@@ -113,6 +116,8 @@ class Commit:
         signers = {role: list(names) for role, names in verified.signers.items()}
         if self.accepted_expired is not None:
             details["accepted_expired"] = self.accepted_expired
+        if self.policy:
+            details["policy"] = self.policy
         if verified.taken_back:
             details["taken_back"] = list(verified.taken_back)
         history.append(self.layout.history, action, self.now, **details, signers=signers)

@@ -21,6 +21,7 @@ class Plan:
         switched: of those, the ones that are not active now.
         withdrawn: versions of the store that this release lists no longer, with the channel's reason if it gives one.
         dropped: names that are active now and will no longer be.
+        skipped: versions that lack an approval, and are not activated because the admin said so.
     """
 
     release: int
@@ -30,6 +31,7 @@ class Plan:
     switched: tuple[ModelVersion, ...]
     withdrawn: tuple[tuple[ModelVersion, Withdrawal | None], ...]
     dropped: tuple[str, ...]
+    skipped: tuple[ModelVersion, ...] = ()
 
 
 def make_plan(

@@ -1,9 +1,9 @@
 """The nine steps of an install, in the order and under the numbers that the documentation uses.
 
-1. lock the store · 2. read the head under limits · 3. refresh trust in staging · 4. plan, and preflight: all that
-stands in the way, in one report; stop here with `dry_run` · 5. stream each payload once · 6. check `model.json`
-against the file set · 7. replay the golden examples in a child process · 8. commit: model directories, manifests,
-generation, trust, then the `current` switch · 9. append to the history.
+1. lock the store · 2. read the head under limits · 3. refresh trust in staging · 4. plan, the approvals that the policy
+demands, and preflight: all that stands in the way, in one report; stop here with `dry_run` · 5. stream each payload
+once · 6. check `model.json` against the file set · 7. replay the golden examples in a child process · 8. commit: model
+directories, manifests, generation, trust, then the `current` switch · 9. append to the history.
 
 Nothing that counts is touched before step 8; each step of 8 leaves the previous generation serving;
 running the same command again finishes what was cut off.
@@ -21,7 +21,7 @@ from sealift.bundle.source import Source
 from sealift.errors import Error, LockedError, UnsafeStoreError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import verify_head, verify_payload
-from sealift.install import preflight
+from sealift.install import preflight, reviewing
 from sealift.install.base_files import BaseFiles
 from sealift.install.commit import Commit
 from sealift.install.plan import Plan
@@ -30,6 +30,7 @@ from sealift.install.survey import survey
 from sealift.install.tryout import try_out
 from sealift.limits import LIMITS
 from sealift.model.trial.process import SelfTestProcess
+from sealift.policy.policy import Policy
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift.store import Store
 from sealift.store.guard.lock import locked
@@ -83,6 +84,8 @@ def install(
     observer: Observer | None = None,
     now: datetime | None = None,
     access: Access = DEFAULT_ACCESS,
+    require_review: tuple[str, ...] = (),
+    skip_unreviewed: bool = False,
 ) -> InstallReport:
     """Install `bundle` into `store`.
 
@@ -97,6 +100,8 @@ def install(
             `LIMITS.self_test_memory_bytes`, or most of what is free where that is less.
         now: the system clock (UTC), for tests.
         access: how a registry may be reached.
+        require_review: roles that must have approved, on top of the instance's policy.
+        skip_unreviewed: activate the rest where a version lacks an approval; the history says so.
 
     Raises:
         sealift.Error: every refusal; the store is then as it was before.
@@ -104,6 +109,7 @@ def install(
     """
     observer = observer or Observer()
     pinned = pin.read(store.trust_directory, store.layout.root)
+    policy = store.policy().tightened(require_review)
     with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, observer.bytes_read, access))
         durable.make_directory(store.layout.root)
@@ -111,7 +117,14 @@ def install(
         problems = _enter(store, stack)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
         start_self_test = partial(SelfTestProcess, timeout_s=self_test_timeout_s, memory_bytes=self_test_memory_bytes)
-        return run.install(archive, pinned, dry_run=dry_run, start_self_test=start_self_test)
+        return run.install(
+            archive,
+            pinned,
+            dry_run=dry_run,
+            start_self_test=start_self_test,
+            policy=policy,
+            skip_unreviewed=skip_unreviewed,
+        )
 
 
 def _enter(store: Store, stack: ExitStack) -> list[Error]:
@@ -172,7 +185,14 @@ class _Run:
             self._scratch = self._outside(tmpdir)
 
     def install(
-        self, archive: Source, pinned: bytes, *, dry_run: bool, start_self_test: Callable[[], SelfTestProcess]
+        self,
+        archive: Source,
+        pinned: bytes,
+        *,
+        dry_run: bool,
+        start_self_test: Callable[[], SelfTestProcess],
+        policy: Policy,
+        skip_unreviewed: bool,
     ) -> InstallReport:
         self._observer.step(2, "reading the head of the bundle")
         state = self._store.trust_state()
@@ -187,6 +207,11 @@ class _Run:
         )
         self._observer.step(4, "planning")
         plan, active = survey(self._store, verified)
+        lacking = reviewing.unapproved(self._store, verified, plan, policy, max(self._now, verified.floor.time))
+        if lacking and not skip_unreviewed:
+            raise reviewing.refusal(lacking)
+        if lacking:
+            plan = reviewing.without(plan, lacking, active.models if active else {}, verified.release)
         # Early: the child imports ONNX Runtime while this process reads.
         process = self._stack.enter_context(start_self_test()) if plan.new else None
         base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
@@ -214,7 +239,7 @@ class _Run:
         staging.sync()
         examples = try_out(plan, descriptions, staging, process, self._observer.step)
         self._observer.step(8, "activating")
-        commit = Commit(self._layout, self._staging, self._now, self._accept_expired)
+        commit = Commit(self._layout, self._staging, self._now, self._accept_expired, policy.digest)
         with postponed():
             outcome = commit.run(verified, plan, staging, state, trust, active)
         return InstallReport(

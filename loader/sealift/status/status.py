@@ -6,7 +6,7 @@ set back makes nothing younger.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,10 @@ from pathlib import Path
 from sealift import plain_file
 from sealift.errors import BehindError, CorruptError, Error, StaleError
 from sealift.limits import LIMITS
+from sealift.policy.verdict import unmet_for_loading
 from sealift.store import Store
 from sealift.store.contents import history
+from sealift.store.contents.files import read_manifest
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.history import Entry
 from sealift.trust import local_state, metadata, pin
@@ -28,6 +30,8 @@ from sealift_common.wording import counted
 
 # What the clocks of two machines, or a clock that is being corrected, may differ by.
 _TOLERATED = timedelta(minutes=5)
+# When the end of an exception is near enough to mention it.
+_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Status:
         expires: role to the time until which its metadata may be installed.
         differing: name to the active and the newest listed version, where they are not the same; None: not there.
         withdrawn: active model versions that are no longer loaded, with the channel's reason.
+        unreviewed: active model versions that the policy does not let load, with what they lack.
+        excepted: exceptions of the policy that concern active versions: the version, the reason, and until when.
         last_install: the newest history entry of an install or refresh, or None.
         last_rollback: the newest history entry of a rollback, or None.
         store_bytes: sizes of all files of the store.
@@ -72,6 +78,8 @@ class Status:
     expires: Mapping[str, datetime]
     differing: Mapping[str, tuple[ModelVersion | None, ModelVersion | None]]
     withdrawn: Mapping[str, str | None]
+    unreviewed: Mapping[str, str]
+    excepted: Sequence[tuple[str, str, datetime]]
     last_install: Entry | None
     last_rollback: Entry | None
     store_bytes: int
@@ -103,6 +111,13 @@ class Status:
         for model, reason in self.withdrawn.items():
             why = repr(reason) if reason is not None else "no reason given"
             lines.append(f"{model} is active but withdrawn ({why}); it is no longer loaded")
+        lines += [f"{model} is active but not loaded: {lack}" for model, lack in self.unreviewed.items()]
+        for model, reason, until in self.excepted:
+            if self.time >= until - _SOON:
+                lines.append(
+                    f"the policy's exception for {model} ({reason!r}) ends on {until:%Y-%m-%d}: it is loaded, but not "
+                    "installed again"
+                )
         if self.floor_time is not None and self.now + _TOLERATED < self.floor_time:
             lines.append(
                 f"the clock says {self.now:%Y-%m-%d %H:%M} UTC, but {self.floor_time:%Y-%m-%d %H:%M} UTC has passed "
@@ -162,6 +177,13 @@ def status(store: Store, now: datetime | None = None) -> Status:
     withdrawals = release.withdrawals()
     reasons = {model: withdrawals.get(model) for model in active.values() if model not in release.models}
     digests = {name: release.models[model].digest if model in release.models else "" for name, model in active.items()}
+    policy = store.policy()
+    manifests = {
+        model: read_manifest(store.layout, model, release.models[model])
+        for model in active.values()
+        if policy.digest and model in release.models
+    }
+    lacking = {str(model): unmet_for_loading(policy, release, manifest) for model, manifest in manifests.items()}
     return Status(
         store=store.layout.root,
         release=release,
@@ -172,6 +194,12 @@ def status(store: Store, now: datetime | None = None) -> Status:
         expires=_expires(state, pinned, whole=not damage),
         differing=differing,
         withdrawn={str(model): found.reason if found else None for model, found in sorted(reasons.items())},
+        unreviewed={model: "; ".join(said) for model, said in sorted(lacking.items()) if said},
+        excepted=tuple(
+            (str(model), policy.exceptions[manifest.digest].reason, policy.exceptions[manifest.digest].until)
+            for model, manifest in sorted(manifests.items())
+            if manifest.digest in policy.exceptions
+        ),
         last_install=_last(entries, "install", "refresh"),
         last_rollback=_last(entries, "rollback"),
         store_bytes=_size(store.layout.root),

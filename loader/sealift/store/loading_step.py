@@ -1,10 +1,18 @@
-"""Say at which of the four steps a load failed: trust, manifest, files, session."""
+"""Say at which of the five steps a load failed: trust, manifest, policy, files, session."""
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sealift.errors import CorruptError, Error, LocalError, NotInstalledError, UsageError, WithdrawnError
+from sealift.errors import (
+    CorruptError,
+    Error,
+    LocalError,
+    NotInstalledError,
+    UnreviewedError,
+    UsageError,
+    WithdrawnError,
+)
 
 # As `sealift predict` runs for root and applications do not, a refusal is most often a permission.
 _READABLE = "the store and the pinned root must be readable by this user"
@@ -24,7 +32,7 @@ def loading_step(step: str, name: str) -> Iterator[None]:
     before = f"cannot load {name[:120]!r}, step {step!r}: "
     try:
         yield
-    except (NotInstalledError, WithdrawnError, UsageError):
+    except (NotInstalledError, UnreviewedError, WithdrawnError, UsageError):
         # Answers, not failures: nothing was wrong with the step.
         raise
     except Error as error:

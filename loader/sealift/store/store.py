@@ -9,8 +9,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealift.errors import Error, NotInstalledError, WithdrawnError
+from sealift.errors import Error, NotInstalledError, UnreviewedError, WithdrawnError
 from sealift.logs import Stopwatch, logger
+from sealift.policy.place import read_policy
+from sealift.policy.policy import NONE as NO_POLICY
+from sealift.policy.policy import Policy
+from sealift.policy.verdict import unmet_for_loading
 from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout, default_store, default_trust
@@ -139,6 +143,30 @@ class Store:
         manifest = files.read_manifest(self.layout, model, signed)
         return Installed(model, manifest, self.layout.model(model))
 
+    def policy(self) -> Policy:
+        """Return the admin's policy; one that demands nothing where there is none.
+
+        Raises:
+            LocalError: it cannot be read, or is not of its form.
+            UnsafeStoreError: somebody can have changed it who may not.
+        """
+        return read_policy(self.trust_directory, self.layout.root) or NO_POLICY
+
+    def require_approved(self, installed: Installed, release: Release) -> None:
+        """Check that a model may be used by the policy of this instance.
+
+        Raises:
+            UnreviewedError: an approval is missing, or somebody rejected it.
+            LocalError, UnsafeStoreError: as `policy`.
+            MalformedError, LimitError: a review of it is not of its form.
+        """
+        policy = read_policy(self.trust_directory, self.layout.root)
+        if policy is None:
+            return
+        said = unmet_for_loading(policy, release, installed.manifest)
+        if said:
+            raise UnreviewedError(f"{installed.model} may not be used here: {'; '.join(said)}")
+
     def read(self, installed: Installed, names: Collection[str] | None = None) -> dict[str, bytes]:
         """Return the verified bytes of a model's files.
 
@@ -171,7 +199,8 @@ class Store:
 
         Raises:
             sealift.Error: 20-29 and 33 when the bytes or the trust do not hold, 31 not installed,
-                40 not runnable here; the message names the step: trust, manifest, files or session.
+                40 not runnable here, 3 for a policy that cannot be read; the message names the step: trust, manifest,
+                policy, files or session.
         """
         watch = Stopwatch()
 
@@ -182,6 +211,9 @@ class Store:
             with loading_step("manifest", name):
                 found = self.find(name, version, moment=moment)
             watch.lap("manifest")
+            with loading_step("policy", name):
+                self.require_approved(found, moment[1])
+            watch.lap("policy")
             return found
 
         def make(installed: Installed) -> "Engine":

@@ -9,10 +9,12 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from sealift.errors import CorruptError, Error, RootError
+from sealift.errors import CorruptError, Error, MalformedError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
 from sealift_common.release_document import channel_of
+from sealift_common.review.reviewers import read_reviewers
+from sealift_common.succession import keys_of
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations
@@ -80,3 +82,22 @@ def _parse(data: bytes, role: str, what: str) -> tuple[Metadata[Any], bytes]:
         return metadata.parse_signed(data, role, what)
     except Error as error:
         raise CorruptError(f"{error}; restore the store from a backup") from None
+
+
+def require_separate_reviewers(roots: Sequence[Root]) -> None:
+    """Check that no reviewer of the newest root signs metadata, or did: whoever releases approves nothing.
+
+    Raises:
+        MalformedError: a key of reviewers holds a role of TUF in one of the roots.
+    """
+    reviewers = read_reviewers(roots[-1])
+    if reviewers is None:
+        return
+    materials = {one.material: role.name for role in reviewers.roles.values() for one in role.reviewers}
+    for root in roots:
+        for role in root.roles:
+            for material in keys_of(root, role) & materials.keys():
+                raise MalformedError(
+                    f"root {root.version} lets a key sign {role!r} that reviews for {materials[material]!r}; "
+                    "reviewers need keys of their own"
+                )

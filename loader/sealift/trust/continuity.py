@@ -3,6 +3,8 @@
 1. The release time does not go back; within one second, neither do the versions listed.
 2. Every withdrawal stays.
 3. A version that stays listed keeps its digest.
+4. What a reviewer said of a version that stays listed stays, or a later word of the same key replaces it; unless root
+   revoked the key.
 
 TUF versions alone do not hold a thief of keys to these, and they hold even where a floor is void. They end where the
 keys that signed the earlier release are all gone: what a thief of the targets keys signed must not bind their
@@ -13,6 +15,8 @@ from collections.abc import Iterator
 
 from sealift.errors import Error, MixError, RollbackError, WithdrawnError
 from sealift_common.release_document import Release
+from sealift_common.review.judgement import dropped
+from sealift_common.review.statement import Subject
 
 _REMEDY = "do not use this bundle, and ask the channel's owners who signed it"
 
@@ -74,4 +78,11 @@ def _breaches(accepted: Release, new: Release) -> Iterator[Error]:
             yield MixError(
                 f"release {new.number} lists {model} as {again.digest}, and release {accepted.number}, which this "
                 f"instance has accepted, as {blob.digest}: a released version never changes"
+            )
+    if new.reviewers is not None:
+        listed = [Subject(model, blob.digest) for model, blob in new.models.items()]
+        for subject, statement in dropped(accepted.reviews, new.reviews, new.reviewers, listed):
+            yield RollbackError(
+                f"release {new.number} leaves out that {subject.model} was {statement.decision} for {statement.role}, "
+                f"which release {accepted.number} says that this instance has accepted"
             )

@@ -106,6 +106,15 @@ def unsafe(directory: Path, store: Path | None) -> list[str]:
     return unsafe_file(directory / FILE_NAME, _owners(store), _GROUPS)
 
 
+def unsafe_beside(path: Path, store: Path | None) -> list[str]:
+    """Return what lets others change a file that an admin keeps beside the pinned root, by the same rule as `unsafe`.
+
+    Raises:
+        OSError: it does not exist, or cannot be reached.
+    """
+    return unsafe_file(path, _owners(store), _GROUPS)
+
+
 def _owners(store: Path | None) -> set[int]:
     owners = {os.geteuid()}
     with suppress(OSError):

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,8 +42,10 @@ class Instance:
     def pin(self, root: bytes) -> None:
         pin.pin(self.trust_path, root)
 
-    def install(self, bundle: Path, now: datetime | None = None, accept_expired: str | None = None) -> InstallReport:
-        return install(str(bundle), self.store, now=now, accept_expired=accept_expired)
+    def install(
+        self, bundle: Path, now: datetime | None = None, accept_expired: str | None = None, **options: Any
+    ) -> InstallReport:
+        return install(str(bundle), self.store, now=now, accept_expired=accept_expired, **options)
 
     def snapshot(self) -> dict[str, str]:
         """Name, kind, mode and content of everything in the store and next to it; the lock file's content aside."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from sealift.errors import CorruptError, Error, NotInstalledError
 from sealift.store.contents import files, generations, history
 from sealift.store.guard.safety import require_safe
-from sealift.store.store import Store
+from sealift.store.store import Installed, Store
 from sealift.store.upkeep.check_models import check_models
 from sealift.trust import local_state, pin
 from sealift_common.blob import is_digest
@@ -84,6 +84,7 @@ def check(store: Store, *, progress: Progress | None = None) -> CheckReport:
     run.folders()
     run.generations()
     run.models(progress or _silent)
+    run.reviews()
     run.documents()
     run.history()
     return run.report
@@ -160,6 +161,19 @@ class _Check:
         with progress(self.report.size) as bytes_read:
             for damage in check_models(self._layout, manifests, bytes_read):
                 self._find(damage.where, damage.error, damage.model)
+
+    def reviews(self) -> None:
+        """Check that the policy can be read, and that what is active has the approvals that it demands."""
+        release, where = self.report.release, self._layout.current
+        with self._catch(where):
+            policy = self._store.policy()
+            generation = generations.active(self._layout)
+            for model in generation.models.values() if policy.digest and generation and release else ():
+                signed = release.models.get(model) if release else None
+                if signed is not None and release is not None:
+                    manifest = files.read_manifest(self._layout, model, signed)
+                    with self._catch(self._layout.model(model)):
+                        self._store.require_approved(Installed(model, manifest, self._layout.model(model)), release)
 
     def documents(self) -> None:
         """Check every manifest and config against its name, also those that no model needs now."""
