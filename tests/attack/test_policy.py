@@ -12,6 +12,7 @@ from sealift.errors import Error, LocalError, MalformedError, RollbackError, Unr
 from sealift.policy.policy import parse_policy
 from sealift.policy.verdict import unmet, unmet_for_loading
 from sealift.store import Store
+from sealift.store.upkeep.rollback import rollback
 from sealift_common.release_document import FIELD
 from sealift_common.review.dsse import Envelope, pre_authentication
 from sealift_common.review.statement import Subject
@@ -362,6 +363,19 @@ def test_skipping_activates_the_rest_and_accepts_the_metadata(sim, instance, tmp
     sim.say(bad, "legal", "bob")
     sim.release()
     instance.install(sim.pack(tmp_path / "3.tar"))
+    assert instance.store.load("toy").version == "1.1.0"
+
+
+def test_a_version_that_was_rejected_is_not_rolled_back_to(sim, instance, tmp_path, refused):
+    bad, first = released(sim, tmp_path)
+    demand(instance, BOTH.replace(', "legal"', ""))
+    instance.install(first)
+    sim.say(sim.stage("1.1.0"), "security", "ada")
+    sim.say(bad, "security", "ada", "rejected")
+    sim.release()
+    instance.install(sim.pack(tmp_path / "2.tar"))
+    with refused(UnreviewedError, r"toy 1\.0\.0 may not be used here: security: rejected by 'ada'"):
+        rollback(instance.store, None, None, datetime.now(UTC))
     assert instance.store.load("toy").version == "1.1.0"
 
 

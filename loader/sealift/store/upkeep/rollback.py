@@ -8,7 +8,7 @@ from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.guard.lock import locked
 from sealift.store.guard.safety import require_safe
-from sealift.store.store import Store
+from sealift.store.store import Installed, Store
 from sealift.store.upkeep.completion import complete, versions
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
@@ -35,6 +35,7 @@ def rollback(
     Raises:
         NotInstalledError: there is no such generation, or no earlier one.
         WithdrawnError: it holds a version that the channel took back.
+        UnreviewedError: it holds one that the policy does not let load.
         CorruptError: its files are not what was signed.
         LockedError: another process is changing the store.
     """
@@ -125,7 +126,9 @@ def _require_loadable(store: Store, target: Generation, active: Generation, sour
                 "roll back to a generation without it (--to N), or only another model"
             )
         if _changes(model, active):
-            files.check_files(store.layout, files.read_manifest(store.layout, model, signed))
+            manifest = files.read_manifest(store.layout, model, signed)
+            store.require_approved(Installed(model, manifest, store.layout.model(model)), release)
+            files.check_files(store.layout, manifest)
 
 
 def _changes(model: ModelVersion, active: Generation) -> bool:
