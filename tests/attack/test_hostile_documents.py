@@ -23,7 +23,7 @@ from sealift.errors import (
 from sealift.limits import LIMITS
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
-from sealift.model.inputs import frontend
+from sealift.model.frontend import document as frontend
 from sealift.model.trial.process import run_in_child
 from sealift_common.console import run
 from sealift_common.oci import layout
@@ -563,6 +563,12 @@ FRONTENDS = {
 def test_front_end(what):
     frontend.parse(json.dumps({"schema": frontend.SCHEMA, "counters": [COUNTER]}).encode())
     changed = json.dumps({"schema": frontend.SCHEMA, "counters": [COUNTER | FRONTENDS[what]]}).encode()
+    with pytest.raises((MalformedError, LimitError)) as caught:
+        frontend.parse(changed)
+    assert "\n" not in str(caught.value)
+    sparse = {"kind": "counter", "layout": "sparse", "term_values": 1, "row_values": 0}
+    frontend.parse(json.dumps({"schema": frontend.KINDS_SCHEMA, "frontends": [COUNTER | sparse]}).encode())
+    changed = json.dumps({"schema": frontend.KINDS_SCHEMA, "frontends": [COUNTER | sparse | FRONTENDS[what]]}).encode()
     with pytest.raises((MalformedError, LimitError)) as caught:
         frontend.parse(changed)
     assert "\n" not in str(caught.value)

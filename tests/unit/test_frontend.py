@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from support.depth import DEPTH
 
 from sealift.errors import MalformedError, UnsupportedVersionError
-from sealift.model.inputs import frontend
+from sealift.model.frontend import document as frontend
 
 OPTIONS = st.fixed_dictionaries(
     {

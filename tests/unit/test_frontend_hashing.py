@@ -10,8 +10,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import murmurhash3_32
 from support.depth import DEPTH
 
-from sealift.model.inputs import hashing
-from sealift.model.inputs.frontend import Analyzer, Hashing, TermCounter
+from sealift.model.frontend import hashing
+from sealift.model.frontend.analyzer import Analyzer
+from sealift.model.frontend.counter import Hashing, TermCounter
 from sealift_bundler import ConversionError, convert
 
 TEXTS = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sealift.model.documents import golden as golden_format
 from sealift.model.documents.description import SCHEMA, SPARSE_SCHEMA, ModelDescription
 from sealift.model.documents.golden import DTYPE_OF
-from sealift.model.inputs import frontend as frontend_format
+from sealift.model.frontend import document as frontend_format
 from sealift_bundler.converters import Answers
 from sealift_bundler.errors import ConversionError
 
@@ -66,7 +66,8 @@ def _plain(value: Any) -> Any:
 
 def frontend_json(declaration: Mapping[str, Any]) -> bytes:
     """Write the text front end as `frontend.json`."""
-    return canonical({"schema": frontend_format.SCHEMA, **declaration})
+    dense = "counters" in declaration
+    return canonical({"schema": frontend_format.SCHEMA if dense else frontend_format.KINDS_SCHEMA, **declaration})
 
 
 def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Answers, name: str, version: str) -> bytes:

@@ -24,7 +24,9 @@ from sealift.model.documents.description import (
     ModelDescription,
     TensorOutput,
 )
-from sealift.model.inputs import frontend
+from sealift.model.frontend.document import Frontend, parse
+from sealift.model.frontend.inputs import check_inputs
+from sealift.model.frontend.sorted_feeds import SortedFeeds
 from sealift.model.inputs.feeder import Feeder
 from sealift.model.inputs.tensors import checked_tensors
 from sealift.model.runtime.sealed import Content
@@ -75,9 +77,9 @@ class Engine:
             if name not in files:
                 raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
         description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
-        counters = _counters(description, files)
+        frontends = _frontends(description, files)
         session = make_session(description, files, threads, providers)
-        feeder = None if description.interface == "tensors" else Feeder(description, counters)
+        feeder = None if description.interface == "tensors" else Feeder(description, frontends)
         card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
         engine = cls(description, session, feeder, card, digest)
         if threads != 1:
@@ -148,7 +150,9 @@ class Engine:
         """The values of the named outputs, for each chunk of rows; nothing where there are no rows."""
         if self.feeder is None:
             raise UsageError(f"model {self.name!r} takes named tensors: call run")
-        return [self._run(names, feeds) for feeds in self.feeder.feeds(rows)]
+        chunks = self.feeder.feeds(rows)
+        parts = [self._run(names, feeds) for feeds in chunks]
+        return chunks.in_order(parts) if isinstance(chunks, SortedFeeds) else parts
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
@@ -181,21 +185,14 @@ def refusal(error: str) -> str | None:
     return f"column {name!r:.80}: {reason[:_REASON_CHARS]}" if name else f"{reason[:_REASON_CHARS]}"
 
 
-def _counters(description: ModelDescription, files: Mapping[str, Content]) -> tuple[frontend.TermCounter, ...]:
+def _frontends(description: ModelDescription, files: Mapping[str, Content]) -> tuple[Frontend, ...]:
     if not description.uses_frontend:
         return ()
     if FRONTEND_FILE not in files:
         raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
-    counters = frontend.parse(bytes(memory(files[FRONTEND_FILE])))
-    for tensor in description.inputs:
-        if tensor.frontend is None:
-            continue
-        if tensor.frontend >= len(counters):
-            raise MalformedError(f"input {tensor.name!r} needs counter {tensor.frontend} of {len(counters)}")
-        terms = counters[tensor.frontend].width
-        if tensor.shape[1:] != (terms,) or len(tensor.columns) != 1:
-            raise MalformedError(f"input {tensor.name!r} has shape {list(tensor.shape)} for {terms} terms")
-    return counters
+    frontends = parse(bytes(memory(files[FRONTEND_FILE])))
+    check_inputs(description.inputs, frontends)
+    return frontends
 
 
 def _witness(description: ModelDescription, outputs: Sequence[TensorOutput]) -> TensorOutput | None:

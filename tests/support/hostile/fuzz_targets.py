@@ -35,7 +35,7 @@ from sealift.inspection import claims as inspect
 from sealift.inspection.explain import explain
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
-from sealift.model.inputs import frontend
+from sealift.model.frontend import document as frontend
 from sealift.model.runtime.external_data import external_tensors
 from sealift.model.runtime.header import read_header
 from sealift.registry import address
@@ -96,6 +96,15 @@ FRONTEND = json.dumps(
                 "binary": False,
                 "stop_words": ["the"],
             }
+        ],
+    }
+).encode()
+SPARSE_FRONTEND = json.dumps(
+    {
+        "schema": frontend.KINDS_SCHEMA,
+        "frontends": [
+            json.loads(FRONTEND)["counters"][0]
+            | {"kind": "counter", "layout": "sparse", "term_values": 2, "row_values": 3}
         ],
     }
 ).encode()
@@ -433,7 +442,7 @@ def seeds(name: str) -> list[bytes]:
         "model_json": [toy["model.json"]],
         "golden_json": [toy["golden.json"]],
         "golden_of_model": [toy["golden.json"]],
-        "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND],
+        "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND, SPARSE_FRONTEND],
         "rows_of_every_format": [
             b'text\n"a\nb"\n\xef\xbb\xbfc\r\n',
             b"[[1,2],[3,4.5]]",

@@ -19,7 +19,7 @@ from sealift.install.plan import make_plan
 from sealift.limits import LIMITS
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
-from sealift.model.inputs import frontend
+from sealift.model.frontend import document as frontend
 from sealift.model.runtime.external_data import external_tensors
 from sealift.model.runtime.header import read_header
 from sealift.model.runtime.wire import encode
@@ -104,6 +104,12 @@ def counters(count: int = 1, **over: object) -> bytes:
         "binary": False,
     }
     return dump({"schema": frontend.SCHEMA, "counters": [one | over] * count})
+
+
+def sparse_counters(count: int) -> bytes:
+    (one,) = json.loads(counters())["counters"]
+    one |= {"kind": "counter", "layout": "sparse", "term_values": 1, "row_values": 0}
+    return dump({"schema": frontend.KINDS_SCHEMA, "frontends": [one] * count})
 
 
 def numbered(count: int) -> list[str]:
@@ -286,6 +292,7 @@ SHAPES: dict[str, Shape] = {
     "frontend: vocabulary": Shape(lambda n: counters(vocabulary=numbered(n)), frontend.parse, 1_000_000),
     "frontend: stop words": Shape(lambda n: counters(stop_words=numbered(n)), frontend.parse, 1_000_000),
     "frontend: counters": Shape(counters, frontend.parse, LIMITS.frontend_counters),
+    "frontend: sparse counters": Shape(sparse_counters, frontend.parse, LIMITS.frontend_counters),
     "manifest: files": Shape(manifest, read_manifest, LIMITS.files_per_model),
     "index: models": Shape(lambda n: index(manifests=[{}] * n), _parse_index, _containers(1)),
     "index: annotations": Shape(

@@ -6,6 +6,7 @@ names the column, the dtype and the row.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, ModelDescription, TensorInput
-from sealift.model.inputs.frontend import TermCounter
+from sealift.model.frontend.document import Frontend
+from sealift.model.frontend.sorted_feeds import SortedFeeds, SparseInputs
+from sealift.model.frontend.sparse import SparseCounter
 from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.reading import Reading, parse_reading
@@ -33,7 +36,7 @@ _CHUNK_ROWS = 1 << 17
 class Feeder:
     """Makes the graph's feeds from rows, in chunks where the tensors or what the graph makes of them are large."""
 
-    def __init__(self, description: ModelDescription, counters: Sequence[TermCounter]) -> None:
+    def __init__(self, description: ModelDescription, frontends: Sequence[Frontend]) -> None:
         self._interface = description.interface
         self._reading = parse_reading(description.source)
         self._inputs = description.inputs
@@ -49,13 +52,17 @@ class Feeder:
                 self._numeric.append(tensor)
         self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
         self._matrix = MatrixReader(self._first, self._reading) if self._interface == "matrix" else None
-        self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
-            tensor.frontend: counters[tensor.frontend].build(tensor.dtype)
-            for tensor in description.inputs
-            if tensor.frontend is not None
+        dense = {
+            tensor.frontend: (tensor, frontend)
+            for tensor in self._inputs
+            if tensor.frontend is not None and not isinstance(frontend := frontends[tensor.frontend], SparseCounter)
         }
-        widths = [counters[tensor.frontend].width for tensor in self._inputs if tensor.frontend is not None]
+        self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
+            number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()
+        }
+        widths = [counter.width for _, counter in dense.values()]
         self._chunk_rows = min(_CHUNK_ROWS, max(1, _CHUNK_VALUES // max(1, *widths))) if widths else _CHUNK_ROWS
+        self._sparse = SparseInputs(self._inputs, frontends)
 
     def feeds(self, rows: Any) -> Iterable[Feeds]:
         """Make the feeds of one or more calls of the graph; none where there are no rows.
@@ -75,10 +82,15 @@ class Feeder:
                 return [{self._first.name: matrix}]
             return self._chunks(len(matrix), {}, {self._first.name: matrix})
         if self._interface == "columns":
-            return self._chunks(*self._of_table(rows))
+            return self._cut(*self._of_table(rows))
         column = self._first.columns[0]
         found = texts(_one_dimension(rows), column, "text")
-        return self._chunks(len(found), {column.name: found}, {})
+        return self._cut(len(found), {column.name: found}, {})
+
+    def _cut(self, rows: int, strings: Mapping[str, Sequence[str]], numeric: Feeds) -> Iterable[Feeds]:
+        if self._sparse:
+            return SortedFeeds(self._sparse, strings, partial(self._plain_feeds, strings, numeric))
+        return self._chunks(rows, strings, numeric)
 
     def _of_table(self, rows: Any) -> "tuple[int, dict[str, list[str]], Feeds]":
         table = self._row(rows) or as_table(rows, self._reading)
@@ -110,14 +122,22 @@ class Feeder:
     def _chunks(self, rows: int, strings: Mapping[str, Sequence[str]], numeric: Feeds) -> Iterator[Feeds]:
         for start in range(0, rows, self._chunk_rows):
             part = slice(start, start + self._chunk_rows) if rows > self._chunk_rows else slice(None)
-            feeds = {name: values[part] for name, values in numeric.items()}
+            feeds = self._plain_feeds(strings, numeric, part, None)
             for tensor in self._inputs:
                 if tensor.frontend is not None:
                     feeds[tensor.name] = self._count[tensor.frontend](strings[tensor.columns[0].name][part])
-                elif tensor.dtype == "string":
-                    parts = [strings[column.name][part] for column in tensor.columns]
-                    feeds[tensor.name] = _string_tensor(parts, len(tensor.shape))
             yield feeds
+
+    def _plain_feeds(
+        self, strings: Mapping[str, Sequence[str]], numeric: Feeds, part: slice, places: NDArray[Any] | None
+    ) -> Feeds:
+        """Make the feeds of all inputs that no front end makes, of the rows at `places` of a part."""
+        feeds = {name: values[part] for name, values in numeric.items()}
+        for tensor in self._inputs:
+            if tensor.dtype == "string" and tensor.frontend is None:
+                parts = [strings[column.name][part] for column in tensor.columns]
+                feeds[tensor.name] = _string_tensor(parts, len(tensor.shape))
+        return feeds if places is None else {name: values[places] for name, values in feeds.items()}
 
     def _names(self) -> str:
         names = self._wanted
