@@ -39,7 +39,9 @@ converter for it; its rung is "skl2onnx".
 
 def line(name: str, outcome: str, detail: str) -> str:
     """One row of the table."""
-    detail = re.sub(r"^model 'model' cannot be converted: ((frontend-)?(float32|float64|skl2onnx): )?", "", detail)
+    detail = re.sub(
+        r"^model 'model' cannot be converted: ((frontend-)?(sparse-)?(float32|float64|skl2onnx): )?", "", detail
+    )
     detail = re.sub(r"\s*\[[^][]*\]$", "", detail).replace("|", "\\|")
     detail = detail if len(detail) <= 220 else f"{detail[:217]}…"
     return f"| {name} | {outcome} | {detail} |"

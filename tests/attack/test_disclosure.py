@@ -192,6 +192,17 @@ def test_each_is_refused_alone(text: str, channel: ChannelSimulator, tmp_path) -
         assert text not in repr(found)
 
 
+def test_front_ends_of_every_kind_are_read():
+    text = "glpat-" + "k3Jx9QmZ2vTb7LpWc4Ra"
+    counter = {"kind": "counter", "analyzer": "word", "vocabulary": ["fine", text]}
+    data = json.dumps({"frontends": [{"kind": "another", "pieces": [text]}, counter]}).encode()
+    found = scan_files({"frontend.json": data})
+    assert {one.kind for one in found} == {"gitlab-token"}
+    places = [one.line() for one in found]
+    assert any("term 2 of 2" in place for place in places)
+    assert any("frontends[0].pieces" in place for place in places)
+
+
 def one_each(text: str) -> dict[str, bytes]:
     node = helper.make_node("LabelEncoder", ["x"], ["y"], domain="ai.onnx.ml", keys_strings=["fine", text])
     value = [helper.make_tensor_value_info(name, TensorProto.STRING, [1]) for name in ("x", "y")]

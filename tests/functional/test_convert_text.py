@@ -39,8 +39,8 @@ def profanity():
 
 def test_a_published_text_model_agrees_through_the_front_end(profanity):
     conversion = convert(profanity, TEXTS, name="profanity", version="1.9.1")
-    assert conversion.rung == "frontend-float32"
-    assert conversion.description.conversion["attempts"] == [{"rung": "frontend-float32", "outcome": "proven"}]
+    assert conversion.rung == "frontend-sparse-float64"
+    assert conversion.description.conversion["attempts"] == [{"rung": "frontend-sparse-float64", "outcome": "proven"}]
     fresh = ["go to hell", "what a lovely day", "ÉTÉ CAFÉ", "", "stupid idiot"]
     converted = conversion.open()
     np.testing.assert_array_equal(converted.predict(fresh), profanity.predict(fresh))

@@ -13,6 +13,8 @@ import numpy as np
 from sealift.model.documents.description import Classes, TensorInput, TensorOutput
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
 from sealift_bundler.converters.graph import IR_VERSION, LOWEST_ONNXRUNTIME, Graph
+from sealift_bundler.converters.parts import parts_of
+from sealift_bundler.converters.sparse_rungs import sparse_rungs
 from sealift_bundler.errors import ConversionError, SourceError
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ class SklearnConverter:
         # ONNX's own tokenizer is not a rung: on text that no sample foresees ("goodé", a no-break space) it
         # cuts words elsewhere than scikit-learn does. The loader's front end counts the words.
         front = "frontend-" if has_text(source) else ""
+        if front:
+            # Every column of a vectorizer's that a row lacks is zero: without these, graph and rows are small.
+            yield from sparse_rungs(partial(build, sparse=True))
         yield Rung(f"{front}float32", partial(build, dtype="float32"), narrow=True)
         yield Rung(f"{front}float64", partial(build, dtype="float64"))
         yield Rung(f"{front}skl2onnx", partial(build, dtype="float64", registered=True), for_unknown_steps=True)
@@ -76,17 +81,8 @@ def _check_fitted(source: Any) -> None:
 
 
 def has_text(estimator: Any) -> bool:
-    """Return whether a vectorizer is somewhere in the estimator, at any depth of pipelines."""
-    if hasattr(estimator, "build_analyzer"):
-        return True
-    inner = [
-        *(step[1] for step in getattr(estimator, "steps", ())),
-        *(step[1] for step in getattr(estimator, "transformer_list", ())),
-        *(step[1] for step in getattr(estimator, "transformers_", ())),
-        *(getattr(estimator, name, None) for name in ("best_estimator_", "estimator", "estimator_")),
-        *(member.estimator for member in getattr(estimator, "calibrated_classifiers_", ())),
-    ]
-    return any(has_text(part) for part in inner if part is not None and not isinstance(part, str))
+    """Return whether a vectorizer is somewhere in the estimator, at any depth."""
+    return any(hasattr(part, "build_analyzer") for part in parts_of(estimator))
 
 
 def _task(source: Any, classes: Any) -> str:
@@ -124,10 +120,12 @@ def _source(source: Any) -> dict[str, Any]:
     return {"framework": framework, "versions": versions, "estimator": shown[:2000]}
 
 
-def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = False) -> Candidate:
+def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = False, sparse: bool = False) -> Candidate:
     from sealift_bundler.converters.steps import Context
+    from sealift_bundler.converters.steps.text.layout import SparseLayout
 
-    context = Context(Graph(dtype), registered=registered, samples=samples, source=source)
+    layout = SparseLayout() if sparse else None
+    context = Context(Graph(dtype), registered=registered, samples=samples, source=source, text=layout)
     features = _features(samples)
     heads = {role: tensor for role, tensor in _heads(context, source, features).items() if _answers(source, role)}
     first_rows = samples.own(samples.head(2))
@@ -152,7 +150,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = Fa
         opsets={domain or "ai.onnx": opset for domain, opset in graph.opsets.items()},
         ir_version=IR_VERSION,
         onnxruntime=LOWEST_ONNXRUNTIME,
-        frontend={"counters": [counter for _, counter in context.counters]} if context.counters else None,
+        frontend=_frontend(context),
         reads=context.reads,
     )
 
@@ -232,6 +230,8 @@ def _classes(source: Any) -> Classes | None:
 
 
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
+    from sealift_bundler.converters.steps.text.layout import input_names
+
     columns = [samples.described(column, context.categories.get(column.name)) for column in samples.columns]
     texts = tuple(column for column in columns if column.kind == "str")
     numeric = tuple(column for column in columns if column.kind != "str")
@@ -244,11 +244,26 @@ def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorI
         tensors.append(TensorInput(name, "string", ("rows", len(texts)), texts, None))
     for index, (name, declaration) in enumerate(context.counters):
         column = next(column for column in texts if column.name == name)
-        tensor = f"terms_{index}" if index else "terms"
+        terms, counts = input_names(index)
+        if context.text is not None:
+            shape = ("rows", terms)
+            tensors.append(TensorInput(terms, "int64", shape, (column,), index))
+            tensors.append(TensorInput(counts, dtype, shape, (column,), index))
+            continue
         hashing = declaration.get("hashing")
-        terms = len(declaration["vocabulary"]) if hashing is None else hashing["columns"]
-        tensors.append(TensorInput(tensor, dtype, ("rows", terms), (column,), index))
+        width = len(declaration["vocabulary"]) if hashing is None else hashing["columns"]
+        tensors.append(TensorInput(terms, dtype, ("rows", width), (column,), index))
     return tuple(tensors)
+
+
+def _frontend(context: "Context") -> dict[str, Any] | None:
+    """What makes the inputs of text, as `frontend.json` has it."""
+    declared = [declaration for _, declaration in context.counters]
+    if not declared:
+        return None
+    if context.text is None:
+        return {"counters": declared}
+    return {"frontends": [context.text.declared(number, counter) for number, counter in enumerate(declared)]}
 
 
 def _output(context: "Context", name: str, role: str, expected: Any, classes: Classes | None) -> TensorOutput:

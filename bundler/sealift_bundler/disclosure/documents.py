@@ -17,7 +17,9 @@ _CHARACTERS = frozenset({"char", "char_wb"})
 def frontend_passages(data: bytes) -> Iterator[Passage]:
     """Yield the terms and stop words of each vectorizer, and what terms of characters can be joined to."""
     document = json.loads(data)
-    counters = document["counters"]
+    frontends = document["frontends"] if "frontends" in document else document["counters"]
+    # Those of other kinds hold texts as well, which are read below as any others.
+    counters = [frontend for frontend in frontends if frontend.get("kind", "counter") == "counter"]
     for number, counter in enumerate(counters, 1):
         which = f" of vectorizer {number:,}" if len(counters) > 1 else ""
         terms = _texts(counter.pop("vocabulary"))

@@ -37,7 +37,8 @@ def probe_model(model: Model, samples: Samples, holdout: Samples | None) -> dict
 
 def _text(model: Model, samples: Samples) -> dict[str, Any]:
     described = model.description
-    counted = [column.name for tensor in described.inputs if tensor.frontend is not None for column in tensor.columns]
+    columns = [column for tensor in described.inputs if tensor.frontend is not None for column in tensor.columns]
+    counted = list(dict.fromkeys(column.name for column in columns))
     if not counted:
         return {"skipped": "the model counts no words of a text"}
     if described.classes is None or "predict" not in described.methods:

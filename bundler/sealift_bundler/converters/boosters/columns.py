@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sealift.model.documents.description import MISSING_TEXT
 from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Features, gather
+from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at
 from sealift_bundler.converters.steps.trees.ensemble import Tree
 from sealift_bundler.converters.steps.trees.placing import placed, to_float32
 
@@ -143,12 +144,13 @@ class SplitColumns:
         mine = [
             replace(tree, column=np.array([place.get(asked, -1) for asked in tree.column.tolist()])) for tree in trees
         ]
-        chosen = tuple(self.features[feature] for feature in wanted)
+        chosen = columns_at(self.features, wanted)
         rounding = to_float32 if self.rounded or self.dtype == "float32" else None
         return placed(self.context, chosen, tensor, mine, self.dtype, rounding)
 
     def _of_numbers(self, wanted: Sequence[int]) -> str:
-        chosen = tuple(self.features[feature] for feature in wanted)
+        sparse = isinstance(self.features, SparseColumns)
+        chosen = columns_at(self.features, wanted, absent_is_missing=self.zero_is_absent)
         text = next((feature for feature in chosen if feature.text), None)
         if text is not None:
             raise self.context.refuse(f"it is given the text {text.origin!r} as a number", self.estimator)
@@ -158,7 +160,7 @@ class SplitColumns:
             tensor = graph.cast(tensor, "float32")
         if self.rounded or graph.dtype != self.dtype:
             tensor = graph.cast(tensor, self.dtype)
-        if self.zero_is_absent:
+        if self.zero_is_absent and not sparse:
             dtype = np.dtype(self.dtype)
             zero = graph.add("Equal", tensor, graph.constant(np.array(0.0), dtype))
             tensor = graph.add("Where", zero, graph.constant(np.array(np.nan), dtype), tensor)
@@ -181,11 +183,12 @@ class SplitColumns:
 
     def _category_codes(self, feature: int) -> str:
         graph, known = self.context.graph, self.categories[feature]
-        column = gather(self.context, (self.features[feature],), self.estimator)
-        if self.features[feature].text:
+        (one,) = columns_at(self.features, [feature])
+        column = gather(self.context, (one,), self.estimator)
+        if one.text:
             if known.levels is None or not all(isinstance(level, str) for level in known.levels):
                 raise self.context.refuse(
-                    f"it is given the text {self.features[feature].origin!r}, and its categories are numbers",
+                    f"it is given the text {one.origin!r}, and its categories are numbers",
                     self.estimator,
                 )
             code = graph.add(

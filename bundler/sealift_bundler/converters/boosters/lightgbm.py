@@ -15,6 +15,7 @@ from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
 from sealift_bundler.converters.steps.given import given_to, rounds_integers
+from sealift_bundler.converters.steps.text.columns import numbered, plain
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 
 _IDENTITY = (
@@ -95,7 +96,7 @@ def _rounded(context: Context, estimator: Any, features: Features) -> bool:
     samples = context.samples
     if direct and samples is not None and samples.interface == "matrix":
         context.reads.update(integers="arrays", rounded=rounded)
-    elif not direct and any(feature.exact and not feature.text for feature in features):
+    elif not direct and any(feature.exact and not feature.text for feature in plain(features)):
         context.reads.update(integers="all", rounded=rounded)
     return rounded
 
@@ -111,7 +112,8 @@ def _categories(context: Context, estimator: Any, parsed: _Parsed, features: Fea
     declared = parsed.pandas_categories
     if declared:
         # LightGBM writes down the categories by DataFrame column; those without a split show as "none".
-        candidates = [index for index, feature in enumerate(features) if feature.levels is not None or index in listed]
+        levels = [index for index, feature in numbered(features) if feature.levels is not None]
+        candidates = sorted({*levels, *listed})
         if len(candidates) != len(declared):
             raise context.refuse(
                 f"it was trained on {len(declared)} category columns, and is given {len(candidates)}; "

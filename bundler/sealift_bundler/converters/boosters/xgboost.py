@@ -26,6 +26,8 @@ from sealift_bundler.converters.steps import (
     predicts,
 )
 from sealift_bundler.converters.steps.given import given_to
+from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at
+from sealift_bundler.converters.steps.text.product import product
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 from sealift_bundler.samples.containers import is_sparse
 from sealift_bundler.samples.trained_columns import takes_absent_for_missing
@@ -84,7 +86,8 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     width = int(parsed.learner["learner_model_param"]["num_feature"])
     if width != len(features):
         raise context.refuse(f"it takes {width} features, and is given {len(features)}", estimator)
-    if context.narrow and not all(feature.exact or feature.text for feature in features):
+    rounded = isinstance(features, SparseColumns) or not all(feature.exact or feature.text for feature in features)
+    if context.narrow and rounded:
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
     if parsed.booster["name"] == "gblinear":
         return _linear(context, estimator, features, parsed)
@@ -161,7 +164,8 @@ def _categories(
     stored = (model.get("cats") or parsed.booster.get("cats") or {}).get("enc") or []
     found = {}
     for index in categorical:
-        levels = _levels(context, estimator, stored[index], features[index]) if index < len(stored) else None
+        (column,) = columns_at(features, [index])
+        levels = _levels(context, estimator, stored[index], column) if index < len(stored) else None
         highest = 0
         for tree in model["trees"]:
             if index in tree["split_indices"]:
@@ -248,16 +252,20 @@ def _linear(context: Context, estimator: Any, features: Features, parsed: _Parse
     """The margin of a linear model, to which what is missing adds nothing, as a zero does."""
     graph = context.graph
     weights = np.array(parsed.booster["model"]["weights"], dtype=np.float32).reshape(-1, parsed.groups)
-    tensor = graph.cast(numbers(context, features, estimator), "float32")
     missing = getattr(estimator, "missing", np.nan)
-    if missing is not None and not np.isnan(missing):
-        absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
+    marked = missing is not None and not np.isnan(missing)
+    if isinstance(features, SparseColumns) and not features.plain and not marked:
+        total = graph.cast(product(context, estimator, features, weights[:-1]), "float32")
     else:
-        absent = graph.add("IsNaN", tensor)
-    present = graph.add("Where", absent, graph.constant(np.array(0.0), np.float32), tensor)
-    product = graph.add("MatMul", present, graph.constant(weights[:-1], np.float32))
+        tensor = graph.cast(numbers(context, features, estimator), "float32")
+        if marked:
+            absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
+        else:
+            absent = graph.add("IsNaN", tensor)
+        present = graph.add("Where", absent, graph.constant(np.array(0.0), np.float32), tensor)
+        total = graph.add("MatMul", present, graph.constant(weights[:-1], np.float32))
     # XGBoost 3 starts every group of a linear model from the first group's base score.
-    return graph.add("Add", product, graph.constant(weights[-1] + parsed.base_margin[0], np.float32))
+    return graph.add("Add", total, graph.constant(weights[-1] + parsed.base_margin[0], np.float32))
 
 
 def _answer(context: Context, margin: str, parsed: _Parsed) -> str:
@@ -295,13 +303,15 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
         label = flat(graph, graph.cast(graph.add("Greater", answer, half), "int64"))
         one = graph.constant(np.array(1.0), np.float32)
         answer = graph.add("Concat", graph.add("Sub", one, answer), answer, axis=1)
-    return {"label": class_labels(graph, label, np.asarray(estimator.classes_)), "probabilities": answer}
+    labels = class_labels(graph, label, np.asarray(estimator.classes_))
+    return {"label": labels, "probabilities": graph.cast(answer, graph.dtype)}
 
 
 @predicts(xgboost.XGBRegressor, xgboost.XGBRFRegressor, xgboost.XGBRanker)
 def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
-    return {"values": _answer(context, _margin(context, estimator, features, parsed), parsed)}
+    answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
+    return {"values": context.graph.cast(answer, context.graph.dtype)}
 
 
 @dataclass(repr=False)

@@ -17,6 +17,7 @@ from sealift_bundler.converters import NeedsLaterRung, NeverConverts, UnknownSte
 from sealift_bundler.converters.graph import Graph
 
 if TYPE_CHECKING:
+    from sealift_bundler.converters.steps.text.layout import SparseLayout
     from sealift_bundler.samples.interfaces import Samples
 
 
@@ -78,7 +79,8 @@ class Feature:
     column: str | None = None
 
 
-Features = tuple[Feature, ...]
+# Of columns of text that are mostly zero one object, `text.columns.SparseColumns`; of all others a tuple.
+Features = Sequence[Feature]
 # role -> tensor: "label", "probabilities", "scores", "values"
 Heads = dict[str, str]
 
@@ -99,6 +101,8 @@ class Context:
     source: Any = None
     # How the original reads rows where containers and dtypes matter; `source.reads` of `model.json`.
     reads: dict[str, Any] = field(default_factory=dict)
+    # Where text goes to the graph without zeros; None where it goes as dense counts.
+    text: "SparseLayout | None" = None
 
     @property
     def narrow(self) -> bool:

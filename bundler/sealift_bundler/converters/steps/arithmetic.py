@@ -36,6 +36,12 @@ def row_sum(graph: Graph, tensor: str) -> str:
     return graph.add("ReduceSum", tensor, graph.constant([1]), keepdims=1)
 
 
+def sum_of_few(graph: Graph, tensor: str) -> str:
+    """The sum of each row, [rows, 1], one number after the other: the same bits in whichever row of a batch."""
+    running = graph.add("CumSum", tensor, graph.constant(np.int64(1)))
+    return graph.add("Gather", running, graph.constant([-1]), axis=1)
+
+
 def column(graph: Graph, tensor: str, index: int) -> str:
     """One column of a tensor, [rows, 1]."""
     return graph.add("Gather", tensor, graph.constant([index]), axis=1)
@@ -122,7 +128,7 @@ def one_hot(graph: Graph, index: str, count: int) -> str:
 
 def divided_by_sum(graph: Graph, tensor: str) -> str:
     """Make each row sum to one; rows of zeros stay."""
-    total = row_sum(graph, tensor)
+    total = sum_of_few(graph, tensor)
     zero = graph.add("Equal", total, graph.constant(0.0))
     return graph.add("Div", tensor, graph.add("Where", zero, graph.constant(1.0), total))
 

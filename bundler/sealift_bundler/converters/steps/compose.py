@@ -24,6 +24,8 @@ from sealift_bundler.converters.steps import (
 )
 from sealift_bundler.converters.steps.finite import checked
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
+from sealift_bundler.converters.steps.text.columns import SparseColumns, joined, plain
+from sealift_bundler.converters.steps.text.emitters import predict_sparse, transform_sparse
 from sealift_bundler.converters.steps.widths import check_jump, with_widths
 
 _SEARCHES = (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
@@ -36,19 +38,34 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
     if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
-    check_jump(context, estimator, emitter, features)
-    given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "transform")
-    made = _named(context, estimator, emitter(context, estimator, given))
+    check_jump(context, estimator, emitter, plain(features))
+    given = _checked(context, estimator, features, "transform")
+    made = transform_sparse(context, estimator, given)
+    made = emitter(context, estimator, given) if made is None else made
+    if isinstance(made, SparseColumns):
+        return made
+    made = _named(context, estimator, made)
     # What holds other steps leaves it to them.
-    return made if emitter.__module__ == __name__ else with_widths(context, estimator, features, made)
+    return made if emitter.__module__ == __name__ else with_widths(context, estimator, plain(features), made)
 
 
 def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
-    check_jump(context, estimator, emitter, features)
-    given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "predict")
-    return emitter(context, estimator, given)
+    check_jump(context, estimator, emitter, plain(features))
+    given = _checked(context, estimator, features, "predict")
+    return predict_sparse(context, estimator, given) or emitter(context, estimator, given)
+
+
+def _checked(context: Context, estimator: Any, features: Features, method: str) -> Features:
+    """The features with the numbers refused that the step refuses; what holds other steps leaves it to them."""
+    if isinstance(estimator, _HOLDERS):
+        return features
+    if not isinstance(features, SparseColumns):
+        return checked(context, estimator, features, method)
+    if any(feature.doubt for feature in features.plain):
+        raise context.climb("a column beside text may hold a number that is not finite", estimator)
+    return features
 
 
 def _named(context: Context, estimator: Any, features: Features) -> Features:
@@ -84,7 +101,7 @@ def _transform_pipeline(context: Context, estimator: Pipeline, features: Feature
 
 @transforms(ColumnTransformer)
 def _column_transformer(context: Context, estimator: ColumnTransformer, features: Features) -> Features:
-    result: list[Any] = []
+    result: list[Features] = []
     # Fitted positions, whatever the columns were selected by: names, slices, masks or callables.
     indices_of = estimator._transformer_to_input_indices  # noqa: SLF001 - there is no public form
     for name, step, _ in estimator.transformers_:
@@ -92,25 +109,27 @@ def _column_transformer(context: Context, estimator: ColumnTransformer, features
         if not selected or (isinstance(step, str) and step == "drop"):
             continue
         outcome = transform(context.inside(name), step, selected)
-        result.extend(_weighted(context, estimator, name, outcome))
-    return tuple(result)
+        result.append(_weighted(context, estimator, name, outcome))
+    return joined(context, result)
 
 
 @transforms(FeatureUnion)
 def _feature_union(context: Context, estimator: FeatureUnion, features: Features) -> Features:
-    result: list[Any] = []
+    result: list[Features] = []
     for name, step in estimator.transformer_list:
         if isinstance(step, str) and step == "drop":
             continue
         outcome = transform(context.inside(name), step, features)
-        result.extend(_weighted(context, estimator, name, outcome))
-    return tuple(result)
+        result.append(_weighted(context, estimator, name, outcome))
+    return joined(context, result)
 
 
 def _weighted(context: Context, estimator: Any, name: str, features: Features) -> Features:
     weight = (estimator.transformer_weights or {}).get(name)
     if weight is None or not features:
         return features
+    if isinstance(features, SparseColumns):
+        return features.times(float(weight))
     tensor = gather(context, features, estimator)
     scaled = context.graph.add("Mul", tensor, context.graph.constant(float(weight)))
     width = len(features)

@@ -5,7 +5,6 @@ out is believed no more than anything else: parity decides.
 """
 
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from sklearn.neighbors import (
 from sklearn.pipeline import Pipeline
 
 from sealift_bundler.converters.graph import OPSETS
+from sealift_bundler.converters.parts import parts_of
 from sealift_bundler.converters.steps import Context, Features, Heads, features_of, flat, gather
 
 # What skl2onnx converts otherwise than scikit-learn computes, on rows that no sample foresees: refused as a step, as
@@ -106,7 +106,7 @@ def _inline(
 
 def _check(context: Context, estimator: Any) -> None:
     """Check that the step is skl2onnx's to convert, and that this is the rung for it."""
-    for part in _parts(estimator):
+    for part in parts_of(estimator):
         reason = next((reason for kinds, reason in _NEVER.items() if isinstance(part, kinds)), None)
         if reason is not None:
             what = "" if part is estimator else f"it holds a {type(part).__name__}: "
@@ -137,23 +137,6 @@ def _is_registered(estimator: Any) -> bool:
     kind = type(estimator)
     named = kind in sklearn_operator_name_map or kind in sklearn_parsers_map
     return named or isinstance(estimator, Pipeline) or hasattr(estimator, "onnx_converter")
-
-
-def _parts(estimator: Any) -> Iterable[Any]:
-    """The estimators that an estimator holds at any depth, itself included."""
-    waiting, seen = [estimator], set()
-    while waiting:
-        value = waiting.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, list | tuple):
-            waiting.extend(value)
-        elif isinstance(value, dict):
-            waiting.extend(value.values())
-        elif hasattr(value, "get_params") and not isinstance(value, type):
-            yield value
-            waiting.extend(getattr(value, "__dict__", {}).values())
 
 
 def _converted(estimator: Any, dtype: str, width: int, options: dict[str, Any] | None) -> onnx.ModelProto:

@@ -10,9 +10,10 @@ from sealift_bundler.samples.generated.rows import Travelling
 def travelling(candidate: Candidate) -> Travelling:
     """Collect what a graph and its front end hold of the model's own strings."""
     strings = _strings_of(onnx.load_model_from_string(candidate.graph)) - {MISSING_TEXT}
-    counters = [] if candidate.frontend is None else candidate.frontend["counters"]
+    declared = candidate.frontend or {}
+    frontends = declared.get("counters") or declared.get("frontends") or []
     terms = {
-        column.name: counters[tensor.frontend].get("vocabulary", ())
+        column.name: frontends[tensor.frontend].get("vocabulary", ())
         for tensor in candidate.inputs
         if tensor.frontend is not None
         for column in tensor.columns

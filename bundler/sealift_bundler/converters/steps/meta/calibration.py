@@ -24,7 +24,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     as_column,
     column,
     concatenated,
-    row_sum,
+    sum_of_few,
 )
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.tabulated import interpolated
@@ -81,7 +81,7 @@ def _each_class(context: Context, estimator: Any, member: Any, tensor: str, *, f
     for place, class_index in enumerate(known):
         parts[class_index] = _calibrator(context, estimator, member.calibrators[place], column(graph, tensor, place))
     each = concatenated(graph, parts)
-    total = row_sum(graph, each)
+    total = sum_of_few(graph, each)
     zero = graph.add("Equal", total, graph.constant(0.0))
     shares = graph.add("Div", each, graph.add("Where", zero, graph.constant(1.0), total))
     return graph.add("Where", zero, graph.constant(np.full((1, count), 1.0 / count)), shares)

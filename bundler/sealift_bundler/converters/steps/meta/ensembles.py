@@ -36,6 +36,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     threshold_label,
 )
 from sealift_bundler.converters.steps.compose import predict
+from sealift_bundler.converters.steps.text.columns import chosen, joined
 
 
 def _weighted_mean(context: Context, parts: Sequence[str], weights: Any) -> str:
@@ -114,7 +115,7 @@ def _stacking(context: Context, estimator: Any, features: Features) -> Heads:
         width += size
     stacked = features_of(concatenated(graph, parts), width)
     if estimator.passthrough:
-        stacked = (*stacked, *features)
+        stacked = joined(context, [stacked, features])
     heads = predict(context.inside("final_estimator"), estimator.final_estimator_, stacked)
     if classes is None:
         return heads
@@ -139,8 +140,7 @@ def _bagging_classifier(context: Context, estimator: Any, features: Features) ->
     classes = estimator.classes_
     total = ""
     for index, (member, columns) in enumerate(zip(estimator.estimators_, estimator.estimators_features_, strict=True)):
-        chosen = tuple(features[int(place)] for place in columns)
-        heads = predict(context.inside(f"estimator_{index}"), member, chosen)
+        heads = predict(context.inside(f"estimator_{index}"), member, chosen(features, columns))
         if hasattr(member, "predict_proba"):
             part = heads["probabilities"]
             known = np.asarray(member.classes_, dtype=np.int64)
@@ -165,8 +165,7 @@ def _bagged_scores(context: Context, estimator: Any, features: Features) -> str:
     for index, (member, columns) in enumerate(zip(estimator.estimators_, estimator.estimators_features_, strict=True)):
         if len(member.classes_) != len(estimator.classes_):
             raise context.refuse("one of its members did not see every class", estimator)
-        chosen = tuple(features[int(place)] for place in columns)
-        parts.append(predict(context.inside(f"estimator_{index}"), member, chosen)["scores"])
+        parts.append(predict(context.inside(f"estimator_{index}"), member, chosen(features, columns))["scores"])
     return _weighted_mean(context, parts, None)
 
 
@@ -174,8 +173,7 @@ def _bagged_scores(context: Context, estimator: Any, features: Features) -> str:
 def _bagging_regressor(context: Context, estimator: Any, features: Features) -> Heads:
     parts = []
     for index, (member, columns) in enumerate(zip(estimator.estimators_, estimator.estimators_features_, strict=True)):
-        chosen = tuple(features[int(place)] for place in columns)
-        parts.append(predict(context.inside(f"estimator_{index}"), member, chosen)["values"])
+        parts.append(predict(context.inside(f"estimator_{index}"), member, chosen(features, columns))["values"])
     return {"values": _weighted_mean(context, parts, None)}
 
 

@@ -28,12 +28,13 @@ from sealift_bundler.converters.steps.arithmetic import (
     threshold_label,
 )
 from sealift_bundler.converters.steps.compose import predict
+from sealift_bundler.converters.steps.text.columns import chosen
 
 
 @predicts(_ConstantPredictor)
 def _constant(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
-    nothing = row_sum(graph, graph.add("Mul", gather(context, features, estimator), graph.constant(0.0)))
+    nothing = row_sum(graph, graph.add("Mul", gather(context, chosen(features, [0]), estimator), graph.constant(0.0)))
     value = graph.add("Add", nothing, graph.constant(float(np.ravel(estimator.y_)[0])))
     return {"scores": flat(graph, value), "probabilities": complement(graph, value), "values": flat(graph, value)}
 

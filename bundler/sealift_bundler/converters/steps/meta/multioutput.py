@@ -17,6 +17,7 @@ from sealift_bundler.converters.steps.arithmetic import as_column, column, conca
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.functions import FUNCTIONS, function_name
 from sealift_bundler.converters.steps.preprocessing.inverse import inverse_transform
+from sealift_bundler.converters.steps.text.columns import joined
 
 
 @predicts(MultiOutputRegressor)
@@ -62,7 +63,7 @@ def _chain(context: Context, estimator: Any, features: Features) -> Heads:
         handed = answers.get("values", answers.get(roles[method]))
         if handed is None:
             raise context.refuse(f"its members do not give what its chain hands on ({method})", estimator)
-        seen = (*seen, *features_of(handed, 1))
+        seen = joined(context, [seen, features_of(handed, 1)])
     back = np.argsort(np.asarray(estimator.order_))
     heads: Heads = {}
     for role, tensors in parts.items():

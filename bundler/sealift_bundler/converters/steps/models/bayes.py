@@ -16,6 +16,7 @@ from sealift_bundler.converters.steps import (
     argmax,
     class_labels,
     columns_of,
+    features_of,
     flat,
     predicts,
 )
@@ -29,6 +30,9 @@ from sealift_bundler.converters.steps.arithmetic import (
     wide_numbers,
 )
 from sealift_bundler.converters.steps.boundaries import check_compared, is_above, number_among
+from sealift_bundler.converters.steps.text.columns import SparseColumns
+from sealift_bundler.converters.steps.text.product import wide_product
+from sealift_bundler.converters.steps.text.steps import binarized
 
 
 def _posterior(graph: Graph, likelihood: str, classes: Any) -> Heads:
@@ -64,23 +68,24 @@ def _multinomial(context: Context, estimator: Any, features: Features) -> Heads:
     prior = estimator.class_log_prior_
     if isinstance(estimator, ComplementNB) and len(estimator.classes_) > 1:
         prior = np.zeros_like(prior)
-    tensor = wide_numbers(context, estimator, features)
-    return _posterior(
-        context.graph, affine(context.graph, tensor, estimator.feature_log_prob_.T, prior), estimator.classes_
-    )
+    likelihood = wide_product(context, estimator, features, estimator.feature_log_prob_.T, prior)
+    return _posterior(context.graph, likelihood, estimator.classes_)
 
 
 @predicts(BernoulliNB)
 def _bernoulli(context: Context, estimator: BernoulliNB, features: Features) -> Heads:
     graph = context.graph
-    tensor = wide_numbers(context, estimator, features)
-    if estimator.binarize is not None:
-        tensor = graph.cast(
-            is_above(context, estimator, features, number_among(features, estimator.binarize)), graph.dtype
-        )
     absent = np.log(1 - np.exp(estimator.feature_log_prob_))
     shift = estimator.class_log_prior_ + absent.sum(axis=1)
-    likelihood = affine(graph, tensor, (estimator.feature_log_prob_ - absent).T, shift)
+    threshold = estimator.binarize
+    if isinstance(features, SparseColumns):
+        if threshold is not None:
+            features = binarized(context, estimator, features, float(threshold))
+    elif threshold is not None:
+        among = number_among(features, threshold)
+        above = graph.cast(is_above(context, estimator, features, among), graph.dtype)
+        features = features_of(above, len(features), exact=True, integral=True)
+    likelihood = wide_product(context, estimator, features, (estimator.feature_log_prob_ - absent).T, shift)
     return _posterior(graph, likelihood, estimator.classes_)
 
 

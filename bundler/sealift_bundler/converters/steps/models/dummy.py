@@ -7,6 +7,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, class_labels, flat, predicts
+from sealift_bundler.converters.steps.text.columns import chosen
 
 
 def _zeros(context: Context, features: Features) -> str:
@@ -14,7 +15,8 @@ def _zeros(context: Context, features: Features) -> str:
     graph: Graph = context.graph
     if not features:
         raise context.refuse("it is given no columns", None)
-    first = graph.add("Gather", features[0].tensor, graph.constant([features[0].index]), axis=1)
+    one = chosen(features, [0])[0]
+    first = graph.add("Gather", one.tensor, graph.constant([one.index]), axis=1)
     shape = graph.add("Shape", first)
     from onnx import helper
 

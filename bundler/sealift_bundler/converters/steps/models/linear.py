@@ -52,17 +52,16 @@ from sealift_bundler.converters.steps import (
     class_labels,
     complement,
     flat,
-    numbers,
     predicts,
 )
+from sealift_bundler.converters.steps.arithmetic import sum_of_few
+from sealift_bundler.converters.steps.text.product import product
 
 
 def _affine(context: Context, estimator: Any, features: Features) -> str:
     """Coef · x + intercept, [rows, outputs]."""
-    graph = context.graph
     coefficients = np.atleast_2d(numbers_of(estimator.coef_))
-    product = graph.add("MatMul", numbers(context, features, estimator), graph.constant(coefficients.T))
-    return graph.add("Add", product, graph.constant(np.atleast_1d(numbers_of(estimator.intercept_))))
+    return product(context, estimator, features, coefficients.T, np.atleast_1d(numbers_of(estimator.intercept_)))
 
 
 @predicts(
@@ -109,8 +108,7 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
 def one_versus_rest(graph: Graph, scores: str) -> str:
     """Probabilities of independent sigmoids, made to sum to one."""
     each = graph.add("Sigmoid", scores)
-    total = graph.add("ReduceSum", each, graph.constant([1]), keepdims=1)
-    return graph.add("Div", each, total)
+    return graph.add("Div", each, sum_of_few(graph, each))
 
 
 @predicts(LogisticRegression, LogisticRegressionCV, LinearDiscriminantAnalysis)
@@ -148,7 +146,7 @@ def _modified_huber(graph: Graph, scores: str, classes: int) -> str:
     shares = graph.add("Mul", graph.add("Add", cut, graph.constant(1.0)), graph.constant(0.5))
     if classes == 2:
         return complement(graph, shares)
-    total = graph.add("ReduceSum", shares, graph.constant([1]), keepdims=1)
+    total = sum_of_few(graph, shares)
     none = graph.add("Equal", total, graph.constant(0.0))
     shares = graph.add("Where", none, graph.constant(1.0), shares)
     return graph.add("Div", shares, graph.add("Where", none, graph.constant(float(classes)), total))

@@ -13,10 +13,10 @@ from sealift_bundler.converters.steps import (
     class_labels,
     complement,
     flat,
-    numbers,
     predicts,
 )
 from sealift_bundler.converters.steps.arithmetic import affine, threshold_label
+from sealift_bundler.converters.steps.text.product import product
 
 _ACTIVATIONS = {"identity": None, "logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
@@ -24,11 +24,14 @@ _ACTIVATIONS = {"identity": None, "logistic": "Sigmoid", "tanh": "Tanh", "relu":
 def _last_layer(context: Context, estimator: Any, features: Features) -> str:
     """The activation of the last layer before its own function, [rows, outputs]."""
     graph = context.graph
-    tensor = numbers(context, features, estimator)
     activation = _ACTIVATIONS[estimator.activation]
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
+    tensor = ""
     for place, (weights, shift) in enumerate(layers):
-        tensor = affine(graph, tensor, numbers_of(weights), shift)
+        if place:
+            tensor = affine(graph, tensor, numbers_of(weights), shift)
+        else:
+            tensor = product(context, estimator, features, weights, shift)
         if activation is not None and place < len(layers) - 1:
             tensor = graph.add(activation, tensor)
     return tensor

@@ -78,7 +78,7 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
         for index, feature in enumerate(used)
     )
     if estimator.add_indicator:
-        return result + _missing_indicator(context, estimator.indicator_, features)
+        return (*result, *_missing_indicator(context, estimator.indicator_, features))
     return result
 
 

@@ -1,4 +1,7 @@
-"""Emitters of text: a vectorizer becomes counts from the front end, weighted in the graph."""
+"""Emitters of text: a vectorizer becomes counts from the front end, weighted in the graph.
+
+They are columns of text without zeros, or dense counts on the rungs that are left for steps which need every column.
+"""
 
 from typing import Any
 
@@ -7,7 +10,11 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 
 from sealift_bundler.converters.graph import numbers_of
 from sealift_bundler.converters.steps import Context, Features, features_of, numbers, transforms
+from sealift_bundler.converters.steps.compose import transform
 from sealift_bundler.converters.steps.preprocessing.numeric import normalize
+from sealift_bundler.converters.steps.text.columns import Part, SparseColumns, Terms
+from sealift_bundler.converters.steps.text.layout import input_names
+from sealift_bundler.converters.steps.text.steps import normalized
 
 _DEFAULT_PATTERN = r"(?u)\b\w\w+\b"
 
@@ -42,33 +49,42 @@ def _declaration(context: Context, vectorizer: Any) -> dict[str, Any]:
 @transforms(CountVectorizer)
 def _count(context: Context, estimator: Any, features: Features) -> Features:
     declaration = _declaration(context, estimator)
-    name = _counted(context, estimator, features, declaration)
-    return features_of(name, len(declaration["vocabulary"]), exact=True, integral=True)
+    return _counted(context, estimator, features, declaration, len(declaration["vocabulary"]))
 
 
-def _counted(context: Context, estimator: Any, features: Features, declaration: dict[str, Any]) -> str:
-    """Let the front end count a column; return the name of the graph's input that takes the counts."""
+def _counted(context: Context, estimator: Any, features: Features, declaration: dict[str, Any], width: int) -> Features:
+    """Let the front end count a column, once where several steps count the same."""
     if len(features) != 1 or features[0].origin is None or not features[0].text:
         raise context.refuse("it takes exactly one text column of the caller's", estimator)
-    name = f"terms_{len(context.counters)}" if context.counters else "terms"
-    context.counters.append((features[0].origin, declaration))
-    return name
+    wanted = (features[0].origin, declaration)
+    if wanted not in context.counters:
+        context.counters.append(wanted)
+    counter = context.counters.index(wanted)
+    columns, counts = input_names(counter)
+    if context.text is None:
+        return features_of(columns, width, exact=True, integral=True)
+    single = np.dtype(estimator.dtype) == np.float32
+    terms = Terms(columns, counts, width, counter, exact=True, integral=True, signed=True, single=single)
+    return SparseColumns(context, [Part(terms, np.arange(width))])
 
 
 @transforms(HashingVectorizer)
 def _hashed(context: Context, estimator: HashingVectorizer, features: Features) -> Features:
     columns = int(estimator.n_features)
     hashing = {"columns": columns, "alternate_sign": bool(estimator.alternate_sign)}
-    tensor = _counted(context, estimator, features, {**_declaration(context, estimator), "hashing": hashing})
+    counted = _counted(context, estimator, features, {**_declaration(context, estimator), "hashing": hashing}, columns)
     if estimator.norm is None:
-        return features_of(tensor, columns, exact=True, integral=True)
+        return counted
+    if isinstance(counted, SparseColumns):
+        return normalized(context, counted, estimator.norm)
+    tensor = numbers(context, counted, estimator)
     return features_of(normalize(context.graph, estimator.norm, tensor), columns, signed=True)
 
 
 @transforms(TfidfVectorizer)
 def _tfidf_vectorizer(context: Context, estimator: Any, features: Features) -> Features:
     counts = _count(context, estimator, features)
-    return _tfidf(context, estimator._tfidf, counts)  # noqa: SLF001 - there is no public form
+    return transform(context, estimator._tfidf, counts)  # noqa: SLF001 - there is no public form
 
 
 @transforms(TfidfTransformer)

@@ -24,6 +24,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     threshold_label,
 )
 from sealift_bundler.converters.steps.compose import predict
+from sealift_bundler.converters.steps.text.columns import chosen
 from sealift_bundler.converters.steps.trees.leaves import leaf_indices, leaf_sum
 
 
@@ -95,10 +96,9 @@ def _isolation(context: Context, estimator: IsolationForest, features: Features)
     for index, columns in enumerate(estimator.estimators_features_):
         by_columns.setdefault(tuple(int(place) for place in columns), []).append(index)
     for columns, places in by_columns.items():
-        chosen = tuple(features[place] for place in columns)
         trees = [estimator.estimators_[place].tree_ for place in places]
         values = [lengths[place][:, np.newaxis] for place in places]
-        part = leaf_sum(context, estimator, chosen, trees, values)
+        part = leaf_sum(context, estimator, chosen(features, columns), trees, values)
         depths = graph.add("Add", depths, part) if depths else part
     # As above: the size of the subsamples is private.
     denominator = len(estimator.estimators_) * float(_average_path_length([estimator._max_samples])[0])  # noqa: SLF001

@@ -4,6 +4,7 @@ Whole votes, of leaves that hold one class, are added by ONNX's own sum, in whic
 Fractions are looked up by leaf and added in float64, tree by tree as in the original.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,18 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
 from sealift_bundler.converters.steps.arithmetic import as_column, concatenated
+from sealift_bundler.converters.steps.text.trees import narrowed
 from sealift_bundler.converters.steps.trees.ensemble import TreeEnsemble
 from sealift_bundler.converters.steps.trees.leaves import fitted_tree, leaf_sum, tree_input
 
 
-def _trees(estimator: Any) -> list[Any]:
+def _trees(estimator: Any) -> Sequence[Any]:
     return [member.tree_ for member in getattr(estimator, "estimators_", [estimator])]
 
 
 def _sum(context: Context, estimator: Any, features: Features, values: list[NDArray[Any]]) -> str:
     """The sum over trees of a value for each leaf, [rows, outputs] in the graph's type or float64."""
-    trees = _trees(estimator)
+    features, trees = narrowed(features, _trees(estimator))
     whole = all(
         np.array_equal(value[leaf], np.round(value[leaf])) and np.abs(value[leaf]).max(initial=0) <= 1
         for value, leaf in ((value, tree.children_left == -1) for value, tree in zip(values, trees, strict=True))

@@ -13,6 +13,7 @@ from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, flat, numbers, predicts
 from sealift_bundler.converters.steps.arithmetic import column
 from sealift_bundler.converters.steps.compose import transform
+from sealift_bundler.converters.steps.text.columns import chosen
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.converters.steps.trees.gradient_boosting import raw_to_heads
 from sealift_bundler.converters.steps.trees.placing import placed
@@ -25,8 +26,8 @@ def _inputs(context: Context, estimator: Any, features: Features) -> tuple[Featu
         return features, {}
     categorical = np.asarray(estimator.is_categorical_)
     encoder = preprocessor.named_transformers_["encoder"]
-    codes = transform(context.inside("categories"), encoder, tuple(features[i] for i in np.flatnonzero(categorical)))
-    rest = tuple(features[i] for i in np.flatnonzero(~categorical))
+    codes = transform(context.inside("categories"), encoder, chosen(features, np.flatnonzero(categorical)))
+    rest = chosen(features, np.flatnonzero(~categorical))
     counts = {index: len(known) for index, known in enumerate(encoder.categories_)}
     return (*codes, *rest), counts
 

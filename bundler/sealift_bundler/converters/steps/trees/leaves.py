@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.steps import Context, Features, columns_of, numbers
 from sealift_bundler.converters.steps.arithmetic import sequential_sum
+from sealift_bundler.converters.steps.text.trees import narrowed
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.converters.steps.trees.placing import placed, to_float32
 
@@ -50,6 +51,7 @@ def tree_input(context: Context, estimator: Any, features: Features, trees: Sequ
 def leaf_indices(context: Context, estimator: Any, features: Features, trees: Sequence[Any]) -> str:
     """The node number of the leaf that each tree reaches, int64 [rows, trees]."""
     graph = context.graph
+    features, trees = narrowed(features, trees)
     ensemble = TreeEnsemble(targets=len(trees))
     for index, tree in enumerate(trees):
         if tree.node_count >= _MOST_NODES:
