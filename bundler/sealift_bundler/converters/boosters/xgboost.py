@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
+from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import (
     Context,
     Feature,
@@ -37,6 +38,8 @@ _IDENTITY = (
 _EXPONENTIAL = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 _SIGMOID = ("binary:logistic", "reg:logistic")
 _SOFTMAX = ("multi:softprob", "multi:softmax")
+# XGBoost cuts the power of its sigmoid here, where it would overflow.
+_LARGEST_POWER = 88.7
 
 
 @dataclass
@@ -261,14 +264,32 @@ def _linear(context: Context, estimator: Any, features: Features, parsed: _Parse
 
 
 def _answer(context: Context, margin: str, parsed: _Parsed) -> str:
+    """What `predict` gives of the margin, float32, operation for operation as XGBoost's C++ does it.
+
+    ONNX's own Sigmoid and Softmax differ from that by some float32 numbers, which a threshold or tree behind may see.
+    """
     graph = context.graph
     if parsed.objective in _SIGMOID:
-        return graph.add("Sigmoid", margin)
+        power = graph.add("Min", graph.add("Neg", margin), _float32(graph, _LARGEST_POWER))
+        one = _float32(graph, 1.0)
+        return graph.add("Div", one, graph.add("Add", _exp(graph, power), one))
     if parsed.objective in _EXPONENTIAL:
-        return graph.add("Exp", margin)
+        return _exp(graph, margin)
     if parsed.objective in _SOFTMAX:
-        return graph.add("Softmax", margin, axis=1)
+        largest = graph.add("ReduceMax", margin, graph.constant([1]), keepdims=1)
+        each = _exp(graph, graph.add("Sub", margin, largest))
+        total = graph.add("ReduceSum", graph.cast(each, "float64"), graph.constant([1]), keepdims=1)
+        return graph.add("Div", each, graph.cast(total, "float32"))
     return margin
+
+
+def _exp(graph: Graph, tensor: str) -> str:
+    """The exponential of float32 numbers rounded once, as that of a C library is but for one number in thousands."""
+    return graph.cast(graph.add("Exp", graph.cast(tensor, "float64")), "float32")
+
+
+def _float32(graph: Graph, value: float) -> str:
+    return graph.constant(np.array(value), np.float32)
 
 
 def _iterations(estimator: Any) -> int | None:
@@ -291,17 +312,16 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     elif parsed.groups > 1:
         raise context.refuse("it predicts several labels a row; train one for each", estimator)
     else:
-        half = graph.constant(np.array(0.5), np.float32)
-        label = flat(graph, graph.cast(graph.add("Greater", answer, half), "int64"))
-        one = graph.constant(np.array(1.0), np.float32)
-        answer = graph.add("Concat", graph.add("Sub", one, answer), answer, axis=1)
-    return {"label": class_labels(graph, label, np.asarray(estimator.classes_)), "probabilities": answer}
+        label = flat(graph, graph.cast(graph.add("Greater", answer, _float32(graph, 0.5)), "int64"))
+        answer = graph.add("Concat", graph.add("Sub", _float32(graph, 1.0), answer), answer, axis=1)
+    label = class_labels(graph, label, np.asarray(estimator.classes_))
+    return {"label": label, "probabilities": graph.widened(answer)}
 
 
 @predicts(xgboost.XGBRegressor, xgboost.XGBRFRegressor, xgboost.XGBRanker)
 def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
-    return {"values": _answer(context, _margin(context, estimator, features, parsed), parsed)}
+    return {"values": context.graph.widened(_answer(context, _margin(context, estimator, features, parsed), parsed))}
 
 
 @dataclass(repr=False)
@@ -340,7 +360,7 @@ def _booster(context: Context, estimator: XgboostBooster, features: Features) ->
     answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
     if parsed.objective == "multi:softmax":
         answer = context.graph.cast(argmax(context.graph, answer), "float32")
-    return {"values": answer}
+    return {"values": context.graph.widened(answer)}
 
 
 def open_estimator(path: Path) -> Any:
