@@ -177,14 +177,18 @@ def _features(samples: "Samples") -> "Features":
                 text,
                 column.name,
                 exact=True,
-                none=column.none,
+                missing_is=column.missing_is,
                 levels=column.levels,
                 dtype=column.dtype or {"float": "float64", "int": "int64"}.get(column.kind, column.kind),
                 integral=column.kind in ("int", "bool"),
                 column=column.name,
             )
         )
-    return tuple(result)
+    if not samples.trained:
+        return tuple(result)
+    # Steps choose columns by their places among all that the model was trained on.
+    known = {feature.origin: feature for feature in result}
+    return tuple(known.get(name) or Feature("", 0, 1, text=False, origin=name, exact=False) for name in samples.trained)
 
 
 def _heads(context: "Context", source: Any, features: "Features") -> dict[str, str]:
@@ -232,7 +236,10 @@ def _classes(source: Any) -> Classes | None:
 
 
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
-    columns = [samples.described(column, context.categories.get(column.name)) for column in samples.columns]
+    columns = [
+        samples.described(column, context.categories.get(column.name), told_apart=column.name in context.told_apart)
+        for column in samples.columns
+    ]
     texts = tuple(column for column in columns if column.kind == "str")
     numeric = tuple(column for column in columns if column.kind != "str")
     counted = {name for name, _ in context.counters}

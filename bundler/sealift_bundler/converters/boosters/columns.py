@@ -183,6 +183,7 @@ class SplitColumns:
         graph, known = self.context.graph, self.categories[feature]
         column = gather(self.context, (self.features[feature],), self.estimator)
         if self.features[feature].text:
+            self.context.tell_apart((self.features[feature],))
             if known.levels is None or not all(isinstance(level, str) for level in known.levels):
                 raise self.context.refuse(
                     f"it is given the text {self.features[feature].origin!r}, and its categories are numbers",

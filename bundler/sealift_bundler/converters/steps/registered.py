@@ -88,6 +88,7 @@ def _inline(
 ) -> tuple[list[str], list[int]]:
     """Let skl2onnx convert a step into this graph; give its tensors, and how many columns each has."""
     _check(context, estimator)
+    context.tell_apart(features)
     tensor = gather(context, features, estimator)
     dtypes = ("string",) if features[0].text else (context.graph.dtype, "float32")
     reasons: list[str] = []
