@@ -65,13 +65,14 @@ class _Parsed:
 
     @property
     def base_margin(self) -> NDArray[np.float32]:
-        """The margin that the sum of the trees starts from, one value for each group."""
+        """The margin that the sum of the trees starts from, one value for each group, as XGBoost's float32 gives it."""
         text = str(self.learner["learner_model_param"]["base_score"]).strip("[]")
-        score = np.array([float(part) for part in text.split(",")], dtype=np.float64)
+        score = np.array([float(part) for part in text.split(",")], dtype=np.float32)
         if self.objective in _SIGMOID:
-            score = np.log(score / (1.0 - score))
+            odds = np.float32(1.0) / score - np.float32(1.0)
+            score = (-np.log(odds.astype(np.float64))).astype(np.float32)
         elif self.objective in _EXPONENTIAL:
-            score = np.log(score)
+            score = np.log(score.astype(np.float64)).astype(np.float32)
         return np.broadcast_to(score, (self.groups,)).astype(np.float32)
 
 

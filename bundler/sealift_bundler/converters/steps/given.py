@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 
 from sealift_bundler.converters.steps import Context
 from sealift_bundler.samples.containers import is_sparse
@@ -31,7 +32,8 @@ def given_to(context: Context, estimator: Any) -> Any:
         for name in _METHODS:
             if hasattr(context.source, name) and not seen:
                 # A method of its own may not exist for these parameters, and says so only when called.
-                with suppress(Exception):
+                # Another process would know nothing of the shadowed ones.
+                with suppress(Exception), parallel_config(backend="sequential"):
                     getattr(context.source, name)(samples.own(samples.head(_ROWS)))
     finally:
         for name in shadowed:
