@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -236,8 +237,16 @@ def _classes(source: Any) -> Classes | None:
 
 
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
+    # The emitters import all of scikit-learn, so they wait until there is a model of it.
+    from sealift_bundler.converters.steps.widths import of_any_width
+
+    alike = of_any_width(context)
     columns = [
-        samples.described(column, context.categories.get(column.name), told_apart=column.name in context.told_apart)
+        samples.described(
+            replace(column, dtype=None) if column.name in alike else column,
+            context.categories.get(column.name),
+            told_apart=column.name in context.told_apart,
+        )
         for column in samples.columns
     ]
     texts = tuple(column for column in columns if column.kind == "str")

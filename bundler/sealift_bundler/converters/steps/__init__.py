@@ -99,6 +99,8 @@ class Context:
     source: Any = None
     # Columns of texts in which a step tells None, NaN and pandas' NA apart.
     told_apart: set[str] = field(default_factory=set)
+    # Columns of numbers that a step reads which may compute in the width of its rows.
+    by_width: set[str] = field(default_factory=set)
     # How the original reads rows where containers and dtypes matter; `source.reads` of `model.json`.
     reads: dict[str, Any] = field(default_factory=dict)
 

@@ -24,7 +24,7 @@ from sealift_bundler.converters.steps import (
 )
 from sealift_bundler.converters.steps.finite import checked
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
-from sealift_bundler.converters.steps.widths import check_jump, with_widths
+from sealift_bundler.converters.steps.widths import check_jump, note_width, with_widths
 
 _SEARCHES = (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
 # What these hold checks for itself, each part the columns that it is given.
@@ -37,6 +37,8 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
     check_jump(context, estimator, emitter, features)
+    if not isinstance(estimator, _HOLDERS):
+        note_width(context, estimator, emitter, features)
     given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "transform")
     made = _named(context, estimator, emitter(context, estimator, given))
     # What holds other steps leaves it to them.
@@ -47,6 +49,8 @@ def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
     check_jump(context, estimator, emitter, features)
+    if not isinstance(estimator, _HOLDERS):
+        note_width(context, estimator, emitter, features)
     given = features if isinstance(estimator, _HOLDERS) else checked(context, estimator, features, "predict")
     return emitter(context, estimator, given)
 
