@@ -62,7 +62,7 @@ def served(frame):
     for dtype in DTYPES.values():
         yield dtype(frame)
         for hole in ("Rome", None, np.nan, pd.NA):
-            rows = dtype(frame)
+            rows = dtype(frame).copy()
             if not (isinstance(hole, float) and isinstance(rows["city"].dtype, pd.ArrowDtype)):
                 rows.loc[rows.index[::5], "city"] = hole
                 yield rows

@@ -194,11 +194,11 @@ def _features(samples: "Samples") -> "Features":
 
 def _heads(context: "Context", source: Any, features: "Features") -> dict[str, str]:
     # The emitters import all of scikit-learn, so they wait until there is a model of it.
-    from sealift_bundler.converters.boosters import register_imported
+    from sealift_bundler.converters.libraries import register_imported
     from sealift_bundler.converters.steps import compose, gather
 
-    register_imported()
     compose.register_all()
+    register_imported()
     if any(hasattr(source, name) for name in _METHODS):
         return dict(compose.predict(context, source, features))
     return {"transformed": gather(context, compose.transform(context, source, features), source)}

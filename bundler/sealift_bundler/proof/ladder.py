@@ -31,6 +31,7 @@ from sealift_bundler.converters import (
     find_converter,
 )
 from sealift_bundler.converters.graph import text_locales
+from sealift_bundler.converters.libraries import as_estimator
 from sealift_bundler.converters.refused import check_takes_rows
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
@@ -132,6 +133,7 @@ def _warned(conversion: Conversion) -> Conversion:
 
 def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     """Convert a model that is in memory; see `convert`."""
+    model = as_estimator(model)
     converter = find_converter(model)
     if converter is None:
         raise SourceError(

@@ -54,7 +54,11 @@ def _given_the_same_columns(model: Any) -> list[Any]:
     """The parts that a model that holds others hands its rows to as they are."""
     if getattr(model, "passthrough", False):
         return []
-    steps = [step for _, step in getattr(model, "steps", ()) if step is not None and not isinstance(step, str)]
+    steps = [
+        step
+        for _, step in getattr(model, "steps", ())
+        if step is not None and not isinstance(step, str) and not hasattr(step, "fit_resample")
+    ]
     if steps:
         return steps[:1]
     union = [step for _, step in getattr(model, "transformer_list", ())]

@@ -26,7 +26,13 @@ _PIECE_BYTES = 1 << 20
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 # Where a pickle's module comes from, when the package has another name.
-_PACKAGE_OF = {"sklearn": "scikit-learn", "cv2": "opencv-python", "yaml": "PyYAML", "PIL": "Pillow"}
+_PACKAGE_OF = {
+    "sklearn": "scikit-learn",
+    "imblearn": "imbalanced-learn",
+    "cv2": "opencv-python",
+    "yaml": "PyYAML",
+    "PIL": "Pillow",
+}
 _UNREADABLE = {
     b"ZF": "was saved by joblib before 0.10; open it with that release and save it again",
     b"\x04\x22\x4d\x18": "is compressed with LZ4; save it with joblib.dump(model, path, compress=3)",

@@ -274,3 +274,8 @@ def _booster(context: Context, estimator: LightgbmBooster, features: Features) -
 def open_estimator(path: Path) -> Any:
     """Open a model file; LightGBM keeps boosters only, so `predict` gives probabilities, not labels."""
     return LightgbmBooster(lightgbm.Booster(model_file=str(path)))
+
+
+def of_booster(booster: Any) -> Any:
+    """See a `Booster` as the estimator that its own file opens as."""
+    return LightgbmBooster(booster)

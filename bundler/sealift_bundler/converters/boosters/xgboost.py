@@ -374,3 +374,8 @@ def open_estimator(path: Path) -> Any:
     estimator = kind()
     estimator.load_model(str(path))
     return estimator
+
+
+def of_booster(booster: Any) -> Any:
+    """See a `Booster` as the estimator that its own file opens as."""
+    return XgboostBooster(booster)

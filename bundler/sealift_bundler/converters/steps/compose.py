@@ -68,6 +68,8 @@ def _named(context: Context, estimator: Any, features: Features) -> Features:
 
 def _before_last(context: Context, pipeline: Pipeline, features: Features) -> Features:
     for name, step in pipeline.steps[:-1]:
+        if hasattr(step, "fit_resample"):  # a sampler of imbalanced-learn, for training alone
+            continue
         features = transform(context.inside(name), step, features)
     return features
 
