@@ -76,7 +76,10 @@ def test_nothing_is_written_when_the_samples_do_not_fit(tmp_path, saved, capsys)
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [
-        ("1.1", r"Sealift takes scikit-learn .*>=1\.6.*where scikit-learn 1\.1\.1 is installed, export it with skl2onnx"),
+        (
+            "1.1",
+            r"Sealift takes scikit-learn .*>=1\.6.*where scikit-learn 1\.1\.1 is installed, export it with skl2onnx",
+        ),
         ("1.7", r"run pip install 'scikit-learn==1\.7\.1'"),
     ],
 )
