@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from typing import Any
 
-import numpy as np
-
 from sealift.errors import Error
 from sealift_bundler.converters import Answers, Converter, Original
 from sealift_bundler.converters.sklearn import has_text
+from sealift_bundler.converters.steps.given import same_bits
 from sealift_bundler.errors import SourceError
 from sealift_bundler.samples.interfaces import Samples, as_samples
 from sealift_bundler.samples.trained_columns import unread_columns
@@ -44,12 +43,8 @@ def _without(original: Original, samples: Samples, rows: Any, unread: Collection
         given = original.answers(rows)
     except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means that it reads these columns
         return None
-    same = all(_equal(given[name], values) for name, values in answers.items())
+    same = all(same_bits(given[name], values) for name, values in answers.items())
     return answers if same else None
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
 
 
 def _answers(original: Original, samples: Samples) -> Answers:

@@ -57,6 +57,11 @@ def sparse_given(context: Context, estimator: Any) -> bool:
     return is_sparse(rows)
 
 
+def same_bits(one: Any, other: Any) -> bool:
+    """Return whether two answers are the same, a missing number being the same as another one."""
+    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
+
+
 def rounds_integers(rows: Any) -> bool:
     """Return whether rows are an array or lists of integers that LightGBM makes float32 of."""
     if not isinstance(rows, np.ndarray | list):

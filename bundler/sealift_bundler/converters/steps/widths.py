@@ -12,6 +12,7 @@ import numpy as np
 
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
 from sealift_bundler.converters.steps.boundaries import check_double
+from sealift_bundler.converters.steps.given import same_bits
 
 # Steps that compare one number with another look for themselves, see `boundaries`.
 _JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
@@ -66,7 +67,7 @@ def of_any_width(context: Context) -> set[str]:
         answers = [_in_dtype(context, rows, places, dtype) for dtype in ("float32", "float64")]
     except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means that it tells them apart
         return set()
-    same = all(np.array_equal(one, other, equal_nan=True) for one, other in zip(*answers, strict=True))
+    same = all(same_bits(one, other) for one, other in zip(*answers, strict=True))
     return {samples.columns[place].name for place in places} if same else set()
 
 
