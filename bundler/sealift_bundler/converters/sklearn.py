@@ -68,6 +68,9 @@ def _check_fitted(source: Any) -> None:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    known = getattr(source, "is_fitted", None)
+    if callable(known) and known():  # CatBoost's, of a sum of models too
+        return
     try:
         check_is_fitted(source)
     except NotFittedError:

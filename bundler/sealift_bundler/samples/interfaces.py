@@ -270,7 +270,7 @@ def _check_names(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> No
 def _of_frame(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> Samples:
     trained = feature_names(model, frame.columns)
     names = None if trained is None else [name for name in trained if name not in unread]
-    if names is None and not _has_column_transformer(model):
+    if names is None and (not _has_column_transformer(model) or _is_numbered(frame)):
         return _of_array(_array_of(frame), model)
     frame = frame[names or list(frame.columns)]
     columns = [
@@ -293,6 +293,14 @@ def _of_frame(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> Sampl
     return Samples("columns", frame.reset_index(drop=True), columns, trained=tuple(trained or ()) if unread else ())
 
 
+def _is_numbered(frame: pd.DataFrame) -> bool:
+    """Return whether a frame of numbers has numbers for names, by which scikit-learn does not go: it goes by places."""
+    named = any(isinstance(name, str) for name in frame.columns)
+    return not named and all(
+        dtype.kind in "biuf" and not isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes
+    )
+
+
 def _array_of(frame: pd.DataFrame) -> Any:
     if any(not isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in frame.dtypes):
         # Of pandas' own numbers scikit-learn makes float64.
@@ -302,7 +310,10 @@ def _array_of(frame: pd.DataFrame) -> Any:
 
 def _text_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise SourceError(f"column {name!r} is named by a {type(name).__name__}; rename the columns to strings")
+        raise SourceError(
+            f"column {name!r} is named by a {type(name).__name__}, and columns of several kinds go by names; train with "
+            "names that are strings: frame.columns = frame.columns.astype(str)"
+        )
     return name
 
 

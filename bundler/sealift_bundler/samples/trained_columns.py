@@ -12,12 +12,15 @@ def feature_names(model: Any, present: Iterable[Any]) -> list[str] | None:
         model: A fitted model.
         present: The names of the columns at hand.
     """
+    present = list(present)
     names = getattr(model, "feature_names_in_", None)
     if names is None:
         # CatBoost; numbers are what it calls the columns of an array.
         names = getattr(model, "feature_names_", None)
         if names is None or list(names) == [str(index) for index in range(len(names))]:
             return None
+    if list(map(str, present)) == list(names) != present:
+        return None  # XGBoost makes texts of names that are numbers
     trained = [str(name) if isinstance(name, str) else name for name in names]
     # LightGBM writes its names with underscores for white space, and goes by position.
     known = {re.sub(r"\s", "_", name): name for name in present if isinstance(name, str)}
