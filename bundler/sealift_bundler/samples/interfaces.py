@@ -311,8 +311,8 @@ def _array_of(frame: pd.DataFrame) -> Any:
 def _text_name(name: Any) -> str:
     if not isinstance(name, str):
         raise SourceError(
-            f"column {name!r} is named by a {type(name).__name__}, and columns of several kinds go by names; train with "
-            "names that are strings: frame.columns = frame.columns.astype(str)"
+            f"column {name!r} is named by a {type(name).__name__}, and columns of several kinds go by names; train "
+            "with names that are strings: frame.columns = frame.columns.astype(str)"
         )
     return name
 

@@ -137,8 +137,8 @@ def _check(context: Context, estimator: Any) -> None:
     if not _is_registered(estimator):
         instead = _INSTEAD.get(type(estimator).__module__.partition(".")[0], "use another estimator")
         raise context.refuse(
-            f"neither Sealift nor skl2onnx has a converter for it; {instead}, or register one with skl2onnx in a module "
-            "that you have imported (`import` in a recipe)",
+            f"neither Sealift nor skl2onnx has a converter for it; {instead}, or register one with skl2onnx in a "
+            "module that you have imported (`import` in a recipe)",
             estimator,
         )
     if not context.registered:
