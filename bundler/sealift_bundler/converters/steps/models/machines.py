@@ -78,8 +78,9 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
         weights[starts[j] : ends[j], place] = dual[i, starts[j] : ends[j]]
     decisions = affine(graph, rows, weights, numbers_of(estimator._intercept_))
     heads = _decided(context, estimator, decisions, pairs)
-    if len(estimator.probA_):
-        heads["probabilities"] = coupled(graph, decisions, estimator.probA_, estimator.probB_, count)
+    slopes, offsets = estimator._probA, estimator._probB  # noqa: SLF001 - the public form warns
+    if len(slopes):
+        heads["probabilities"] = coupled(graph, decisions, slopes, offsets, count)
     return heads
 
 
