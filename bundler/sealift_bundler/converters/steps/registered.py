@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import onnx
 from sklearn.base import is_clusterer
-from sklearn.decomposition import NMF, LatentDirichletAllocation, MiniBatchNMF
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import KNNImputer
 from sklearn.neighbors import (
@@ -46,18 +45,17 @@ _NEVER = {
         RadiusNeighborsTransformer,
     ): "neighbors at equal distances may be chosen differently in a graph, which no sample of rows rules out; "
     "use another estimator, for example RandomForest",
-    (
-        NMF,
-        MiniBatchNMF,
-        LatentDirichletAllocation,
-    ): "it fits each row by rounds until little changes, which a graph does not repeat; use TruncatedSVD or PCA",
     (CountVectorizer,): "ONNX's own tokenizer cuts words elsewhere than scikit-learn does; use the vectorizer itself, "
     "as a step of a scikit-learn Pipeline",
 }
 
 
-# What converts in place of another library's steps.
+_ROUNDS = "it fits each row by rounds until little changes: use TruncatedSVD or PCA"
+# What converts in place of a step, by its class or its library.
 _INSTEAD = {
+    "NMF": _ROUNDS,
+    "MiniBatchNMF": _ROUNDS,
+    "LatentDirichletAllocation": _ROUNDS,
     "category_encoders": "use scikit-learn's OneHotEncoder, OrdinalEncoder or TargetEncoder in a ColumnTransformer",
     "feature_engine": "use scikit-learn's own in a ColumnTransformer, such as SimpleImputer, OneHotEncoder with "
     "min_frequency, KBinsDiscretizer or FunctionTransformer of a NumPy function",
@@ -135,7 +133,10 @@ def _check(context: Context, estimator: Any) -> None:
             estimator,
         ) from None
     if not _is_registered(estimator):
-        instead = _INSTEAD.get(type(estimator).__module__.partition(".")[0], "use another estimator")
+        kind = type(estimator)
+        instead = _INSTEAD.get(kind.__name__) or _INSTEAD.get(
+            kind.__module__.partition(".")[0], "use another estimator"
+        )
         raise context.refuse(
             f"neither Sealift nor skl2onnx has a converter for it; {instead}, or register one with skl2onnx in a "
             "module that you have imported (`import` in a recipe)",
