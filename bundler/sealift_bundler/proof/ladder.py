@@ -30,12 +30,12 @@ from sealift_bundler.converters import (
     UnknownStep,
     find_converter,
 )
+from sealift_bundler.converters.asking import ask
 from sealift_bundler.converters.graph import text_locales
 from sealift_bundler.converters.libraries import as_estimator
 from sealift_bundler.converters.refused import check_takes_rows
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
-from sealift_bundler.proof.asking import ask
 from sealift_bundler.proof.blame import explained
 from sealift_bundler.proof.conversion import Conversion, Order
 from sealift_bundler.proof.documents import frontend_json, model_json
