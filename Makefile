@@ -29,7 +29,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest first-reader chart kits lint format types bench fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check plugins oldest pandas first-reader chart kits lint format types bench fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -56,6 +56,9 @@ oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an env
 
 first-reader: $(READY) ## Let release 0.1.0, from this repository's history, install a bundle with reviews
 	@$(RUN) python tests/first_reader/run.py
+
+pandas: $(READY) ## Convert and answer tables of pandas 2.2 and 2.3, each in a folder of its own (170 MB)
+	@$(RUN) python tests/older_pandas/run.py $(PYTEST_ARGS)
 
 chart: $(READY) ## Lint and render the example chart with the real Helm, in an environment of its own (90 MB)
 	@$(RUN) python tests/helm/run.py

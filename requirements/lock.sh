@@ -24,6 +24,11 @@ lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extr
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
 printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
+# pandas before it had a dtype of its own for text: for `make pandas` alone, over what dev.lock installs.
+for line in 2.2 2.3; do
+    printf 'pandas==%s.3\n' "$line" | lock "requirements/pandas-$line.lock" - \
+        --no-emit-package numpy --no-emit-package python-dateutil --no-emit-package six
+done
 # The pip that a kit brings along, so that a bare system needs nothing but Python: for `sealift-bundler kit`.
 printf 'pip\n' | lock requirements/kit.lock -
 # The real Helm, as a library, and the schemas of Kubernetes: for `make chart` alone.

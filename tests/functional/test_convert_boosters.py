@@ -164,15 +164,6 @@ def test_inside_a_pipeline(make):
     proven(make_pipeline(columns, make("multiclass")).fit(VALUES, TARGETS["multiclass"]), VALUES)
 
 
-def test_what_is_refused_is_named():
-    linear = lgbm("regression", linear_tree=True).fit(X.fillna(0.0), TARGETS["regression"])
-    with pytest.raises(ConversionError, match=r"LGBMRegressor.*linear_tree=True"):
-        convert(linear, X.fillna(0.0))
-    vectors = xgb("regression", multi_strategy="multi_output_tree", tree_method="hist")
-    with pytest.raises(ConversionError, match=r"XGBRegressor.*multi_output_tree"):
-        convert(vectors.fit(X, np.c_[TARGETS["regression"], TARGETS["binary"]]), X)
-
-
 @pytest.mark.parametrize("suffix", ["json", "ubj"])
 def test_xgboost_files(tmp_path, suffix):
     path = tmp_path / f"model.{suffix}"

@@ -66,7 +66,11 @@ def test_an_mlflow_directory_of_lightgbm(tmp_path):
         ({"sklearn": {"pickled_model": "gone.pkl"}}, "not a file there"),
         (
             {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1.1.3"}},
-            r"pip install 'scikit-learn==1\.1\.3'",
+            r"where scikit-learn 1\.1\.3 is installed, export it with skl2onnx\.to_onnx",
+        ),
+        (
+            {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1.6.1"}},
+            r"pip install 'scikit-learn==1\.6\.1'",
         ),
         ({"xgboost": {}}, "does not say which file"),
     ],

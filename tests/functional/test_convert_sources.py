@@ -73,13 +73,23 @@ def test_nothing_is_written_when_the_samples_do_not_fit(tmp_path, saved, capsys)
     assert "['c']" in error
 
 
-def test_a_pickle_of_another_scikit_learn_names_the_version_to_install(tmp_path, saved):
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [
+        (
+            "1.1",
+            r"Sealift takes scikit-learn .*>=1\.6.*where scikit-learn 1\.1\.1 is installed, export it with skl2onnx",
+        ),
+        ("1.7", r"run pip install 'scikit-learn==1\.7\.1'"),
+    ],
+)
+def test_a_pickle_of_another_scikit_learn_names_a_way_that_can_be_gone(tmp_path, saved, version, remedy):
     joblib.dump(saved, tmp_path / "old.joblib")
     data = (tmp_path / "old.joblib").read_bytes()
     (tmp_path / "old.joblib").write_bytes(
-        re.sub(rb"(_sklearn_version.{0,4})\d\.\d", rb"\g<1>1.1", data, flags=re.DOTALL)
+        re.sub(rb"(_sklearn_version.{0,4})\d\.\d", rb"\g<1>" + version.encode(), data, flags=re.DOTALL)
     )
-    with pytest.raises(SourceError, match=r"saved by scikit-learn 1\.1.*scikit-learn==1\.1"):
+    with pytest.raises(SourceError, match=rf"saved by scikit-learn {version}.*{remedy}"):
         convert(tmp_path / "old.joblib", tmp_path / "rows.csv")
 
 

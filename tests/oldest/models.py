@@ -11,12 +11,14 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
+from sklearn.svm import SVC
 
 GENERATOR = np.random.default_rng(5)
 ROWS = 300
@@ -28,6 +30,7 @@ NUMBERS = pd.DataFrame(
     }
 )
 NUMBERS.loc[::7, "price"] = np.nan
+FULL = NUMBERS.fillna(1.0)
 CITY = GENERATOR.choice(["Zürich", "Genève", "東京"], ROWS)
 MIXED = NUMBERS.assign(city=CITY)
 CATEGORY = NUMBERS.assign(city=pd.Categorical(CITY))
@@ -73,6 +76,15 @@ MODELS = {
     "xgboost-categories": _fit(xgboost.XGBRegressor(enable_categorical=True, **_SMALL), CATEGORY, VALUE),
     "lightgbm-categories": _fit(lightgbm.LGBMClassifier(verbose=-1, **_SMALL), CATEGORY, LABEL),
     "catboost-categories": _fit(catboost.CatBoostClassifier(cat_features=["city"], **_CAT), MIXED, LABEL),
+    "xgboost-in-a-vote": _fit(
+        VotingClassifier(
+            [("a", xgboost.XGBClassifier(**_SMALL)), ("b", GradientBoostingClassifier(n_estimators=5))], voting="soft"
+        ),
+        FULL,
+        CODE,
+    ),
+    "lightgbm-linear-leaves": _fit(lightgbm.LGBMRegressor(linear_tree=True, verbose=-1, **_SMALL), FULL, VALUE),
+    "support-vectors-probabilities": _fit(make_pipeline(StandardScaler(), SVC(probability=True)), FULL, LABEL),
     "tf-idf": _text(TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression()),
     "counts": _text(CountVectorizer(analyzer="char_wb", ngram_range=(2, 3)), LogisticRegression()),
     "hashing": _text(HashingVectorizer(n_features=1024), SGDClassifier(loss="log_loss", random_state=0)),

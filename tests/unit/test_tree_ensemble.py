@@ -64,6 +64,13 @@ def test_a_sum_in_float64_keeps_what_float32_loses():
     assert (sums(TreeEnsemble(1, trees), "emit", "float64", double=True)[0] != answer).any()
 
 
+def test_leaves_that_cancel_leave_the_small_rest_of_their_sum():
+    trees = [leaf(1e9, 0), stump(-1e9 + 1e-4, -1e9 + 3e-4)]
+    answer, _ = sums(TreeEnsemble(1, trees), "emit_float64", "float64")
+    exact = np.array([-1e9 + 1e-4, -1e9 + 3e-4]) + 1e9
+    np.testing.assert_array_equal(answer[:, 0], exact[[0, 0, 1, 1, 0]])
+
+
 def test_float64_thresholds_are_compared_in_float64():
     tree = stump(1.0, 2.0)
     tree.threshold[0] = np.nextafter(0.75, 0.0)

@@ -5,6 +5,7 @@ Also what a finished graph needs of the machine: its locales.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,17 @@ ELEMENT_TYPE = {
 DTYPE_OF_ELEMENT = {element: dtype for dtype, element in ELEMENT_TYPE.items()}
 
 
+# Operators that put numbers elsewhere and leave them as they are.
+_MOVES = frozenset(["Concat", "Gather", "Reshape"])
+
+
 class Graph:
     """A graph under construction; `dtype` is that of its floating-point arithmetic, "float32" or "float64"."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
+        # Tensors of the graph's own dtype whose numbers the original holds in float32.
+        self.single: set[str] = set()
         self.opsets = dict(OPSETS)
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
@@ -56,6 +63,9 @@ class Graph:
         given = {key: value for key, value in attributes.items() if value is not None}
         node = helper.make_node(operator, list(inputs), [output], name=name or output, domain=domain, **given)
         self._nodes.append(node)
+        data = inputs if operator == "Concat" else inputs[:1]
+        if operator in _MOVES and self.single.issuperset(data):
+            self.single.add(output)
         return output
 
     def add_many(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
@@ -83,6 +93,32 @@ class Graph:
     def cast(self, tensor: str, dtype: str) -> str:
         """Cast a tensor to a NumPy dtype."""
         return self.add("Cast", tensor, to=ELEMENT_TYPE[dtype])
+
+    def widened(self, tensor: str) -> str:
+        """Give a float32 tensor the graph's own dtype; what computes with it can see that the original's is float32."""
+        wide = tensor if self.dtype == "float32" else self.cast(tensor, self.dtype)
+        self.single.add(wide)
+        return wide
+
+    @contextmanager
+    def as_single(self, *tensors: str) -> Iterator[list[str]]:
+        """Compute in float32 inside of a `with`, where the original does: where all it computes with is float32.
+
+        Args:
+            tensors: All that is computed with.
+
+        Yields:
+            The tensors as float32 where each of them is that in the original, otherwise as they are. Take the result
+            out of the block by `widened` in the first case.
+        """
+        if self.dtype == "float32" or not tensors or not self.single.issuperset(tensors):
+            yield list(tensors)
+            return
+        own, self.dtype = self.dtype, "float32"
+        try:
+            yield [self.cast(tensor, "float32") for tensor in tensors]
+        finally:
+            self.dtype = own
 
     def inline(self, model: onnx.ModelProto, bindings: dict[str, str]) -> dict[str, str]:
         """Put another model's graph into this one.

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,9 @@ def _check_fitted(source: Any) -> None:
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
+    known = getattr(source, "is_fitted", None)
+    if callable(known) and known():  # CatBoost's, of a sum of models too
+        return
     try:
         check_is_fitted(source)
     except NotFittedError:
@@ -175,23 +179,27 @@ def _features(samples: "Samples") -> "Features":
                 text,
                 column.name,
                 exact=True,
-                none=column.none,
+                missing_is=column.missing_is,
                 levels=column.levels,
                 dtype=column.dtype or {"float": "float64", "int": "int64"}.get(column.kind, column.kind),
                 integral=column.kind in ("int", "bool"),
                 column=column.name,
             )
         )
-    return tuple(result)
+    if not samples.trained:
+        return tuple(result)
+    # Steps choose columns by their places among all that the model was trained on.
+    known = {feature.origin: feature for feature in result}
+    return tuple(known.get(name) or Feature("", 0, 1, text=False, origin=name, exact=False) for name in samples.trained)
 
 
 def _heads(context: "Context", source: Any, features: "Features") -> dict[str, str]:
     # The emitters import all of scikit-learn, so they wait until there is a model of it.
-    from sealift_bundler.converters.boosters import register_imported
+    from sealift_bundler.converters.libraries import register_imported
     from sealift_bundler.converters.steps import compose, gather
 
-    register_imported()
     compose.register_all()
+    register_imported()
     if any(hasattr(source, name) for name in _METHODS):
         return dict(compose.predict(context, source, features))
     return {"transformed": gather(context, compose.transform(context, source, features), source)}
@@ -230,9 +238,19 @@ def _classes(source: Any) -> Classes | None:
 
 
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
+    # The emitters import all of scikit-learn, so they wait until there is a model of it.
     from sealift_bundler.converters.steps.text.layout import input_names
+    from sealift_bundler.converters.steps.widths import of_any_width
 
-    columns = [samples.described(column, context.categories.get(column.name)) for column in samples.columns]
+    alike = of_any_width(context)
+    columns = [
+        samples.described(
+            replace(column, dtype=None) if column.name in alike else column,
+            context.categories.get(column.name),
+            told_apart=column.name in context.told_apart,
+        )
+        for column in samples.columns
+    ]
     texts = tuple(column for column in columns if column.kind == "str")
     numeric = tuple(column for column in columns if column.kind != "str")
     counted = {name for name, _ in context.counters}

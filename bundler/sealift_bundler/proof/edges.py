@@ -153,7 +153,7 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[Edge
     changes = _changes(samples, lambda column: np.asarray(frame[column.name].to_numpy()), generator)
     for column in samples.columns:
         series = frame[column.name]
-        changes.setdefault(MISSING, []).append((column, _all_missing(series, len(few)), possible))
+        changes.setdefault(MISSING, []).append((column, _all_missing(series, column, len(few)), possible))
         if column.levels is not None:
             changes.setdefault(UNSEEN, []).append((column, _unseen_category(series, len(few)), possible))
         elif column.kind == "str":
@@ -198,11 +198,11 @@ def _unseen_category(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
     return pd.Series(pd.Categorical([other] * rows, categories=[*known, other]))
 
 
-def _all_missing(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
+def _all_missing(series: "pd.Series[Any]", column: SampleColumn, rows: int) -> "pd.Series[Any]":
     if series.dtype == object:
         # The caller's own kind of missing: scikit-learn tells None from NaN.
-        found = next((value for value in series if not isinstance(value, str)), None)
-        return pd.Series([found] * rows, dtype=object)
+        hole = {"None": None, "NaN": np.nan, "pandas.NA": pd.NA}[column.missing_is]
+        return pd.Series([hole] * rows, dtype=object)
     if pd.api.types.is_numeric_dtype(series.dtype):
         return pd.Series([np.nan] * rows, dtype=series.dtype if series.dtype.kind == "f" else None)
     return pd.Series([None] * rows, dtype=series.dtype)

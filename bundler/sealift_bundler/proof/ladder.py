@@ -30,7 +30,9 @@ from sealift_bundler.converters import (
     UnknownStep,
     find_converter,
 )
+from sealift_bundler.converters.asking import ask
 from sealift_bundler.converters.graph import text_locales
+from sealift_bundler.converters.libraries import as_estimator
 from sealift_bundler.converters.refused import check_takes_rows
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
@@ -43,7 +45,7 @@ from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, UNCHANGED, Parity, prove
 from sealift_bundler.proof.probing import probe_model, read_holdout
 from sealift_bundler.samples.files import read_samples
-from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_bundler.samples.interfaces import Samples
 from sealift_bundler.source.modules import check_modules, import_modules
 from sealift_bundler.source.trusted_globals import check_trusted_globals
 from sealift_common.names import ModelVersion
@@ -131,6 +133,7 @@ def _warned(conversion: Conversion) -> Conversion:
 
 def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     """Convert a model that is in memory; see `convert`."""
+    model = as_estimator(model)
     converter = find_converter(model)
     if converter is None:
         raise SourceError(
@@ -138,9 +141,7 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
             "expected a fitted scikit-learn estimator or an .onnx file"
         )
     check_takes_rows(model)
-    samples = as_samples(rows, model, text=_takes_text(model))
-    original = converter.original(model, samples)
-    expected = _answers(original, samples)
+    samples, original, expected = ask(converter, model, rows)
     edges = edge_rows(samples, original)
     maker = ExampleMaker(converter, model, samples, original, expected, order)
     holdout = read_holdout(order.holdout, model, samples)
@@ -148,27 +149,6 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     if not order.probe:
         return conversion
     return replace(conversion, probe=probe_model(conversion.open(), samples, holdout))
-
-
-def _takes_text(model: Any) -> bool:
-    from sealift_bundler.converters.sklearn import has_text
-
-    return has_text(model)
-
-
-def _answers(original: Original, samples: Samples) -> Answers:
-    try:
-        return original.answers(samples.callers)
-    except Error:
-        raise
-    except Exception as error:
-        if samples.given is not None:
-            # The loader takes more containers than the original does, dicts for example.
-            samples.forget_container()
-            return _answers(original, samples)
-        # Someone else's model: it raises whatever it likes.
-        reason = " ".join(str(error).split())[:300]
-        raise SourceError(f"the model does not take the samples ({type(error).__name__}: {reason})") from error
 
 
 def _climb(

@@ -4,7 +4,7 @@ What an original answers may depend on the container: XGBoost takes the absent e
 values, LightGBM rounds the integers of an array and not those of a table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,21 @@ def dense(given: Any, *, absent_is_missing: bool) -> NDArray[Any]:
         array = array.astype(np.float64)
     array[absent] = np.nan
     return array
+
+
+def without_columns(given: Any, names: Collection[str]) -> Any:
+    """Leave columns out of a table of any library, or a list of dicts, where it has them."""
+    if not names:
+        return given
+    if isinstance(given, pd.DataFrame):
+        return given.drop(columns=[name for name in names if name in given.columns])
+    if hasattr(given, "column_names") and hasattr(given, "select"):  # Arrow's
+        return given.select([name for name in given.column_names if name not in names])
+    if hasattr(given, "to_pandas"):  # polars'
+        return given.drop([name for name in given.columns if name in names])
+    if isinstance(given, list) and given and isinstance(given[0], Mapping):
+        return [{name: value for name, value in row.items() if name not in names} for row in given]
+    return given
 
 
 def wrap_matrix(given: Any, *, absent_is_missing: bool) -> Wrap:

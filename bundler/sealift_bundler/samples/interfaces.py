@@ -1,6 +1,6 @@
 """The caller's rows, seen as one of four interfaces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from sealift.model.documents.description import MISSING_TEXT, Column
 from sealift_bundler.errors import SourceError
-from sealift_bundler.samples.containers import Wrap, dense, is_sparse, unchanged, wrap_frame, wrap_matrix
+from sealift_bundler.samples.containers import (
+    Wrap,
+    dense,
+    is_sparse,
+    unchanged,
+    without_columns,
+    wrap_frame,
+    wrap_matrix,
+)
 from sealift_bundler.samples.trained_columns import feature_names, takes_absent_for_missing, text_columns
 
 
@@ -21,8 +29,8 @@ class SampleColumn:
     name: str
     kind: str
     accepts_missing: bool = False
-    # Whether a missing text is None; scikit-learn tells it from NaN.
-    none: bool = False
+    # What a missing text is: scikit-learn tells "None", "NaN" and "pandas.NA" apart.
+    missing_is: str = "NaN"
     # The categories of pandas' category dtype, in their order; None for any other dtype.
     levels: tuple[Any, ...] | None = None
     # Whether the loader takes no other category than these.
@@ -49,6 +57,8 @@ class Samples:
     own: Wrap = unchanged
     # Whether the absent entries of a sparse matrix are NaN in `rows`, as XGBoost takes them.
     absent_is_missing: bool = False
+    # All columns that the model was trained on, where it drops some of them and these are not among `columns`.
+    trained: tuple[str, ...] = ()
 
     @property
     def callers(self) -> Any:
@@ -66,6 +76,11 @@ class Samples:
     def like(self, rows: Any) -> "Samples":
         """See other rows of the same form, in the caller's container too."""
         return replace(self, rows=rows, given=None if self.given is None else self.own(rows))
+
+    @property
+    def unread(self) -> set[str]:
+        """The columns that the model was trained on and drops."""
+        return set(self.trained) - {column.name for column in self.columns}
 
     @property
     def tabular(self) -> bool:
@@ -114,35 +129,45 @@ class Samples:
             column.closed = True
         return {column.name for column in open_columns}
 
-    def described(self, column: SampleColumn, categories: Sequence[Any] | None) -> Column:
-        """The column as `model.json` has it."""
+    def described(self, column: SampleColumn, categories: Sequence[Any] | None, *, told_apart: bool) -> Column:
+        """The column as `model.json` has it.
+
+        Args:
+            column: One of `columns`.
+            categories: All that the original takes; None where it takes any.
+            told_apart: Whether a step of the model tells None from NaN in this column.
+        """
         missing = MISSING_TEXT if column.kind == "str" else "nan"
+        # What a step makes of NaN says nothing of pandas' NA.
+        accepts = column.accepts_missing and not (told_apart and column.missing_is == "pandas.NA")
         if categories is None and column.closed:
             categories = column.levels
         known = None if categories is None else tuple(categories)
         return Column(
             column.name,
             column.kind,
-            missing if column.accepts_missing else None,
+            missing if accepts else None,
             categories=known,
-            missing_is=("None" if column.none else "NaN") if column.accepts_missing and column.kind == "str" else None,
+            missing_is=column.missing_is if accepts and told_apart and column.kind == "str" else None,
             # What computes in float16 is refused, and others see each number as it is.
             dtype=None if column.dtype == "float16" else column.dtype,
         )
 
 
-def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
+def as_samples(rows: Any, model: Any, *, text: bool, unread: Collection[str] = ()) -> Samples:
     """See rows as samples of a model.
 
     Args:
         rows: A DataFrame, an array, a list of dicts, a list of strings, or a dict of tensors.
         model: The trained model, whose feature names the columns must fit.
         text: Whether the model takes a list of strings.
+        unread: Columns of the training that the model drops: they are left out where they are there, and may be
+            of any kind.
 
     Raises:
         SourceError: there are no rows, or they do not fit the model.
     """
-    given = rows
+    given = rows = without_columns(rows, unread)
     missing = is_sparse(rows) and takes_absent_for_missing(model)
     rows = dense(rows, absent_is_missing=missing) if is_sparse(rows) else _native(rows)
     if isinstance(rows, Mapping):
@@ -150,8 +175,8 @@ def as_samples(rows: Any, model: Any, *, text: bool) -> Samples:
     if text and isinstance(rows, pd.DataFrame) and not _takes_columns(model):
         rows = _only_text(rows)
     if isinstance(rows, pd.DataFrame):
-        _check_names(rows, model)
-        samples = _of_frame(rows, model)
+        _check_names(rows, model, unread)
+        samples = _of_frame(rows, model, unread)
     elif isinstance(rows, list):
         _check_texts(rows)
         samples = Samples("text", rows, [SampleColumn("text", "str")])
@@ -176,7 +201,7 @@ def _keep_container(samples: Samples, given: Any, *, absent_is_missing: bool) ->
         samples.given, samples.own = given, wrap_frame(given)
         if not isinstance(given, pd.DataFrame) and samples.tabular:
             for column in samples.columns:
-                column.none = column.kind == "str"
+                column.missing_is = "None"
 
 
 def _native(rows: Any) -> Any:
@@ -230,11 +255,11 @@ def _check_texts(rows: list[Any]) -> None:
             raise SourceError(f"sample row {row} is {value!r:.80} ({type(value).__name__}); expected a string")
 
 
-def _check_names(frame: pd.DataFrame, model: Any) -> None:
+def _check_names(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> None:
     expected = feature_names(model, frame.columns)
     if expected is None:
         return
-    missing = [name for name in expected if name not in frame.columns]
+    missing = [name for name in expected if name not in frame.columns and name not in unread]
     extra = [name for name in frame.columns if name not in set(expected)]
     if missing or extra:
         parts = [f"missing {missing!r:.300}"] if missing else []
@@ -242,16 +267,17 @@ def _check_names(frame: pd.DataFrame, model: Any) -> None:
         raise SourceError(f"the samples' columns do not fit the model: {'; '.join(parts)}")
 
 
-def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
-    names = feature_names(model, frame.columns)
-    if names is None and not _has_column_transformer(model):
+def _of_frame(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> Samples:
+    trained = feature_names(model, frame.columns)
+    names = None if trained is None else [name for name in trained if name not in unread]
+    if names is None and (not _has_column_transformer(model) or _is_numbered(frame)):
         return _of_array(_array_of(frame), model)
     frame = frame[names or list(frame.columns)]
     columns = [
         SampleColumn(
             _text_name(name),
             _kind(frame[name]),
-            none=_holds_none(frame[name]),
+            missing_is=_missing_is(frame[name]),
             levels=_levels(frame[name]),
             dtype=_dtype(frame[name].dtype),
         )
@@ -264,7 +290,15 @@ def _of_frame(frame: pd.DataFrame, model: Any) -> Samples:
                 f"column {column.name!r} of the samples has dtype {frame[column.name].dtype}; "
                 "the model was trained on text there; give text, for example as JSON with quotes"
             )
-    return Samples("columns", frame.reset_index(drop=True), columns)
+    return Samples("columns", frame.reset_index(drop=True), columns, trained=tuple(trained or ()) if unread else ())
+
+
+def _is_numbered(frame: pd.DataFrame) -> bool:
+    """Return whether a frame of numbers has numbers for names, by which scikit-learn does not go: it goes by places."""
+    named = any(isinstance(name, str) for name in frame.columns)
+    return not named and all(
+        dtype.kind in "biuf" and not isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes
+    )
 
 
 def _array_of(frame: pd.DataFrame) -> Any:
@@ -276,7 +310,10 @@ def _array_of(frame: pd.DataFrame) -> Any:
 
 def _text_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise SourceError(f"column {name!r} is named by a {type(name).__name__}; rename the columns to strings")
+        raise SourceError(
+            f"column {name!r} is named by a {type(name).__name__}, and columns of several kinds go by names; train "
+            "with names that are strings: frame.columns = frame.columns.astype(str)"
+        )
     return name
 
 
@@ -313,16 +350,22 @@ def _levels(series: "pd.Series[Any]") -> tuple[Any, ...] | None:
     return tuple(dtype.categories.tolist()) if isinstance(dtype, pd.CategoricalDtype) else None
 
 
-def _holds_none(series: "pd.Series[Any]") -> bool:
+def _missing_is(series: "pd.Series[Any]") -> str:
+    """What a missing text of this column is; "NaN" where none is missing and the dtype does not say."""
     if series.dtype != object:
-        return False
-    missing = [value for value in series if not isinstance(value, str)]
-    holds = any(value is None for value in missing)
-    if holds and not all(value is None for value in missing):
+        # pandas' own dtypes of text say what they have for a missing one.
+        return "pandas.NA" if getattr(series.dtype, "na_value", None) is pd.NA else "NaN"
+    kinds = {_kind_of_missing(value) for value in series if not isinstance(value, str)}
+    if len(kinds) > 1:
         raise SourceError(
-            f"column {series.name!r} holds both None and NaN, which scikit-learn tells apart; make them one"
+            f"column {series.name!r} holds both {' and '.join(sorted(kinds))}, which scikit-learn tells apart; make "
+            "them one"
         )
-    return holds
+    return kinds.pop() if kinds else "NaN"
+
+
+def _kind_of_missing(value: Any) -> str:
+    return "None" if value is None else "pandas.NA" if value is pd.NA else "NaN"
 
 
 def _numbers_of_objects(array: NDArray[Any]) -> NDArray[Any]:

@@ -4,7 +4,6 @@ MLflow itself is not needed, and its generic `python_function` flavor, which is 
 """
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 from sealift import plain_file
 from sealift.limits import LIMITS
 from sealift_bundler.errors import SourceError
+from sealift_bundler.source.saved_by import check_saved_by
 
 MARKER = "MLmodel"
 _BOOSTERS = ("xgboost", "lightgbm", "catboost")
@@ -59,12 +59,9 @@ def _booster(folder: Path, library: str, options: dict[str, Any]) -> Flavor:
 
 
 def _sklearn(folder: Path, options: dict[str, Any]) -> Flavor:
-    saved, installed = str(options.get("sklearn_version", "")), version("scikit-learn")
-    if saved and saved.split(".")[:2] != installed.split(".")[:2]:
-        raise SourceError(
-            f"{str(folder)!r} was saved by scikit-learn {saved}, and this is {installed}: a pickle of another "
-            f"version may load and answer differently; run pip install 'scikit-learn=={saved}', or save it again"
-        )
+    saved = str(options.get("sklearn_version", ""))
+    if saved:
+        check_saved_by(saved, repr(str(folder)))
     path = _inside(folder, options.get("pickled_model"))
     return Flavor("skops" if options.get("serialization_format") == "skops" else "pickle", path)
 

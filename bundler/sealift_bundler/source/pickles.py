@@ -10,12 +10,12 @@ import warnings
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from sealift.errors import Error
 from sealift_bundler.errors import SourceError
+from sealift_bundler.source.saved_by import check_saved_by
 
 # scikit-learn writes `_sklearn_version` and its value into the state of every estimator. joblib mixes raw
 # arrays into the pickle, so its opcodes cannot be walked; the two strings stand next to each other.
@@ -26,7 +26,13 @@ _PIECE_BYTES = 1 << 20
 
 PICKLES = (".joblib", ".pkl", ".pickle")
 # Where a pickle's module comes from, when the package has another name.
-_PACKAGE_OF = {"sklearn": "scikit-learn", "cv2": "opencv-python", "yaml": "PyYAML", "PIL": "Pillow"}
+_PACKAGE_OF = {
+    "sklearn": "scikit-learn",
+    "imblearn": "imbalanced-learn",
+    "cv2": "opencv-python",
+    "yaml": "PyYAML",
+    "PIL": "Pillow",
+}
 _UNREADABLE = {
     b"ZF": "was saved by joblib before 0.10; open it with that release and save it again",
     b"\x04\x22\x4d\x18": "is compressed with LZ4; save it with joblib.dump(model, path, compress=3)",
@@ -129,10 +135,5 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
 
 def _check_versions(data: "memoryview | mmap.mmap", shown: str) -> None:
     """Refuse a pickle that another minor version of scikit-learn saved."""
-    installed = version("scikit-learn")
     for saved in sorted({match[1].decode("ascii", "replace") for match in _VERSION.finditer(data)}):
-        if saved.split(".")[:2] != installed.split(".")[:2]:
-            raise SourceError(
-                f"{shown} was saved by scikit-learn {saved}, and this is {installed}: a pickle of another "
-                f"version may load and answer differently; run pip install 'scikit-learn=={saved}', or save it again"
-            )
+        check_saved_by(saved, shown)

@@ -34,6 +34,10 @@ _IDENTITY = re.compile(
     r"RMSE|MAE|Quantile|MultiQuantile|MAPE|Huber|LogCosh|Lq|Expectile|LogLinQuantile|MultiRMSE|"
     r"YetiRank.*|PairLogit.*|Query.*|StochasticRank|LambdaMart|StochasticFilter"
 )
+# Of a sum of models, which knows no loss of its own; its answers are the raw ones.
+_SUM = "sum_models"
+_SEVERAL_LABELS = ("MultiLogloss", "MultiCrossEntropy")
+_UNCERTAINTY = "RMSEWithUncertainty"
 _MOST_VALUES = 100_000
 
 
@@ -46,7 +50,7 @@ class _Parsed:
 
     @property
     def loss(self) -> str:
-        loss = self.document["model_info"]["params"]["loss_function"]
+        loss = self.document["model_info"].get("params", {}).get("loss_function", _SUM)
         return str(loss["type"] if isinstance(loss, dict) else loss).split(":", maxsplit=1)[0]
 
     @property
@@ -242,10 +246,13 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
     raw = _raw(context, estimator, features, parsed)
     classes = np.asarray(estimator.classes_)
-    if parsed.loss in ("Logloss", "CrossEntropy"):
+    if parsed.loss in ("Logloss", "CrossEntropy") or (parsed.loss == _SUM and parsed.groups == 1):
         positive = graph.cast(graph.add("Greater", raw, graph.constant(0.0)), "int64")
         probabilities = complement(graph, graph.add("Sigmoid", raw))
         return {"label": class_labels(graph, flat(graph, positive), classes), "probabilities": probabilities}
+    if parsed.loss in _SEVERAL_LABELS:
+        each = graph.cast(graph.add("Greater", raw, graph.constant(0.0)), "int64")
+        return {"label": each, "probabilities": graph.add("Sigmoid", raw)}
     if parsed.loss not in ("MultiClass", "MultiClassOneVsAll"):
         raise context.refuse(f"the loss {parsed.loss!r} of CatBoost is not supported", estimator)
     softmax = parsed.loss == "MultiClass"
@@ -257,7 +264,13 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
 def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, features)
     exponential = parsed.loss in ("Poisson", "Tweedie") and type(estimator) is not catboost.CatBoost
-    if not exponential and not _IDENTITY.fullmatch(parsed.loss):
+    if parsed.loss == _UNCERTAINTY and type(estimator) is not catboost.CatBoost:
+        raw = _raw(context, estimator, features, parsed)
+        mean, scale = (context.graph.add("Gather", raw, context.graph.constant([place]), axis=1) for place in (0, 1))
+        # The second is the logarithm of the standard deviation; the answer is the variance.
+        variance = context.graph.add("Exp", context.graph.add("Mul", scale, context.graph.constant(2.0)))
+        return {"values": context.graph.add("Concat", mean, variance, axis=1)}
+    if not exponential and parsed.loss != _SUM and not _IDENTITY.fullmatch(parsed.loss):
         raise context.refuse(f"the loss {parsed.loss!r} of CatBoost is not supported", estimator)
     raw = _raw(context, estimator, features, parsed)
     return {"values": context.graph.add("Exp", raw) if exponential else raw}

@@ -186,6 +186,7 @@ class SplitColumns:
         (one,) = columns_at(self.features, [feature])
         column = gather(self.context, (one,), self.estimator)
         if one.text:
+            self.context.tell_apart((one,))
             if known.levels is None or not all(isinstance(level, str) for level in known.levels):
                 raise self.context.refuse(
                     f"it is given the text {one.origin!r}, and its categories are numbers",

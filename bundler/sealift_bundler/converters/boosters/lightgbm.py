@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
+from sealift_bundler.converters.boosters.lightgbm_linear import emit_linear
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
@@ -23,6 +24,8 @@ _IDENTITY = (
 )  # fmt: skip
 _EXPONENTIAL = ("poisson", "gamma", "tweedie")
 _SIGMOID = ("binary", "cross_entropy", "multiclassova")
+# Of a function of the author's own; answers are the raw scores.
+_CUSTOM = "custom"
 # Values this close to zero are zero, where zeros are missing.
 _ZERO = float(np.float32(1e-35))
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
@@ -39,7 +42,7 @@ class _Parsed:
 
     @property
     def objective(self) -> str:
-        return self.header.get("objective", "custom").split()[0]
+        return self.header.get("objective", _CUSTOM).split()[0]
 
     @property
     def options(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ def _parse(context: Context, estimator: Any, booster: Any) -> _Parsed:
     parsed.trees = [_fields(block) for block in blocks[1:] if block.startswith("Tree=")]
     categories = re.search(r"^pandas_categorical:(.*)$", text, re.MULTILINE)
     parsed.pandas_categories = json.loads(categories[1]) if categories else None
-    known = (*_IDENTITY, *_EXPONENTIAL, *_SIGMOID, "multiclass", "cross_entropy_lambda")
+    known = (*_IDENTITY, *_EXPONENTIAL, *_SIGMOID, "multiclass", "cross_entropy_lambda", _CUSTOM)
     if parsed.objective not in known:
         raise context.refuse(f"the objective {parsed.objective!r} of LightGBM is not supported", estimator)
     return parsed
@@ -81,12 +84,21 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     )
     ensemble = TreeEnsemble(parsed.groups)
     for index, tree in enumerate(parsed.trees):
-        ensemble.trees.append(_tree(context, estimator, columns, tree, index % parsed.groups))
+        ensemble.trees.append(_tree(columns, tree, index % parsed.groups))
     if not ensemble.trees:
         raise context.refuse("it holds no tree; was it fitted?", estimator)
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
-    return ensemble.emit_float64(context.graph, columns.emit(ensemble.trees))
+    tested = columns.emit(ensemble.trees)
+    if not any(int(tree.get("is_linear", 0)) for tree in parsed.trees):
+        return ensemble.emit_float64(context.graph, tested)
+    if parsed.pandas_categories:
+        raise context.refuse("its leaves hold linear models beside categories, which is not supported", estimator)
+    whole = tuple(range(len(features)))
+    plain = SplitColumns(context, estimator, features, "float64", rounded=rounded)
+    for feature in whole:
+        plain.number(feature)
+    return emit_linear(context.graph, tested, plain.emit(()), ensemble.trees, parsed.trees, parsed.groups)
 
 
 def _rounded(context: Context, estimator: Any, features: Features) -> bool:
@@ -150,9 +162,7 @@ def _floats(tree: dict[str, str], key: str) -> NDArray[np.float64]:
     return np.array([float(part) for part in tree[key].split()], dtype=np.float64)
 
 
-def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[str, str], target: int) -> Tree:
-    if int(tree.get("is_linear", 0)):
-        raise context.refuse("its leaves hold linear models (linear_tree=True)", estimator)
+def _tree(columns: SplitColumns, tree: dict[str, str], target: int) -> Tree:
     values = _floats(tree, "leaf_value")
     inner = int(tree["num_leaves"]) - 1
     if inner == 0:
@@ -170,6 +180,11 @@ def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[st
             table = np.ones(known.codes + 2)
             table[[code for code in _codes(tree, node) if code < known.codes]] = 0.0
             column[node], threshold[node], missing_left[node] = columns.member(feature, table), 0.5, False
+        elif feature in columns.categories and columns.features[feature].levels is not None:
+            table = _of_order(columns.categories[feature], zero=missing == _MISSING_ZERO)
+            column[node] = columns.member(feature, table)
+            if missing == _MISSING_NONE:
+                missing_left[node] = threshold[node] >= 0.0
         elif missing == _MISSING_ZERO:
             column[node] = columns.number(feature, "zero", lambda x: _zero_is_missing(columns.context.graph, x))
         else:
@@ -194,6 +209,13 @@ def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[st
         np.concatenate([np.zeros(inner), values]),
         target,
     )
+
+
+def _of_order(known: Categories, *, zero: bool) -> NDArray[np.float64]:
+    """The numbers of an ordered category: its place, missing for one that is unknown, and for the first if `zero`."""
+    table = np.append(np.arange(known.codes, dtype=np.float64), [np.nan, np.nan])
+    table[0] = np.nan if zero else 0.0
+    return table
 
 
 def _zero_is_missing(graph: Graph, tensor: str) -> str:
@@ -223,6 +245,10 @@ def _answer(graph: Graph, raw: str, parsed: _Parsed) -> str:
 @predicts(lightgbm.LGBMClassifier)
 def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, estimator.booster_)
+    if parsed.objective == _CUSTOM:
+        raw = _raw(context, estimator, features, parsed)
+        raw = flat(context.graph, raw) if parsed.groups == 1 else raw
+        return {"values": raw, "probabilities": raw, "scores": raw}
     if parsed.objective not in ("binary", "multiclass", "multiclassova", "cross_entropy"):
         raise context.refuse(f"the objective {parsed.objective!r} gives no probabilities", estimator)
     graph = context.graph
@@ -276,3 +302,8 @@ def _booster(context: Context, estimator: LightgbmBooster, features: Features) -
 def open_estimator(path: Path) -> Any:
     """Open a model file; LightGBM keeps boosters only, so `predict` gives probabilities, not labels."""
     return LightgbmBooster(lightgbm.Booster(model_file=str(path)))
+
+
+def of_booster(booster: Any) -> Any:
+    """See a `Booster` as the estimator that its own file opens as."""
+    return LightgbmBooster(booster)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
+from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import (
     Context,
     Feature,
@@ -38,7 +39,10 @@ _IDENTITY = (
 )  # fmt: skip
 _EXPONENTIAL = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft")
 _SIGMOID = ("binary:logistic", "reg:logistic")
+_HINGE = "binary:hinge"
 _SOFTMAX = ("multi:softprob", "multi:softmax")
+# XGBoost cuts the power of its sigmoid here, where it would overflow.
+_LARGEST_POWER = 88.7
 
 
 @dataclass
@@ -64,19 +68,20 @@ class _Parsed:
 
     @property
     def base_margin(self) -> NDArray[np.float32]:
-        """The margin that the sum of the trees starts from, one value for each group."""
+        """The margin that the sum of the trees starts from, one value for each group, as XGBoost's float32 gives it."""
         text = str(self.learner["learner_model_param"]["base_score"]).strip("[]")
-        score = np.array([float(part) for part in text.split(",")], dtype=np.float64)
+        score = np.array([float(part) for part in text.split(",")], dtype=np.float32)
         if self.objective in _SIGMOID:
-            score = np.log(score / (1.0 - score))
+            odds = np.float32(1.0) / score - np.float32(1.0)
+            score = (-np.log(odds.astype(np.float64))).astype(np.float32)
         elif self.objective in _EXPONENTIAL:
-            score = np.log(score)
+            score = np.log(score.astype(np.float64)).astype(np.float32)
         return np.broadcast_to(score, (self.groups,)).astype(np.float32)
 
 
 def _parse(context: Context, estimator: Any, booster: "xgboost.Booster", iterations: int | None) -> _Parsed:
     parsed = _Parsed(json.loads(booster.save_raw("json"))["learner"], iterations)
-    if parsed.objective not in (*_IDENTITY, *_EXPONENTIAL, *_SIGMOID, *_SOFTMAX):
+    if parsed.objective not in (*_IDENTITY, *_EXPONENTIAL, *_SIGMOID, *_SOFTMAX, _HINGE):
         raise context.refuse(f"the objective {parsed.objective!r} of XGBoost is not supported", estimator)
     return parsed
 
@@ -109,14 +114,15 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     ensemble = TreeEnsemble(parsed.groups, [leaf(float(base), group) for group, base in enumerate(parsed.base_margin)])
     for index in _used(parsed, model):
         weight = np.float32(1.0) if weights is None else np.float32(weights[index])
-        tree = _tree(context, estimator, columns, model["trees"][index], missing)
-        value = tree.value.astype(np.float32) * weight
-        target = int(model["tree_info"][index])
-        ensemble.trees.append(
-            Tree(
-                tree.column, tree.threshold, tree.left, tree.right, tree.missing_left, value.astype(np.float64), target
+        tree = _tree(columns, model["trees"][index], missing)
+        value = (tree.value.astype(np.float32) * weight).astype(np.float64)
+        if value.ndim == 1:
+            ensemble.trees.append(replace(tree, value=value, target=int(model["tree_info"][index])))
+        else:
+            # Sums of one target are in the order of the trees, so each target has trees of its own.
+            ensemble.trees.extend(
+                replace(tree, value=value[:, target], target=target) for target in range(parsed.groups)
             )
-        )
     if columns.empty:
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
     return ensemble.emit_in_order(context.graph, columns.emit(ensemble.trees))
@@ -205,9 +211,7 @@ def _levels(context: Context, estimator: Any, stored: dict[str, Any], feature: F
     )
 
 
-def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[str, Any], missing: float) -> Tree:
-    if int(tree["tree_param"].get("size_leaf_vector") or 1) > 1:
-        raise context.refuse("its leaves hold vectors (multi_strategy='multi_output_tree')", estimator)
+def _tree(columns: SplitColumns, tree: dict[str, Any], missing: float) -> Tree:
     left = np.array(tree["left_children"], dtype=np.int64)
     conditions = np.array(tree["split_conditions"], dtype=np.float32)
     sets = _sets(tree)
@@ -226,14 +230,17 @@ def _tree(context: Context, estimator: Any, columns: SplitColumns, tree: dict[st
             column[node] = columns.number(feature)
         else:
             column[node] = columns.number(feature, "missing", lambda x: _forget(columns, x, float(missing)))
-    return Tree(
-        column,
-        threshold,
-        left,
-        np.array(tree["right_children"], dtype=np.int64),
-        np.array(tree["default_left"], dtype=bool),
-        conditions.astype(np.float64),
-    )
+    right = np.array(tree["right_children"], dtype=np.int64)
+    width = int(tree["tree_param"].get("size_leaf_vector") or 1)
+    value = conditions.astype(np.float64) if width == 1 else _vectors(tree, left, right, width)
+    return Tree(column, threshold, left, right, np.array(tree["default_left"], dtype=bool), value)
+
+
+def _vectors(tree: dict[str, Any], left: NDArray[Any], right: NDArray[Any], width: int) -> NDArray[np.float64]:
+    """What the leaves of a tree for several targets give, [nodes, targets]; a leaf's right child is its place."""
+    value = np.zeros((len(left), width))
+    value[left < 0] = np.array(tree["leaf_weights"], dtype=np.float64).reshape(-1, width)[right[left < 0]]
+    return value
 
 
 def _sets(tree: dict[str, Any]) -> dict[int, list[int]]:
@@ -269,14 +276,34 @@ def _linear(context: Context, estimator: Any, features: Features, parsed: _Parse
 
 
 def _answer(context: Context, margin: str, parsed: _Parsed) -> str:
+    """What `predict` gives of the margin, float32, operation for operation as XGBoost's C++ does it.
+
+    ONNX's own Sigmoid and Softmax differ from that by some float32 numbers, which a threshold or tree behind may see.
+    """
     graph = context.graph
     if parsed.objective in _SIGMOID:
-        return graph.add("Sigmoid", margin)
+        power = graph.add("Min", graph.add("Neg", margin), _float32(graph, _LARGEST_POWER))
+        one = _float32(graph, 1.0)
+        return graph.add("Div", one, graph.add("Add", _exp(graph, power), one))
     if parsed.objective in _EXPONENTIAL:
-        return graph.add("Exp", margin)
+        return _exp(graph, margin)
     if parsed.objective in _SOFTMAX:
-        return graph.add("Softmax", margin, axis=1)
+        largest = graph.add("ReduceMax", margin, graph.constant([1]), keepdims=1)
+        each = _exp(graph, graph.add("Sub", margin, largest))
+        total = graph.add("ReduceSum", graph.cast(each, "float64"), graph.constant([1]), keepdims=1)
+        return graph.add("Div", each, graph.cast(total, "float32"))
+    if parsed.objective == _HINGE:
+        return graph.cast(graph.add("Greater", margin, _float32(graph, 0.0)), "float32")
     return margin
+
+
+def _exp(graph: Graph, tensor: str) -> str:
+    """The exponential of float32 numbers rounded once, as that of a C library is but for one number in thousands."""
+    return graph.cast(graph.add("Exp", graph.cast(tensor, "float64")), "float32")
+
+
+def _float32(graph: Graph, value: float) -> str:
+    return graph.constant(np.array(value), np.float32)
 
 
 def _iterations(estimator: Any) -> int | None:
@@ -290,28 +317,27 @@ def _iterations(estimator: Any) -> int | None:
 @predicts(xgboost.XGBClassifier, xgboost.XGBRFClassifier)
 def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
-    if parsed.objective not in (*_SIGMOID, *_SOFTMAX):
+    if parsed.objective not in (*_SIGMOID, *_SOFTMAX, _HINGE):
         raise context.refuse(f"the objective {parsed.objective!r} gives no probabilities", estimator)
     graph = context.graph
     answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
     if parsed.objective in _SOFTMAX:
         label = argmax(graph, answer)
     elif parsed.groups > 1:
-        raise context.refuse("it predicts several labels a row; train one for each", estimator)
+        # Several labels a row, each yes or no.
+        label = graph.cast(graph.add("Greater", answer, _float32(graph, 0.5)), graph.dtype)
+        return {"label": label, "probabilities": graph.widened(answer)}
     else:
-        half = graph.constant(np.array(0.5), np.float32)
-        label = flat(graph, graph.cast(graph.add("Greater", answer, half), "int64"))
-        one = graph.constant(np.array(1.0), np.float32)
-        answer = graph.add("Concat", graph.add("Sub", one, answer), answer, axis=1)
-    labels = class_labels(graph, label, np.asarray(estimator.classes_))
-    return {"label": labels, "probabilities": graph.cast(answer, graph.dtype)}
+        label = flat(graph, graph.cast(graph.add("Greater", answer, _float32(graph, 0.5)), "int64"))
+        answer = graph.add("Concat", graph.add("Sub", _float32(graph, 1.0), answer), answer, axis=1)
+    label = class_labels(graph, label, np.asarray(estimator.classes_))
+    return {"label": label, "probabilities": graph.widened(answer)}
 
 
 @predicts(xgboost.XGBRegressor, xgboost.XGBRFRegressor, xgboost.XGBRanker)
 def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     parsed = _parse(context, estimator, estimator.get_booster(), _iterations(estimator))
-    answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
-    return {"values": context.graph.cast(answer, context.graph.dtype)}
+    return {"values": context.graph.widened(_answer(context, _margin(context, estimator, features, parsed), parsed))}
 
 
 @dataclass(repr=False)
@@ -350,7 +376,7 @@ def _booster(context: Context, estimator: XgboostBooster, features: Features) ->
     answer = _answer(context, _margin(context, estimator, features, parsed), parsed)
     if parsed.objective == "multi:softmax":
         answer = context.graph.cast(argmax(context.graph, answer), "float32")
-    return {"values": answer}
+    return {"values": context.graph.widened(answer)}
 
 
 def open_estimator(path: Path) -> Any:
@@ -363,3 +389,8 @@ def open_estimator(path: Path) -> Any:
     estimator = kind()
     estimator.load_model(str(path))
     return estimator
+
+
+def of_booster(booster: Any) -> Any:
+    """See a `Booster` as the estimator that its own file opens as."""
+    return XgboostBooster(booster)

@@ -52,8 +52,8 @@ class Feature:
 
     `origin` names the caller's column whose values these still are, up to imputation. `exact` says that
     the value in a float32 graph is the original's float64 value rounded once, so that a tree, which
-    itself rounds to float32, sees the same number. `none` says that a missing text of this column is
-    None and not NaN, which scikit-learn tells apart. `levels` are the
+    itself rounds to float32, sees the same number. `missing_is` says what a missing text of this column is, "None",
+    "NaN" or "pandas.NA", which scikit-learn tells apart. `levels` are the
     categories of a column of pandas' category dtype. `dtype` is the NumPy dtype in which the original holds the
     value, and `single` says that it computed the value in float32.
 
@@ -69,7 +69,7 @@ class Feature:
     text: bool
     origin: str | None
     exact: bool
-    none: bool = False
+    missing_is: str = "NaN"
     levels: tuple[Any, ...] | None = None
     dtype: str = "float64"
     single: bool = False
@@ -99,6 +99,10 @@ class Context:
     samples: "Samples | None" = None
     # The whole model, which may be asked what it gives to one of its steps.
     source: Any = None
+    # Columns of texts in which a step tells None, NaN and pandas' NA apart.
+    told_apart: set[str] = field(default_factory=set)
+    # Columns of numbers that a step reads which may compute in the width of its rows.
+    by_width: set[str] = field(default_factory=set)
     # How the original reads rows where containers and dtypes matter; `source.reads` of `model.json`.
     reads: dict[str, Any] = field(default_factory=dict)
     # Where text goes to the graph without zeros; None where it goes as dense counts.
@@ -152,6 +156,10 @@ class Context:
         node = graph.name(f"{REFUSES}{reason}{names}")
         one = graph.add("Gather", graph.constant(np.ones(1), dtype), worst, name=node)
         return graph.add("Mul", tensor, one)
+
+    def tell_apart(self, features: "Features") -> None:
+        """Note that a step tells the kinds of missing texts of these columns apart."""
+        self.told_apart.update(feature.column for feature in features if feature.text and feature.column)
 
     def where(self, estimator: Any) -> str:
         """Name a step: its path in the pipeline and its class."""
@@ -222,6 +230,9 @@ def gather(context: Context, features: Features, estimator: Any) -> str:
     """Make one tensor [rows, len(features)] of the features, all text or all numbers."""
     if not features:
         raise context.refuse("it is given no columns", estimator)
+    dropped = next((feature for feature in features if not feature.tensor), None)
+    if dropped is not None:
+        raise context.refuse(f"it reads the column {dropped.origin!r}, which the model does not", estimator)
     if any(feature.text != features[0].text for feature in features):
         raise context.refuse("it mixes text and numbers; give each its own branch", estimator)
     graph = context.graph

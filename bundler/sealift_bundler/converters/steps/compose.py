@@ -26,7 +26,7 @@ from sealift_bundler.converters.steps.finite import checked
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
 from sealift_bundler.converters.steps.text.columns import SparseColumns, joined, plain
 from sealift_bundler.converters.steps.text.emitters import predict_sparse, transform_sparse
-from sealift_bundler.converters.steps.widths import check_jump, with_widths
+from sealift_bundler.converters.steps.widths import check_jump, note_width, with_widths
 
 _SEARCHES = (GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV)
 # What these hold checks for itself, each part the columns that it is given.
@@ -39,6 +39,8 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
     check_jump(context, estimator, emitter, plain(features))
+    if not isinstance(estimator, _HOLDERS):
+        note_width(context, estimator, emitter, plain(features))
     given = _checked(context, estimator, features, "transform")
     made = transform_sparse(context, estimator, given)
     made = emitter(context, estimator, given) if made is None else made
@@ -53,6 +55,8 @@ def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
     check_jump(context, estimator, emitter, plain(features))
+    if not isinstance(estimator, _HOLDERS):
+        note_width(context, estimator, emitter, plain(features))
     given = _checked(context, estimator, features, "predict")
     return predict_sparse(context, estimator, given) or emitter(context, estimator, given)
 
@@ -81,6 +85,8 @@ def _named(context: Context, estimator: Any, features: Features) -> Features:
 
 def _before_last(context: Context, pipeline: Pipeline, features: Features) -> Features:
     for name, step in pipeline.steps[:-1]:
+        if hasattr(step, "fit_resample"):  # a sampler of imbalanced-learn, for training alone
+            continue
         features = transform(context.inside(name), step, features)
     return features
 

@@ -184,6 +184,47 @@ def _check_integers(context: Context, estimator: FunctionTransformer, features: 
         )
 
 
+def _clip_bounds(estimator: FunctionTransformer) -> tuple[float, float] | None:
+    """The bounds of numpy.clip, infinite where there is none; None for another function, or bounds that are arrays."""
+    options = dict(estimator.kw_args or {})
+    if estimator.func is not np.clip:
+        return None
+    pair = [options.pop(name, options.pop(other, None)) for name, other in (("a_min", "min"), ("a_max", "max"))]
+    if options or not all(bound is None or isinstance(bound, int | float) for bound in pair):
+        return None
+    low, high = pair
+    return (-np.inf if low is None else float(low), np.inf if high is None else float(high))
+
+
+def _clipped(context: Context, estimator: FunctionTransformer, features: Features, low: float, high: float) -> Features:
+    """numpy.clip: NaN stays. What float32 makes of a bound is what it makes of a number that is the bound."""
+    graph = context.graph
+    _check_integers(context, estimator, features)
+    if any(not float(bound).is_integer() for bound in (low, high) if np.isfinite(bound)) and any(
+        np.dtype(feature.dtype).kind in "iub" for feature in features
+    ):
+        raise context.refuse("numpy.clip of integers by a fraction; give float64 samples", estimator)
+    tensor = numbers(context, features, estimator)
+    above = graph.add("Where", graph.add("Less", tensor, graph.constant(low)), graph.constant(low), tensor)
+    tensor = graph.add("Where", graph.add("Greater", above, graph.constant(high)), graph.constant(high), above)
+    step = context.where(estimator)
+
+    def clip(x: Any) -> Any:
+        return np.clip(x, low, high)
+
+    made = one_to_one(features, tensor)
+    return tuple(
+        replace(
+            one,
+            exact=feature.exact,
+            integral=feature.integral and all(not np.isfinite(b) or float(b).is_integer() for b in (low, high)),
+            dtype=feature.dtype,
+            rough=extended(feature, clip, step, starts=False),
+        )
+        for one, feature in zip(made, features, strict=True)
+    )
+
+
 @transforms(FunctionTransformer)
 def _function(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
     function = estimator.func
@@ -194,6 +235,10 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
             "numpy.reciprocal divides integers as integers, and rows may bring them; use a division by a float column",
             estimator,
         )
+    bounds = _clip_bounds(estimator)
+    if bounds is not None:
+        context.reads["narrow"] = "refused"
+        return _clipped(context, estimator, features, *bounds)
     if estimator.kw_args or emitter is None:
         raise context.refuse(
             f"its function {function_name(function)!r} is Python code, which a graph cannot carry; "

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 
 from sealift_bundler.converters.steps import Context
 from sealift_bundler.samples.containers import is_sparse
@@ -31,7 +32,8 @@ def given_to(context: Context, estimator: Any) -> Any:
         for name in _METHODS:
             if hasattr(context.source, name) and not seen:
                 # A method of its own may not exist for these parameters, and says so only when called.
-                with suppress(Exception):
+                # Another process would know nothing of the shadowed ones.
+                with suppress(Exception), parallel_config(backend="sequential"):
                     getattr(context.source, name)(samples.own(samples.head(_ROWS)))
     finally:
         for name in shadowed:
@@ -53,6 +55,11 @@ def sparse_given(context: Context, estimator: Any) -> bool:
     if isinstance(rows, pd.DataFrame):
         return all(isinstance(dtype, pd.SparseDtype) for dtype in rows.dtypes)
     return is_sparse(rows)
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Return whether two answers are the same, a missing number being the same as another one."""
+    return np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f")
 
 
 def rounds_integers(rows: Any) -> bool:

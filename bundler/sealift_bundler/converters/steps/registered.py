@@ -50,6 +50,18 @@ _NEVER = {
 }
 
 
+_ROUNDS = "it fits each row by rounds until little changes: use TruncatedSVD or PCA"
+# What converts in place of a step, by its class or its library.
+_INSTEAD = {
+    "NMF": _ROUNDS,
+    "MiniBatchNMF": _ROUNDS,
+    "LatentDirichletAllocation": _ROUNDS,
+    "category_encoders": "use scikit-learn's OneHotEncoder, OrdinalEncoder or TargetEncoder in a ColumnTransformer",
+    "feature_engine": "use scikit-learn's own in a ColumnTransformer, such as SimpleImputer, OneHotEncoder with "
+    "min_frequency, KBinsDiscretizer or FunctionTransformer of a NumPy function",
+}
+
+
 def transform_registered(context: Context, estimator: Any, features: Features) -> Features:
     """Emit a transformer that has no emitter here."""
     if not hasattr(estimator, "transform"):
@@ -88,6 +100,7 @@ def _inline(
 ) -> tuple[list[str], list[int]]:
     """Let skl2onnx convert a step into this graph; give its tensors, and how many columns each has."""
     _check(context, estimator)
+    context.tell_apart(features)
     tensor = gather(context, features, estimator)
     dtypes = ("string",) if features[0].text else (context.graph.dtype, "float32")
     reasons: list[str] = []
@@ -120,9 +133,13 @@ def _check(context: Context, estimator: Any) -> None:
             estimator,
         ) from None
     if not _is_registered(estimator):
+        kind = type(estimator)
+        instead = _INSTEAD.get(kind.__name__) or _INSTEAD.get(
+            kind.__module__.partition(".")[0], "use another estimator"
+        )
         raise context.refuse(
-            "neither Sealift nor skl2onnx has a converter for it; register one with skl2onnx in a module that you "
-            "have imported (`import` in a recipe), or use another estimator",
+            f"neither Sealift nor skl2onnx has a converter for it; {instead}, or register one with skl2onnx in a "
+            "module that you have imported (`import` in a recipe)",
             estimator,
         )
     if not context.registered:

@@ -4,6 +4,7 @@ A graph repeats such arithmetic up to the last bit or two of a float32, which is
 and not in front of a step whose answers jump.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,15 @@ import numpy as np
 
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
 from sealift_bundler.converters.steps.boundaries import check_double
+from sealift_bundler.converters.steps.given import same_bits
 
 # Steps that compare one number with another look for themselves, see `boundaries`.
 _JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
 _SHORT = 2
+# Steps of these cast what they are given to a dtype of their own, or hand it on as it is.
+_CASTING_MODULES = (".trees.", ".boosters.", ".meta.")
+_ASKED_ROWS = 512
+_METHODS = ("predict", "predict_proba", "decision_function")
 # They leave the absent entries of a sparse matrix as they are, and make other numbers of zeros.
 _NOT_OF_ABSENT = {"RobustScaler", "QuantileTransformer", "MissingIndicator", "SimpleImputer"}
 
@@ -27,6 +33,57 @@ def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor",
     """
     if any(part in f"{emitter.__module__}." for part in _JUMPING):
         check_double(context, estimator, features)
+
+
+def note_width(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:
+    """Note the columns of a step that may compute in the width of its rows: trees and boosters do not."""
+    name = f"{emitter.__module__}."
+    if getattr(estimator, "func", estimator) is None:  # what a ColumnTransformer makes of "passthrough"
+        return
+    if type(estimator).__name__ == "IsotonicRegression" or not any(part in name for part in _CASTING_MODULES):
+        context.by_width.update(feature.column for feature in features if feature.column and not feature.text)
+
+
+def of_any_width(context: Context) -> set[str]:
+    """Return the columns of numbers for which the original gives the same bits in float32 and in float64.
+
+    It is asked: for some of the samples, rounded to float32, in both dtypes.
+    """
+    samples = context.samples
+    if samples is None or context.source is None or "narrow" in context.reads:
+        return set()
+    # Which integers LightGBM rounds is seen by their dtype.
+    kinds = ("float",) if "integers" in context.reads else ("int", "float")
+    places = [
+        place
+        for place, column in enumerate(samples.columns)
+        if column.kind in kinds and column.levels is None and column.name not in context.by_width
+    ]
+    whole = samples.interface == "matrix" and len(places) < len(samples.columns)
+    if not places or whole or samples.sparse or samples.interface == "text":
+        return set()
+    rows = samples.head(_ASKED_ROWS)
+    try:
+        answers = [_in_dtype(context, rows, places, dtype) for dtype in ("float32", "float64")]
+    except Exception:  # noqa: BLE001 - someone else's model; whatever it raises means that it tells them apart
+        return set()
+    same = all(same_bits(one, other) for one, other in zip(*answers, strict=True))
+    return {samples.columns[place].name for place in places} if same else set()
+
+
+def _in_dtype(context: Context, rows: Any, places: Sequence[int], dtype: str) -> list[Any]:
+    """What the original answers for rows that are rounded to float32, given in a dtype."""
+    samples, source = context.samples, context.source
+    if samples is None:
+        return []
+    if samples.interface == "matrix":
+        given = rows.astype(np.float32).astype(dtype)
+    else:
+        names = [samples.columns[place].name for place in places]
+        given = rows.astype(dict.fromkeys(names, "float32")).astype(dict.fromkeys(names, dtype))
+    methods = [name for name in _METHODS if hasattr(source, name)]
+    found = [getattr(source, name)(samples.own(given)) for name in methods]
+    return [part for answer in found for part in (answer if isinstance(answer, list) else [answer])]
 
 
 def with_widths(context: Context, estimator: Any, given: Features, made: Features) -> Features:

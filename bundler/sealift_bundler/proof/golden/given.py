@@ -24,7 +24,7 @@ def read_rows(given: Any, model: Any, samples: Samples, what: str) -> Samples:
     path = Path(given) if isinstance(given, str | Path) else None
     try:
         rows = given if path is None else read_samples(path, model)
-        own = as_samples(rows, model, text=samples.interface == "text")
+        own = as_samples(rows, model, text=samples.interface == "text", unread=samples.unread)
     except SourceError as error:
         # What reads them speaks of samples, and these are other rows.
         named = repr(what) if path is None else f"{what!r}, {path.name!r}"

@@ -1,4 +1,4 @@
-"""What a pickle may ask for of scikit-learn, XGBoost, LightGBM and CatBoost; see `allowed_globals`."""
+"""What a pickle may ask for of scikit-learn, imbalanced-learn and the boosters; see `allowed_globals`."""
 
 from importlib import import_module
 from types import FunctionType
@@ -64,6 +64,7 @@ _BOOSTERS = {
     "lightgbm.basic": ("Booster",),
     "catboost.core": ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker"),
 }
+_BALANCING = frozenset({"combine", "ensemble", "over_sampling", "pipeline", "under_sampling"})
 _WRAPPERS = ("xgboost.sklearn", "lightgbm.sklearn")
 
 
@@ -112,6 +113,15 @@ def of_booster(module: str, name: str) -> Allowed | None:
     if name in _BOOSTERS.get(module, ()):
         return _allow(class_of(module, name))
     return _allow(class_of(module, name), BaseEstimator) if module in _WRAPPERS else None
+
+
+def of_imbalanced_learn(module: str, name: str) -> Allowed | None:
+    """Allow a sampler or an estimator of imbalanced-learn."""
+    from sklearn.base import BaseEstimator
+
+    parts = module.split(".")
+    known = len(parts) > 1 and parts[1] in _BALANCING and "tests" not in parts
+    return _allow(class_of(module, name), BaseEstimator) if known else None
 
 
 def _allow(cls: type | None, base: type = object, *, filled: bool = True) -> Allowed | None:

@@ -30,7 +30,12 @@ from types import FunctionType
 
 from sealift_bundler.source.unpickling.allowed import Allowed, attribute
 from sealift_bundler.source.unpickling.allowed_arrays import of_joblib, of_numpy, of_scipy
-from sealift_bundler.source.unpickling.allowed_estimators import of_booster, of_old_loss, of_scikit_learn
+from sealift_bundler.source.unpickling.allowed_estimators import (
+    of_booster,
+    of_imbalanced_learn,
+    of_old_loss,
+    of_scikit_learn,
+)
 from sealift_bundler.source.unpickling.allowed_standard import STANDARD
 from sealift_bundler.source.unpickling.allowed_tables import of_pandas, of_pyarrow
 
@@ -45,6 +50,7 @@ _RULES: dict[str, Callable[[str, str], Allowed | None]] = {
     "xgboost": of_booster,
     "lightgbm": of_booster,
     "catboost": of_booster,
+    "imblearn": of_imbalanced_learn,
 }
 
 

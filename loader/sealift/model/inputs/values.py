@@ -137,7 +137,7 @@ def check_dtype(dtype: np.dtype[Any], column: Column, what: str, *, strict: bool
 
 def _other_dtype(dtype: np.dtype[Any], proven: str, what: str) -> InputError:
     return InputError(
-        f"{what} has dtype {dtype}; the model was proven on {proven}, and the original answers "
+        f"{what} has dtype {dtype}; the model was proven on {proven}, and the original may answer "
         f"differently: convert it with .astype({proven!r})"
     )
 

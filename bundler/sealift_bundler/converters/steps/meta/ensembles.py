@@ -1,6 +1,7 @@
 """Emitters of ensembles made of other estimators: votes, stacks, bags, and wrappers that only unwrap."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,17 @@ from sealift_bundler.converters.steps.text.columns import chosen, joined
 
 
 def _weighted_mean(context: Context, parts: Sequence[str], weights: Any) -> str:
-    """The mean of tensors of one shape, added one by one as NumPy does."""
+    """The mean of tensors of one shape, added one by one as NumPy does; in float32 where all of them are."""
     graph = context.graph
-    weights = np.ones(len(parts)) if weights is None else numbers_of(weights)
+    if weights is None and graph.single.issuperset(parts) and not context.narrow:
+        with graph.as_single(*parts) as single:
+            mean = _sum_over(context, single, np.ones(len(parts)))
+        return graph.widened(mean)
+    return _sum_over(context, parts, np.ones(len(parts)) if weights is None else numbers_of(weights))
+
+
+def _sum_over(context: Context, parts: Sequence[str], weights: Any) -> str:
+    graph = context.graph
     total = ""
     for part, weight in zip(parts, weights, strict=True):
         term = part if weight == 1.0 else graph.add("Mul", part, graph.constant(float(weight)))
@@ -113,7 +122,10 @@ def _stacking(context: Context, estimator: Any, features: Features) -> Heads:
             part = as_column(graph, graph.cast(label, graph.dtype))
         parts.append(part)
         width += size
-    stacked = features_of(concatenated(graph, parts), width)
+    stacked = features_of(joined := concatenated(graph, parts), width)
+    if joined in graph.single:
+        # What the final estimator computes with these, it computes in float32.
+        stacked = tuple(replace(feature, dtype="float32") for feature in stacked)
     if estimator.passthrough:
         stacked = joined(context, [stacked, features])
     heads = predict(context.inside("final_estimator"), estimator.final_estimator_, stacked)
@@ -197,6 +209,9 @@ def _threshold(context: Context, estimator: Any, features: Features) -> Heads:
         automatic = 0.5 if chosen == "predict_proba" else 0.0
         threshold = automatic if estimator.threshold == "auto" else estimator.threshold
         positive = estimator.pos_label
+    if chosen == "predict_proba" and heads["probabilities"] in graph.single:
+        # NumPy compares float32 numbers with a Python one in float32.
+        threshold = np.result_type(np.empty(1, np.float32), threshold).type(threshold)
     classes = np.asarray(estimator.classes_)
     place = 1 if positive is None else int(np.flatnonzero(classes == positive)[0])
     if chosen == "predict_proba":

@@ -30,6 +30,7 @@ from sealift_bundler.converters.steps.arithmetic import (
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.kernels import kernel, kernel_diagonal, process_kernel
 from sealift_bundler.converters.steps.meta.multiclass import votes_and_confidences
+from sealift_bundler.converters.steps.models.pairwise import coupled
 from sealift_bundler.converters.steps.tabulated import erf
 
 
@@ -65,9 +66,6 @@ def _one_function(context: Context, estimator: Any, features: Features) -> Heads
 @predicts(SVC, NuSVC)
 def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
-    if getattr(estimator, "probability", False) is True:
-        raise context.refuse("its probabilities (probability=True) come from an iteration inside libsvm; "
-                             "use CalibratedClassifierCV(SVC())", estimator)  # fmt: skip
     rows = _support(context, estimator, features)
     count = len(estimator.classes_)
     dual, sizes = _dual(estimator), estimator.n_support_
@@ -79,6 +77,15 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
         weights[starts[i] : ends[i], place] = dual[j - 1, starts[i] : ends[i]]
         weights[starts[j] : ends[j], place] = dual[i, starts[j] : ends[j]]
     decisions = affine(graph, rows, weights, numbers_of(estimator._intercept_))
+    heads = _decided(context, estimator, decisions, pairs)
+    slopes, offsets = estimator._probA, estimator._probB  # noqa: SLF001 - the public form warns
+    if len(slopes):
+        heads["probabilities"] = coupled(graph, decisions, slopes, offsets, count)
+    return heads
+
+
+def _decided(context: Context, estimator: Any, decisions: str, pairs: list[tuple[int, int]]) -> Heads:
+    graph, count = context.graph, len(estimator.classes_)
     if count == 2:
         scores = graph.add("Neg", decisions)
         # libsvm gives the first class only where its own decision is above zero.

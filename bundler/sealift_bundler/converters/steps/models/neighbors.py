@@ -21,6 +21,7 @@ from sealift_bundler.converters.graph import Graph, numbers_of
 from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
 from sealift_bundler.converters.steps.arithmetic import (
     affine,
+    column,
     divided_by_sum,
     outlier_heads,
     row_sum,
@@ -28,6 +29,8 @@ from sealift_bundler.converters.steps.arithmetic import (
     wide_numbers,
 )
 
+# Metrics by scikit-learn's names, as SciPy calls them.
+_METRICS = {"euclidean": "euclidean", "manhattan": "cityblock", "chebyshev": "chebyshev"}
 _QUERIES = 256
 _POINTS = 2000
 # Two distances are equal when they differ by less than this, relative to the largest.
@@ -39,7 +42,7 @@ _REASON = (
 )
 
 
-def general_position(points: NDArray[Any]) -> bool:
+def general_position(points: NDArray[Any], metric: str = "euclidean") -> bool:
     """Return whether distances to the points tie neither for the points themselves nor for mixtures of them."""
     from scipy.spatial.distance import cdist
 
@@ -52,7 +55,7 @@ def general_position(points: NDArray[Any]) -> bool:
     mixed = np.take_along_axis(points, drawn, axis=0)
     itself = points[generator.choice(len(points), min(len(points), _QUERIES), replace=False)]
     for queries in (mixed, itself):
-        distances = np.sort(cdist(queries, some), axis=1)
+        distances = np.sort(cdist(queries, some, _METRICS[metric]), axis=1)
         if (np.diff(distances, axis=1) <= _EQUAL * distances[:, -1:]).any():
             return False
     return True
@@ -61,15 +64,21 @@ def general_position(points: NDArray[Any]) -> bool:
 def _points(context: Context, estimator: Any) -> NDArray[Any]:
     stored = estimator._fit_X  # noqa: SLF001 - there is no public form
     points = numbers_of(stored.toarray() if hasattr(stored, "toarray") else stored)
-    if estimator.effective_metric_ != "euclidean":
-        raise context.refuse(f"its metric {estimator.effective_metric_!r} is not supported; use euclidean", estimator)
-    if not general_position(points):
+    metric = estimator.effective_metric_
+    known = _METRICS if isinstance(estimator, KNeighborsClassifier | KNeighborsRegressor) else ("euclidean",)
+    if metric not in known:
+        raise context.refuse(f"its metric {metric!r} is not supported; use {' or '.join(known)}", estimator)
+    if not general_position(points, metric):
         raise context.refuse(_REASON, estimator)
     return points
 
 
-def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int) -> tuple[str, str]:
+def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int, metric: str = "euclidean") -> tuple[str, str]:
     """Distances [rows, count] and places int64 [rows, count] of the nearest points, the nearest first."""
+    if metric != "euclidean":
+        each = _by_columns(graph, tensor, points, "Add" if metric == "manhattan" else "Max")
+        nearest = graph.add_many("TopK", each, graph.constant(np.array([count])), outputs=2, axis=1, largest=0)
+        return nearest[0], nearest[1]
     rough = squared_distances(graph, tensor, points)
     _, places = graph.add_many("TopK", rough, graph.constant(np.array([count])), outputs=2, axis=1, largest=0)
     # Measured again without cancellation: a row that was stored is at distance zero of itself.
@@ -77,6 +86,16 @@ def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int) -> tup
     apart = graph.add("Sub", chosen, graph.add("Unsqueeze", tensor, graph.constant([1])))
     squared = graph.add("ReduceSum", graph.add("Mul", apart, apart), graph.constant([2]), keepdims=0)
     return graph.add("Sqrt", squared), places
+
+
+def _by_columns(graph: Graph, tensor: str, points: NDArray[Any], joined: str) -> str:
+    """The differences to the points, [rows, points], column by column, joined by an operator."""
+    total = ""
+    for index in range(points.shape[1]):
+        apart = graph.add("Sub", column(graph, tensor, index), graph.constant(points[np.newaxis, :, index]))
+        size = graph.add("Abs", apart)
+        total = graph.add(joined, total, size) if total else size
+    return total
 
 
 def _weights(context: Context, estimator: Any, distances: str) -> str | None:
@@ -101,7 +120,7 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
     points = _points(context, estimator)
     tensor = wide_numbers(context, estimator, features)
-    distances, places = _nearest(graph, tensor, points, estimator.n_neighbors)
+    distances, places = _nearest(graph, tensor, points, estimator.n_neighbors, estimator.effective_metric_)
     own = np.ravel(estimator._y)  # noqa: SLF001
     votes = graph.add("Gather", graph.constant(np.eye(len(estimator.classes_))[own]), places, axis=0)
     weights = _weights(context, estimator, distances)
@@ -120,7 +139,7 @@ def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
     points = _points(context, estimator)
     tensor = wide_numbers(context, estimator, features)
-    distances, places = _nearest(graph, tensor, points, estimator.n_neighbors)
+    distances, places = _nearest(graph, tensor, points, estimator.n_neighbors, estimator.effective_metric_)
     values = graph.add("Gather", graph.constant(numbers_of(np.ravel(estimator._y))), places)  # noqa: SLF001
     weights = _weights(context, estimator, distances)
     if weights is None:

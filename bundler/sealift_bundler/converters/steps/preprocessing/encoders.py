@@ -20,6 +20,8 @@ def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDA
     if feature.text:
         if not all(is_missing(category) or isinstance(category, str) for category in categories):
             raise context.refuse("its categories mix text with other types", estimator)
+        if any(is_missing(category) for category in categories):
+            context.tell_apart((feature,))
         keys = [_key(category, feature) for category in categories]
         index = graph.add(
             "LabelEncoder", column, domain=ML, keys_strings=keys, values_int64s=list(range(len(keys))), default_int64=-1
@@ -40,7 +42,7 @@ def _key(category: Any, feature: Feature) -> str:
     if not is_missing(category):
         return str(category)
     # The other kind of missing never occurs in this column; two tokens are not text that the loader lets in.
-    return MISSING_TEXT if (category is None) == feature.none else MISSING_TEXT * 2
+    return MISSING_TEXT if feature.missing_is == ("None" if category is None else "NaN") else MISSING_TEXT * 2
 
 
 def _close(context: Context, estimator: Any, feature: Feature, categories: NDArray[Any]) -> None:
@@ -124,7 +126,7 @@ def _ordinal_encoder(context: Context, estimator: OrdinalEncoder, features: Feat
         if _groups(estimator) and estimator.infrequent_categories_[index] is not None:
             codes = np.asarray(estimator._default_to_infrequent_mappings[index], dtype=np.float64)  # noqa: SLF001
         for place, category in enumerate(categories):
-            if is_missing(category):
+            if is_missing(category) and category is not None:  # None has a code of its own
                 codes[place] = estimator.encoded_missing_value
         fractions += int((codes != np.round(codes)).any())
         found = _one_hot(context, estimator, feature, categories)

@@ -39,7 +39,10 @@ def inverse_transform(context: Context, transformer: Any, tensor: str, owner: An
             raise context.refuse(f"its inverse function {function_name(function)!r} is Python code", owner)
         return FUNCTIONS[function](graph, tensor)
     if kind in (StandardScaler, RobustScaler, MaxAbsScaler, MinMaxScaler):
-        return _unscaled(graph, tensor, *_scale_and_shift(transformer))
+        with graph.as_single(tensor) as (given,):
+            made = _unscaled(graph, given, *_scale_and_shift(transformer))
+        # A small difference of large numbers has no more digits than the original's float32 leaves it.
+        return made if given == tensor else graph.widened(made)
     if context.narrow:
         raise context.climb("it undoes a transformation in float64", owner)
     if kind is PowerTransformer:

@@ -109,8 +109,11 @@ def missing_mask(context: Context, estimator: Any, tensor: str, features: Featur
     found = graph.cast(code, "bool")
     if not is_missing(marker):
         return found
+    if type(marker).__name__ == "NAType":
+        return found
     # scikit-learn looks for NaN or for None, never for both.
-    meant = np.array([[feature.none == (marker is None) for feature in features]])
+    context.tell_apart(features)
+    meant = np.array([[feature.missing_is == ("None" if marker is None else "NaN") for feature in features]])
     return graph.add("And", found, graph.constant(meant))
 
 

@@ -78,19 +78,25 @@ class TreeEnsemble:
         Returns:
             The sums [rows, targets], float64.
         """
-        # The operator's output is float32 whatever its input. So leaves are cut in two: high parts, multiples
-        # of one power of two so coarse that every sum of them is exact in float32, and the small rest.
+        # The operator's output is float32 whatever its input. So leaves are cut in three: high parts, multiples
+        # of one power of two so coarse that every sum of them is exact in float32; the same of what is left of them;
+        # and the small rest. Where leaves of opposite signs leave little of a sum, two parts would not do.
         leaves = self._leaves()
-        high = self._coarse(leaves)
-        both = _Leaves(
-            np.concatenate([leaves.treeids, leaves.treeids]),
-            np.concatenate([leaves.nodeids, leaves.nodeids]),
-            np.concatenate([leaves.targets, leaves.targets + self.targets]),
-            np.concatenate([high, leaves.weights - high]),
+        high = self._coarse(leaves, leaves.weights)
+        middle = self._coarse(leaves, leaves.weights - high)
+        parts = [high, middle, leaves.weights - high - middle]
+        all_ = _Leaves(
+            np.tile(leaves.treeids, len(parts)),
+            np.tile(leaves.nodeids, len(parts)),
+            np.concatenate([leaves.targets + place * self.targets for place in range(len(parts))]),
+            np.concatenate(parts),
         )
-        halves = graph.cast(self._emit(graph, columns, both, 2 * self.targets, double=True), "float64")
-        order = [graph.constant(np.arange(self.targets) + first) for first in (0, self.targets)]
-        return graph.add("Add", *(graph.add("Gather", halves, indices, axis=1) for indices in order))
+        sums = graph.cast(self._emit(graph, columns, all_, len(parts) * self.targets, double=True), "float64")
+        low, middle_sum, high_sum = (
+            graph.add("Gather", sums, graph.constant(np.arange(self.targets) + place * self.targets), axis=1)
+            for place in (2, 1, 0)
+        )
+        return graph.add("Add", high_sum, graph.add("Add", middle_sum, low))
 
     def emit_in_order(self, graph: Graph, columns: str) -> str:
         """Add the ensemble in float32, its trees summed one after another, as they are in the list.
@@ -153,13 +159,14 @@ class TreeEnsemble:
             "nodes_modes": np.where(is_leaf, "LEAF", "BRANCH_LEQ"),
         }
 
-    def _coarse(self, leaves: _Leaves) -> Floats:
+    def _coarse(self, leaves: _Leaves, weights: Floats) -> Floats:
+        """Round weights to multiples of a power of two of which every sum over the trees is exact in float32."""
         largest = np.zeros(len(self.trees))
-        np.maximum.at(largest, leaves.treeids, np.abs(leaves.weights))
+        np.maximum.at(largest, leaves.treeids, np.abs(weights))
         bound = max(float(largest.sum()), float(np.finfo(np.float32).tiny))
         # Sums stay below 2 * bound; 24 bits hold every multiple of `step` up to there.
         step = 2.0 ** (np.ceil(np.log2(bound)) - 22)
-        return np.asarray(np.round(leaves.weights / step) * step)
+        return np.asarray(np.round(weights / step) * step)
 
     def _emit(self, graph: Graph, columns: str, leaves: _Leaves, targets: int, *, double: bool) -> str:
         whole = self._nodes() | {

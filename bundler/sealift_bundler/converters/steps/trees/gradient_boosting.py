@@ -1,5 +1,6 @@
 """Emitters of gradient boosting over scikit-learn's own trees, started from a constant or another model."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,17 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from sealift_bundler.converters.graph import Graph, numbers_of
-from sealift_bundler.converters.steps import Context, Features, Heads, complement, flat, predicts
+from sealift_bundler.converters.steps import (
+    PREDICTORS,
+    Context,
+    Features,
+    Heads,
+    complement,
+    features_of,
+    flat,
+    numbers,
+    predicts,
+)
 from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.models.linear import scores_to_label
@@ -34,9 +45,19 @@ def _start(context: Context, estimator: Any, features: Features) -> str:
         width = estimator.n_features_in_
         start = estimator._raw_predict_init(np.zeros((1, width), dtype=np.float32))  # noqa: SLF001 - no public form
         return graph.constant(numbers_of(start))
-    heads = predict(context.inside("init"), first, features)
+    # What it starts from sees the rows as the trees do, in float32.
+    narrow = graph.cast(numbers(context, features, estimator), "float32")
+    rounded = features_of(narrow if context.narrow else graph.cast(narrow, graph.dtype), len(features), same=True)
+    heads = predict(context.inside("init"), first, tuple(replace(one, dtype="float32") for one in rounded))
     if "values" in heads:
         return as_column(graph, heads["values"])
+    emitter = PREDICTORS.get(type(first))
+    if emitter is None or not any(part in f"{emitter.__module__}." for part in (".trees.", ".boosters.")):
+        raise context.refuse(
+            f"it starts from the probabilities of a {type(first).__name__}, which computes them in float32 there, and "
+            "whose last digits the logarithm magnifies; leave init out, or use a tree or a forest",
+            estimator,
+        )
     if context.narrow:
         raise context.climb("it starts from the logarithm of another model's probabilities", estimator)
     least = float(np.finfo(np.float64).eps)

@@ -109,7 +109,7 @@ def _raw(context: Context, estimator: Any, features: Features) -> str:
         missing_left = nodes["missing_go_to_left"].astype(np.int64)
         ensemble.trees.append(Tree(feature, threshold, left, right, missing_left, nodes["value"], target))
     tensor = placed(context, seen, numbers(context, seen, estimator), ensemble.trees, "float64")
-    total = graph.cast(ensemble.emit(graph, splits.emit(graph, tensor), double=True), graph.dtype)
+    total = ensemble.emit_float64(graph, splits.emit(graph, tensor))
     return graph.add("Add", total, graph.constant(numbers_of(estimator._baseline_prediction)))  # noqa: SLF001
 
 
