@@ -122,8 +122,8 @@ def _stacking(context: Context, estimator: Any, features: Features) -> Heads:
             part = as_column(graph, graph.cast(label, graph.dtype))
         parts.append(part)
         width += size
-    stacked = features_of(joined := concatenated(graph, parts), width)
-    if joined in graph.single:
+    stacked = features_of(answers := concatenated(graph, parts), width)
+    if answers in graph.single:
         # What the final estimator computes with these, it computes in float32.
         stacked = tuple(replace(feature, dtype="float32") for feature in stacked)
     if estimator.passthrough:
