@@ -49,6 +49,7 @@ def command(
     compared with its own digest, which finds a bad stick but proves nothing.
     """
     from sealift.errors import Error
+    from sealift.inspection.described import DescriptionCheck
     from sealift.inspection.explain import agree
     from sealift.inspection.opening import open_bundle, size_of
     from sealift.inspection.verify import verify_head, verify_payload
@@ -79,7 +80,7 @@ def command(
             # Refuses a bundle that was stripped of a model's newest version, as installing would.
             make_plan(verified.release, verified.contents.manifests, store.all_versions(), (), {}, ())
             BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
-            verify_payload(source, verified)
+            verify_payload(source, verified, DescriptionCheck(verified.contents.manifests).take)
     except Error as error:
         if not as_json:
             _echo(agree(chain, str(error)))
