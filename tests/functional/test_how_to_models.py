@@ -2,9 +2,14 @@
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from support.pages.page_shell import Shell, commands, missing, unindented
 from support.release.weights import safetensors
 
@@ -75,3 +80,29 @@ def test_carry_language_model_weights(work: Path) -> None:
         (work / "blobs" / name).write_bytes(data)
         (work / "snapshot" / name).symlink_to(f"../blobs/{name}")
     follow(page, work)
+
+
+def test_ship_a_model_of_several_graphs(work: Path, monkeypatch) -> None:
+    page = (PAGES / "ship-a-model-of-several-graphs.md").read_text("utf-8")
+    (recipe,) = recipes(page)
+    (work / "transliterator.toml").write_text(recipe, "utf-8")
+    value = partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT)
+    nodes = {
+        "encoder": ([helper.make_node("Relu", ["x"], ["h"])], ["x"], ["h"]),
+        "decoder": ([helper.make_node("Mul", ["h", "scale"], ["y"])], ["h", "scale"], ["y"]),
+    }
+    for name, (own, inputs, outputs) in nodes.items():
+        ends = [[value(one, shape=[] if one == "scale" else ["n", 3]) for one in names] for names in (inputs, outputs)]
+        graph = helper.make_graph(own, "g", *ends)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{name}.onnx")
+    rows = np.ones((4, 3), np.float32)
+    np.savez("encoder.npz", x=rows)
+    np.savez("decoder.npz", h=rows, scale=np.float32(0.5))
+    (work / "vocab.json").write_text("[]")
+    follow(page, work)
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setenv("SEALIFT_STORE", str(work.parent / "store"))
+    monkeypatch.setenv("SEALIFT_TRUST", str(work.parent / "trust"))
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - our own page
+    assert names["answer"].tolist() == [[0.5, 0.5, 0.5]]
