@@ -30,7 +30,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check plugins oldest first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -54,6 +54,9 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py
+
+first-reader: $(READY) ## Let Sealift 0.1.0, built from this repository's history, meet a bundle of every newer kind
+	@$(RUN) python tests/first_reader/run.py
 
 chart: $(READY) ## Lint and render the example chart with the real Helm, in an environment of its own (90 MB)
 	@$(RUN) python tests/helm/run.py
