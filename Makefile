@@ -13,6 +13,7 @@ FUZZ_SECONDS ?= 60
 LIVES ?= 500
 LIFE ?=
 CASES ?= 2000
+WEIGHTS_MB ?= 6000
 HUNT ?=
 KIND ?=
 FIRST ?= 0
@@ -29,7 +30,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest pandas first-reader chart kits lint format types bench fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check plugins oldest pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -54,8 +55,9 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py
 
-first-reader: $(READY) ## Let release 0.1.0, from this repository's history, install a bundle with reviews
+first-reader: $(READY) ## Let Sealift 0.1.0, built from this repository's history, meet a bundle of every newer kind, and install one with reviews
 	@$(RUN) python tests/first_reader/run.py
+	@$(RUN) python tests/first_reader/reviews.py
 
 pandas: $(READY) ## Convert and answer tables of pandas 2.2 and 2.3, each in a folder of its own (170 MB)
 	@$(RUN) python tests/older_pandas/run.py $(PYTEST_ARGS)
@@ -87,6 +89,9 @@ types: $(READY) ## Check types, strictly
 
 bench: $(READY) ## Measure what we promise about speed
 	@$(RUN) python tests/bench
+
+weights: $(READY) ## Carry WEIGHTS_MB of random weights in five parts; time and memory beside a bare pass (three times the space)
+	@$(RUN) WEIGHTS_MB=$(WEIGHTS_MB) python tests/bench/bench_weights.py
 
 fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 	@$(RUN) python tests/fuzz/fuzz.py $(FUZZ_SECONDS)

@@ -146,7 +146,7 @@ def test_the_same_channel_gives_the_same_bytes(update, new, old, tmp_path):
 
 
 def test_a_reader_of_the_first_format_refuses(update, instance, refused, monkeypatch):
-    monkeypatch.setattr(layout, "DIFFERENTIAL_FORMAT", "1")
+    monkeypatch.setattr(layout, "FORMATS", ("1",))
     with refused(UnsupportedVersionError, "format version '2'"):
         instance.install(update)
 

@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 from support.hostile.planted import ALL, PLANTED, found_in, released_bytes
-from support.release.channel_simulator import ChannelSimulator
+from support.release.channel_simulator import ChannelSimulator, renamed
 from xgboost import XGBClassifier
 
 import sealift_bundler
@@ -137,7 +138,8 @@ def planted(request, conversions, tmp_path, monkeypatch, channel: ChannelSimulat
     if place not in conversions:
         clean = DecisionTreeClassifier().fit(NUMBERS[:, np.newaxis], LABELS)
         made = PLACES.get(place, lambda: sealift_bundler.convert(clean, NUMBERS[:3, np.newaxis]))
-        conversions[place] = made()
+        conversion = made()
+        conversions[place] = replace(conversion, files=renamed(conversion.files, "planted", "1.0.0"))
     monkeypatch.setattr(sealift_bundler, "convert", lambda *_, **__: conversions[place], raising=False)
     for name in ("model.joblib", "samples.csv"):
         (tmp_path / name).write_text("stands in")

@@ -278,13 +278,14 @@ FILE_NAMES = [
     "model.onnx",
     "card.md\u200b",
     ".generation.json",
-    "lib.so",
-    "x.py",
+    "model.onnx.so",
+    "encoder.model.onnx",
+    "encoder.golden.json",
+    "frontend.json",
     "model.onnx.data.1",
     "model.onnx.data.0",
     "model.onnx.data.01",
     "model.onnx.data.-1",
-    "model.pkl",
 ]
 
 

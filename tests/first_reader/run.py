@@ -1,63 +1,164 @@
-"""Let release 0.1.0, taken from this repository's own history, install a bundle whose targets carry reviews.
+"""Let Sealift 0.1.0 meet a bundle of every kind that came after it, and say what it says.
 
-Formats stay readable by every release that is out there, and root and targets got new fields for reviews.
+The old reader is built from this repository's own history, in a work tree below build/. It must install what it knows,
+and refuse everything else in one clear line with exit 11, in `verify` as in `install`, with the store as it was.
 """
 
-import io
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.release.reviews import ReviewedChannel  # noqa: E402 - found by the line above
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
+from support.release.weights import gguf, safetensors
 
-COMMIT = "d751702"
-WINGS = ("loader", "keys", "bundler", "common")
-PROGRAM = "import sys; sys.argv[0] = 'sealift'; from sealift.cli import main; main()"
-STEPS = (
-    ("trust init ROOT", "pinned the root"),
-    ("verify BUNDLE", "accepted: sim release 2"),
-    ("install BUNDLE", "installed toy 1.0.0"),
-    ("check", "all is as it was signed"),
-    ("list", "toy"),
-)
+from sealift_bundler import convert
+from sealift_bundler.proof.documents import with_schema
+from sealift_bundler.release.adding import add
+from sealift_bundler.release.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "d751702066a513bf80efc531e8629ca37802bd2e"
+OLD = ROOT / "build" / "first-reader"
+UNSUPPORTED = 11
+COMMANDS = (["verify"], ["install", "--dry-run"], ["install"])
+PROGRAM = "import sys; from sealift.cli import main; sys.argv[0] = 'sealift'; main()"
+LOAD = "import sealift; print(sealift.__file__, sealift.load('toy').predict([[2.0, 2.0, 0.0, 0.0]]).tolist())"
+
+
+def old_reader() -> None:
+    """Check the release out, once."""
+    if (OLD / "loader").is_dir():
+        return
+    known = subprocess.run(
+        ["git", "cat-file", "-e", f"{COMMIT}^{{commit}}"], cwd=ROOT, check=False, capture_output=True
+    )
+    if known.returncode != 0:
+        sys.exit(f"commit {COMMIT[:7]} is not in this clone; fetch the whole history: git fetch --unshallow")
+    subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
+    subprocess.run(["git", "worktree", "add", "--force", "--detach", str(OLD), COMMIT], cwd=ROOT, check=True)
+
+
+class Instance:
+    """A store and a pinned root, used by the old reader alone."""
+
+    def __init__(self, place: Path, root: bytes) -> None:
+        paths = os.pathsep.join(str(OLD / part) for part in ("loader", "keys", "bundler"))
+        self.store = place / "store"
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": paths,
+            "SEALIFT_STORE": str(self.store),
+            "SEALIFT_TRUST": str(place / "trust"),
+        }
+        (place / "root.json").write_bytes(root)
+        assert self.sealift("trust", "init", str(place / "root.json")).returncode == 0
+
+    def sealift(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.python(PROGRAM, *arguments)
+
+    def python(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", program, *arguments]
+        return subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True)
+
+    def snapshot(self) -> dict[str, bytes]:
+        files = (path for path in self.store.rglob("*") if path.is_file() and path.name != "lock")
+        return {str(path): path.read_bytes() for path in files}
+
+
+def graph(folder: Path, name: str, shape: list[str | int]) -> Path:
+    ends = [helper.make_tensor_value_info(one, TensorProto.FLOAT, shape) for one in ("x", "y")]
+    made = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    path = folder / f"{name}.onnx"
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def side_file(channel: ChannelSimulator, _: Path) -> None:
+    files = {**renamed(toy_files(), "newer", "1.0.0"), "tokenizer.json": b"{}"}
+    channel.add("newer", "1.0.0", with_schema(files))
+
+
+def large_golden(channel: ChannelSimulator, folder: Path) -> None:
+    rows = {"x": np.zeros((1, 3, 300, 300), np.float32)}
+    conversion = convert(graph(folder, "image", ["n", 3, "h", "w"]), rows, name="newer", version="1.0.0")
+    channel.add("newer", "1.0.0", conversion.files)
+
+
+def several_graphs(channel: ChannelSimulator, folder: Path) -> None:
+    for name in ("encoder", "decoder"):
+        graph(folder, name, ["n", 3])
+        np.savez(folder / f"{name}.npz", x=np.ones((4, 3), np.float32))
+    parts = "".join(f'{name} = "{name}.{{}}"\n' for name in ("encoder", "decoder"))
+    recipe = f'name = "newer"\nversion = "1.0.0"\n[graphs]\n{parts.format("onnx", "onnx")}[samples]\n'
+    (folder / "recipe.toml").write_text(recipe + parts.format("npz", "npz"))
+    add(Recipe.load(folder / "recipe.toml"), channel.channel)
+
+
+def weights(data: bytes, name: str) -> Callable[[ChannelSimulator, Path], None]:
+    def put(channel: ChannelSimulator, folder: Path) -> None:
+        (folder / name).write_bytes(data)
+        text = f'name = "newer"\nversion = "1.0.0"\nkind = "files"\n[files]\n"{name}" = "{name}"\n'
+        (folder / "recipe.toml").write_text(text)
+        add(Recipe.load(folder / "recipe.toml"), channel.channel)
+
+    return put
+
+
+KINDS: Mapping[str, Callable[[ChannelSimulator, Path], None]] = {
+    "a side file": side_file,
+    "golden examples as bytes": large_golden,
+    "several graphs": several_graphs,
+    "weights in safetensors": weights(safetensors(), "model.safetensors"),
+    "weights in GGUF": weights(gguf(), "model.gguf"),
+}
+
+
+def meets(what: str, put: Callable[[ChannelSimulator, Path], None], place: Path) -> bool:
+    """Release a model that 0.1.0 knows, then one of this kind beside it; return whether the old reader behaves."""
+    channel = ChannelSimulator(place / "channel")
+    channel.add("toy", "1.0.0")
+    channel.release()
+    instance = Instance(place, channel.root_bytes)
+    first = instance.sealift("install", str(channel.pack(place / "first.tar")))
+    answer = instance.python(LOAD)
+    if first.returncode != 0 or not answer.stdout.startswith(str(OLD)) or not answer.stdout.endswith("[1]\n"):
+        print(f"{what:26} BROKEN: what 0.1.0 knows is not installed: {first.stderr}{answer.stdout}{answer.stderr}")
+        return False
+    folder = place / "recipe"
+    folder.mkdir()
+    put(channel, folder)
+    channel.release()
+    bundle, before, good = str(channel.pack(place / "second.tar")), instance.snapshot(), True
+    for command in COMMANDS:
+        done = instance.sealift(*command, bundle)
+        lines = done.stderr.strip().splitlines()
+        fine = done.returncode == UNSUPPORTED and len(lines) == 1 and "upgrade Sealift" in lines[0]
+        fine = fine and instance.snapshot() == before
+        good &= fine
+        print(
+            f"{what:26} {' '.join(command):18} exit {done.returncode}{'' if fine else '  BROKEN'}: {' / '.join(lines)}"
+        )
+    return good
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        # From the top: `git archive` in a folder gives that folder alone.
-        archive = subprocess.run(["git", "archive", COMMIT], cwd=HERE.parents[1], stdout=subprocess.PIPE, check=True)
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(work / "old", filter="data")
-        channel = ReviewedChannel(work / "channel")
-        model = channel.stage("1.0.0", "limited")
-        channel.say(model, "security", "ada")
-        channel.say(model, "legal", "bob")
-        channel.release()
-        bundle = channel.pack(work / "bundle.tar")
-        (work / "root.json").write_bytes(channel.root_bytes)
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(str(work / "old" / wing) for wing in WINGS),
-            "SEALIFT_STORE": str(work / "store"),
-            "SEALIFT_TRUST": str(work / "etc"),
-        }
-        for command, expected in STEPS:
-            words = command.replace("ROOT", str(work / "root.json")).replace("BUNDLE", str(bundle)).split()
-            done = subprocess.run(
-                [sys.executable, "-c", PROGRAM, *words], env=environment, capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0 or expected not in done.stdout:
-                print(f"sealift 0.1.0 {command}: status {done.returncode}\n{done.stdout}{done.stderr}")
-                return 1
-            print(f"sealift 0.1.0 {command}: as expected")
-    return 0
+    old_reader()
+    broken = []
+    for what, put in KINDS.items():
+        with tempfile.TemporaryDirectory(prefix="sealift-first-reader-") as work:
+            if not meets(what, put, Path(work)):
+                broken.append(what)
+    if broken:
+        print(f"Sealift 0.1.0 does not say what is the matter with: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

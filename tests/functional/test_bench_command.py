@@ -17,7 +17,7 @@ from sealift.model.trial.benchmark import PERCENTILES, benchmark
 from sealift.testing import ToyModel, toy_store
 from sealift_bundler import convert
 from sealift_bundler.cli import command as bundler
-from sealift_bundler.packing.whole import read_manifest
+from sealift_bundler.packing.blobs import read_manifest
 from sealift_bundler.proof.documents import canonical
 from sealift_bundler.proof.recording import with_benchmark
 from sealift_common.blob import Blob

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.shell_completion import ShellComplete
+from support.release.channel_simulator import renamed, toy_files
 from support.release.complete import require_complete
 from support.release.key_channel import pending, stage_toy
 
@@ -244,7 +245,7 @@ def recipe(monkeypatch):
     """A recipe whose conversion is stood in for: what a converter does is not this file's business."""
     for name, text in {"model.joblib": "m", "samples.csv": "s", "MIT.txt": "license", "recipe.toml": RECIPE}.items():
         Path(name).write_text(text)
-    files = {"model.onnx": b"onnx", "model.json": b"{}", "golden.json": b"{}"}
+    files = renamed(toy_files(), "triage", "1.0.0")
     parity = {"rows": 3, "reference": "the original", "largest_absolute_error": 0.0, "ties": 0}
     description = SimpleNamespace(tolerance=SimpleNamespace(atol=1e-5, rtol=1e-5))
     stand_in = Conversion(files)

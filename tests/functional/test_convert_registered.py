@@ -503,7 +503,7 @@ def recipe(folder, imports, names):
 
 def test_a_recipe_names_the_module_that_registers_the_converter(package, tmp_path, channel):
     added = add(recipe(tmp_path, [f"{package}.registration"], trusted(package)), channel)
-    assert (added.outcome, added.rung) == ("added", "skl2onnx")
+    assert (added.outcome, added.conversions[""].rung) == ("added", "skl2onnx")
     # Only the child imports it.
     assert f"{package}.registration" not in sys.modules
 

@@ -104,9 +104,31 @@ def test_creation_time_is_never_now(folder, monkeypatch):
         (BASE + "[parity]\natol = true\n", r"'atol' is True"),
         (
             BASE + '[files]\n"../NOTICE" = "NOTICE.txt"\n',
-            r"recipe\.toml:6: '\.\./NOTICE' is not a valid name for an extra file",
+            r"recipe\.toml:6: '\.\./NOTICE' is not a plain name; expected one like",
         ),
-        (BASE + '[files]\n"model.json" = "NOTICE.txt"\n', r"'model\.json' is not a valid name for an extra file"),
+        (
+            BASE + '[files]\n"model.json" = "NOTICE.txt"\n',
+            r"'model\.json' is a name that Sealift keeps for its own files",
+        ),
+        (
+            BASE + '[files]\n"Model.ONNX.data.7" = "NOTICE.txt"\n',
+            r"'Model\.ONNX\.data\.7' is a name that Sealift keeps",
+        ),
+        (
+            BASE + '[files]\n"encoder.golden.json" = "NOTICE.txt"\n',
+            r"'encoder\.golden\.json' is a name that Sealift keeps",
+        ),
+        (BASE + '[files]\n"MODEL.sig" = "NOTICE.txt"\n', r"'MODEL\.sig' is a name that Sealift keeps"),
+        (BASE + '[files]\n"nul.txt" = "NOTICE.txt"\n', r"'nul\.txt' is not a plain name"),
+        (
+            BASE + '[files]\n"card.md" = "NOTICE.txt"\n',
+            r"recipe\.toml:6: 'card\.md' has a key of its own; write card = …",
+        ),
+        (BASE + '[files]\nLicense = "NOTICE.txt"\n', r"'License' has a key of its own; write license_file = …"),
+        (
+            BASE + '[files]\n"labels.csv" = "NOTICE.txt"\n"Labels.CSV" = "NOTICE.txt"\n',
+            r"recipe\.toml:7: 'Labels\.CSV' and 'labels\.csv' are one name on some file systems",
+        ),
         (BASE + '[files]\nNOTICE = "gone"\n', r"recipe\.toml:6: 'NOTICE' names 'gone', which does not exist"),
         (BASE + "[files]\nNOTICE = 1\n", r"'NOTICE' is 1; expected a path"),
         ("name = \n", r"is not TOML: .*line 1"),

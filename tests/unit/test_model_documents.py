@@ -1,5 +1,6 @@
 """model.json and golden.json: strict, and every refusal says where."""
 
+import base64
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from sealift.errors import MalformedError, SelfTestError, UnsupportedVersionError
 from sealift.model import Model
 from sealift.model.documents import golden
-from sealift.model.documents.description import ModelDescription, check_file_set
+from sealift.model.documents.description import ModelDescription
+from sealift.model.documents.file_set import check_file_set
 from sealift.model.trial.process import run_in_child
 from sealift.model.trial.replay import replay
 
@@ -68,15 +70,15 @@ def test_a_description_that_breaks_the_schema_is_malformed(files, path, value, m
 
 
 def test_a_newer_schema_is_an_unsupported_version(files):
-    with pytest.raises(UnsupportedVersionError, match=r"sealift\.model/3"):
-        ModelDescription.parse(changed(files["model.json"], ["schema"], "sealift.model/3"))
+    with pytest.raises(UnsupportedVersionError, match=r"sealift\.model/4"):
+        ModelDescription.parse(changed(files["model.json"], ["schema"], "sealift.model/4"))
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
         (["model.onnx", "model.json"], "lacks 'golden.json'"),
-        (["model.onnx", "model.json", "golden.json", "evil.so"], "'evil.so'"),
+        (["model.onnx", "model.json", "golden.json", "model.onnx.so"], "'model.onnx.so'"),
         (["model.onnx", "model.json", "golden.json", "model.onnx.data", "model.onnx.data.2"], "lacks a shard"),
     ],
 )
@@ -119,6 +121,57 @@ def test_golden_tensors_are_checked(tensor, message):
     example = {"request": {"inputs": [tensor]}, "response": {"outputs": []}}
     with pytest.raises(MalformedError, match=message):
         golden.parse(json.dumps({"schema": golden.SCHEMA, "examples": [example]}).encode())
+
+
+def compact(**changes):
+    tensor = {
+        "name": "x",
+        "datatype": "FP32",
+        "shape": [1, 3],
+        "base64": base64.b64encode(bytes(12)).decode(),
+    } | changes
+    example = {"request": {"inputs": [tensor]}, "response": {"outputs": [tensor]}}
+    return json.dumps({"schema": golden.COMPACT_SCHEMA, "examples": [example]}).encode()
+
+
+def test_large_tensors_are_bytes():
+    numbers = np.array([1.5, -0.0, np.nan, np.inf], np.float32)
+    (example,) = golden.parse(compact(shape=[2, 2], base64=base64.b64encode(numbers.astype("<f4").tobytes()).decode()))
+    assert example.inputs["x"].dtype == np.float32
+    assert example.inputs["x"].tobytes() == numbers.tobytes()
+    # Small ones stand beside them, as in the first schema.
+    plain = {"name": "x", "datatype": "FP32", "shape": [1], "data": [1.0]}
+    document = {"examples": [{"request": {"inputs": [plain]}, "response": {"outputs": [plain]}}]}
+    golden.parse(json.dumps({"schema": golden.COMPACT_SCHEMA, **document}).encode())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base64": "AAAA"}, "0 values for shape|3 bytes"),
+        ({"base64": "!!!!"}, "holds no base64"),
+        ({"base64": "AAA"}, "holds no base64"),
+        ({"base64": "A\u00c4=="}, "holds no base64"),
+        ({"base64": "AAAAAB=="}, "in another form"),
+        ({"base64": ""}, "0 values for shape"),
+        ({"base64": base64.b64encode(bytes(13)).decode()}, "13 bytes, of which no whole number of FP32"),
+        ({"shape": [4]}, "3 values for shape"),
+        ({"shape": [2**40, 2**40]}, "3 values for shape"),
+        ({"shape": [1] * 33}, "3 values for shape"),
+        ({"data": [1.0]}, "unknown key 'data'"),
+        ({"datatype": "BYTES"}, "'BYTES'; expected one of"),
+        ({"datatype": "BOOL", "shape": [3], "base64": "AAEC"}, "neither true nor false"),
+        ({"base64": [1]}, "expected a string"),
+    ],
+)
+def test_bytes_of_tensors_are_checked(changes, message):
+    with pytest.raises(MalformedError, match=message):
+        golden.parse(compact(**changes))
+
+
+def test_the_first_schema_knows_no_bytes():
+    with pytest.raises(MalformedError, match="unknown key 'base64'"):
+        golden.parse(compact(data=[0.0, 0.0, 0.0]).replace(b"golden/2", b"golden/1"))
 
 
 @pytest.fixture

@@ -27,10 +27,10 @@ holdout_option: Callable[[Any], Any] = click.option(
 )
 
 
-def echo_golden(conversion: "Conversion") -> None:
-    """Say on standard error how many rows of what travel."""
+def echo_golden(conversion: "Conversion", graph: str = "") -> None:
+    """Say on standard error how many rows of what travel; `graph` names one of several."""
     if conversion.golden is not None:
-        click.echo(conversion.golden.line, err=True)
+        click.echo(f"{graph}.{conversion.golden.line}" if graph else conversion.golden.line, err=True)
 
 
 def golden_document(conversion: "Conversion") -> dict[str, Any] | None:

@@ -14,8 +14,11 @@ from sealift_common.files.output import require_place
 from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sealift.bundle.base import Base
     from sealift_bundler.packing.whole import Prepared
+    from sealift_common.oci.manifest import Manifest
 
 
 @click.command("pack")
@@ -79,6 +82,7 @@ def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", o
 def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, *, as_json: bool) -> None:
     from sealift.cli.progress import bytes_bar
     from sealift_bundler.packing.whole import digest_of, pack
+    from sealift_common.oci.manifest import oldest_reader
     from sealift_common.wording import human
 
     before = digest_of(prepared.path_in(output))
@@ -97,6 +101,7 @@ def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, 
                 "size": packed.size,
                 "digest": packed.digest,
                 "payload_size": prepared.payload_size,
+                "reader": oldest_reader(packed.models),
                 "base": None if prepared.base is None else _base_document(prepared.base, full),
                 "models": [
                     {"name": m.model.name, "version": str(m.model.version), "digest": m.digest} for m in packed.models
@@ -107,6 +112,7 @@ def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, 
     for manifest in packed.models:
         click.echo(f"packed {manifest.model} ({human(manifest.size)})")
     click.echo(f"{packed.path}: {human(packed.size)}, verified as an instance would")
+    click.echo(_reader_line(oldest_reader(packed.models), packed.models))
     if prepared.base is not None:
         click.echo(
             f"only for instances that have release {prepared.base.release}: files of {human(prepared.payload_size)} "
@@ -117,6 +123,12 @@ def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, 
         echo_parts(packed.parts)
     else:
         click.echo(f"next: carry it in, then: sealift install {packed.path.name}")
+
+
+def _reader_line(reader: str, manifests: "Sequence[Manifest]") -> str:
+    newer = [str(manifest.model) for manifest in manifests if manifest.newer]
+    more = f", {newer[1]} and others" if len(newer) > 2 else f" and {newer[1]}" if len(newer) > 1 else ""
+    return f"readable by Sealift {reader} and newer{f', because of {newer[0]}{more}' if newer else ''}"
 
 
 def _base_document(base: "Base", full: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Ready-made ONNX graphs: checked, described, and kept as they are, but for lists of dicts at their end."""
+"""Ready-made ONNX graphs: checked, described, and kept byte for byte, but for what `onnx_forms` names."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-from onnx import external_data_helper
 
-from sealift.model.documents.description import TensorInput, TensorOutput
+from sealift.model.documents.description import GRAPH_FILE, TensorInput, TensorOutput
 from sealift.model.runtime.external_data import external_tensors
 from sealift.model.runtime.session import give_weights
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
 from sealift_bundler.converters.graph import DTYPE_OF_ELEMENT
+from sealift_bundler.converters.onnx_forms import to_plain_form
+from sealift_bundler.converters.onnx_weights import read_weights
 from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.samples.row_by_row import goes_by_rows
 
 if TYPE_CHECKING:
     from sealift_bundler.samples.interfaces import Samples
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 _DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
 # The first ONNX Runtime that knows an opset and an IR version.
 _LOWEST = ((20, 9, "1.17.0"), (21, 10, "1.18.0"), (22, 10, "1.20.0"), (23, 11, "1.22.0"))
-_WEIGHTS = "model.onnx.data"
 
 
 class ReadyMade:
@@ -35,8 +36,10 @@ class ReadyMade:
         except OSError as error:
             raise SourceError(f"cannot read the model {str(path)!r}: {error.strerror}") from error
         self.model = _parsed(self.graph, repr(str(path)))
-        self.weights, moved = _weights(self.model, path.parent)
-        if _without_maps(self.model) or moved:
+        self.weights, moved = read_weights(self.model, path)
+        changed, self.classes = to_plain_form(self.model)
+        self.ranks: dict[str, int] = {}
+        if changed or moved:
             self.graph = self.model.SerializeToString(deterministic=True)
 
     @classmethod
@@ -44,35 +47,8 @@ class ReadyMade:
         """See an exporter's graph as a ready-made one; it keeps its weights inside."""
         made = cls.__new__(cls)
         made.graph, made.model, made.weights = graph, _parsed(graph, "the exported graph"), {}
+        made.classes, made.ranks = None, {}
         return made
-
-
-def _without_maps(model: onnx.ModelProto) -> bool:
-    """Give the tensors that ZipMap operators make lists of dicts of; return whether there was one at an output.
-
-    CatBoost and skl2onnx end a classifier so. The numbers are the same, in the order of the classes that the
-    operator names; a bundle carries tensors alone.
-    """
-    maps = {node.output[0]: node for node in model.graph.node if node.op_type == "ZipMap"}
-    taken = {name for node in model.graph.node for name in node.input}
-    found = False
-    for output in model.graph.output:
-        node = maps.get(output.name)
-        if node is None or output.name in taken:
-            continue
-        labels = next((len(a.strings) or len(a.ints) for a in node.attribute if a.name.startswith("classlabels_")), 0)
-        # Under the name of the output, which is what its users know.
-        for other in model.graph.node:
-            for names in (other.input, other.output):
-                names[:] = [output.name if name == node.input[0] else name for name in names]
-        model.graph.node.remove(node)
-        output.type.Clear()
-        tensor = output.type.tensor_type
-        tensor.elem_type = onnx.TensorProto.FLOAT
-        tensor.shape.dim.add().dim_param = "rows"
-        tensor.shape.dim.add().dim_value = labels
-        found = True
-    return found
 
 
 def _parsed(graph: bytes, what: str) -> onnx.ModelProto:
@@ -80,43 +56,6 @@ def _parsed(graph: bytes, what: str) -> onnx.ModelProto:
         return onnx.load_model_from_string(graph)
     except Exception as error:  # protobuf's DecodeError is of the C extension, without a stable name
         raise SourceError(f"{what} is not an ONNX model: {' '.join(str(error).split())[:200]}") from error
-
-
-def _weights(model: onnx.ModelProto, folder: Path) -> tuple[dict[str, bytes], bool]:
-    """Read the files that tensors refer to; none may be outside the model's folder.
-
-    A bundle's weights are `model.onnx.data`, `model.onnx.data.1`, …; where they have other names, the
-    tensors of `model` are made to refer to these, which is the only change that is ever made to a graph.
-
-    Returns:
-        The files' bytes by their names in the bundle, and whether `model` was changed.
-    """
-    found: dict[str, bytes] = {}
-    places = []
-    for tensor in external_data_helper._get_all_tensors(model):  # noqa: SLF001 - onnx has no public form
-        if not external_data_helper.uses_external_data(tensor):
-            continue
-        entry = next((entry for entry in tensor.external_data if entry.key == "location"), None)
-        location = "" if entry is None else entry.value
-        path = folder / location
-        if not location or Path(location).name != location or path.is_symlink():
-            raise ConversionError(
-                f"tensor {tensor.name!r} keeps its weights in {location!r}; expected a plain file next to the model"
-            )
-        if location not in found:
-            try:
-                found[location] = path.read_bytes()
-            except OSError as error:
-                raise SourceError(f"cannot read the weights {location!r} of the model: {error.strerror}") from error
-        places.append((entry, location))
-    shards = [f"{_WEIGHTS}.{index}" if index else _WEIGHTS for index in range(len(found))]
-    if set(found) == set(shards):
-        return found, False
-    name_of = dict(zip(sorted(found), shards, strict=True))
-    for entry, location in places:
-        if entry is not None:
-            entry.value = name_of[location]
-    return {name_of[location]: data for location, data in found.items()}, True
 
 
 class OnnxConverter:
@@ -145,27 +84,22 @@ class OnnxConverter:
         feeds = {name: np.asarray(samples.rows[name]) for name in inputs}
         samples.rows = feeds
 
-        def answers(rows: Mapping[str, Any]) -> Answers:
-            if recorded:
-                return recorded
+        def run(rows: Mapping[str, Any]) -> Answers:
             try:
-                found = dict(zip(outputs, session.run(outputs, dict(rows)), strict=True))
+                return dict(zip(outputs, session.run(outputs, dict(rows)), strict=True))
             except Exception as error:
                 # ONNX Runtime's exceptions have no common class.
                 reason = " ".join(str(error).split())[:300]
                 raise SourceError(f"the model does not run on the samples: {reason}") from error
-            other = next((name for name, value in found.items() if not isinstance(value, np.ndarray)), None)
-            if other is not None:
-                raise ConversionError(
-                    f"{other!r} is a {type(found[other]).__name__}, not a tensor; export the model without ZipMap"
-                )
-            return found
 
-        rows = len(samples)
-        samples.whole = any(
-            not isinstance(dimensions[0], str) if (dimensions := list(node.shape)) else True
-            for node in session.get_inputs()
-        ) or any(np.shape(values)[:1] != (rows,) for values in (*feeds.values(), *answers(feeds).values()))
+        def answers(rows: Mapping[str, Any]) -> Answers:
+            return recorded or run(rows)
+
+        found = run(feeds)
+        # A graph need not say how many dimensions a tensor has; its samples do.
+        source.ranks = {name: np.ndim(values) for name, values in (*feeds.items(), *found.items())}
+        free = all(not node.shape or _is_free(node.shape[0]) for node in session.get_inputs())
+        samples.whole = not (free and goes_by_rows(run, feeds, {**found, **recorded}))
         reference = (
             "answers recorded by the user"
             if recorded
@@ -191,7 +125,7 @@ def _session(source: ReadyMade) -> Any:
     options.log_severity_level = 4
     tensors = external_tensors(source.graph, {name: len(data) for name, data in source.weights.items()})
     shards = {name: memoryview(data) for name, data in source.weights.items()}
-    kept = give_weights(onnxruntime, options, tensors, shards, _WEIGHTS) if tensors else []
+    kept = give_weights(onnxruntime, options, tensors, shards, GRAPH_FILE) if tensors else []
     try:
         session = onnxruntime.InferenceSession(source.graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -212,6 +146,10 @@ def _check(model: onnx.ModelProto) -> None:
             f"the model has operators of the domain {foreign[0]!r}; expected those of a stock ONNX Runtime: "
             f"{sorted(_DOMAINS - {''})}"
         )
+    for value in (*model.graph.input, *model.graph.output):
+        kind = value.type.WhichOneof("value")
+        if kind != "tensor_type":
+            raise ConversionError(f"{value.name!r} is a {kind}, not a tensor; export the model without it")
 
 
 def candidate_of(source: ReadyMade) -> Candidate:
@@ -224,9 +162,9 @@ def candidate_of(source: ReadyMade) -> Candidate:
     return Candidate(
         interface="tensors",
         graph=source.graph,
-        inputs=tuple(TensorInput(value.name, *_type(value), (), None) for value in inputs),
-        outputs=tuple(_output(value) for value in model.graph.output),
-        classes=None,
+        inputs=tuple(TensorInput(value.name, *_type(value, source.ranks), (), None) for value in inputs),
+        outputs=tuple(_output(value, source.ranks) for value in model.graph.output),
+        classes=source.classes,
         opsets=opsets,
         ir_version=model.ir_version,
         onnxruntime=_lowest(opsets.get("ai.onnx", 1), model.ir_version),
@@ -242,21 +180,26 @@ def _lowest(opset: int, ir_version: int) -> str:
     return next(known, onnxruntime.__version__)
 
 
-def _output(value: onnx.ValueInfoProto) -> TensorOutput:
-    dtype, shape = _type(value)
+def _is_free(dimension: Any) -> bool:
+    """Return whether a dimension is of any length: without a name, ONNX Runtime gives None, or what the graph has."""
+    return not isinstance(dimension, int) or dimension < 1
+
+
+def _output(value: onnx.ValueInfoProto, ranks: Mapping[str, int]) -> TensorOutput:
+    dtype, shape = _type(value, ranks)
     return TensorOutput(value.name, dtype, shape, "raw", "object" if dtype == "string" else dtype)
 
 
-def _type(value: onnx.ValueInfoProto) -> tuple[str, tuple[int | str, ...]]:
-    kind = value.type.WhichOneof("value")
-    if kind != "tensor_type":
-        raise ConversionError(f"{value.name!r} is a {kind}, not a tensor; export it without ZipMap")
+def _type(value: onnx.ValueInfoProto, ranks: Mapping[str, int]) -> tuple[str, tuple[int | str, ...]]:
     tensor = value.type.tensor_type
     dtype = DTYPE_OF_ELEMENT.get(tensor.elem_type)
     if dtype is None:
         raise ConversionError(f"{value.name!r} has the element type {tensor.elem_type}, which NumPy does not have")
+    if not tensor.HasField("shape"):
+        return dtype, tuple(f"d{index}" for index in range(ranks.get(value.name, 0)))
     shape = [
-        dimension.dim_value if dimension.HasField("dim_value") else dimension.dim_param or f"d{index}"
+        # -1, as PaddlePaddle writes it, is any length as well.
+        dimension.dim_value if dimension.dim_value > 0 else dimension.dim_param or f"d{index}"
         for index, dimension in enumerate(tensor.shape.dim)
     ]
     return dtype, tuple(shape)

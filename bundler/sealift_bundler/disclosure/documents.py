@@ -1,13 +1,17 @@
 """The texts of the JSON files that every model has: vocabulary, golden examples, description. Pure."""
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from sealift_bundler.disclosure.finding import shown
-from sealift_bundler.disclosure.numbers import cards_among
+from sealift_bundler.disclosure.graph import numbers
+from sealift_bundler.disclosure.numbers import LEAST, cards_among
 from sealift_bundler.disclosure.passages import Bag, Passage
 from sealift_bundler.disclosure.terms import joined, mail_signs, token_pieces
 
@@ -54,7 +58,11 @@ def golden_passages(data: bytes) -> Iterator[Passage]:
     for example in document["examples"]:
         for part, key, what in (("request", "inputs", "column"), ("response", "outputs", "answer")):
             for tensor in example[part][key]:
-                values = tensor.pop("data")
+                values = tensor.pop("data", None)
+                if values is None:
+                    raw = base64.b64decode(tensor.pop("base64"))
+                    yield numbers(raw, [(0, len(raw))])
+                    values = _large(raw, tensor["datatype"])
                 texts = _texts(values)
                 rows = tensor["shape"][0] if tensor["shape"] else 1
                 name = tensor["name"]
@@ -63,6 +71,16 @@ def golden_passages(data: bytes) -> Iterator[Passage]:
                 yield Passage(texts, partial(_golden_row, where, name, max(1, len(values) // max(1, rows))))
                 yield Passage(cards_among(values), partial(_golden_rows, where, name))
     yield _others(document)
+
+
+def _large(raw: bytes, datatype: str) -> list[int | float]:
+    """Return the numbers of a tensor that may be more than numbers."""
+    kinds = {"INT64": "<i8", "UINT64": "<u8", "FP64": "<f8"}
+    if datatype not in kinds:
+        return []
+    values = np.frombuffer(raw, kinds[datatype])
+    found: list[int | float] = values[values >= LEAST].tolist()
+    return found
 
 
 def _golden_row(where: str, name: str, width: int, index: int) -> str:

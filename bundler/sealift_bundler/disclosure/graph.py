@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from mmap import mmap
 
 from sealift.errors import LimitError
 from sealift.limits import LIMITS
@@ -94,7 +95,7 @@ def graph_passages(data: bytes, columns: Mapping[str, Sequence[str]]) -> Iterato
     yield numbers(data, walk.numbers)
 
 
-def numbers(data: bytes, ranges: Sequence[tuple[int, int]]) -> Passage:
+def numbers(data: bytes | mmap, ranges: Sequence[tuple[int, int]]) -> Passage:
     """Return what is worth a look in bytes that should be numbers."""
     windows, starts = [], []
     for start, end in ranges:

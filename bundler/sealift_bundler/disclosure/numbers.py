@@ -8,8 +8,8 @@ import numpy as np
 from sealift_bundler.disclosure.checksums import is_card
 
 # The shortest number of a card has 13 digits; of the longest, not all fit into 64 bits.
-_LEAST, _MOST = 10**12, 2**63
-# One integer of an attribute: the tag of its field, and at least the bytes of `_LEAST`.
+LEAST, _MOST = 10**12, 2**63
+# One integer of an attribute: the tag of its field, and at least the bytes of `LEAST`.
 _TAGGED = re.compile(rb"\x40([\x80-\xff]{5,8}[\x00-\x7f])")
 _PACKED = re.compile(rb"(?<![\x80-\xff])[\x80-\xff]{5,8}[\x00-\x7f]")
 # From onnx.proto: what a tensor's `raw_data` is.
@@ -23,7 +23,7 @@ def cards_among(values: Iterable[object]) -> list[str]:
 
     Floats count: a column of integers with one missing is a column of floats.
     """
-    numbers = [value for value in values if isinstance(value, int | float) and _LEAST <= value < _MOST]
+    numbers = [value for value in values if isinstance(value, int | float) and LEAST <= value < _MOST]
     long = {str(int(value)) for value in numbers if value == int(value)}
     cards = sorted(filter(is_card, long))
     return cards if len(cards) > 1 and 2 * len(cards) > len(long) else []
@@ -43,7 +43,7 @@ def words(data: bytes, data_type: int) -> list[int | float]:
     if dtype is None:
         return []
     values = np.frombuffer(data[: len(data) // 8 * 8], dtype)
-    found: list[int | float] = values[(values >= _LEAST) & (values < _MOST)].tolist()
+    found: list[int | float] = values[(values >= LEAST) & (values < _MOST)].tolist()
     return found
 
 

@@ -3,10 +3,15 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from mmap import mmap
 from typing import Any
 
 from sealift.errors import Error
+from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME, FRONTEND_FILE, GOLDEN_FILE, GRAPH_FILE
+from sealift.model.documents.file_set import WEIGHTS
+from sealift.model.weights.check import check_file, format_of
 from sealift_bundler.disclosure.documents import (
     columns_of,
     description_passages,
@@ -19,12 +24,12 @@ from sealift_bundler.disclosure.graph import graph_passages, numbers
 from sealift_bundler.disclosure.passages import Passage
 from sealift_bundler.disclosure.search import search
 from sealift_bundler.disclosure.unpacking import UnreadableError, contents
+from sealift_common.oci.layout import own_name
 
 UNREADABLE = "unreadable"
 # Of the texts that the recipe puts into the manifest, and of the names of all files.
 RECIPE, NAMES = "recipe", "file names"
 
-_SHARD = re.compile(r"model\.onnx\.data(?:\.[0-9]+)?")
 # Whole words of a document's name: "cardholders.csv" holds no authors.
 _AUTHORS = re.compile(
     r"(?:.*[._ -])?(?:CARD|LICEN[CS]ES?|COPYING|COPYRIGHT|NOTICES?|AUTHORS|CONTRIBUTORS|README)(?:[._ -].*)?",
@@ -35,6 +40,8 @@ _TABLES = re.compile(
 )
 # Base64 of digests and of a signature, which we wrote ourselves.
 _OWN_SIGNATURE = "model.sig"
+# Before the numbers of weights, with a little of these.
+_LONGEST_HEADER = LIMITS.gguf_header_bytes + LIMITS.safetensors_header_bytes
 # Shorter ones are everywhere by chance, and one in some megabytes looks like an address.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{10,}")
 # In either order of bytes; letters of other alphabets end a piece.
@@ -66,14 +73,14 @@ def scan_text(text: str, file: str) -> tuple[Finding, ...]:
     return tuple(gather(file, search(text.splitlines()), lambda index: f"line {index + 1:,}"))
 
 
-def scan_files(files: Mapping[str, bytes], descriptor: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+def scan_files(files: Mapping[str, bytes | mmap], descriptor: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
     """Search the files of a model, and their names.
 
     Args:
         files: file name to content: the very bytes that will be stored.
         descriptor: the texts that go into the manifest, as ModelPack has them.
     """
-    columns = columns_of(files.get(FILE_NAME))
+    columns = columns_of(bytes(files.get(FILE_NAME, b"{}")))
     findings: list[Finding] = []
     names = [_searchable(name) for name in files]
     findings += _found(NAMES, [Passage(names, lambda index: f"name {index + 1:,} of {len(files):,}")])
@@ -94,15 +101,19 @@ def _found(file: str, passages: Iterable[Passage]) -> Iterator[Finding]:
         yield from gather(file, passage.find(passage.strings), passage.place, people=passage.people)
 
 
-def _passages(name: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> Iterable[Passage]:
-    if _SHARD.fullmatch(name):
+def _passages(name: str, data: bytes | mmap, columns: Mapping[str, Sequence[str]]) -> Iterable[Passage]:
+    if WEIGHTS.fullmatch(name):
         return [numbers(data, [(0, len(data))])]
+    if format_of(name) is not None:
+        with suppress(Error):
+            return _weights(name, data)
+    data = bytes(data)
     known = {
         GRAPH_FILE: lambda: graph_passages(data, columns),
         FRONTEND_FILE: lambda: frontend_passages(data),
         GOLDEN_FILE: lambda: golden_passages(data),
         FILE_NAME: lambda: description_passages(data),
-    }.get(name)
+    }.get(own_name(name))
     if known is not None:
         try:
             return list(known())
@@ -110,6 +121,13 @@ def _passages(name: str, data: bytes, columns: Mapping[str, Sequence[str]]) -> I
             # Not of its form: still bytes that would travel. Nothing else is done here with what is wrong.
             pass
     return _document(name, data)
+
+
+def _weights(name: str, data: bytes | mmap) -> list[Passage]:
+    """Look at the header of weights as at a text, and at their numbers as at any others."""
+    header = check_file(name, iter([memoryview(data)[:_LONGEST_HEADER].tobytes()]), len(data), name)
+    texts = _texts(data[:header], " of the header", people=False, own=False)
+    return [*texts, numbers(data, [(header, len(data))])]
 
 
 def _document(name: str, data: bytes) -> Iterator[Passage]:

@@ -18,7 +18,8 @@ from sealift.inspection.outline import read_outline
 from sealift.limits import LIMITS
 from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
-from sealift_bundler.packing.whole import Prepared, blob_chunks, read_manifest
+from sealift_bundler.packing.blobs import blob_chunks, read_manifest
+from sealift_bundler.packing.whole import Prepared
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
 from sealift_common.oci.compression import expand, prefix_of

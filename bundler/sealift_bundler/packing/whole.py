@@ -5,12 +5,10 @@ owner and mode are fixed, and blobs were compressed when they were added.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from sealift.bundle.archive import Archive
 from sealift.bundle.base import Base
@@ -24,6 +22,8 @@ from sealift.trust.client import TrustClient
 from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
+from sealift_bundler.packing.blobs import blob_chunks, chunks_of, read_manifest
+from sealift_bundler.packing.installable import require_installable
 from sealift_bundler.packing.manifest_page import manifest_md
 from sealift_bundler.packing.parts import PartWriter
 from sealift_common.blob import Blob
@@ -31,12 +31,10 @@ from sealift_common.files import scratch
 from sealift_common.files.output import replacing, require_place
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
-from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
+from sealift_common.oci.manifest import Manifest, index_of
 from sealift_common.release_document import Release
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
-
-_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,21 @@ class Prepared:
 
 def prepare(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
     """Check that a channel may be packed, and choose the newest version of every model plus `include`.
+
+    Raises:
+        GateError: the channel is not completely signed, has expired, or a blob is not what was signed; or an instance
+            would refuse to install one of the versions.
+        ChannelError: it is not a channel.
+        UsageError: `include` names a version that the release does not list.
+    """
+    prepared = select(directory, include)
+    for manifest in prepared.manifests:
+        require_installable(prepared.blobs, manifest)
+    return prepared
+
+
+def select(directory: Path, include: Iterable[ModelVersion] = ()) -> Prepared:
+    """Do as `prepare`, without a look at the documents of the versions.
 
     Raises:
         GateError: the channel is not completely signed, has expired, or a blob is not what was signed.
@@ -190,46 +203,9 @@ def choose_models(release: Release, include: Iterable[ModelVersion]) -> list[Mod
     return sorted(chosen)
 
 
-def read_manifest(blobs: Path, model: ModelVersion, blob: Blob) -> Manifest:
-    """Read a manifest and its config out of a channel's blobs.
-
-    Raises:
-        GateError: one of them is missing or was changed.
-    """
-    unbound = parse_manifest(_read_blob(blobs, blob, f"the manifest of {model}"), model, blob.digest)
-    return bind_config(unbound, _read_blob(blobs, unbound.config, f"the config of {model}"))
-
-
-def _read_blob(blobs: Path, blob: Blob, what: str) -> bytes:
-    return b"".join(blob_chunks(blobs, blob, what))
-
-
-def blob_chunks(blobs: Path, blob: Blob, what: str) -> Iterator[bytes]:
-    """Yield a blob of a channel, whose length is checked and whose digest is not.
-
-    Raises:
-        GateError: it is missing, or has another length.
-    """
-    try:
-        with (blobs / blob.digest.removeprefix("sha256:")).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != blob.size:
-                raise GateError(
-                    f"{what} in the channel has {size:,} bytes; expected {blob.size:,}; add the model again"
-                )
-            yield from _chunks(file)
-    except FileNotFoundError:
-        raise GateError(f"the channel lacks {what} ({blob.digest}); add the model again") from None
-
-
 def _file_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        yield from _chunks(file)
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK_BYTES):
-        yield chunk
+        yield from chunks_of(file)
 
 
 def bundle_bytes(prepared: Prepared) -> Iterator[bytes]:
@@ -256,7 +232,7 @@ def bundle_members(prepared: Prepared) -> Iterator[tuple[Member, Iterable[bytes]
     if prepared.base is not None:
         head[layout.BASE] = prepared.base.to_bytes()
     digests = {name: layout.sha256(data) for name, data in head.items()}
-    index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), digests)
+    index = index_of(manifests, digests)
     for name, data in [(layout.OCI_LAYOUT, layout.OCI_LAYOUT_BYTES), (layout.INDEX, index), *head.items()]:
         yield Member(name, len(data), mtime), [data]
     small = [Blob(m.digest, len(m.raw)) for m in manifests], list({m.config for m in manifests})
@@ -280,6 +256,6 @@ def _verify(paths: Sequence[Path], metadata: dict[str, bytes], progress: Callabl
         except DigestError as error:
             raise GateError(f"a blob of the channel is not what was signed: {error}; add the model again") from error
         file.seek(0)
-        for chunk in _chunks(file):
+        for chunk in chunks_of(file):
             hasher.update(chunk)
         return "sha256:" + hasher.hexdigest(), file.tell()

@@ -1,7 +1,15 @@
-"""Write `model.json`, `frontend.json` and `golden.json`: canonical JSON (RFC 8785), so equal content is equal bytes."""
+"""Write `model.json`, `frontend.json` and `golden.json`: canonical JSON (RFC 8785), so equal content is equal bytes.
 
+A version gets a newer schema only where it holds what an older Sealift does not know, so that the others still reach
+every instance.
+"""
+
+import base64
+import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,15 +17,31 @@ import rfc8785
 from numpy.typing import NDArray
 
 from sealift.model.documents import golden as golden_format
-from sealift.model.documents.description import SCHEMA, SPARSE_SCHEMA, ModelDescription
+from sealift.model.documents.description import (
+    FILE_NAME,
+    FRONTEND_FILE,
+    GOLDEN_FILE,
+    LATEST_SCHEMA,
+    SCHEMA,
+    SPARSE_SCHEMA,
+    ModelDescription,
+)
+from sealift.model.documents.file_set import is_side_file
 from sealift.model.documents.golden import DTYPE_OF
 from sealift.model.frontend import document as frontend_format
 from sealift_bundler.converters import Answers
 from sealift_bundler.errors import ConversionError
+from sealift_common.oci import layout
 
 _DATATYPE_OF = {dtype: datatype for datatype, dtype in DTYPE_OF.items()} | {"str": "BYTES"}
 # Integers beyond this are not the same number for every JSON reader.
 _EXACT = 2**53
+# A tensor of fewer values stays legible.
+_COMPACT_FROM = 1000
+# What Sealift 0.1.0 reads: schemas, and names of side files. Everything else came with the second reader.
+_FIRST_SCHEMAS = frozenset([SCHEMA, golden_format.SCHEMA, "sealift.frontend/1"])
+_FIRST_NAMES = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)", re.ASCII)
+_SECOND_READER = "0.2.0"
 
 
 def canonical(document: Any) -> bytes:
@@ -35,7 +59,8 @@ def canonical(document: Any) -> bytes:
 def model_json(description: ModelDescription) -> bytes:
     """Write a description as `model.json`."""
     document = _plain(description)
-    document.pop("rung")  # it is in `conversion`
+    for key in ("rung", "kind", "graphs", "formats"):  # the first is in `conversion`, and others are not of a model
+        del document[key]
     document["requires"] = {key: value for key, value in document["requires"].items() if value != []}
     # A reader of /1 would make zeros of the absent entries of a sparse matrix.
     reads = document["source"].get("reads", {})
@@ -47,6 +72,37 @@ def model_json(description: ModelDescription) -> bytes:
     if document["classes"] is None:
         del document["classes"]
     return canonical(document)
+
+
+def with_schema(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give `model.json` the schema that the other files need: an older reader then says that it is too old."""
+    # Canonical JSON ends with the schema, and need not be parsed for it.
+    compact = golden_format.COMPACT_SCHEMA.encode() in files.get(GOLDEN_FILE, b"")[-100:]
+    if not compact and _are_first_names(files):
+        return dict(files)
+    document = json.loads(files[FILE_NAME])
+    document["schema"] = LATEST_SCHEMA
+    return {**files, FILE_NAME: canonical(document)}
+
+
+def oldest_reader(files: Mapping[str, bytes | Path]) -> str:
+    """Return the version of the oldest Sealift that can read a model version of these files, such as "0.1.0"."""
+    schemas = {_schema(files[name]) for name in (FILE_NAME, FRONTEND_FILE) if name in files}
+    return layout.FIRST_READER if schemas <= _FIRST_SCHEMAS | {""} else _SECOND_READER
+
+
+def _are_first_names(names: Collection[str]) -> bool:
+    return all(_FIRST_NAMES.fullmatch(name) for name in names if is_side_file(name))
+
+
+def _schema(document: bytes | Path) -> str:
+    data = document if isinstance(document, bytes) else document.read_bytes()
+    try:
+        found: Any = json.loads(data).get("schema", "")
+    except (ValueError, AttributeError, RecursionError):
+        # Not for here to judge: a reader refuses it.
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _without_defaults(column: dict[str, Any]) -> dict[str, Any]:
@@ -70,22 +126,43 @@ def frontend_json(declaration: Mapping[str, Any]) -> bytes:
     return canonical({"schema": frontend_format.SCHEMA if dense else frontend_format.KINDS_SCHEMA, **declaration})
 
 
-def golden_json(inputs: Mapping[str, NDArray[Any]], outputs: Answers, name: str, version: str) -> bytes:
-    """Write one request with all its rows and the original's answers as `golden.json`."""
-    request = {"id": "0", "inputs": [_tensor(key, values) for key, values in inputs.items()]}
+def golden_json(
+    inputs: Mapping[str, NDArray[Any]], outputs: Answers, name: str, version: str, *, compact: bool = False
+) -> bytes:
+    """Write one request with all its rows and the original's answers as `golden.json`.
+
+    Args:
+        compact: Whether to write large tensors as bytes, in a schema that Sealift 0.1.0 does not know.
+    """
+    write = _compact_tensor if compact else _tensor
+    request = {"id": "0", "inputs": [write(key, values) for key, values in inputs.items()]}
     response = {
         "id": "0",
         "model_name": name,
         "model_version": version,
-        "outputs": [_tensor(key, values) for key, values in outputs.items()],
+        "outputs": [write(key, values) for key, values in outputs.items()],
     }
-    return canonical({"schema": golden_format.SCHEMA, "examples": [{"request": request, "response": response}]})
+    schema = golden_format.COMPACT_SCHEMA if compact else golden_format.SCHEMA
+    return canonical({"schema": schema, "examples": [{"request": request, "response": response}]})
+
+
+def _compact_tensor(name: str, values: NDArray[Any]) -> dict[str, Any]:
+    array = _written(values)
+    if array.dtype.kind not in "biuf" or array.size < _COMPACT_FROM:
+        return _tensor(name, values)
+    data = base64.b64encode(array.astype(array.dtype.newbyteorder("<")).tobytes()).decode("ascii")
+    kind = {"name": name, "datatype": _DATATYPE_OF[array.dtype.name], "shape": list(array.shape)}
+    return {**kind, golden_format.COMPACT: data}
+
+
+def _written(values: NDArray[Any]) -> NDArray[Any]:
+    array = np.asarray(values)
+    # Halves are written as FP32, which holds them all.
+    return array.astype(np.float32) if array.dtype.kind == "f" and array.dtype.itemsize == 2 else array
 
 
 def _tensor(name: str, values: NDArray[Any]) -> dict[str, Any]:
-    array = np.asarray(values)
-    if array.dtype.kind == "f" and array.dtype.itemsize == 2:
-        array = array.astype(np.float32)
+    array = _written(values)
     kind = "object" if array.dtype.kind in "UOT" else array.dtype.name
     data = [_item(item) for item in array.ravel().tolist()]
     return {"name": name, "datatype": _DATATYPE_OF[kind], "shape": list(array.shape), "data": data}

@@ -15,8 +15,8 @@ from sealift.model.documents.description import (
     ModelDescription,
     Requirements,
     Tolerance,
-    check_file_set,
 )
+from sealift.model.documents.file_set import check_file_set
 from sealift.model.model import Model
 from sealift.model.trial.replay import replay
 from sealift_bundler.converters import (
@@ -38,7 +38,7 @@ from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import ConversionError, DisclosureWarning, ParityError, SourceError
 from sealift_bundler.proof.blame import explained
 from sealift_bundler.proof.conversion import Conversion, Order
-from sealift_bundler.proof.documents import frontend_json, model_json
+from sealift_bundler.proof.documents import frontend_json, model_json, with_schema
 from sealift_bundler.proof.edges import MISSING, REFUSABLE, UNSEEN, EdgeRows, edge_rows
 from sealift_bundler.proof.golden.making import ExampleMaker
 from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
@@ -276,4 +276,4 @@ def _files(
     }
     if candidate.frontend is not None:
         files[FRONTEND_FILE] = frontend_json(candidate.frontend)
-    return files
+    return with_schema(files)

@@ -233,12 +233,14 @@ def _compare(parity: Parity, model: Model, edge: EdgeRows, given: Any) -> None:
     if parity.failure is not None:
         return
     kind, rows, expected = edge.kind, edge.rows, edge.answers
+    apart, expected = _in_rows(expected)
     count = len(next(iter(expected.values())))
     try:
         answers = _answers(model, given, expected)
     except Error as error:
         _refused(parity, model, edge, error)
         return
+    answers = answers if apart else {name: values[np.newaxis] for name, values in answers.items()}
     group = parity.groups.setdefault(kind, Group())
     group.rows += count
     wrong = np.zeros(count, dtype=bool)
@@ -258,11 +260,12 @@ def _compare(parity: Parity, model: Model, edge: EdgeRows, given: Any) -> None:
 
 def _refused(parity: Parity, model: Model, edge: EdgeRows, error: Error) -> None:
     """Note that the candidate refuses rows; what that means depends on their kind."""
-    kind, count = edge.kind, len(next(iter(edge.answers.values())))
+    kind = edge.kind
     if kind not in REFUSABLE | CHOOSE_THE_RUNG:
         parity.failure_kind = f"the converted model refuses {kind} rows that the original answers"
         parity.failure = f"{parity.failure_kind}: {error}"
         return
+    count = len(next(iter(edge.answers.values())))
     if kind in CHOOSE_THE_RUNG and count > 1:
         # Which rows it refuses: halves, down to single ones.
         for part in (slice(0, count // 2), slice(count // 2, count)):
@@ -277,6 +280,14 @@ def _refused(parity: Parity, model: Model, edge: EdgeRows, error: Error) -> None
     else:
         # The model may go on without them: see the ladder.
         group.scores_wrong = group.rows
+
+
+def _in_rows(expected: Answers) -> tuple[bool, Answers]:
+    """See answers as rows; where they have scalars or different lengths, as states have them, all are one row."""
+    lengths = {np.shape(values)[:1] for values in expected.values()}
+    if len(lengths) == 1 and lengths != {()}:
+        return True, expected
+    return False, {name: np.asarray(values)[np.newaxis] for name, values in expected.items()}
 
 
 def _answers(model: Model, rows: Any, expected: Mapping[str, Any]) -> dict[str, Array]:

@@ -3,18 +3,22 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sealift import plain_file
 from sealift.limits import LIMITS
+from sealift.model.documents.description import FILES
 from sealift_bundler.errors import DisclosureError, DisclosureWarning, RecipeError
 from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipe_kinds import GraphRecipe
 from sealift_bundler.release.reviewing import read_review
 from sealift_bundler.release.staging import check_may_add, stage
 from sealift_common import console
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
 from sealift_common.wording import counted
 from sealift_keys.channel.directory import Channel
 
@@ -33,19 +37,18 @@ class Added:
 
     Attributes:
         outcome: 'added', 'replaced' or 'unchanged'.
-        rung, parity: the conversion's.
         disclosure: what the recipe accepted of what the scan found. It is for people, and travels nowhere.
-        conversion: the conversion itself; what its `golden` and `probe` say is for people as well.
+        conversions: of the model under "", or of each of several graphs under its name; what their `golden` and
+            `probe` say is for people as well. Files have none.
+        formats: of files that are carried as they are, those whose header was checked.
     """
 
     model: ModelVersion
     reference: Blob
     outcome: str
-    rung: str
-    parity: Mapping[str, Any]
-    tolerance: "Tolerance"
     disclosure: "Disclosure"
-    conversion: "Conversion"
+    conversions: "Mapping[str, Conversion]"
+    formats: Mapping[str, str]
 
 
 def add(
@@ -58,13 +61,13 @@ def add(
     probe: bool = False,
     holdout: "Path | None" = None,
 ) -> Added:
-    """Convert the recipe's model with proof, write its blobs and stage it for the next release.
+    """Convert the recipe's model with proof, or check its files; write its blobs and stage it for the next release.
 
     Args:
         trust_globals: names to trust besides those of the recipe; see `convert`.
         model_signer: a P-256 key that signs the model's files as `model.sig`, for third parties.
         benchmark: record how fast the model answers here; its bytes are then others every time.
-        probe: probe the converted model; what is found goes into `Added.conversion.probe` alone.
+        probe: probe the converted model; what is found goes into `Conversion.probe` alone.
         holdout: rows that the model was not trained on, to probe it; None takes the recipe's.
 
     Raises:
@@ -73,53 +76,45 @@ def add(
         ParityError: the converted model gives other answers.
         DisclosureError: a file holds a secret or personal data that the recipe does not accept; nothing was written.
         LocalError: a document cannot be read, or is larger than the limits.
+        MalformedError, LimitError, UnsupportedVersionError: weights that are carried as they are have a bad header, or
+            are too large; or they are a pickle.
         UntrustedPickleError: the model asks for a class or function that is neither of a known library nor trusted.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
         ChannelError: the version is withdrawn, or released with other bytes; or the channel's questionnaire is wrong.
+        GateError: no instance would install it.
         KeyFileError: the model's key is not a P-256 key.
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
     review = read_review(recipe, channel)
+    from sealift_bundler.disclosure import judge, scan_files
+    from sealift_bundler.packing.blobs import read_manifest
+    from sealift_bundler.packing.installable import require_installable
+    from sealift_bundler.proof.documents import with_schema
+    from sealift_bundler.release.carried_files import carried_files, config_format, in_memory
+    from sealift_bundler.release.graph_set import files_of, parts_of
     from sealift_bundler.release.model_signature import FILE_NAME, p256_key, sign_model
+    from sealift_bundler.release.modelpack import write_model
 
     if model_signer is not None:
         p256_key(model_signer)
-    for option in recipe.options:
-        # Silently ignored, an option would be taken for obeyed.
-        raise RecipeError(
-            f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
-        )
-    from sealift_bundler import convert
-    from sealift_bundler.disclosure import judge, scan_files
-    from sealift_bundler.release.modelpack import write_model
-
-    with warnings.catch_warnings():
-        # What `convert` warns of is refused below, with the documents.
-        warnings.simplefilter("ignore", DisclosureWarning)
-        conversion = convert(
-            recipe.source,
-            recipe.samples,
-            name=recipe.model.name,
-            version=str(recipe.model.version),
-            tolerance=_tolerance(recipe),
-            imports=recipe.imports,
-            trust_globals=tuple(dict.fromkeys((*recipe.trust_globals, *trust_globals))),
-            golden=recipe.golden,
-            holdout=holdout or recipe.holdout,
-            probe=probe or review is not None,
-        )
-    if benchmark:
-        from sealift_bundler.proof.recording import with_benchmark
-
-        conversion = with_benchmark(conversion)
-    # Read once: what is scanned is what is stored.
-    files = {**conversion.files, **{name: _read(path) for name, path in recipe.documents.items()}}
+    conversions: dict[str, Conversion] = {}
+    formats: Mapping[str, str] = {}
+    if recipe.kind == FILES:
+        files, formats = carried_files(recipe)
+    else:
+        probe = probe or review is not None
+        convert = partial(_converted, recipe, trust_globals, benchmark=benchmark, probe=probe, holdout=holdout)
+        conversions = {name: convert(graph) for name, graph in parts_of(recipe).items()}
+        # Read once: what is scanned is what is stored.
+        documents = {name: _read(path) for name, path in recipe.documents.items()}
+        files = {**with_schema({**files_of(recipe, conversions), **documents})}
     descriptor = descriptor_of(recipe)
-    findings = scan_files(files, descriptor.to_config(recipe.model))
+    with in_memory(files) as contents:
+        findings = scan_files(contents, descriptor.to_config(recipe.model))
     acceptances = (*recipe.accepted, *(review.answers.accepted if review else ()))
     if review is not None:
-        made = review.documents(recipe, conversion, files, judge(findings, acceptances))
+        made = review.documents(recipe, conversions, files, judge(findings, acceptances))
         findings += scan_files(made)
         files |= made
     if model_signer is not None:
@@ -127,18 +122,49 @@ def add(
         findings += scan_files(signed)
         files |= signed
     disclosure = disclosed(judge(findings, acceptances), recipe)
-    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor)
+    form = config_format(formats) if recipe.kind == FILES else layout.ONNX
+    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor, form=form)
+    require_installable(channel.blobs_dir, read_manifest(channel.blobs_dir, recipe.model, reference))
     outcome = stage(channel, recipe.model, reference)
-    return Added(
-        recipe.model,
-        reference,
-        outcome,
-        conversion.rung,
-        conversion.parity,
-        conversion.description.tolerance,
-        disclosure,
-        conversion,
-    )
+    return Added(recipe.model, reference, outcome, disclosure, conversions, formats)
+
+
+def _converted(
+    recipe: Recipe,
+    trust_globals: Sequence[str],
+    graph: GraphRecipe,
+    *,
+    benchmark: bool,
+    probe: bool,
+    holdout: "Path | None",
+) -> "Conversion":
+    for option in recipe.options:
+        # Silently ignored, an option would be taken for obeyed.
+        raise RecipeError(
+            f"{recipe.path}: [convert] option {option!r} is not known; no converter takes options, remove it"
+        )
+    from sealift_bundler import convert
+
+    with warnings.catch_warnings():
+        # What `convert` warns of is refused below, with the documents.
+        warnings.simplefilter("ignore", DisclosureWarning)
+        conversion = convert(
+            graph.source,
+            graph.samples,
+            name=recipe.model.name,
+            version=str(recipe.model.version),
+            tolerance=_tolerance(recipe),
+            imports=recipe.imports,
+            trust_globals=tuple(dict.fromkeys((*recipe.trust_globals, *trust_globals))),
+            golden=graph.golden,
+            holdout=holdout or recipe.holdout,
+            probe=probe,
+        )
+    if benchmark:
+        from sealift_bundler.proof.recording import with_benchmark
+
+        return with_benchmark(conversion)
+    return conversion
 
 
 def disclosed(disclosure: "Disclosure", recipe: Recipe) -> "Disclosure":

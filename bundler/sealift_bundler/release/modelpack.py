@@ -16,10 +16,13 @@ import rfc8785
 
 from sealift.errors import LimitError, UnsafeMemberError
 from sealift.limits import LIMITS
+from sealift.model.documents.file_set import is_graph_file
+from sealift_bundler.proof.documents import oldest_reader
 from sealift_common.blob import Blob
 from sealift_common.files import durable, scratch
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
+from sealift_common.oci.layout import own_name
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -31,7 +34,6 @@ _CHUNK_BYTES = 1024 * 1024
 # Level 10 reaches nearly what 19 does on forests, in a tenth of the time; one thread, because
 # the number of threads changes the bytes.
 _LEVEL = 10
-_WEIGHTS = ("model.onnx",)
 _WEIGHT_CONFIGS = ("model.json", "golden.json", "frontend.json")
 
 
@@ -85,7 +87,7 @@ def write_model(
     files: Mapping[str, bytes | Path],
     descriptor: Descriptor,
     *,
-    precision: str = "float32",
+    form: str = layout.ONNX,
 ) -> Blob:
     """Write every file, the config and the manifest of `model` into `blobs` (a `blobs/sha256` folder).
 
@@ -105,27 +107,30 @@ def write_model(
             raise UnsafeMemberError(
                 f"{model}: file name {name!r} is not allowed; expected letters, digits, '.', '_', '-', '+'"
             )
-        stored = _store(blobs, files[name])
+        # Weights hardly shrink, and what is not compressed is read, hashed and written in one pass.
+        weights = name.lower().endswith(layout.WEIGHT_SUFFIXES)
+        stored = _store_plain(blobs, files[name]) if weights else _store(blobs, files[name])
         layers.append(_layer(name, stored))
         plain_digests.append(stored.plain_digest)
     config = rfc8785.dumps(
         {
             "descriptor": descriptor.to_config(model),
-            "config": {"format": "onnx", "precision": precision},
+            "config": {"format": form, "precision": "float32"} if form == layout.ONNX else {"format": form},
             "modelfs": {"type": "layers", "diffIds": plain_digests},
         }
     )
     config_ref = _put(blobs, config)
-    manifest = rfc8785.dumps(
-        {
-            "schemaVersion": 2,
-            "mediaType": layout.MANIFEST_TYPE,
-            "artifactType": layout.ARTIFACT_TYPE,
-            "config": {"mediaType": layout.CONFIG_TYPE, "digest": config_ref.digest, "size": config_ref.size},
-            "layers": layers,
-        }
-    )
-    return _put(blobs, manifest)
+    manifest: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": layout.MANIFEST_TYPE,
+        "artifactType": layout.ARTIFACT_TYPE,
+        "config": {"mediaType": layout.CONFIG_TYPE, "digest": config_ref.digest, "size": config_ref.size},
+        "layers": layers,
+    }
+    reader = oldest_reader(files)
+    if reader != layout.FIRST_READER:
+        manifest["annotations"] = {layout.READER: reader}
+    return _put(blobs, rfc8785.dumps(manifest))
 
 
 def _layer(name: str, stored: _Stored) -> dict[str, Any]:
@@ -142,9 +147,9 @@ def _layer(name: str, stored: _Stored) -> dict[str, Any]:
 
 
 def _media_type(name: str) -> str:
-    if name in _WEIGHTS or name.startswith("model.onnx.data"):
+    if is_graph_file(name) or name.lower().endswith(layout.WEIGHT_SUFFIXES):
         return layout.WEIGHT_TYPE
-    return layout.WEIGHT_CONFIG_TYPE if name in _WEIGHT_CONFIGS else layout.DOC_TYPE
+    return layout.WEIGHT_CONFIG_TYPE if own_name(name) in _WEIGHT_CONFIGS else layout.DOC_TYPE
 
 
 def _put(blobs: Path, data: bytes) -> Blob:
@@ -153,6 +158,21 @@ def _put(blobs: Path, data: bytes) -> Blob:
     if not path.exists():
         durable.write_file(path, data)
     return Blob(digest, len(data))
+
+
+def _store_plain(blobs: Path, source: bytes | Path) -> _Stored:
+    """Write one file as it is, reading it once."""
+    hasher, size = hashlib.sha256(), 0
+    with scratch.beside(blobs / "blob", "part", durable.FILE_MODE) as made:
+        for chunk in _chunks(source):
+            size += _write(made.file, hasher, chunk)
+        digest = "sha256:" + hasher.hexdigest()
+        path = blobs / digest.removeprefix("sha256:")
+        if not path.exists():
+            made.file.flush()
+            os.fsync(made.file.fileno())
+            durable.move(made.path, path)
+    return _Stored(digest, size, digest, size, compressed=False)
 
 
 def _store(blobs: Path, source: bytes | Path) -> _Stored:

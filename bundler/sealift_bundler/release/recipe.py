@@ -19,6 +19,9 @@
     [convert]                        # options for the converter; none takes any yet, so `add` refuses them
     [files]                          # more documents: installed name = path
     "NOTICE" = "NOTICE.txt"
+    [graphs]                         # in place of `source`: several graphs that belong together, by name,
+    encoder = "encoder.onnx"         #   with samples.encoder = "encoder.npz", and golden.encoder where it is chosen
+    # kind = "files"                 # weights and what goes with them, carried as they are: [files] alone, no source
     [[accepted]]                     # one finding of the disclosure scan that may leave, as `add` printed it
     kind = "e-mail"
     file = "model.onnx"
@@ -29,8 +32,7 @@ Reading is strict: an unknown key is an error, because a misspelled `licences` w
 """
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,9 +40,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sealift.errors import Error, UsageError
+from sealift.model.documents.description import GRAPHS, MODEL
+from sealift.model.documents.file_set import problem_of as problem_of_side_file
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
-from sealift_bundler.given_file import require_written
+from sealift_bundler.given_file import broken_link, require_written
+from sealift_bundler.release.recipe_kinds import REQUIRED_OF, GraphRecipe, problem_of_graphs, problem_of_kind
 from sealift_bundler.review.answers import read_acceptances
 from sealift_bundler.review.bom import FILE_NAME as BOM
 from sealift_bundler.review.keys import SPDX
@@ -48,24 +53,25 @@ from sealift_bundler.source.modules import is_module_name
 from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
-from sealift_common.oci.layout import is_file_name
 from sealift_common.parsing.strict_toml import StrictToml, read_text
+from sealift_common.review.record import FILE_NAME as RECORD
 
-REQUIRED = ("name", "version", "source", "samples")
+REQUIRED = REQUIRED_OF[MODEL]
 ROWS = ("golden", "holdout")
-TEXTS = ("title", "description", "license_file", "card", "review", "vendor", "revision", "source_url", "created_at")
+TEXTS = (
+    *("kind", "title", "description", "license_file", "card", "review", "vendor", "revision", "source_url"),
+    "created_at",
+)
 LISTS = ("authors", "licenses", "import", "trust_globals")
-TABLES = ("parity", "convert", "files")
+TABLES = ("parity", "convert", "files", "graphs")
 KEYS = (*REQUIRED, *ROWS, *TEXTS, *LISTS, *TABLES, "accepted")
 # Whose rows travel; anything else is the path of a file.
 GOLDEN_CHOICES = ("generated", "samples")
 PARITY_KEYS = ("atol", "rtol")
 
-# What a conversion yields, and where `card` and `license_file` go.
+# Where other keys go, by the names of the files.
 CARD, LICENSE = "CARD.md", "LICENSE"
-_RESERVED = re.compile(
-    r"model\.onnx(\.data(\.[0-9]+)?)?|model\.json|golden\.json|frontend\.json|model\.sig|CARD\.md|LICENSE|REVIEW\.json"
-)
+_OWN_KEYS = {CARD.casefold(): "card", LICENSE.casefold(): "license_file", RECORD.casefold(): "review"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,10 @@ class Recipe:
     Attributes:
         path: the recipe file itself.
         model: the name and version to release.
-        source: the trained model.
-        samples: rows that the original and the converted model must agree on.
+        kind: "model", "graphs", or "files" for what is carried and not converted.
+        source: the trained model; None where there is none, or several.
+        samples: rows that the original and the converted model must agree on; None as for `source`.
+        graphs: several graphs by their names, in place of `source` and `samples`; empty for a single model.
         golden: whose rows travel: "generated", "samples", a file of rows, or None where the recipe does not say.
         holdout: rows that the model was not trained on, to probe it; None where there are none.
         atol: absolute tolerance of scores; None leaves it to the converter.
@@ -91,8 +99,10 @@ class Recipe:
 
     path: Path
     model: ModelVersion
-    source: Path
-    samples: Path
+    kind: str = MODEL
+    source: Path | None = None
+    samples: Path | None = None
+    graphs: Mapping[str, GraphRecipe] = field(default_factory=lambda: MappingProxyType({}))
     golden: str | Path | None = None
     holdout: Path | None = None
     title: str = ""
@@ -126,13 +136,22 @@ class Recipe:
     def creation_time(self) -> str:
         """Time at which the model was made, RFC 3339: `created_at`, `SOURCE_DATE_EPOCH`, or the source's own date.
 
+        Without one source it is the date of the youngest graph or file.
+
         Never the current time: adding the same model twice has to give the same bytes.
         """
         if self.created_at:
             return self.created_at
         if VARIABLE in os.environ:
             return rfc3339(release_time())
-        return rfc3339(datetime.fromtimestamp(int(self.source.stat().st_mtime), UTC))
+        return rfc3339(datetime.fromtimestamp(max(int(path.stat().st_mtime) for path in self.sources.values()), UTC))
+
+    @property
+    def sources(self) -> Mapping[str, Path]:
+        """What the version is made of: the model under "", each graph by its name, or the files by theirs."""
+        if self.source is not None:
+            return {"": self.source}
+        return {name: graph.source for name, graph in self.graphs.items()} or self.documents
 
 
 class _Reader:
@@ -148,12 +167,16 @@ class _Reader:
         """Check everything, in the order of the file format's description."""
         document = self._document
         self._toml.check_keys(document, KEYS)
-        missing = [key for key in REQUIRED if key not in document]
+        kind = self._kind()
+        missing = [key for key in REQUIRED_OF[kind] if key not in document]
         if missing:
             raise RecipeError(
                 f"recipe {str(self._path)!r}: {', '.join(map(repr, missing))} missing; add {missing[0]} = …"
             )
-        texts = {key: self._text_of(key) for key in (*REQUIRED, *ROWS, *TEXTS)}
+        graphs = self._graphs() if kind == GRAPHS else {}
+        # Of several graphs, these are tables, and were read with them.
+        apart = ("samples", "golden") if graphs else ()
+        texts = {key: "" if key in apart else self._text_of(key) for key in (*REQUIRED, *ROWS, *TEXTS)}
         try:
             model = ModelVersion.parse(texts["name"], texts["version"])
         except UsageError as error:
@@ -163,8 +186,10 @@ class _Reader:
         return Recipe(
             path=self._path,
             model=model,
-            source=self._existing("source", texts["source"], folder=True),
-            samples=self._existing("samples", texts["samples"], folder=False),
+            kind=kind,
+            source=self._existing("source", texts["source"], folder=True) if texts["source"] else None,
+            samples=self._existing("samples", texts["samples"], folder=False) if texts["samples"] else None,
+            graphs=MappingProxyType(graphs),
             golden=self._golden(texts["golden"]),
             holdout=self._existing("holdout", texts["holdout"], folder=False) if texts["holdout"] else None,
             title=texts["title"],
@@ -185,10 +210,32 @@ class _Reader:
             review=self._existing("review", texts["review"], folder=False) if texts["review"] else None,
         )
 
-    def _golden(self, value: str) -> str | Path | None:
+    def _kind(self) -> str:
+        kind = self._text_of("kind") or (GRAPHS if "graphs" in self._document else MODEL)
+        if problem := problem_of_kind(self._document, kind):
+            raise self._toml.error(*problem)
+        return kind
+
+    def _graphs(self) -> dict[str, GraphRecipe]:
+        sources, samples, golden = (self._toml.table(key) for key in ("graphs", "samples", "golden"))
+        if problem := problem_of_graphs(sources, samples):
+            raise self._toml.error(*problem, "graphs")
+        self._toml.check_keys(samples, sources, "samples")
+        self._toml.check_keys(golden, sources, "golden")
+        return {
+            name: GraphRecipe(
+                self._existing(name, sources[name], folder=True, section="graphs"),
+                self._existing(name, samples[name], folder=False, section="samples"),
+                self._golden(str(golden.get(name, "")), key=name, section="golden"),
+            )
+            for name in sorted(sources)
+        }
+
+    def _golden(self, value: str, *, key: str = "golden", section: str = "") -> str | Path | None:
         if not value or value in GOLDEN_CHOICES:
             return value or None
-        return self._existing("golden", value, folder=False, remedy="correct the path, or say 'generated' or 'samples'")
+        remedy = "correct the path, or say 'generated' or 'samples'"
+        return self._existing(key, value, folder=False, section=section, remedy=remedy)
 
     def _text_of(self, key: str) -> str:
         value = self._document.get(key, "")
@@ -258,27 +305,32 @@ class _Reader:
         if license_file:
             documents[LICENSE] = self._existing("license_file", license_file, folder=False)
         for name, value in self._toml.table("files").items():
-            # A bill of materials of one's own may travel where a review makes none.
-            reserved = _RESERVED.fullmatch(name) or ("review" in self._document and name == BOM)
-            if not is_file_name(name) or reserved:
-                raise self._toml.error(
-                    name,
-                    f"{name!r} is not a valid name for an extra file; expected one like 'NOTICE.txt', not reserved",
-                    "files",
-                )
+            if problem := self._problem_of(name, documents):
+                raise self._toml.error(name, f"{name[:120]!r} {problem}", "files")
             if not isinstance(value, str):
                 raise self._toml.error(name, f"{name!r} is {value!r}; expected a path", "files")
             documents[name] = self._existing(name, value, folder=False, section="files")
         return documents
+
+    def _problem_of(self, name: str, others: Collection[str]) -> str | None:
+        key = _OWN_KEYS.get(name.casefold())
+        if key is not None:
+            return f"has a key of its own; write {key} = …"
+        if "review" in self._document and name.casefold() == BOM.casefold():
+            # One of one's own may travel where a review makes none.
+            return "is made by the review; leave it out of [files]"
+        twice = next((other for other in others if other.casefold() == name.casefold()), None)
+        if twice is not None:
+            return f"and {twice[:120]!r} are one name on some file systems; rename one of them"
+        return problem_of_side_file(name)
 
     def _existing(
         self, key: str, value: str, *, folder: bool, section: str = "", remedy: str = "correct the path"
     ) -> Path:
         path = self._path.parent / value
         if not path.exists():
-            raise self._toml.error(
-                key, f"{key!r} names {value!r}, which does not exist next to the recipe; {remedy}", section
-            )
+            why = broken_link(path) or f"which does not exist next to the recipe; {remedy}"
+            raise self._toml.error(key, f"{key!r} names {value!r}, {why}", section)
         if path.is_dir() and not folder:
             raise self._toml.error(key, f"{key!r} names the folder {value!r}; expected a file", section)
         try:

@@ -1,6 +1,5 @@
 """The review of one recipe: its answers by the channel's questionnaire, and the documents that they become."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealift_bundler.errors import RecipeError
@@ -14,6 +13,9 @@ from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from sealift_bundler.disclosure import Disclosure
     from sealift_bundler.proof.conversion import Conversion
 
@@ -29,13 +31,14 @@ class Review(NamedTuple):
     def documents(
         self,
         recipe: Recipe,
-        conversion: "Conversion",
-        files: Mapping[str, bytes],
+        conversions: "Mapping[str, Conversion]",
+        files: "Mapping[str, bytes | Path]",
         disclosure: "Disclosure",
     ) -> dict[str, bytes]:
         """Return the bill of materials and the record, as files of the version.
 
         Args:
+            conversions: of the model under "", or of each of several graphs; none of files.
             files: all others.
             disclosure: what was found in them.
 
@@ -44,11 +47,22 @@ class Review(NamedTuple):
             SourceError: the source or the samples cannot be read.
         """
         from sealift import __version__
-        from sealift_bundler.review.digests import digest_of
+        from sealift.model.documents.description import FILE_NAME as DESCRIPTION
+        from sealift.model.documents.description import ModelDescription
+        from sealift_bundler.release.graph_set import parts_of
+        from sealift_bundler.review.digests import digest_of_all
         from sealift_bundler.review.record import record_bytes
 
-        self._require_fit(recipe, conversion)
-        description = conversion.description
+        for conversion in conversions.values():
+            self._require_golden(recipe, conversion)
+        self._require_licenses(recipe)
+        described = files[DESCRIPTION]
+        description = ModelDescription.parse(described if isinstance(described, bytes) else described.read_bytes())
+        samples = {name: graph.samples for name, graph in parts_of(recipe).items()} if conversions else {}
+        probes = {name: one.probe for name, one in conversions.items()}
+        versions: dict[str, str] = {}
+        for conversion in conversions.values():
+            versions |= conversion.description.source.get("versions", {})
         bom = bom_bytes(
             recipe.model, description, files, self.answers, created_at=recipe.creation_time(), text=recipe.description
         )
@@ -57,14 +71,14 @@ class Review(NamedTuple):
             self.answers,
             self.questionnaire,
             disclosure,
-            source=digest_of(recipe.source),
-            samples=digest_of(recipe.samples),
-            probe=conversion.probe,
-            versions={**description.source.get("versions", {}), "sealift": __version__},
+            source=digest_of_all(recipe.sources),
+            samples=digest_of_all(samples),
+            probe=probes.get("", probes),
+            versions={**versions, "sealift": __version__},
         )
         return {BOM: bom, RECORD: record}
 
-    def _require_fit(self, recipe: Recipe, conversion: "Conversion") -> None:
+    def _require_golden(self, recipe: Recipe, conversion: "Conversion") -> None:
         path, tables = self.answers.path, self.answers.tables
         said = tables.get("golden", {}).get("source")
         travels = conversion.description.conversion.get("golden")
@@ -73,7 +87,9 @@ class Review(NamedTuple):
                 f"{path}: [golden] source is {said!r}, and {travels} rows travel; correct the answer, or `golden` in "
                 f"{str(recipe.path)!r}"
             )
-        licenses = tables.get("licenses", {})
+
+    def _require_licenses(self, recipe: Recipe) -> None:
+        path, licenses = self.answers.path, self.answers.tables.get("licenses", {})
         given = [
             licenses.get("model", ""),
             *licenses.get("data", []),

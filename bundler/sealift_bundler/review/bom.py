@@ -9,6 +9,7 @@ https://cyclonedx.org/docs/1.6/json/
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -24,7 +25,7 @@ _NAMESPACE = uuid.UUID("6c2b7f0e-3a0f-5d2c-9a41-1f6f2a2f6c11")
 def bom_bytes(
     model: ModelVersion,
     description: ModelDescription,
-    files: Mapping[str, bytes],
+    files: Mapping[str, bytes | Path],
     answers: Answers,
     *,
     created_at: str,
@@ -56,7 +57,7 @@ def bom_bytes(
 
 
 def _model(
-    model: ModelVersion, description: ModelDescription, files: Mapping[str, bytes], answers: Answers, text: str
+    model: ModelVersion, description: ModelDescription, files: Mapping[str, bytes | Path], answers: Answers, text: str
 ) -> dict[str, Any]:
     licenses = answers.tables.get("licenses", {})
     component: dict[str, Any] = {
@@ -117,8 +118,13 @@ def _considerations(tables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def _file(name: str, data: bytes) -> dict[str, Any]:
-    return {"type": "file", "name": name, "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(data).hexdigest()}]}
+def _file(name: str, content: bytes | Path) -> dict[str, Any]:
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    else:
+        digest = hashlib.sha256(content).hexdigest()
+    return {"type": "file", "name": name, "hashes": [{"alg": "SHA-256", "content": digest}]}
 
 
 def _library(name: str, version: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from sealift_bundler.errors import SourceError
 from sealift_bundler.given_file import require_written
 from sealift_bundler.samples.trained_columns import text_columns
 
+# With or without the byte order mark that programs on Windows write: it is no part of the first text.
+_ENCODING = "utf-8-sig"
 _SUFFIXES = ".csv, .json, .jsonl, .parquet, .npy, .npz, .txt"
 
 
@@ -38,10 +40,10 @@ def _read(path: Path, suffix: str, model: Any) -> Any:
         # "08" is a number to a CSV reader and a category to the encoder that was trained on it.
         return pd.read_csv(path, dtype=dict.fromkeys(text_columns(model), str))
     if suffix in (".jsonl", ".ndjson"):
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text(_ENCODING).splitlines()
         return _of_json([json.loads(line) for line in lines if line.strip()])
     if suffix == ".json":
-        return _of_json(json.loads(path.read_text("utf-8")))
+        return _of_json(json.loads(path.read_text(_ENCODING)))
     if suffix == ".parquet":
         return pd.read_parquet(path)
     if suffix == ".npy":
@@ -50,7 +52,7 @@ def _read(path: Path, suffix: str, model: Any) -> Any:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     if suffix == ".txt":
-        return path.read_text("utf-8").splitlines()
+        return path.read_text(_ENCODING).splitlines()
     raise SourceError(f"samples {str(path)!r} have the suffix {suffix!r}; expected one of {_SUFFIXES}")
 
 

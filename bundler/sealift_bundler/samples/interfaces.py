@@ -93,7 +93,9 @@ class Samples:
 
     def __len__(self) -> int:
         if self.interface == "tensors":
-            return max((len(values) for values in self.rows.values()), default=0)
+            # A scalar has no rows, and a model of scalars alone is asked once.
+            lengths = [len(values) for values in self.rows.values() if np.ndim(values)]
+            return max(lengths, default=min(1, len(self.rows)))
         return len(self.rows)
 
     def take(self, indices: Sequence[int]) -> Any:

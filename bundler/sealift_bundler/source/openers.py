@@ -7,7 +7,7 @@ from typing import Any
 
 from sealift_bundler.converters.boosters.files import LIBRARY_OF, open_booster, require
 from sealift_bundler.errors import SourceError, UntrustedPickleError
-from sealift_bundler.given_file import require_written
+from sealift_bundler.given_file import broken_link, require_written
 from sealift_bundler.source.mlflow import MARKER, Flavor, read_flavor
 from sealift_bundler.source.pickles import PICKLES, open_pickle
 
@@ -31,7 +31,7 @@ def check_source(path: Path) -> None:
         read_flavor(path)
         return
     if not path.is_file():
-        raise SourceError(f"the model {str(path)!r} does not exist; check the path")
+        raise SourceError(f"the model {str(path)!r}: {broken_link(path) or 'it does not exist; check the path'}")
     require_written(path)
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, *_TORCH, *_KERAS):

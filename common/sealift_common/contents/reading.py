@@ -8,12 +8,13 @@ a file of weights is never read. Who signed the digest is the caller's to know.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sealift_common.blob import Blob
 from sealift_common.errors import DigestError, LimitError, MalformedError
 from sealift_common.names import ModelVersion
+from sealift_common.oci.layout import ONNX
 from sealift_common.oci.manifest import Manifest, ModelFile, bind_config, parse_manifest
 from sealift_common.parsing import strict_json
 from sealift_common.parsing.limits import LIMITS
@@ -47,7 +48,11 @@ class Proof(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """One model version of a release; `proof` is None where it has no `model.json`, `record` where nobody answered."""
+    """One model version of a release; `record` is None where nobody answered.
+
+    `proof` is None where there is no `model.json`, and of files that nobody converts; of several graphs it is that of
+    all together.
+    """
 
     manifest: Manifest
     proof: Proof | None
@@ -80,7 +85,7 @@ def read_contents(model: ModelVersion, blob: Blob, read: Read) -> Contents:
     config = _verified(unbound.config, read, f"the config of {model}", LIMITS.oci_config_size_bytes)
     manifest = bind_config(unbound, config)
     described = document(manifest, DESCRIPTION_FILE, read)
-    proof = None if described is None else _proof(described, f"{DESCRIPTION_FILE!r} of {model}")
+    proof = None if described is None else _proof_of_kind(described, manifest, read)
     recorded = file_bytes(manifest, RECORD, read)
     return Contents(manifest, proof, None if recorded is None else parse_record(recorded, model))
 
@@ -126,6 +131,44 @@ def _verified(blob: Blob, read: Read, what: str, most: int) -> bytes:
     if len(data) != blob.size or hashlib.sha256(data).hexdigest() != blob.hex:
         raise DigestError(f"{what} is not the {blob.size:,} bytes of {blob.digest} that the release lists")
     return data
+
+
+def _proof_of_kind(described: Mapping[str, Any], manifest: Manifest, read: Read) -> Proof | None:
+    what = f"{DESCRIPTION_FILE!r} of {manifest.model}"
+    if manifest.form != ONNX:
+        return None
+    if "graphs" not in described:
+        return _proof(described, what)
+    graphs = described["graphs"]
+    if not isinstance(graphs, list) or not graphs or not all(isinstance(graph, str) for graph in graphs):
+        raise MalformedError(f"{what} does not name its graphs")
+    proofs = []
+    for graph in graphs:
+        name = f"{graph}.{DESCRIPTION_FILE}"
+        part = document(manifest, name, read)
+        if part is None:
+            raise MalformedError(f"{manifest.model} lacks {name[:120]!r}")
+        proofs.append(_proof(part, f"{name!r} of {manifest.model}"))
+    return Proof(
+        rung=_joined(one.rung for one in proofs),
+        reference=_joined(one.reference for one in proofs),
+        rows=_sum(one.rows for one in proofs),
+        samples=_sum(one.samples for one in proofs),
+        wrong=_sum(one.wrong for one in proofs),
+        ties=_sum(one.ties for one in proofs),
+        golden=_joined(one.golden for one in proofs),
+    )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(text for text in texts if text))
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Add up what each graph records; None where one does not."""
+    found = list(numbers)
+    known = [number for number in found if number is not None]
+    return sum(known) if len(known) == len(found) else None
 
 
 def _proof(described: Mapping[str, Any], what: str) -> Proof:

@@ -12,6 +12,7 @@ from sealift_common.console import plain
 from sealift_common.contents.changes import Changes
 from sealift_common.contents.reading import Contents
 from sealift_common.names import ModelVersion
+from sealift_common.oci.layout import ONNX
 from sealift_common.release_document import Release
 from sealift_common.review.judgement import Decision
 from sealift_common.review.record import Record
@@ -88,6 +89,8 @@ def _version_lines(summary: Summary, model: ModelVersion) -> Iterator[str]:
 def proof_line(contents: Contents) -> str:
     """Say in one line how a version was proven."""
     proof = contents.proof
+    if contents.manifest.form != ONNX:
+        return f"proof: none of answers; files ({contents.manifest.form}) that are carried and not run"
     if proof is None:
         return "NO PROOF: it has no model.json"
     rows = "rows" if proof.rows is None else counted(proof.rows, "row")

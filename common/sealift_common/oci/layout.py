@@ -14,6 +14,9 @@ from sealift_common.parsing.limits import LIMITS
 FORMAT = "1"
 # A bundle that leaves out what its base has; a reader of the first format must refuse it.
 DIFFERENTIAL_FORMAT = "2"
+# A bundle of either kind that carries a version which Sealift 0.1.0 cannot read: it says so before anything else.
+NEWER_FORMAT = "3"
+FORMATS = (FORMAT, DIFFERENTIAL_FORMAT, NEWER_FORMAT)
 
 OCI_LAYOUT = "oci-layout"
 INDEX = "index.json"
@@ -32,11 +35,20 @@ WEIGHT_CONFIG_TYPE = "application/vnd.cncf.model.weight.config.v1.raw"
 DOC_TYPE = "application/vnd.cncf.model.doc.v1.raw"
 ZSTD_SUFFIX = "+zstd"
 
+# What a config says that its files are, in ModelPack's words where it has one.
+ONNX = "onnx"
+CONFIG_FORMATS = (ONNX, "safetensors", "gguf", "files")
+# Files that nobody reads whole, and that may be as large as shards of weights.
+WEIGHT_SUFFIXES = (".safetensors", ".gguf")
+
 FILEPATH = "org.cncf.model.filepath"
 TITLE = "org.opencontainers.image.title"
 REF_NAME = "org.opencontainers.image.ref.name"
 # The length of a file after decompression, signed with the manifest, so that expanding is bounded.
 PLAIN_SIZE = "io.sealift.file.size"
+# The oldest Sealift that can read a version, in its manifest; absent where that is FIRST_READER.
+READER = "io.sealift.reader"
+FIRST_READER = "0.1.0"
 BUNDLE_FORMAT = "io.sealift.bundle.format"
 MEMBER_DIGEST = "io.sealift.member."
 
@@ -46,6 +58,24 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _FILE_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?", re.ASCII)
 # Devices on Windows, whatever follows a dot: a bundle is also looked at there.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.ASCII | re.IGNORECASE)
+
+
+# Of one of several graphs, a file has the name of the graph before its own.
+_OWN = re.compile(
+    r"(?:([a-z0-9][a-z0-9_-]*)\.)?((?:model|golden|frontend)\.json|model\.onnx(?:\.data(?:\.[1-9][0-9]*)?)?)", re.ASCII
+)
+
+
+def of_graph(name: str) -> tuple[str, str] | None:
+    """Return the graph of one of Sealift's own files, "" for a single one, and the name without it; None for others."""
+    match = _OWN.fullmatch(name)
+    return None if match is None else (match[1] or "", match[2])
+
+
+def own_name(name: str) -> str:
+    """Return the name of one of Sealift's own files without that of its graph; any other name as it is."""
+    found = of_graph(name)
+    return name if found is None else found[1]
 
 
 def sha256(data: bytes) -> str:
@@ -80,13 +110,16 @@ def role_name(role: str) -> str:
     return f"tuf/{role}.json"
 
 
-def index_document(models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str]) -> dict[str, object]:
+def index_document(
+    models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str], *, newer: bool = False
+) -> dict[str, object]:
     """Return what `index.json` says: one descriptor per (model version, digest, size), one digest per head member.
 
-    The members say which format it is: only a differential bundle has `base.json`.
+    The members say which format it is: only a differential bundle has `base.json`; and so does `newer`, whether a
+    version needs a newer Sealift than the first.
     Nobody trusts it; it lets stock OCI tools find the models, and shows accidental damage by name.
     """
-    version = DIFFERENTIAL_FORMAT if BASE in members else FORMAT
+    version = NEWER_FORMAT if newer else DIFFERENTIAL_FORMAT if BASE in members else FORMAT
     return {
         "schemaVersion": 2,
         "mediaType": INDEX_TYPE,
@@ -104,6 +137,9 @@ def index_document(models: Iterable[tuple[ModelVersion, str, int]], members: Map
     }
 
 
-def index_bytes(models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str]) -> bytes:
+def index_bytes(
+    models: Iterable[tuple[ModelVersion, str, int]], members: Mapping[str, str], *, newer: bool = False
+) -> bytes:
     """Return the bytes of `index.json`: sorted keys, no spaces; it holds only ASCII strings and integers."""
-    return json.dumps(index_document(models, members), sort_keys=True, separators=(",", ":")).encode("ascii")
+    document = index_document(models, members, newer=newer)
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")

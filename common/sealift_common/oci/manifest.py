@@ -5,7 +5,7 @@ signed and still wrong: two files under one path, a path that leaves its folder,
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sealift_common.blob import Blob, is_digest
@@ -16,6 +16,7 @@ from sealift_common.parsing import strict_json
 from sealift_common.parsing.limits import LIMITS
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_READER = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}", re.ASCII)
 _DESCRIPTOR_LISTS = ("authors", "licenses")
 _MOST = {
     "model.onnx": LIMITS.graph_size_bytes,
@@ -50,6 +51,15 @@ class Manifest(NamedTuple):
     raw_config: bytes
     files: tuple[ModelFile, ...]
     descriptor: Mapping[str, Any]
+    # The oldest Sealift that can read it, for people and for the format of a bundle.
+    reader: str = layout.FIRST_READER
+    # Of the config: "onnx" for what is run, another one for files that are only carried.
+    form: str = layout.ONNX
+
+    @property
+    def newer(self) -> bool:
+        """Whether the first Sealift cannot read it."""
+        return self.reader != layout.FIRST_READER
 
     @property
     def size(self) -> int:
@@ -62,6 +72,18 @@ class Manifest(NamedTuple):
         return (self.digest, self.raw), (self.config.digest, self.raw_config)
 
 
+def oldest_reader(manifests: Iterable[Manifest]) -> str:
+    """Return the oldest Sealift that can read all of these, such as "0.1.0"."""
+    readers = {manifest.reader for manifest in manifests} | {layout.FIRST_READER}
+    return max(readers, key=lambda reader: [int(number) for number in reader.split(".")])
+
+
+def index_of(manifests: Collection[Manifest], members: Mapping[str, str]) -> bytes:
+    """Return the bytes of the `index.json` of a bundle with these manifests, and head members by their digests."""
+    listed = ((manifest.model, manifest.digest, len(manifest.raw)) for manifest in manifests)
+    return layout.index_bytes(listed, members, newer=any(manifest.newer for manifest in manifests))
+
+
 class UnboundManifest(NamedTuple):
     """A manifest whose config has not been read: what it takes to find that config."""
 
@@ -70,6 +92,7 @@ class UnboundManifest(NamedTuple):
     raw: bytes
     config: Blob
     layers: tuple[Mapping[str, Any], ...]
+    reader: str
 
 
 def parse_manifest(raw: bytes, model: ModelVersion, digest: str) -> UnboundManifest:
@@ -90,7 +113,8 @@ def parse_manifest(raw: bytes, model: ModelVersion, digest: str) -> UnboundManif
         raise LimitError(f"{what} lists {len(layers):,} files; expected at most {LIMITS.files_per_model:,}")
     config = document.get("config")
     _expect(config, f"{what}: config", {"mediaType": layout.CONFIG_TYPE})
-    return UnboundManifest(model, digest, raw, _blob(config, f"{what}: config"), tuple(layers))
+    reader = _reader(document.get("annotations", {}), what)
+    return UnboundManifest(model, digest, raw, _blob(config, f"{what}: config"), tuple(layers), reader)
 
 
 def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
@@ -103,7 +127,9 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     what = f"config of {manifest.model}"
     document = strict_json.parse(raw, what, max_size_bytes=LIMITS.oci_config_size_bytes)
     descriptor, form, modelfs = (_object(document, key, what) for key in ("descriptor", "config", "modelfs"))
-    _expect(form, f"{what}: config", {"format": "onnx"})
+    if form.get("format") not in layout.CONFIG_FORMATS:
+        found = form.get("format")
+        raise MalformedError(f"{what}: 'format' is {found!r:.80}; expected one of {', '.join(layout.CONFIG_FORMATS)}")
     found = (descriptor.get("name"), descriptor.get("version"))
     expected = (manifest.model.name, str(manifest.model.version))
     if found != expected:
@@ -121,7 +147,24 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
     twice = strict_json.first_twice(file.name.casefold() for file in files)
     if twice is not None:
         raise UnsafeMemberError(f"{what}: two files have the name {twice!r} on some file systems")
-    return Manifest(manifest.model, manifest.digest, manifest.raw, manifest.config, raw, files, descriptor)
+    return Manifest(
+        manifest.model,
+        manifest.digest,
+        manifest.raw,
+        manifest.config,
+        raw,
+        files,
+        descriptor,
+        manifest.reader,
+        form["format"],
+    )
+
+
+def _reader(annotations: Any, what: str) -> str:
+    reader = annotations.get(layout.READER, layout.FIRST_READER) if isinstance(annotations, dict) else None
+    if not isinstance(reader, str) or not _READER.fullmatch(reader):
+        raise MalformedError(f"{what}: {layout.READER!r} is {reader!r:.80}; expected a version like '0.1.0'")
+    return reader
 
 
 def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFile:
@@ -151,9 +194,10 @@ def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFil
 
 def _most(name: str) -> int:
     """Length in bytes that a file may have: all but shards of weights are read whole by somebody."""
-    if name.startswith("model.onnx.data"):
+    own = layout.own_name(name)
+    if own.startswith("model.onnx.data") or name.lower().endswith(layout.WEIGHT_SUFFIXES):
         return LIMITS.file_size_bytes
-    return _MOST.get(name, LIMITS.document_size_bytes)
+    return _MOST.get(own, LIMITS.document_size_bytes)
 
 
 def _blob(descriptor: Any, what: str) -> Blob:

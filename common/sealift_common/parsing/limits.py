@@ -50,6 +50,9 @@ class Limits(NamedTuple):
     # Each may have signed each root, and checking a signature takes a tenth of a millisecond. A channel has ten.
     root_keys: int = 100
 
+    # Graphs that belong together: an encoder and a decoder, the three of an OCR. Each is a session.
+    graphs_per_model: int = 32
+
     # For people; a line per model.
     manifest_md_size_bytes: int = 4 * MIB
     # One descriptor per model version and one annotation per member.
@@ -123,6 +126,11 @@ class Limits(NamedTuple):
     # A graph's tensors in other files: the largest language models have some thousand, each with a short name.
     external_tensors: int = 100_000
     tensor_name_bytes: int = 4096
+    # Headers of weights that nobody converts. The largest language models name some thousand tensors at 100 bytes each;
+    # GGUF holds the vocabulary as well, of some hundred thousand terms with their merges.
+    safetensors_header_bytes: int = 16 * MIB
+    gguf_header_bytes: int = 64 * MIB
+    gguf_pairs: int = 10_000
     # ONNX Runtime's kernels know eight dimensions or fewer.
     tensor_dimensions: int = 16
     # Model, graph, node, attribute, graph …: loops in loops in loops; this protects the stack.

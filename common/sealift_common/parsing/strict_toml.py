@@ -47,7 +47,8 @@ def decoded(data: bytes, what: str, error: type[Error]) -> str:
         error: it is not UTF-8.
     """
     try:
-        return data.decode()
+        # Editors on Windows begin a file with a byte order mark.
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
         raise error(f"{what} is not UTF-8 text; give a TOML file") from reason
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
+from sealift.model.documents.file_set import is_graph_file
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest, ModelFile
@@ -89,7 +90,7 @@ def in_order(patches: Collection[Patch]) -> tuple[Patch, ...]:
 
 def may_be_patched(name: str) -> bool:
     """Return whether a file may travel as a patch: weights and graphs; documents are read ahead and travel whole."""
-    return name.startswith("model.onnx")
+    return is_graph_file(name)
 
 
 def parse_base(data: bytes) -> Base:

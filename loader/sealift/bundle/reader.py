@@ -26,7 +26,7 @@ from sealift.limits import LIMITS
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
-from sealift_common.oci.manifest import Manifest, UnboundManifest, bind_config, parse_manifest
+from sealift_common.oci.manifest import Manifest, UnboundManifest, bind_config, index_of, parse_manifest
 from sealift_common.parsing import strict_json
 
 _ROLE_LIMITS = {
@@ -109,7 +109,7 @@ def read_head(archive: Source) -> Head:
         members[member.name] = archive.read(member, _ROLE_LIMITS[role])
     members[layout.MANIFEST_MD] = archive.read(archive.next(layout.MANIFEST_MD), LIMITS.manifest_md_size_bytes)
     base = None
-    if index["annotations"][layout.BUNDLE_FORMAT] == layout.DIFFERENTIAL_FORMAT:
+    if _is_differential(index["annotations"]):
         members[layout.BASE] = archive.read(archive.next(layout.BASE), LIMITS.index_size_bytes)
     digests = {name: layout.sha256(data) for name, data in members.items()}
     _compare_with_index(index, digests)
@@ -136,7 +136,7 @@ def read_contents(archive: Source, head: Head, targets: Mapping[ModelVersion, Bl
     }
     manifests = tuple(bind_config(unbound[model], raw[unbound[model].config]) for model in sorted(unbound))
     _require_apart(manifests)
-    expected = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in manifests), head.digests)
+    expected = index_of(manifests, head.digests)
     if expected != head.index_bytes:
         raise MalformedError(f"{layout.INDEX!r} is damaged: it does not describe what the bundle holds; copy it again")
     if head.base is None:
@@ -243,14 +243,19 @@ def _parse_index(data: bytes) -> Mapping[str, Any]:
     if not isinstance(annotations, dict) or not isinstance(index.get("manifests"), list):
         raise MalformedError(f"{layout.INDEX!r} is not the index of a Sealift bundle")
     version = annotations.get(layout.BUNDLE_FORMAT)
-    known = (layout.FORMAT, layout.DIFFERENTIAL_FORMAT)
-    if version not in known:
+    if version not in layout.FORMATS:
         raise UnsupportedVersionError(
             f"the bundle has format version {str(version)[:20]!r}; "
-            f"this Sealift reads {' and '.join(map(repr, known))}; upgrade Sealift first"
+            f"this Sealift reads {' and '.join(map(repr, layout.FORMATS))}; upgrade Sealift first"
         )
     checked: dict[str, Any] = index
     return checked
+
+
+def _is_differential(annotations: Mapping[str, Any]) -> bool:
+    version = annotations[layout.BUNDLE_FORMAT]
+    has_base = layout.MEMBER_DIGEST + layout.BASE in annotations
+    return version == layout.DIFFERENTIAL_FORMAT or (version == layout.NEWER_FORMAT and has_base)
 
 
 def _compare_with_index(index: Mapping[str, Any], digests: Mapping[str, str]) -> None:

@@ -50,8 +50,8 @@ def command(
 
     store = Store(store_path, trust=trust_path)
     installed = store.find(name, version)
-    golden = store.read(installed, [GOLDEN_FILE])[GOLDEN_FILE]
     model = store.load(name, str(installed.model.version), threads=threads)
+    golden = store.read(installed, [GOLDEN_FILE])[GOLDEN_FILE]
     measured = benchmark(model, golden, batch_rows=rows, seconds=seconds).document()
     recorded = _recorded(model.description.conversion.get("benchmark"))
     if as_json:

@@ -82,6 +82,7 @@ def _document(
     outline: "Outline", base: dict[str, Any] | None, known: "dict[ModelVersion, str]", *, cards: bool
 ) -> dict[str, Any]:
     from sealift.inspection.difference import kind_of
+    from sealift_common.oci.manifest import oldest_reader
 
     release = outline.claims.release
     names = {manifest.model.name for manifest in outline.manifests}
@@ -94,6 +95,7 @@ def _document(
             "licenses": manifest.descriptor.get("licenses", []),
             "size": manifest.size,
             "digest": manifest.digest,
+            "reader": manifest.reader,
             "files": [{"name": f.name, "size": f.plain.size, "compressed_size": f.blob.size} for f in manifest.files],
             "news": None if base is None else kind_of(manifest.model, manifest.digest, known),
         }
@@ -109,6 +111,7 @@ def _document(
         "expires": outline.claims.expires,
         "signers": outline.claims.signers,
         "size": outline.size,
+        "reader": oldest_reader(outline.manifests),
         "base": base,
         "builds_on": None if outline.base is None else {"release": outline.base.release, "digest": outline.base.digest},
         "models": models,
@@ -127,6 +130,7 @@ def _print(document: dict[str, Any]) -> None:
     if document["builds_on"] is not None:
         needed = document["builds_on"]["release"]
         click.echo(f"builds on  release {needed}: only instances that have its files can install this bundle")
+    click.echo(f"readable by Sealift {document['reader']} and newer")
     base = document["base"]
     if base is not None:
         place = f"generation {base['generation']} of the store" if "generation" in base else repr(base["bundle"])

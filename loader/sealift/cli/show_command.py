@@ -35,6 +35,9 @@ def command(name: str, version: str | None, store_path: Path, trust_path: Path, 
         "directory": str(found.path),
         "size": found.manifest.size,
         "descriptor": dict(found.manifest.descriptor),
+        "kind": description.kind,
+        "formats": dict(description.formats),
+        "graphs": list(description.graphs),
         "task": description.task,
         "methods": list(description.methods),
         "rung": description.rung,
@@ -60,6 +63,14 @@ def _print(document: dict[str, Any]) -> None:
     click.echo(plain(f"{document['name']} {document['version']}   {document['descriptor'].get('title', '')}".rstrip()))
     click.echo(f"digest   {document['digest']}")
     click.echo(f"path     {document['path']}")
+    if document["kind"] == "files":
+        click.echo("kind     files, carried and not run; proven are their bytes and where they come from, no answers")
+        _print_files(document)
+        return
+    if document["kind"] == "graphs":
+        click.echo(f"graphs   {', '.join(document['graphs'])}; each answers run, and is proven, by itself")
+        _print_files(document)
+        return
     click.echo(f"task     {document['task']}; answers {', '.join([*document['methods'], 'run'])}")
     if document["classes"] is not None:
         click.echo(plain(f"classes  {', '.join(map(str, document['classes']))}"))
@@ -73,9 +84,23 @@ def _print(document: dict[str, Any]) -> None:
     ]
     click.echo(table([[kind[:-1], *rest] for kind, *rest in tensors], ["", "tensor", "dtype", "shape", "role"]))
     click.echo()
-    click.echo(
-        table([[f["name"], human(f["size"]), f["digest"][:19]] for f in document["files"]], ["file", "size", "digest"])
-    )
+    rows = [[f["name"], human(f["size"]), f["digest"][:19]] for f in document["files"]]
+    click.echo(table(rows, ["file", "size", "digest"]))
+    _print_card(document)
+
+
+def _print_files(document: dict[str, Any]) -> None:
+    click.echo(plain(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}"))
+    click.echo()
+    rows = [
+        [f["name"], document["formats"].get(f["name"], ""), human(f["size"]), f["digest"][:19]]
+        for f in document["files"]
+    ]
+    click.echo(table(rows, ["file", "format", "size", "digest"]))
+    _print_card(document)
+
+
+def _print_card(document: dict[str, Any]) -> None:
     if document["card"]:
         click.echo()
         for line in document["card"].rstrip().split("\n"):

@@ -57,6 +57,7 @@ def command(
     compared with its own digest, which finds a bad stick but proves nothing.
     """
     from sealift.errors import Error
+    from sealift.inspection.described import DescriptionCheck
     from sealift.inspection.explain import agree
     from sealift.inspection.opening import open_bundle, size_of
     from sealift.inspection.verify import verify_head, verify_payload
@@ -85,7 +86,7 @@ def command(
             verified = verify_head(source, pinned, work, state.read_floor(), now=now)
             _require_fit(store, verified, max(now, verified.floor.time), require_review)
             BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
-            verify_payload(source, verified)
+            verify_payload(source, verified, DescriptionCheck(verified.contents.manifests).take)
     except Error as error:
         if not as_json:
             _echo(agree(chain, str(error)))

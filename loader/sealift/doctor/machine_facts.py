@@ -53,16 +53,14 @@ def _needed_locales(store: Store) -> dict[str, set[str]] | None:
         return None
     needed: dict[str, set[str]] = {}
     for model in models:
-        try:
-            with (
-                (store.layout.model(model) / "model.onnx").open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as graph,
-            ):
-                for name in locales_in(graph):
-                    needed.setdefault(name, set()).add(str(model))
-        except (OSError, ValueError):
-            # Missing, unreadable or empty: the store's own probe says so.
-            continue
+        for path in sorted(store.layout.model(model).glob("*model.onnx")):
+            try:
+                with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as graph:
+                    for name in locales_in(graph):
+                        needed.setdefault(name, set()).add(str(model))
+            except (OSError, ValueError):
+                # Unreadable or empty: the store's own probe says so.
+                continue
     return needed
 
 

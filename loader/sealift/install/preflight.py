@@ -1,7 +1,7 @@
 """The end of step 4: all that this machine has against an install, in one report, before any model byte is written.
 
-Room on the file systems · every new model's `model.json` · whether ONNX Runtime here can run each of them. The store's
-lock and safety were tried in step 1; they belong into the same report.
+Room on the file systems · every new model's `model.json` and the names of its files · whether ONNX Runtime here can
+run each of them. The store's lock and safety were tried in step 1; they belong into the same report.
 """
 
 from collections import defaultdict
@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from sealift.bundle.reader import Contents, read_ahead
 from sealift.bundle.source import Source
-from sealift.errors import Error, IncompatibleError, LimitError, MalformedError, NoSpaceError, PreflightError
+from sealift.errors import Error, IncompatibleError, NoSpaceError, PreflightError
+from sealift.inspection.described import described, description_file, plain_bytes
 from sealift.install.base_files import BaseFiles
-from sealift.limits import LIMITS
-from sealift.model.documents.description import FILE_NAME, GOLDEN_FILE, ModelDescription, Requirements
+from sealift.model.documents.description import FILES, ModelDescription, Requirements
 from sealift.model.trial.process import SelfTestProcess
 from sealift.store.guard.room import free_bytes, free_inodes
 from sealift_common.names import ModelVersion
-from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest, ModelFile
 
 if TYPE_CHECKING:
@@ -35,24 +34,23 @@ def read_descriptions(archive: Source, contents: Contents, new: Sequence[Manifes
     """Read what each new model says of itself, ahead of the payload; out of the store where the bundle leaves it out.
 
     Raises:
-        MalformedError, UnsupportedVersionError, LimitError: a `model.json` is missing or not right.
+        MalformedError, UnsupportedVersionError, LimitError: a `model.json` is missing, not right, or does not explain
+            the version's files.
         DigestError: it is not what was signed.
         CorruptError: a differential bundle leaves it out, and the store's is damaged.
     """
     wanted: dict[Blob, list[tuple[Manifest, ModelFile]]] = defaultdict(list)
     descriptions = {}
     for manifest in new:
-        file = _document(manifest)
+        file = description_file(manifest)
         known = base.document(file)
         if known is None:
             wanted[file.blob].append((manifest, file))
         else:
-            descriptions[manifest.model] = _described(known, manifest.model)
+            descriptions[manifest.model] = described(known, manifest)
     for blob, data in read_ahead(archive, contents, wanted):
         for manifest, file in wanted[blob]:
-            what = f"{file.name!r} of {manifest.model}"
-            plain = b"".join(expand([data], file.plain, what)) if file.compressed else data
-            descriptions[manifest.model] = _described(plain, manifest.model)
+            descriptions[manifest.model] = described(plain_bytes(data, manifest, file), manifest)
     return descriptions
 
 
@@ -87,6 +85,8 @@ def compatibility(descriptions: Descriptions, process: SelfTestProcess) -> list[
     models: dict[str, list[ModelVersion]] = defaultdict(list)
     requirements: dict[str, Requirements] = {}
     for model, description in descriptions.items():
+        if description.kind == FILES:
+            continue
         models[repr(description.requires)].append(model)
         requirements[repr(description.requires)] = description.requires
     found: list[Error] = []
@@ -117,28 +117,6 @@ def _short_of_bytes(path: Path, need: int) -> Error | None:
         f"the install needs {need:,} bytes on the file system of {str(path)!r}; {free:,} are free; "
         "make room and run the same command again"
     )
-
-
-def _document(manifest: Manifest) -> ModelFile:
-    """Return the file that describes a model; check that the documents are small enough to be read whole."""
-    files = {file.name: file for file in manifest.files}
-    if FILE_NAME not in files:
-        raise MalformedError(f"{manifest.model} has no {FILE_NAME!r}; it has {', '.join(sorted(files))}")
-    for name, most in ((FILE_NAME, LIMITS.json_size_bytes), (GOLDEN_FILE, LIMITS.golden_size_bytes)):
-        if name in files and files[name].plain.size > most:
-            size = files[name].plain.size
-            raise LimitError(f"{name!r} of {manifest.model} has {size:,} bytes; expected at most {most:,}")
-    return files[FILE_NAME]
-
-
-def _described(data: bytes, model: ModelVersion) -> ModelDescription:
-    try:
-        description = ModelDescription.parse(data)
-    except Error as error:
-        raise type(error)(f"{model}: {error}") from None
-    if (description.name, description.version) != (model.name, str(model.version)):
-        raise MalformedError(f"{FILE_NAME!r} of {model} describes {description.name!r} {description.version!r}")
-    return description
 
 
 def _listed(models: Sequence[ModelVersion]) -> str:

@@ -143,6 +143,10 @@ class Staging:
         with self._opened(manifest.model) as directory:
             durable.write_new(file.name, chunks, mode=durable.READ_ONLY_MODE, directory=directory)
 
+    def read(self, manifest: Manifest, file: ModelFile) -> Iterator[bytes]:
+        """Yield a file that was written."""
+        return self._read((manifest, file))
+
     def _read(self, use: Use) -> Iterator[bytes]:
         manifest, file = use
         with self._opened(manifest.model) as directory:

@@ -17,13 +17,16 @@ from sealift.model import lifetime
 from sealift.model.answers import Method
 from sealift.model.documents.description import (
     FILE_NAME,
+    FILES,
     FRONTEND_FILE,
     GRAPH_FILE,
+    GRAPHS,
     METHOD_OF_ROLE,
     REFUSES,
     ModelDescription,
     TensorOutput,
 )
+from sealift.model.documents.file_set import is_side_file
 from sealift.model.frontend.document import Frontend, parse
 from sealift.model.frontend.inputs import check_inputs
 from sealift.model.frontend.sorted_feeds import SortedFeeds
@@ -46,13 +49,18 @@ class Engine:
     """The session of a model, and everything that its files say."""
 
     def __init__(
-        self, description: ModelDescription, session: Any, feeder: Feeder | None, card: str, digest: str
+        self,
+        description: ModelDescription,
+        session: Any,
+        feeder: Feeder | None,
+        side_files: Mapping[str, bytes],
+        digest: str,
     ) -> None:
         self.description = description
         self.session = session
         self.feeder = feeder
-        self.card = card
         self.digest = digest
+        self.side_files = side_files
         self.classes = _class_array(description)
         outputs_of: dict[str, list[TensorOutput]] = {}
         for output in description.outputs:
@@ -73,15 +81,21 @@ class Engine:
         Raises:
             sealift.Error: see `Model.from_files`.
         """
-        for name in (FILE_NAME, GRAPH_FILE):
-            if name not in files:
-                raise MalformedError(f"the model lacks {name!r}; it has {sorted(files)}")
+        if FILE_NAME not in files:
+            raise MalformedError(f"the model lacks {FILE_NAME!r}; it has {sorted(files)}")
         description = ModelDescription.parse(bytes(memory(files[FILE_NAME])))
+        if description.kind == FILES:
+            raise UsageError(f"model {description.name!r} is files, which Sealift carries and does not run")
+        if description.kind == GRAPHS:
+            from sealift.model.graph_set import engine_of_graphs
+
+            return engine_of_graphs(description, files, digest=digest, threads=threads, providers=providers)
+        if GRAPH_FILE not in files:
+            raise MalformedError(f"the model lacks {GRAPH_FILE!r}; it has {sorted(files)}")
         frontends = _frontends(description, files)
         session = make_session(description, files, threads, providers)
         feeder = None if description.interface == "tensors" else Feeder(description, frontends)
-        card = bytes(memory(files.get(_CARD_FILE, b""))).decode("utf-8", errors="replace")
-        engine = cls(description, session, feeder, card, digest)
+        engine = cls(description, session, feeder, side_files_of(files), digest)
         if threads != 1:
             lifetime.watch(engine)
         return engine
@@ -92,9 +106,33 @@ class Engine:
         return self.description.name
 
     @property
+    def card(self) -> str:
+        """The model card; "" where there is none."""
+        return self.side_files.get(_CARD_FILE, b"").decode("utf-8", errors="replace")
+
+    def file(self, name: str) -> bytes:
+        """Return the bytes of a side file.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        if name not in self.side_files:
+            known = ", ".join(self.side_files) or "none"
+            raise UsageError(f"model {self.name!r} has no side file {str(name)[:120]!r}; it has {known}")
+        return self.side_files[name]
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """The methods that it answers for rows."""
         return tuple(self._methods)
+
+    def graph(self, name: str) -> "Engine":
+        """Return the engine of one of several graphs.
+
+        Raises:
+            UsageError: this model has one graph alone.
+        """
+        raise UsageError(f"model {self.name!r} has one graph, and no {str(name)[:80]!r}: call its methods, or run")
 
     def refusing(self, message: str) -> "Engine":
         """Return an engine that says the same of itself, and raises UsageError with `message` when it is asked."""
@@ -183,6 +221,15 @@ def refusal(error: str) -> str | None:
     except (ValueError, RecursionError):
         name = None
     return f"column {name!r:.80}: {reason[:_REASON_CHARS]}" if name else f"{reason[:_REASON_CHARS]}"
+
+
+def side_files_of(files: Mapping[str, Content]) -> dict[str, bytes]:
+    """Return the content of the files that are there for applications."""
+    return {
+        name: content if isinstance(content := files[name], bytes) else bytes(memory(content))
+        for name in sorted(files)
+        if is_side_file(name)
+    }
 
 
 def _frontends(description: ModelDescription, files: Mapping[str, Content]) -> tuple[Frontend, ...]:

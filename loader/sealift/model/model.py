@@ -182,6 +182,17 @@ class Model(ABC):
         require_method(model.description, method)
         return await asyncio.to_thread(model._answer, method, rows)
 
+    def graph(self, name: str) -> "Model":
+        """Return one of several graphs, as a model of its own: `model.graph("encoder").run({...})`.
+
+        It is of this model's version, follows the store where this model does, and closes with it.
+
+        Raises:
+            UsageError: this model has one graph alone, or none of that name; the message names those that it has.
+        """
+        self._engine.graph(name)
+        return GraphModel(self, name)
+
     def observed(self, observer: "Observer") -> "Model":
         """Return this model as one that calls `observer` after every prediction; this one stays as it is.
 
@@ -256,6 +267,19 @@ class Model(ABC):
         """The model card, Markdown; "" where the bundle carried none."""
         return self._engine.card
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the side files that came with the model, sorted: a tokenizer, labels, a licence, the card."""
+        return tuple(self._engine.side_files)
+
+    def file(self, name: str) -> bytes:
+        """Return the bytes of a side file, which were verified when the model was loaded.
+
+        Raises:
+            UsageError: no such file came with the model; the message names those that did.
+        """
+        return self._engine.file(name)
+
     def __repr__(self) -> str:
         engine = self._engine
         methods = ", ".join(engine.methods) or RUN
@@ -287,6 +311,37 @@ class LoadedModel(Model):
         self._origin = None
 
 
+class GraphModel(Model):
+    """One of the graphs of a model."""
+
+    def __init__(self, model: Model, graph: str) -> None:
+        self._model = model
+        self._graph = graph
+        self._refusal: str | None = None
+
+    @property
+    def _engine(self) -> Engine:
+        engine = self._model._engine.graph(self._graph)
+        return engine if self._refusal is None else engine.refusing(self._refusal)
+
+    def _answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
+        return self._engine.answer(method, rows)
+
+    @property
+    def now(self) -> Model:
+        """The graph of the model as it is now."""
+        model = self._model.now
+        return self if model is self._model else GraphModel(model, self._graph)
+
+    def share(self) -> Model:
+        """Share as `Model.share`."""
+        return GraphModel(self._model.share(), self._graph)
+
+    def disable(self, message: str) -> None:
+        """Refuse as `Model.disable`; the other graphs go on."""
+        self._refusal = message
+
+
 class ObservedModel(Model):
     """A model that tells an observer of every prediction; in everything else it is the model that it wraps."""
 
@@ -301,6 +356,10 @@ class ObservedModel(Model):
     def _answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
         model = self._model.now
         return self._observation.answer(model._engine, model._answer, method, rows)
+
+    def graph(self, name: str) -> Model:
+        """Return a graph as `Model.graph`; the same observer is told of what it answers."""
+        return ObservedModel(self._model.graph(name), self._observation)
 
     @property
     def now(self) -> Model:

@@ -18,6 +18,7 @@ from sealift.errors import DigestError, UsageError
 from sealift.inspection.claims import Claims, claims
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
+from sealift_common.oci.manifest import index_of
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def look_through(file: BinaryIO) -> Layout:
             archive.skip(member)
         archive.end()
     digests = {name: digest for name, digest in head.digests.items() if name != layout.BASE}
-    index = layout.index_bytes(((m.model, m.digest, len(m.raw)) for m in contents.manifests), digests)
+    index = index_of(contents.manifests, digests)
     members = {layout.INDEX: index}
     members |= {f"tuf/{name}": data for name, data in head.metadata.items()}
     members[layout.MANIFEST_MD] = head.manifest_md

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sealift.errors import Error, NotInstalledError, UnreviewedError, WithdrawnError
+from sealift.errors import Error, NotInstalledError, UnreviewedError, UsageError, WithdrawnError
 from sealift.logs import Stopwatch, logger
+from sealift.model.documents.description import FILE_NAME
 from sealift.policy.place import read_policy
 from sealift.policy.policy import NONE as NO_POLICY
 from sealift.policy.policy import Policy
@@ -26,6 +27,7 @@ from sealift.trust import pin
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
 from sealift_common.names import ModelVersion, is_model_name, is_version
+from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
 
@@ -43,6 +45,18 @@ class Installed(NamedTuple):
     model: ModelVersion
     manifest: Manifest
     path: Path
+
+
+def _require_model(installed: Installed) -> None:
+    """Refuse, before tens of gigabytes are read, what nothing here could run."""
+    manifest = installed.manifest
+    if manifest.form != layout.ONNX:
+        names = [file.name for file in manifest.files if file.name != FILE_NAME]
+        listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise UsageError(
+            f"{installed.model} is files ({manifest.form}: {listed}), which Sealift carries and does not run; "
+            f"`sealift path {installed.model.name}` gives their folder"
+        )
 
 
 class Store:
@@ -218,6 +232,7 @@ class Store:
 
         def make(installed: Installed) -> "Engine":
             with loading_step("files", name):
+                _require_model(installed)
                 contents = files.seal_files(self.layout, installed.manifest)
             watch.lap("files")
             with loading_step("session", name):

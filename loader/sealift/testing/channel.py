@@ -17,7 +17,7 @@ from sealift.errors import UsageError
 from sealift.testing.documents import to_json
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
-from sealift_common.oci.manifest import Manifest, bind_config, parse_manifest
+from sealift_common.oci.manifest import Manifest, bind_config, index_of, parse_manifest
 
 _ROLES = ("root", "targets", "snapshot", "timestamp")
 _LIFETIME = timedelta(days=30)
@@ -93,7 +93,7 @@ class ToyChannel:
         head[layout.MANIFEST_MD] = f"# {self.name} {self.number}\n\nToy models for tests.\n".encode()
         manifests = [self._manifests[model] for model in sorted(self._newest())]
         digests = {name: layout.sha256(data) for name, data in head.items()}
-        index = layout.index_bytes(((one.model, one.digest, len(one.raw)) for one in manifests), digests)
+        index = index_of(manifests, digests)
         members = {layout.OCI_LAYOUT: layout.OCI_LAYOUT_BYTES, layout.INDEX: index, **head}
         for group in ({one.digest for one in manifests}, {one.config.digest for one in manifests}):
             members |= {layout.blob_name(digest): self._blobs[digest] for digest in sorted(group)}

@@ -85,7 +85,7 @@ def _like(array: Any, dtype: Any) -> Any:
 
 def _of_tensor(array: Any, place: int) -> Any:
     # Tensors of a fixed first dimension may be of different lengths.
-    row = array[place : place + 1]
+    row = np.atleast_1d(array)[place : place + 1]
     return repr(row.tolist()) if array.dtype.kind in "OUST" else row.tobytes()
 
 

@@ -128,7 +128,7 @@ class ExampleMaker:
         rows, expected, usable = found
         kept = None
         if not rows.whole:
-            limit = min(most_examples(rows), max(GENERATED_ROWS, 2 * len(classes)))
+            limit = min(most_examples(rows, expected), max(GENERATED_ROWS, 2 * len(classes)))
             kept = _balanced(usable, expected, limit, classes)
             rows = rows.like(rows.take(kept.tolist()))
             expected = {key: values[kept] for key, values in expected.items()}
@@ -178,7 +178,7 @@ def _evenly(samples: Samples, expected: Answers, order: Order, what: str) -> NDA
     indices = recordable(samples, expected, order.tolerance)
     if len(indices) == 0:
         raise ConversionError(why_not_recordable(samples, expected, order.tolerance, what))
-    return spread(indices, most_examples(samples))
+    return spread(indices, most_examples(samples, expected))
 
 
 def _accepted(original: Original, rows: Samples) -> Answers | None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sealift.model.documents.description import Tolerance
 from sealift_bundler.converters import Answers
+from sealift_bundler.errors import ConversionError
 from sealift_bundler.proof.documents import golden_json
 from sealift_bundler.proof.golden.no_example import why_no_example
 from sealift_bundler.samples.interfaces import Samples
@@ -14,6 +15,10 @@ from sealift_bundler.samples.interfaces import Samples
 MAX_EXAMPLES = 256
 # golden.json may hold 64 MiB; a row of 2,048 bytes takes some 8 KB.
 _MAX_VALUES = 1_000_000
+# A row of tensors may be an image: a few of them prove as much as many, and 20 bytes a number add up. This is 4 MB.
+_MAX_TENSOR_VALUES = 200_000
+# Bytes of tensors that are written as bytes, where one question alone is longer: base64 takes a third more.
+_MAX_COMPACT_BYTES = 45 * 2**20
 
 
 def recordable(samples: Samples, expected: Answers, tolerance: Tolerance) -> NDArray[np.int_]:
@@ -30,9 +35,13 @@ def why_not_recordable(samples: Samples, expected: Answers, tolerance: Tolerance
     return why_no_example(expected, _steady(expected, tolerance, len(samples)), _writable(samples), what)
 
 
-def most_examples(samples: Samples) -> int:
-    """Return how many rows of these `golden.json` may hold."""
-    return min(MAX_EXAMPLES, max(1, _MAX_VALUES // max(1, values_a_row(samples))))
+def most_examples(samples: Samples, expected: Answers) -> int:
+    """Return how many rows of these, with their answers, `golden.json` may hold."""
+    width, most = values_a_row(samples), _MAX_VALUES
+    if samples.interface == "tensors":
+        width += sum(int(np.prod(np.shape(values)[1:])) for values in expected.values())
+        most = _MAX_TENSOR_VALUES
+    return min(MAX_EXAMPLES, max(1, most // max(1, width)))
 
 
 def spread(indices: NDArray[np.int_], count: int) -> NDArray[np.int_]:
@@ -43,12 +52,25 @@ def spread(indices: NDArray[np.int_], count: int) -> NDArray[np.int_]:
 def write_examples(
     samples: Samples, expected: Answers, indices: NDArray[np.int_] | None, name: str, version: str
 ) -> bytes:
-    """Write `golden.json` of the rows at `indices`; None takes all."""
-    if indices is None:
-        return golden_json(_inputs(samples, samples.rows), expected, name, version)
-    chosen = indices.tolist()
-    inputs = _inputs(samples, samples.take(chosen))
-    return golden_json(inputs, {key: values[chosen] for key, values in expected.items()}, name, version)
+    """Write `golden.json` of the rows at `indices`; None takes all.
+
+    Raises:
+        ConversionError: one question is larger than `golden.json` may be.
+    """
+    inputs = _inputs(samples, samples.rows)
+    if indices is not None:
+        chosen = indices.tolist()
+        inputs = _inputs(samples, samples.take(chosen))
+        expected = {key: values[chosen] for key, values in expected.items()}
+    tensors = [np.asarray(values) for values in (*inputs.values(), *expected.values())]
+    compact = samples.interface == "tensors" and sum(values.size for values in tensors) > _MAX_TENSOR_VALUES
+    taken = sum(values.nbytes for values in tensors if values.dtype.kind in "biuf")
+    if compact and taken > _MAX_COMPACT_BYTES:
+        raise ConversionError(
+            f"one golden example would have {taken:,} bytes of numbers; expected at most {_MAX_COMPACT_BYTES:,}: give "
+            'smaller or fewer samples, or smaller ones of their own as golden = "FILE"'
+        )
+    return golden_json(inputs, expected, name, version, compact=compact)
 
 
 def _steady(expected: Answers, tolerance: Tolerance, rows: int) -> NDArray[np.bool_]:

@@ -78,6 +78,9 @@ def _some(count: int, generator: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _tensor(values: NDArray[Any], count: int, whole: bool, generator: np.random.Generator) -> NDArray[Any]:
+    if values.ndim == 0 and values.dtype.kind in "biuf":
+        # A setting, such as a sampling rate: with another value the graph is another model.
+        return values
     shape = values.shape if whole else (count, *values.shape[1:])
     size = int(np.prod(shape))
     if values.dtype.kind in "biuf":

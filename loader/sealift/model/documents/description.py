@@ -1,4 +1,4 @@
-"""`model.json` as named tuples; schema `sealift.model/1`.
+"""`model.json` as named tuples; schemas `sealift.model/1` to `/3`.
 
 Parsing is strict: an unknown schema is an UnsupportedVersionError, everything else that is wrong a
 MalformedError that names the place. Writing is the bundler's work.
@@ -6,7 +6,8 @@ MalformedError that names the place. Writing is the bundler's work.
 
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
@@ -18,6 +19,11 @@ from sealift_common.parsing.strict_json import parse as parse_json
 SCHEMA = "sealift.model/1"
 # The same, of a model whose sparse rows a reader of /1 would read otherwise than the original.
 SPARSE_SCHEMA = "sealift.model/2"
+# The same, of a version that holds something else that Sealift 0.1.0 does not know: a side file, say.
+LATEST_SCHEMA = "sealift.model/3"
+SCHEMAS = (SCHEMA, SPARSE_SCHEMA, LATEST_SCHEMA)
+# What a version is: a model that answers, several graphs that belong together, or files that are never run.
+MODEL, GRAPHS, FILES = "model", "graphs", "files"
 FILE_NAME = "model.json"
 GRAPH_FILE = "model.onnx"
 GOLDEN_FILE = "golden.json"
@@ -137,6 +143,11 @@ class ModelDescription(NamedTuple):
     source: Mapping[str, Any]
     conversion: Mapping[str, Any]
     parity: Mapping[str, Any]
+    kind: str = MODEL
+    # Of the kind "graphs": their names, sorted; each has documents of its own.
+    graphs: tuple[str, ...] = ()
+    # Of the kind "files": the format of each file that is checked by its header.
+    formats: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def parse(cls, data: bytes) -> "ModelDescription":
@@ -149,11 +160,15 @@ class ModelDescription(NamedTuple):
         """
         top = Fields(parse_json(data, FILE_NAME), FILE_NAME)
         schema = top.text("schema")
-        if schema not in (SCHEMA, SPARSE_SCHEMA):
+        if schema not in SCHEMAS:
             raise UnsupportedVersionError(
-                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} and {SPARSE_SCHEMA!r}; "
+                f"{FILE_NAME} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} to {LATEST_SCHEMA!r}; "
                 "install a newer Sealift"
             )
+        if schema == LATEST_SCHEMA and top.has("kind"):
+            from sealift.model.documents.kinds import description_of_kind
+
+            return description_of_kind(top)
         conversion = top.mapping("conversion")
         rung = conversion.get("rung")
         if not isinstance(rung, str):
@@ -166,7 +181,7 @@ class ModelDescription(NamedTuple):
             inputs=top.objects("inputs", _input),
             outputs=top.objects("outputs", _output),
             classes=_classes(top.optional_object("classes")),
-            requires=_requirements(top.object("requires")),
+            requires=requirements(top.object("requires")),
             tolerance=_tolerance(top.object("tolerance")),
             rung=rung,
             source=top.mapping("source"),
@@ -296,7 +311,8 @@ def _range(dtype: str) -> tuple[float, float]:
     return (0, 2**bits - 1) if match[1] else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def _requirements(fields: Fields) -> Requirements:
+def requirements(fields: Fields) -> Requirements:
+    """Read what a graph needs."""
     opsets = fields.mapping("opsets")
     for domain, version in opsets.items():
         if not isinstance(version, int) or isinstance(version, bool):
@@ -372,31 +388,3 @@ def _check_form(tensor: TensorInput, interface: str) -> None:
         raise MalformedError(f"{where} takes other things than one text for the interface 'text'")
     if tensor.frontend is not None and (tensor.dtype in ("string", "bool") or not text):
         raise MalformedError(f"{where} of dtype {tensor.dtype!r} cannot hold the counts of a text")
-
-
-WEIGHTS = re.compile(r"model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
-_DOCUMENT = re.compile(r"[A-Z][A-Za-z0-9._-]*|[a-z0-9._-]+\.(?:md|txt|html|cdx\.json|spdx\.json)|model\.sig", re.ASCII)
-
-
-def check_file_set(description: ModelDescription, names: Collection[str], what: str) -> None:
-    """Check that a model directory holds what its `model.json` needs, and nothing unknown.
-
-    Args:
-        description: The parsed `model.json`.
-        names: The file names of the directory.
-        what: The model, for error messages.
-
-    Raises:
-        MalformedError: a file is missing, a shard of the weights is missing, or a file has no meaning here.
-    """
-    required = {GRAPH_FILE, FILE_NAME, GOLDEN_FILE} | ({FRONTEND_FILE} if description.uses_frontend else set())
-    missing = sorted(required - set(names))
-    if missing:
-        raise MalformedError(f"model {what!r} lacks {missing[0]!r}; expected {sorted(required)}")
-    shards = [match for match in map(WEIGHTS.fullmatch, names) if match]
-    numbers = sorted(int(match[1] or 0) for match in shards)
-    if numbers != list(range(len(numbers))):
-        raise MalformedError(f"model {what!r} lacks a shard of its weights; it has {sorted(m[0] for m in shards)}")
-    for name in sorted(set(names) - required - {match[0] for match in shards}):
-        if not _DOCUMENT.fullmatch(name):
-            raise MalformedError(f"model {what!r} holds {name[:120]!r}, which model.json does not explain")

@@ -100,6 +100,10 @@ class Fields:
         places = enumerate(self.array(key))
         return tuple(build(Fields(item, f"{self._where}.{key}[{index}]")) for index, item in places)
 
+    def keys(self) -> tuple[str, ...]:
+        """All keys, where they are names of something and not of a schema."""
+        return tuple(self._value)
+
     def has(self, key: str) -> bool:
         """Return whether `key` is there and not null."""
         return self._value.get(key) is not None

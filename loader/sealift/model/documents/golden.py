@@ -1,12 +1,15 @@
 """Read `golden.json`: recorded examples as Open Inference Protocol v2 request/response pairs.
 
-JSON has no NaN: in FP64 data null stands for it, and in BYTES data for a missing text. BYTES are UTF-8 text.
+JSON has no NaN: in FP64 data null stands for it, and in BYTES data for a missing text. BYTES are UTF-8 text. Schema /2
+is the same, with the numbers of large tensors as `base64` of their bytes, little-endian, in place of `data`.
 
 An example that asks nothing, or expects nothing, would let a model pass that answers anything; one that does not
 fit the model would reach ONNX Runtime only to be refused there. Both are refused here. Pure.
 """
 
+import base64
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +23,8 @@ from sealift.model.documents.fields import Fields
 from sealift_common.parsing.strict_json import parse as parse_json
 
 SCHEMA = "sealift.golden/1"
+COMPACT_SCHEMA = "sealift.golden/2"
+COMPACT = "base64"
 
 DTYPE_OF = {
     "BOOL": "bool",
@@ -61,13 +66,15 @@ def parse(data: bytes, description: ModelDescription | None = None) -> tuple[Exa
     document = parse_json(data, GOLDEN_FILE, max_size_bytes=LIMITS.golden_size_bytes, max_values=LIMITS.golden_values)
     top = Fields(document, GOLDEN_FILE)
     schema = top.text("schema")
-    if schema != SCHEMA:
-        raise UnsupportedVersionError(f"{GOLDEN_FILE} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r}")
+    if schema not in (SCHEMA, COMPACT_SCHEMA):
+        raise UnsupportedVersionError(
+            f"{GOLDEN_FILE} has schema {schema[:80]!r}; this Sealift knows {SCHEMA!r} and {COMPACT_SCHEMA!r}"
+        )
     if len(top.array("examples")) > LIMITS.golden_examples:
         raise LimitError(
             f"{GOLDEN_FILE} holds {len(top.array('examples')):,} examples; expected at most {LIMITS.golden_examples}"
         )
-    examples = top.objects("examples", _example)
+    examples = top.objects("examples", _compact_example if schema == COMPACT_SCHEMA else _example)
     top.close()
     if not examples:
         raise MalformedError(f"{GOLDEN_FILE} holds no example; expected at least one")
@@ -77,20 +84,25 @@ def parse(data: bytes, description: ModelDescription | None = None) -> tuple[Exa
     return examples
 
 
-def _example(fields: Fields) -> Example:
+def _compact_example(fields: Fields) -> Example:
+    return _example(fields, compact=True)
+
+
+def _example(fields: Fields, *, compact: bool = False) -> Example:
     request, response = fields.object("request"), fields.object("response")
     for part in (request, response):
         part.optional_text("id")
     response.optional_text("model_name")
     response.optional_text("model_version")
-    example = Example(_by_name(request, "inputs"), _by_name(response, "outputs"))
+    build = _compact_tensor if compact else _tensor
+    example = Example(_by_name(request, "inputs", build), _by_name(response, "outputs", build))
     for part in (fields, request, response):
         part.close()
     return example
 
 
-def _by_name(fields: Fields, key: str) -> Arrays:
-    tensors = fields.objects(key, _tensor)
+def _by_name(fields: Fields, key: str, build: Callable[[Fields], tuple[str, NDArray[Any]]]) -> Arrays:
+    tensors = fields.objects(key, build)
     arrays = dict(tensors)
     if not tensors:
         raise fields.refuse(f"has no {key}; expected at least one")
@@ -182,19 +194,48 @@ def _datatype(values: NDArray[Any]) -> str:
     return next(datatype for datatype, dtype in DTYPE_OF.items() if values.dtype == dtype)
 
 
+def _compact_tensor(fields: Fields) -> tuple[str, NDArray[Any]]:
+    if not fields.has(COMPACT):
+        return _tensor(fields)
+    name = fields.text("name")
+    datatype = fields.text("datatype", allowed=[kind for kind in DTYPE_OF if kind != "BYTES"])
+    shape = fields.array("shape")
+    text = fields.text(COMPACT)
+    fields.close()
+    dtype = np.dtype(DTYPE_OF[datatype]).newbyteorder("<")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise fields.refuse(f"holds no base64: {error}") from None
+    if base64.b64encode(data) != text.encode("ascii"):
+        # Bits that nobody reads, or padding in between: two documents for one tensor.
+        raise fields.refuse("holds base64 in another form than Sealift writes it")
+    count, rest = divmod(len(data), dtype.itemsize)
+    _check_shape(fields, shape, count)
+    if rest:
+        raise fields.refuse(f"has {len(data)} bytes, of which no whole number of {datatype} can be made")
+    if datatype == "BOOL" and data.translate(None, b"\0\1"):
+        raise fields.refuse("holds a byte that is neither true nor false")
+    return name, np.frombuffer(data, dtype).astype(DTYPE_OF[datatype]).reshape(shape)
+
+
+def _check_shape(fields: Fields, shape: list[Any], count: int) -> None:
+    # Each size is bounded before they are multiplied: the product of many large ones takes minutes.
+    if (
+        len(shape) > LIMITS.tensor_rank
+        or not all(type(size) is int and 0 <= size <= LIMITS.tensor_dimension for size in shape)
+        or math.prod(shape) != count
+    ):
+        raise fields.refuse(f"has {count} values for shape {shape!r:.80}")
+
+
 def _tensor(fields: Fields) -> tuple[str, NDArray[Any]]:
     name = fields.text("name")
     datatype = fields.text("datatype", allowed=DTYPE_OF)
     shape = fields.array("shape")
     data = fields.array("data")
     fields.close()
-    # Each size is bounded before they are multiplied: the product of many large ones takes minutes.
-    if (
-        len(shape) > LIMITS.tensor_rank
-        or not all(type(size) is int and 0 <= size <= LIMITS.tensor_dimension for size in shape)
-        or math.prod(shape) != len(data)
-    ):
-        raise fields.refuse(f"has {len(data)} values for shape {shape!r:.80}")
+    _check_shape(fields, shape, len(data))
     allowed: tuple[type, ...] = {"BYTES": (str, type(None)), "BOOL": (bool,)}.get(datatype, (int,))
     if datatype.startswith("FP"):
         allowed = (int, float, type(None))

@@ -55,7 +55,8 @@ def _checked(tensor: TensorInput, value: Any) -> NDArray[Any]:
     )
     if not fits:
         raise InputError(f"tensor {tensor.name!r} has shape {list(array.shape)}; expected {list(tensor.shape)}")
-    return _strings(tensor, array) if text else np.ascontiguousarray(array)
+    # `ascontiguousarray` would give a scalar a dimension.
+    return _strings(tensor, array) if text else np.asarray(array, order="C")
 
 
 def _strings(tensor: TensorInput, array: NDArray[Any]) -> NDArray[Any]:

@@ -16,12 +16,12 @@ from sealift.errors import IncompatibleError, MalformedError, UsageError
 from sealift.model.documents.description import (
     GRAPH_FILE,
     TENSOR_DTYPES,
-    WEIGHTS,
     Dimension,
     ModelDescription,
     TensorInput,
     TensorOutput,
 )
+from sealift.model.documents.file_set import WEIGHTS
 from sealift.model.runtime.compatibility import numbers
 from sealift.model.runtime.header import GraphHeader, read_header
 from sealift.model.runtime.sealed import SealedFile

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from sealift.errors import Error, SelfTestError
-from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE, WEIGHTS
+from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE
+from sealift.model.documents.file_set import WEIGHTS
 from sealift.model.runtime import compatibility
+from sealift_common.oci.layout import own_name
 from sealift_common.parent import die_with
 
 
@@ -64,8 +66,10 @@ def _copied_bytes(directory: Path) -> int:
     """
     from sealift.model.runtime.session import copies_shards
 
-    shards = sum(path.stat().st_size for path in directory.iterdir() if WEIGHTS.fullmatch(path.name))
-    return 3 * (directory / GRAPH_FILE).stat().st_size + (shards if copies_shards() else 0)
+    sizes = {path.name: path.stat().st_size for path in directory.iterdir()}
+    shards = sum(size for name, size in sizes.items() if WEIGHTS.fullmatch(name))
+    graphs = sum(size for name, size in sizes.items() if own_name(name) == GRAPH_FILE)
+    return 3 * graphs + (shards if copies_shards() else 0)
 
 
 def _answer(question: Mapping[str, Any], memory_bytes: int, most_bytes: int) -> dict[str, Any]:
@@ -91,7 +95,11 @@ def _replay(directory: Path) -> int:
     from sealift.model.trial.replay import replay
 
     files = {path.name: _content(path) for path in directory.iterdir() if path.is_file()}
-    return replay(Model.from_files(files), bytes(files.get(GOLDEN_FILE, b"")))
+    model = Model.from_files(files)
+    graphs = model.description.graphs
+    if not graphs:
+        return replay(model, bytes(files.get(GOLDEN_FILE, b"")))
+    return sum(replay(model.graph(graph), bytes(files.get(f"{graph}.{GOLDEN_FILE}", b""))) for graph in graphs)
 
 
 def _content(path: Path) -> bytes | memoryview:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sealift import plain_file
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
-from sealift.model.documents.description import GRAPH_FILE, WEIGHTS
+from sealift.model.documents.file_set import is_graph_file
 from sealift.model.runtime.sealed import SEALED_FROM_BYTES, SealedFile
 from sealift.store.contents.layout import StoreLayout
 from sealift_common.blob import Blob
@@ -81,8 +81,7 @@ def seal_files(layout: StoreLayout, manifest: Manifest) -> dict[str, bytes | Sea
 
 
 def _is_large(file: ModelFile) -> bool:
-    for_runtime = file.name == GRAPH_FILE or WEIGHTS.fullmatch(file.name) is not None
-    return for_runtime and file.plain.size >= SEALED_FROM_BYTES
+    return is_graph_file(file.name) and file.plain.size >= SEALED_FROM_BYTES
 
 
 def _read_whole(directory: int, file: ModelFile, manifest: Manifest) -> bytes:
