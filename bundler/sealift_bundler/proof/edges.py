@@ -41,6 +41,8 @@ _FEW = 8
 # Kinds of which the original may refuse any row, so that it is asked for single ones; otherwise for pieces.
 _ONE_BY_ONE = {"extremes", "round numbers", *CHOOSE_THE_RUNG}
 _ROWS_A_PIECE = 8
+# Between them, an original tends to take all numbers of a column or none.
+_RUNS = (-1e6, 0.0, np.nextafter(0.0, 1.0), 1e6)
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,23 @@ def _joined_frame(kind: str, base: pd.DataFrame, made: Sequence[_Change]) -> Edg
         changed.iloc[start : start + len(values)] = values
         parts[column.name] = changed
         start += len(values)
-    names = tuple(column.name for column, values, _ in made for _ in range(len(values)))
-    return EdgeRows(kind, pd.DataFrame(parts), {}, sum(possible for _, _, possible in made), names)
+    order = _in_runs(kind, made)
+    names = [column.name for column, values, _ in made for _ in range(len(values))]
+    rows = pd.DataFrame(parts).iloc[order].reset_index(drop=True)
+    return EdgeRows(kind, rows, {}, sum(possible for _, _, possible in made), tuple(names[place] for place in order))
+
+
+def _in_runs(kind: str, made: Sequence[_Change]) -> NDArray[Any]:
+    """An order in which rows that the original may refuse stand together, so that halving finds them in few calls.
+
+    The logarithm of a column refuses what is negative in it, and a power what is large.
+    """
+    count = sum(len(values) for _, values, _ in made)
+    if kind == MISSING or any(np.asarray(values).dtype.kind not in "iuf" for _, values, _ in made):
+        return np.arange(count)
+    numbers = np.concatenate([np.asarray(values, dtype=np.float64) for _, values, _ in made])
+    columns = np.repeat(np.arange(len(made)), [len(values) for _, values, _ in made])
+    return np.lexsort((numbers, columns, np.digitize(numbers, _RUNS)))
 
 
 def _unseen_category(series: "pd.Series[Any]", rows: int) -> "pd.Series[Any]":
@@ -225,8 +242,9 @@ def _of_matrix(samples: Samples, generator: np.random.Generator) -> Iterator[Edg
         rows = source[places]
         columns = np.repeat([place_of[column.name] for column, _, _ in made], [len(values) for _, values, _ in made])
         rows[np.arange(len(rows)), columns] = np.concatenate([values for _, values, _ in made])
-        names = tuple(samples.columns[place].name for place in columns)
-        yield EdgeRows(kind, rows, {}, sum(possible for _, _, possible in made), names)
+        order = _in_runs(kind, made)
+        names = tuple(samples.columns[place].name for place in columns[order])
+        yield EdgeRows(kind, rows[order], {}, sum(possible for _, _, possible in made), names)
     if array.dtype.kind == "f" and np.isfinite(array).any():
         # All numbers of a row at once, as in another unit.
         powers = np.repeat(10.0 ** np.array(FAR_POWERS), 2)
