@@ -111,7 +111,8 @@ def test_lightgbm_rounds_integers_of_an_array():
     converted = convert(original, SECONDS[2000:2200]).open()
     agree(original, converted, SECONDS[2200:])
     agree(original, converted, SECONDS[2200:].tolist())
-    for served in (SECONDS.astype(float), pd.DataFrame(SECONDS), pa.table({"a": SECONDS[:, 0], "b": SECONDS[:, 1]})):
+    tables = (pd.DataFrame(SECONDS), pa.table({"a": SECONDS[:, 0], "b": SECONDS[:, 1]}))
+    for served in (SECONDS.astype(float), SECONDS.astype(object), *tables):
         with pytest.raises(InputError, match=r"LightGBM rounds integers of arrays to float32.*of dtype int64"):
             converted.predict(served)
     small = SECONDS[2200:] % 1000

@@ -52,15 +52,18 @@ class MatrixReader:
         values = self._array(rows)
         table = not isinstance(rows, np.ndarray | list | tuple)
         rounds = self._reading.rounds(values, table=table)
+        objects = values.dtype.kind == "O"
         if values.dtype.kind in "biuf" and not rounds:
-            # The original sees objects as float64, and integers of a list as integers.
             self._reading.check_integers(values, "the array", self._columns[0].dtype, table=table)
         # Lists, and objects read from JSON, have no dtype of the caller's choosing.
         typed = hasattr(rows, "dtype") or is_frame(rows)
         # Of other libraries' tables the original keeps the width of floats.
         typed |= table and (values.dtype.kind == "f" or self._reading.strict)
-        typed &= values.dtype.kind != "O"
+        typed &= not objects
         values = numbers(values, "the array")
+        if objects:
+            # The original sees objects as float64, and integers of a list as integers.
+            self._reading.check_integers(values.astype(np.float64), "the array", self._columns[0].dtype, table=table)
         if typed:
             # NaN of absent entries makes floats of integers.
             dtype = rows.dtype if hasattr(rows, "toarray") else values.dtype
