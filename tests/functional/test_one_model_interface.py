@@ -16,8 +16,8 @@ KINDS = {
     "followed": {"follow": True},
     "followed and observed": {"follow": True, "observer": lambda _: None},
 }
-# What it means to share, to refuse, and to stand still differs; what is answered, and how, does not.
-OF_ITS_KIND = {"share", "disable", "now"}
+# What it means to share, to refuse, to stand still and to give a part differs; what is answered, and how, does not.
+OF_ITS_KIND = {"share", "disable", "now", "graph"}
 
 
 @pytest.fixture(scope="module")
