@@ -82,11 +82,13 @@ class FollowedModel(Model):
     @property
     def now(self) -> Model:
         """The model that is active now, which does not change."""
+        # The call that notices a switch keeps its model, however soon the other thread has loaded.
+        model = self._model
         clock = time.monotonic()
         if clock >= self._look_at:
             self._look_at = clock + _LOOK_EVERY_S
             self._look(clock)
-        return self._model
+        return model
 
     @property
     def _engine(self) -> "Engine":
