@@ -11,16 +11,17 @@ from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 from xgboost import XGBClassifier
 
 from sealift import InputError
 from sealift.errors import Error
 from sealift_bundler import convert
+from sealift_bundler.errors import ConversionError
 
 GENERATOR = np.random.default_rng(16)
 DENSE = np.where(GENERATOR.random((700, 6)) < 0.7, 0, GENERATOR.normal(size=(700, 6)))
@@ -226,3 +227,31 @@ def test_a_function_is_not_served_booleans():
     for served in (rows.astype(bool), pd.DataFrame(rows).astype("Int8"), pl.DataFrame(rows.astype("int16"))):
         with pytest.raises(InputError, match=r"has dtype .*astype\('float64'\)"):
             converted.predict(served)
+
+
+def test_squares_of_large_integers_wrap_around_in_the_original():
+    rows = np.random.default_rng(5).normal(size=(300, 2))
+    original = make_pipeline(FunctionTransformer(np.square), LinearRegression()).fit(rows, rows[:, 0])
+    model = convert(original, rows[200:]).open()
+    small = np.array([[3, -4], [2**24, 1]])
+    np.testing.assert_allclose(model.predict(small), original.predict(small), 1e-5)
+    with pytest.raises(InputError, match="is beyond 2\\^24 in an array of dtype int64"):
+        model.predict(np.array([[3_300_000_000, 1]]))
+
+
+def test_objects_are_not_rounded_where_integers_of_an_array_are():
+    rows = np.c_[2**25 + np.arange(600), np.arange(600) % 7].astype(np.uint32)
+    original = LGBMRegressor(n_estimators=20, min_child_samples=4, verbose=-1, n_jobs=1).fit(
+        rows, np.sin(rows[:, 0] / 9)
+    )
+    model = convert(original, rows[300:]).open()
+    np.testing.assert_allclose(model.predict(rows), original.predict(rows), 1e-5)
+    with pytest.raises(InputError, match="is beyond 2\\^24"):
+        model.predict(rows.astype(object))
+
+
+def test_a_scaler_that_centers_dense_rows_alone_is_refused_on_sparse_ones():
+    rows = np.random.default_rng(6).normal(size=(300, 2)) + 3
+    original = make_pipeline(RobustScaler(), Ridge()).fit(rows, rows[:, 0])
+    with pytest.raises(ConversionError, match=r"'robustscaler' \(RobustScaler\): it centers dense rows"):
+        convert(original, sp.csr_matrix(rows[200:]))

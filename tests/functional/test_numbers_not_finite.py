@@ -100,6 +100,21 @@ def test_what_overflows_inside_a_power_is_refused_there():
     assert wrong_rows(original, conversion.open(), far) == []
 
 
+@pytest.mark.parametrize("last", [Ridge(), SVC()], ids=["ridge", "svc"])
+def test_what_overflows_in_float32_is_refused(last):
+    rows = (ROWS / 5).astype(np.float32)
+    original = make_pipeline(FunctionTransformer(np.sinh), last).fit(rows[:400], LABELS[:400])
+    model = convert(original, rows[400:500]).open()
+    far = np.array([[100.0, 1, 1], [80.0, 1, 1], [1.0, 700.0, 1]], dtype=np.float32)
+    assert wrong_rows(original, model, far) == []
+
+
+def test_the_least_number_below_zero_has_no_root():
+    original, conversion = converted(make_pipeline(FunctionTransformer(np.sqrt), LogisticRegression()))
+    tiny = np.array([[-1e-301, 5, 5], [5, -5e-324, 5], [1e-301, 5, 5]])
+    assert wrong_rows(original, conversion.open(), tiny) == []
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("first", ["log1p", "sqrt", None])
 def test_a_frame_of_sparse_columns(first, dtype):

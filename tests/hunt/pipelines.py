@@ -120,7 +120,8 @@ INEXACT_OF_SPARSE = ("StandardScaler, zeros kept", "MaxAbsScaler")
 
 def is_inexact(names: Sequence[str], *, sparse: bool) -> bool:
     """Return whether a pipeline of these steps may answer neighbors of a row otherwise."""
-    products = any(name.startswith("PolynomialFeatures") for name in names)
+    # Products of rounded numbers have no way back, nor have those among which a number was filled in.
+    products = any(name.startswith(("PolynomialFeatures", "SimpleImputer")) for name in names)
     return (
         any(name in INEXACT or (sparse and name in INEXACT_OF_SPARSE) for name in names)
         or (products and any(name in ROUNDED or name == "PowerTransformer box-cox" for name in names))

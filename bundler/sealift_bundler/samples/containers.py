@@ -96,12 +96,13 @@ def _sparse_as(given: Any, array: NDArray[Any], absent_is_missing: bool) -> Any:
 
 def frame_as(given: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Give a frame the order of columns of `given`, and its dtypes where they are not NumPy's."""
-    frame = frame[list(given.columns)]
-    dtypes = {}
-    for name in given.columns:
-        dtype = given[name].dtype
-        if frame[name].dtype != dtype and not isinstance(dtype, np.dtype | pd.CategoricalDtype):
-            dtypes[name] = dtype
+    if not given.columns.equals(frame.columns):
+        frame = frame[list(given.columns)]
+    dtypes = {
+        name: dtype
+        for name, dtype, now in zip(given.columns, given.dtypes, frame.dtypes, strict=True)
+        if now is not dtype and not isinstance(dtype, np.dtype | pd.CategoricalDtype) and now != dtype
+    }
     return frame.astype(dtypes) if dtypes else frame
 
 

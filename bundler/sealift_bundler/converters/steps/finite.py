@@ -30,8 +30,10 @@ def checked(context: Context, estimator: Any, features: Features, method: str) -
         places = [place for place, feature in enumerate(features) if feature.doubt == step]
         some = tuple(features[place] for place in places)
         tensor = gather(context, some, estimator)
+        # What the original computes in float32 overflows there.
+        seen = graph.cast(tensor, "float32") if any(feature.single for feature in some) else tensor
         # Only zero is what is left of a finite number when it is taken from itself.
-        bad = graph.add("IsNaN", graph.add("Sub", tensor, tensor)) if nan else graph.add("IsInf", tensor)
+        bad = graph.add("IsNaN", graph.add("Sub", seen, seen)) if nan else graph.add("IsInf", seen)
         what = "a number that is not finite" if nan else "an infinite number"
         reason = f"step {step} makes {what}, which step {context.where(estimator)} does not take"
         tensor = context.trapped(tensor, bad, columns_of(some), reason)

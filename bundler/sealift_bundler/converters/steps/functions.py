@@ -171,6 +171,10 @@ def _check_integers(context: Context, estimator: FunctionTransformer, features: 
         NeverConverts: the samples hold such.
     """
     context.reads["narrow"] = "refused"
+    if estimator.func is np.square and any(feature.origin is not None for feature in features):
+        # Of the caller's own integers it wraps around, and the graph does not.
+        context.reads.setdefault("integers", "all")
+        context.reads.setdefault("rounded", False)
     name, dtypes = function_name(estimator.func), [np.dtype(feature.dtype) for feature in features if not feature.text]
     whole = [dtype for dtype in dtypes if dtype.kind in "iub"]
     if len(whole) < len(dtypes) or not whole or estimator.func in (*_STEPS, *_MARKS):
@@ -250,6 +254,8 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
     _check_integers(context, estimator, features)
     if function in _STEPS:
         return _jumping(context, estimator, features)
+    if function is np.sqrt and context.narrow and not all(feature.integral for feature in features):
+        raise context.climb("it refuses the least number below zero, of which float32 makes zero", estimator)
     if function in _MARKS:
         return _marking(context, estimator, features)
     tensor = emitter(context.graph, numbers(context, features, estimator))

@@ -52,6 +52,7 @@ class MatrixReader:
         values = self._array(rows)
         table = not isinstance(rows, np.ndarray | list | tuple)
         rounds = self._reading.rounds(values, table=table)
+        # The original sees objects as float64, and integers of a list as integers.
         objects = values.dtype.kind == "O"
         if values.dtype.kind in "biuf" and not rounds:
             self._reading.check_integers(values, "the array", self._columns[0].dtype, table=table)
@@ -61,8 +62,7 @@ class MatrixReader:
         typed |= table and (values.dtype.kind == "f" or self._reading.strict)
         typed &= not objects
         values = numbers(values, "the array")
-        if objects:
-            # The original sees objects as float64, and integers of a list as integers.
+        if objects and self._reading.integers != "none":
             self._reading.check_integers(values.astype(np.float64), "the array", self._columns[0].dtype, table=table)
         if typed:
             # NaN of absent entries makes floats of integers.

@@ -75,8 +75,9 @@ class Reading(NamedTuple):
             row = int(np.argwhere(large)[0][0])
             raise InputError(
                 f"{what} row {row} is beyond 2^24 in {'a table' if table else 'an array'} of dtype {values.dtype}, and "
-                "LightGBM rounds integers of arrays to float32, and no other numbers: give it as the samples of the "
-                f"proof were, of dtype {proven or 'float64'} and in their container"
+                "LightGBM rounds integers of arrays to float32, numpy.square lets integers wrap around, neither with "
+                "other numbers: give it as the samples of the proof were, of dtype "
+                f"{proven or 'float64'} and in their container"
             )
 
     def rounds(self, values: NDArray[Any], *, table: bool) -> bool:

@@ -126,6 +126,12 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
     def emit(context: Context, estimator: Any, features: Features) -> Features:
         tensor = numbers(context, features, estimator)
         if estimator.scale_ is not None and sparse_given(context, estimator):
+            if _moments(estimator)[0] is not None:
+                raise context.refuse(
+                    "it centers dense rows and no sparse ones; give dense samples, with .toarray(), or train it "
+                    "without centering",
+                    estimator,
+                )
             # Of sparse rows scikit-learn multiplies with what it divides others by.
             factors = 1.0 / estimator.scale_
             ways = [_multiplied(factor) for factor in factors.tolist()]
