@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from support.release.weights import safetensors
 
 import sealift
 from sealift.model.documents import golden
 from sealift.model.runtime.wire import encode, encode_varint
-from sealift.testing import ToyModel, toy_store
+from sealift.testing import ToyFiles, ToyGraphs, ToyModel, toy_store
 
 TRIAGE = ToyModel(
     columns={"title": "str", "comments": "int"},
@@ -237,3 +238,63 @@ def test_pytest_does_not_find_a_plug_in_by_itself():
 
     assert [one.value for one in entry_points(group="pytest11") if "sealift" in one.value] == []
     assert Path(sealift.__file__).with_name("testing").is_dir()
+
+
+def test_a_model_that_takes_texts():
+    toy = ToyModel(texts=True, classes=("bug", "feature"), answers={"Crash on start": "bug"}, default="feature")
+    with toy_store(models={"triage": toy}):
+        model = sealift.load("triage")
+        assert model.predict(["Crash on start", "", "Ünïcode"]).tolist() == ["bug", "feature", "feature"]
+        assert model.description.interface == "text"
+        with pytest.raises(sealift.InputError):
+            model.predict([3])
+
+
+def test_a_text_encoder():
+    toy = ToyModel(texts=True, classes=None, embedding=3, answers={"cat": [1, 0, 0], "dog": (0, 1, 0.5)})
+    with toy_store(models={"encoder": toy}):
+        model = sealift.load("encoder")
+        assert model.transform(["dog", "cat", "fish"]).tolist() == [[0, 1, 0.5], [1, 0, 0], [0, 0, 0]]
+        with pytest.raises(sealift.UsageError, match="has no predict; it has transform, run"):
+            model.predict(["dog"])
+
+
+def test_files_beside_a_toy_and_several_graphs():
+    toys = {
+        "labelled": ToyModel(side_files={"labels.csv": b"a,b"}),
+        "pair": ToyGraphs(
+            {"encoder": ToyModel(classes=None, answers={"a": 1.0}), "head": TRIAGE}, side_files={"v.json": b"[]"}
+        ),
+    }
+    with toy_store(models=toys) as store:
+        assert sealift.load("labelled").file("labels.csv") == b"a,b"
+        pair = sealift.load("pair")
+        assert pair.graph("encoder").predict([{"text": "a"}, {"text": "b"}]).tolist() == [1.0, 0.0]
+        assert pair.graph("head").predict([{"title": "Crash on start", "comments": 1}]).tolist() == ["bug"]
+        assert (pair.files, pair.version) == (("v.json",), "1.0.0")
+        store.install({"pair": ToyGraphs({"encoder": ToyModel()}, version="1.1.0")})
+        assert sealift.load("pair").version == "1.1.0"
+
+
+def test_toy_files_are_not_run():
+    data = safetensors()
+    with toy_store(models={"llm": ToyFiles({"model.safetensors": data, "tokenizer.json": b"{}"})}) as store:
+        with pytest.raises(sealift.UsageError, match="which Sealift carries and does not run"):
+            sealift.load("llm")
+        assert (store.store_path / "current/llm/model.safetensors").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("toy", "said"),
+    [
+        (ToyModel(texts=True, columns={"a": "str", "b": "str"}), "takes texts, and has the columns"),
+        (ToyModel(classes=None, embedding=2, answers={"a": [1]}), r"answers \[1\]; expected a sequence of 2 numbers"),
+        (ToyModel(classes=None, embedding=2, answers={"a": 1}), "expected a sequence of 2 numbers"),
+        (ToyModel(side_files={"model.json": b""}), "'model.json', which is a name that Sealift keeps"),
+        (ToyGraphs({"a.b": ToyModel()}), "has a graph 'a.b'"),
+        (ToyFiles({"../x": b""}), "which is not a plain name"),
+    ],
+)
+def test_toys_of_other_kinds_that_do_not_fit(toy, said):
+    with pytest.raises(sealift.UsageError, match=said):
+        toy.files("m")

@@ -11,16 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sealift.testing.models import ToyModel
+    from sealift.testing.models import ToyFiles, ToyGraphs, ToyModel
     from sealift.testing.store import ToyStore, toy_store
 
 _LAZY = {
+    "ToyFiles": "sealift.testing.models",
+    "ToyGraphs": "sealift.testing.models",
     "ToyModel": "sealift.testing.models",
     "ToyStore": "sealift.testing.store",
     "toy_store": "sealift.testing.store",
 }
 
-__all__ = ["ToyModel", "ToyStore", "toy_store"]
+__all__ = ["ToyFiles", "ToyGraphs", "ToyModel", "ToyStore", "toy_store"]
 
 
 if not TYPE_CHECKING:

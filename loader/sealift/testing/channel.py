@@ -58,7 +58,7 @@ class ToyChannel:
         config = to_json(
             {
                 "descriptor": {"name": model.name, "version": str(model.version), "title": f"{model.name}, a toy"},
-                "config": {"format": "onnx", "precision": "float32"},
+                "config": {"format": _format(files), "precision": "float32"},
                 "modelfs": {"type": "layers", "diffIds": digests},
             }
         )
@@ -143,11 +143,16 @@ class ToyChannel:
         return metadata.to_bytes()
 
 
+def _format(files: Mapping[str, bytes]) -> str:
+    """Return what the config says of the files; without a graph, they are carried as they are."""
+    return layout.ONNX if any(layout.own_name(name) == _WEIGHTS for name in files) else "files"
+
+
 def _layer(name: str, data: bytes) -> dict[str, Any]:
     kind = layout.DOC_TYPE
-    if name.startswith(_WEIGHTS):
+    if layout.own_name(name).startswith(_WEIGHTS) or name.endswith(layout.WEIGHT_SUFFIXES):
         kind = layout.WEIGHT_TYPE
-    elif name in _WEIGHT_CONFIGS:
+    elif layout.own_name(name) in _WEIGHT_CONFIGS:
         kind = layout.WEIGHT_CONFIG_TYPE
     annotations = {layout.FILEPATH: name, layout.TITLE: name, layout.PLAIN_SIZE: str(len(data))}
     return {"mediaType": kind, "digest": layout.sha256(data), "size": len(data), "annotations": annotations}

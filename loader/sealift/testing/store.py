@@ -13,7 +13,7 @@ from sealift.install import install
 from sealift.model.documents.description import FILE_NAME, ModelDescription
 from sealift.store import Store
 from sealift.testing.channel import ToyChannel
-from sealift.testing.models import ToyModel
+from sealift.testing.models import ToyFiles, ToyGraphs, ToyModel
 from sealift.trust import pin
 from sealift_common.names import ModelVersion
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sealift.install import InstallReport
 
 # A toy model, or the files of a converted one.
-AnyModel = ToyModel | Mapping[str, bytes]
+AnyModel = ToyModel | ToyGraphs | ToyFiles | Mapping[str, bytes]
 
 _STORE, _TRUST = "SEALIFT_STORE", "SEALIFT_TRUST"
 
@@ -58,14 +58,15 @@ class ToyStore:
         """Release `models` as well as those that are there, and install the bundle: the newest of each name is active.
 
         Args:
-            models: by name; a `ToyModel`, or the files of a converted model, such as `conversion.files`.
+            models: by name; a `ToyModel`, `ToyGraphs` or `ToyFiles`, or the files of a converted model, such as
+                `conversion.files`.
 
         Raises:
             UsageError: a model's parts do not fit each other, or that version is installed already.
             sealift.Error: the installer refused it, as it would on an instance.
         """
         for name, model in models.items():
-            files = model.files(name) if isinstance(model, ToyModel) else dict(model)
+            files = dict(model) if isinstance(model, Mapping) else model.files(name)
             self._channel.add(_identity(name, files), files)
         return self._install_release()
 
