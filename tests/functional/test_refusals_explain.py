@@ -11,9 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sealift_bundler import convert
+from sealift_bundler.converters.sklearn import SklearnConverter
 from sealift_bundler.converters.steps import functions
 from sealift_bundler.errors import ConversionError, ParityError
+from sealift_bundler.proof.edges import edge_rows
 from sealift_bundler.proof.report import report_html
+from sealift_bundler.samples.interfaces import as_samples
 
 GENERATOR = np.random.default_rng(11)
 ROWS = GENERATOR.normal(size=(300, 2)) + 4
@@ -125,3 +128,23 @@ def test_edge_rows_are_bounded_and_the_report_says_of_how_many():
     page = report_html(conversion)
     assert f"{edges['thresholds']['rows']:,}" in page
     assert "19,200" in page
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Int64", "Float32"])
+def test_an_original_is_asked_a_bounded_number_of_times(dtype):
+    rows = pd.DataFrame((GENERATOR.normal(size=(60, 300)) * 9).round(), columns=[f"c{n}" for n in range(300)])
+    rows = rows.astype(dtype)
+    asked = []
+
+    class Counted(LinearRegression):
+        def predict(self, given):
+            asked.append(len(given))
+            return super().predict(given)
+
+    original = Counted().fit(rows, np.arange(60.0))
+    samples = as_samples(rows, original, text=False)
+    edges = edge_rows(samples, SklearnConverter().original(original, samples))
+    assert {edge.kind for edge in edges} >= {"extremes", "shuffled"}
+    # A linear model refuses every missing value, so that halving alone would ask for each column.
+    assert 320 <= len(asked) < 400
+    assert not any(column.accepts_missing for column in samples.columns)

@@ -4,6 +4,7 @@ Each kind is tried on the original first. What the original refuses, the loader 
 is left out here. Every kind has a bound, and all columns have a share of it.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,6 +42,8 @@ _FEW = 8
 # Kinds of which the original may refuse any row, so that it is asked for single ones; otherwise for pieces.
 _ONE_BY_ONE = {"extremes", "round numbers", *CHOOSE_THE_RUNG}
 _ROWS_A_PIECE = 8
+# Of a kind of rows, so many times: enough to find each of 160 columns by halving.
+_MOST_ASKS = 320
 # Between them, an original tends to take all numbers of a column or none.
 _RUNS = (-1e6, 0.0, np.nextafter(0.0, 1.0), 1e6)
 
@@ -98,22 +101,28 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
 
 
 def _accepted(original: Original, edge: EdgeRows) -> Iterator[EdgeRows]:
-    """The rows that the original answers, with its answers: all at once, or else halves of them."""
-    rows, count = edge.rows, len(edge.rows)
-    if not count:
-        return
-    try:
-        answers = original.answers(edge.own(rows))
-    except Exception:  # noqa: BLE001 - someone else's model or container; whatever it raises means "not accepted"
-        # Missing values are refused by column, and the rows of one column stand together.
-        one = edge.kind == MISSING and len(set(edge.columns)) == 1
-        if one or count <= (1 if edge.kind in (*_ONE_BY_ONE, MISSING) else _ROWS_A_PIECE):
+    """The rows that the original answers, with its answers: all at once, or else halves of them.
+
+    It is asked a bounded number of times, for larger pieces first; what it was not asked for counts as refused.
+    """
+    waiting = deque([edge] if len(edge.rows) else [])
+    for _ in range(_MOST_ASKS):
+        if not waiting:
             return
-        for part in (slice(0, count // 2), slice(count // 2, count)):
-            some = rows.iloc[part].reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows[part]
-            yield from _accepted(original, replace(edge, rows=some, columns=edge.columns[part]))
-        return
-    yield replace(edge, answers=answers, possible=0)
+        piece = waiting.popleft()
+        rows, count = piece.rows, len(piece.rows)
+        try:
+            answers = original.answers(piece.own(rows))
+        except Exception:  # noqa: BLE001 - someone else's model or container; whatever it raises means "not accepted"
+            # Missing values are refused by column, and the rows of one column stand together.
+            one = edge.kind == MISSING and len(set(piece.columns)) == 1
+            if one or count <= (1 if edge.kind in (*_ONE_BY_ONE, MISSING) else _ROWS_A_PIECE):
+                continue
+            for part in (slice(0, count // 2), slice(count // 2, count)):
+                some = rows.iloc[part].reset_index(drop=True) if isinstance(rows, pd.DataFrame) else rows[part]
+                waiting.append(replace(piece, rows=some, columns=piece.columns[part]))
+            continue
+        yield replace(piece, answers=answers, possible=0)
 
 
 def _changes(
@@ -139,12 +148,7 @@ def _few(base: Any, columns: int) -> Any:
 
 
 def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[EdgeRows]:
-    # Columns of Sparse dtypes take no other values; `own` makes them sparse again.
-    frame = samples.rows.assign(**{
-        name: samples.rows[name].sparse.to_dense()
-        for name, dtype in samples.rows.dtypes.items()
-        if isinstance(dtype, pd.SparseDtype)
-    })  # fmt: skip
+    frame = _plain(samples.rows)
     base = frame.iloc[generator.choice(len(frame), size=min(len(frame), _BASE_ROWS), replace=False)]
     # Values that occur, in combinations that do not. `iloc` keeps the dtype, and None apart from NaN.
     drawn = {name: frame[name].iloc[generator.integers(0, len(frame), _SHUFFLED_ROWS)] for name in frame.columns}
@@ -152,7 +156,16 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[Edge
     yield EdgeRows("shuffled", shuffled, {}, len(shuffled))
     few = _few(base, len(samples.columns)).reset_index(drop=True)
     possible = min(len(base), _FEW)
-    changes = _changes(samples, lambda column: np.asarray(frame[column.name].to_numpy()), generator)
+    changes = _changes(samples, lambda column: np.asarray(samples.rows[column.name].to_numpy()), generator)
+    for made in changes.values():
+        made[:] = [
+            (
+                column,
+                values.astype(float) if frame[column.name].dtype != samples.rows[column.name].dtype else values,
+                of,
+            )
+            for column, values, of in made
+        ]
     for column in samples.columns:
         series = frame[column.name]
         changes.setdefault(MISSING, []).append((column, _all_missing(series, column, len(few)), possible))
@@ -175,6 +188,19 @@ def _of_frame(samples: Samples, generator: np.random.Generator) -> Iterator[Edge
                 rows = source.iloc[np.resize(np.arange(len(source)), len(values))].reset_index(drop=True)
                 rows[column.name] = pd.Series(values)
                 yield EdgeRows(kind, rows, {}, of, (column.name,) * len(rows))
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with numbers of NumPy for those of pandas and for Sparse ones; `own` makes them of these again."""
+    plain = {}
+    for name in frame.columns:
+        series: Any = frame[name]
+        if isinstance(series.dtype, pd.SparseDtype):
+            series = series.sparse.to_dense()
+        elif not isinstance(series.dtype, np.dtype | pd.CategoricalDtype) and series.dtype.kind in "iuf":
+            series = pd.Series(series.to_numpy(dtype=np.float64, na_value=np.nan), frame.index)
+        plain[name] = series
+    return pd.DataFrame(plain)
 
 
 def _joined_frame(kind: str, base: pd.DataFrame, made: Sequence[_Change]) -> EdgeRows:
