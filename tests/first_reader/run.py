@@ -1,11 +1,9 @@
 """Let Sealift 0.1.0 meet a bundle of every kind that came after it, and say what it says.
 
-The old reader is built from this repository's own history, in a work tree below build/. It must install what it knows,
+The old reader is taken from this repository's own history. It must install what it knows,
 and refuse everything else in one clear line with exit 11, in `verify` as in `install`, with the store as it was.
 """
 
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import onnx
+from first_reader.old_release import OLD, Instance, old_reader
 from onnx import TensorProto, helper
 from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 from support.release.weights import gguf, safetensors
@@ -24,53 +23,9 @@ from sealift_bundler.proof.documents import with_schema
 from sealift_bundler.release.adding import add
 from sealift_bundler.release.recipe import Recipe
 
-ROOT = Path(__file__).parents[2]
-COMMIT = "d751702066a513bf80efc531e8629ca37802bd2e"
-OLD = ROOT / "build" / "first-reader"
 UNSUPPORTED = 11
 COMMANDS = (["verify"], ["install", "--dry-run"], ["install"])
-PROGRAM = "import sys; from sealift.cli import main; sys.argv[0] = 'sealift'; main()"
 LOAD = "import sealift; print(sealift.__file__, sealift.load('toy').predict([[2.0, 2.0, 0.0, 0.0]]).tolist())"
-
-
-def old_reader() -> None:
-    """Check the release out, once."""
-    if (OLD / "loader").is_dir():
-        return
-    known = subprocess.run(
-        ["git", "cat-file", "-e", f"{COMMIT}^{{commit}}"], cwd=ROOT, check=False, capture_output=True
-    )
-    if known.returncode != 0:
-        sys.exit(f"commit {COMMIT[:7]} is not in this clone; fetch the whole history: git fetch --unshallow")
-    subprocess.run(["git", "worktree", "prune"], cwd=ROOT, check=True)
-    subprocess.run(["git", "worktree", "add", "--force", "--detach", str(OLD), COMMIT], cwd=ROOT, check=True)
-
-
-class Instance:
-    """A store and a pinned root, used by the old reader alone."""
-
-    def __init__(self, place: Path, root: bytes) -> None:
-        paths = os.pathsep.join(str(OLD / part) for part in ("loader", "keys", "bundler"))
-        self.store = place / "store"
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": paths,
-            "SEALIFT_STORE": str(self.store),
-            "SEALIFT_TRUST": str(place / "trust"),
-        }
-        (place / "root.json").write_bytes(root)
-        assert self.sealift("trust", "init", str(place / "root.json")).returncode == 0
-
-    def sealift(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return self.python(PROGRAM, *arguments)
-
-    def python(self, program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", program, *arguments]
-        return subprocess.run(command, env=self._environment, check=False, capture_output=True, text=True)
-
-    def snapshot(self) -> dict[str, bytes]:
-        files = (path for path in self.store.rglob("*") if path.is_file() and path.name != "lock")
-        return {str(path): path.read_bytes() for path in files}
 
 
 def graph(folder: Path, name: str, shape: list[str | int]) -> Path:

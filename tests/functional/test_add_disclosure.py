@@ -19,7 +19,7 @@ from sealift_bundler import Conversion, DisclosureWarning, SourceError, convert
 from sealift_bundler.cli import command
 from sealift_bundler.disclosure import finding
 from sealift_bundler.proof import in_child, ladder
-from sealift_bundler.proof.report import report_html
+from sealift_bundler.proof.pages.conversion_page import report_html
 from sealift_bundler.release.recipe import Recipe
 
 TOKEN = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"

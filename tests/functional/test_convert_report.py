@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from sealift_bundler import convert
 from sealift_bundler.cli.convert import command
-from sealift_bundler.proof.report import report_html
+from sealift_bundler.proof.pages.conversion_page import report_html
 from sealift_common import console
 
 pytestmark = pytest.mark.usefixtures("opened_here")

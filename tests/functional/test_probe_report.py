@@ -15,8 +15,8 @@ from support.release.workbench import Workbench
 
 from sealift_bundler import SourceError, convert
 from sealift_bundler.probe.text_changes import CHANGES
-from sealift_bundler.proof.probe_page import turned_most
-from sealift_bundler.proof.report import report_html
+from sealift_bundler.proof.pages.conversion_page import report_html
+from sealift_bundler.proof.pages.probe_page import turned_most
 
 RUDE = ["you are an idiot", "what a stupid fool", "idiot and fool", "stupid again"] * 10
 FINE = ["you are an angel", "what a lovely day", "friends and family", "lovely again"] * 10

@@ -15,7 +15,7 @@ from sealift_bundler.converters.sklearn import SklearnConverter
 from sealift_bundler.converters.steps import functions
 from sealift_bundler.errors import ConversionError, ParityError
 from sealift_bundler.proof.edges import edge_rows
-from sealift_bundler.proof.report import report_html
+from sealift_bundler.proof.pages.conversion_page import report_html
 from sealift_bundler.samples.interfaces import as_samples
 
 GENERATOR = np.random.default_rng(11)

@@ -17,7 +17,7 @@ report_option: Callable[[Any], Any] = click.option(
     "--report",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Write a page about the proof and the probe (HTML); it is no part of the model.",
+    help="Write a page about the proof and the probe (HTML); it does not travel with the model.",
 )
 holdout_option: Callable[[Any], Any] = click.option(
     "--holdout",
@@ -41,7 +41,7 @@ def golden_document(conversion: "Conversion") -> dict[str, Any] | None:
 def write_report(conversion: "Conversion", path: Path | None) -> None:
     """Write the page, where one is asked for."""
     if path is not None:
-        from sealift_bundler.proof.report import report_html
+        from sealift_bundler.proof.pages.conversion_page import report_html
 
         write(path, report_html(conversion).encode("utf-8"))
 
@@ -49,7 +49,7 @@ def write_report(conversion: "Conversion", path: Path | None) -> None:
 def echo_probe(conversion: "Conversion") -> None:
     """Say what the probe found, a line for each question that it could ask."""
     from sealift_bundler.disclosure import withheld
-    from sealift_bundler.proof.probe_page import membership_line, turned_most
+    from sealift_bundler.proof.pages.probe_page import membership_line, turned_most
 
     changes = conversion.probe.get("text", {}).get("changes", ())
     if changes:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from sealift_bundler.disclosure import withheld
-from sealift_bundler.proof.page import page
-from sealift_bundler.proof.page_table import table
+from sealift_bundler.proof.pages.page import page
+from sealift_bundler.proof.pages.table import table
 from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
 from sealift_common.names import ModelVersion
 from sealift_common.wording import human

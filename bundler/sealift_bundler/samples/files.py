@@ -11,7 +11,7 @@ from sealift_bundler.errors import SourceError
 from sealift_bundler.given_file import require_written
 from sealift_bundler.samples.trained_columns import text_columns
 
-# With or without the byte order mark that programs on Windows write: it is no part of the first text.
+# With or without the byte order mark that programs on Windows write; it does not belong to the first text.
 _ENCODING = "utf-8-sig"
 _SUFFIXES = ".csv, .json, .jsonl, .parquet, .npy, .npz, .txt"
 

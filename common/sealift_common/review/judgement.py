@@ -134,7 +134,7 @@ def dropped(
 ) -> Iterator[tuple[Subject, Statement]]:
     """Yield what was said before of a version that is still listed, and is neither repeated nor replaced.
 
-    A statement of a key that root revoked, or does not know any more, is nobody's to repeat.
+    A statement of a key that root revoked, or no longer knows, does not have to be repeated.
 
     Raises:
         MalformedError, LimitError: an envelope is not of its form.

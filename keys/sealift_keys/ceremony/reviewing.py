@@ -2,8 +2,8 @@
 
 Rules, in addition to those of `rotation`:
 
-1. A reviewer's key holds no role of TUF, in no root of the channel, and one role of reviewers: whoever approves is
-   nobody who releases.
+1. A reviewer's key holds no role of TUF, in no root of the channel, and one role of reviewers: the people who
+   approve are not those who release.
 2. A key that is removed retires: what it signed before goes on counting. Only `revoke` voids it.
 3. The digest of the questionnaire stands in root, so that a release engineer alone cannot soften it.
 """
@@ -78,7 +78,7 @@ def leave_reviewers(draft: Draft, key: Key, replacement: SSlibKey | None) -> Non
     """Take a key that was stolen out of every role of reviewers, with all that it signed.
 
     Raises:
-        UsageError: a role could not meet its threshold any more.
+        UsageError: a role could no longer meet its threshold.
     """
     fields = draft.root.unrecognized_fields[FIELD]
     for role, entry in fields.get(REVIEWERS, {}).items():
@@ -88,7 +88,7 @@ def leave_reviewers(draft: Draft, key: Key, replacement: SSlibKey | None) -> Non
             continue
         own = _entry(draft.root, role)
         own["keyids"], own["retired"] = listed, retired
-        draft.lines.append(f"reviewers for {role}: removed {key_name(key)!r}; nothing that it signed counts any more")
+        draft.lines.append(f"reviewers for {role}: removed {key_name(key)!r}; what it signed no longer counts")
         if replacement is not None and len(listed) < len(entry["keyids"]):
             _join(draft, role, own, replacement)
         if len(own["keyids"]) < own["threshold"]:

@@ -22,7 +22,8 @@ _NAMES = (
     "gather",
 )
 # A module cannot be named `import`.
-MODULES = {name: f"sealift_keys.cli.{'import_key' if name == 'import' else name}" for name in _NAMES}
+_PLACES = {"import": "import_key", **{name: f"reviews.{name}" for name in ("reviewer", "review", "gather")}}
+MODULES = {name: f"sealift_keys.cli.{_PLACES.get(name, name)}" for name in _NAMES}
 
 EPILOG = """\b
 Passphrases come from --passphrase-file, then SEALIFT_PASSPHRASE_<STEM> (the

@@ -16,8 +16,10 @@ from sealift_bundler.converters.steps import (
     PREDICTORS,
     TRANSFORMERS,
     Context,
+    Emitter,
     Features,
     Heads,
+    Predictor,
     gather,
     predicts,
     transforms,
@@ -38,10 +40,7 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
     if estimator is None or (isinstance(estimator, str) and estimator == "passthrough"):
         return features
     emitter = TRANSFORMERS.get(type(estimator), transform_registered)
-    check_jump(context, estimator, emitter, plain(features))
-    if not isinstance(estimator, _HOLDERS):
-        note_width(context, estimator, emitter, plain(features))
-    given = _checked(context, estimator, features, "transform")
+    given = _given(context, estimator, emitter, features, "transform")
     made = transform_sparse(context, estimator, given)
     made = emitter(context, estimator, given) if made is None else made
     if isinstance(made, SparseColumns):
@@ -54,17 +53,16 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
 def predict(context: Context, estimator: Any, features: Features) -> Heads:
     """Emit a fitted final step and return its answers by role."""
     emitter = PREDICTORS.get(type(estimator), predict_registered)
-    check_jump(context, estimator, emitter, plain(features))
-    if not isinstance(estimator, _HOLDERS):
-        note_width(context, estimator, emitter, plain(features))
-    given = _checked(context, estimator, features, "predict")
+    given = _given(context, estimator, emitter, features, "predict")
     return predict_sparse(context, estimator, given) or emitter(context, estimator, given)
 
 
-def _checked(context: Context, estimator: Any, features: Features, method: str) -> Features:
+def _given(context: Context, estimator: Any, emitter: Emitter | Predictor, features: Features, method: str) -> Features:
     """The features with the numbers refused that the step refuses; what holds other steps leaves it to them."""
+    check_jump(context, estimator, emitter, plain(features))
     if isinstance(estimator, _HOLDERS):
         return features
+    note_width(context, estimator, emitter, plain(features))
     if not isinstance(features, SparseColumns):
         return checked(context, estimator, features, method)
     if any(feature.doubt for feature in features.plain):

@@ -8,7 +8,7 @@ from sealift.model.weights.safetensors import check_safetensors
 from sealift.model.weights.source import Bytes
 
 _CHECKS: Mapping[str, Callable[[Bytes], int]] = {"gguf": check_gguf, "safetensors": check_safetensors}
-# A pickle of protocol 2 to 5; whoever opens one runs what is in it.
+# A pickle of protocol 2 to 5; opening one runs what is in it.
 _PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _HEAD_BYTES = 1024
 

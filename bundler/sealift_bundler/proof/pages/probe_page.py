@@ -6,8 +6,8 @@ from typing import Any
 
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.probe.flips import FEW_ROWS
-from sealift_bundler.proof.chart import bars
-from sealift_bundler.proof.page_table import table
+from sealift_bundler.proof.pages.chart import bars
+from sealift_bundler.proof.pages.table import table
 
 _FLIPS_ARE = (
     "Sample texts, changed in eight ways, and how many of them then have another label. At 0 % nobody writes around "

@@ -13,11 +13,11 @@ import onnx
 from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE
 from sealift.model.documents.golden import parse
 from sealift_bundler.disclosure import withheld
-from sealift_bundler.proof.chart import Points, scatter
 from sealift_bundler.proof.conversion import Conversion
-from sealift_bundler.proof.page import page
-from sealift_bundler.proof.page_table import table
-from sealift_bundler.proof.probe_page import probe_sections
+from sealift_bundler.proof.pages.chart import Points, scatter
+from sealift_bundler.proof.pages.page import page
+from sealift_bundler.proof.pages.probe_page import probe_sections
+from sealift_bundler.proof.pages.table import table
 
 _CHARTS_ARE = (
     '<p class="soft">The recorded examples: what the original answered, and what the converted model answers '

@@ -1,0 +1,1 @@
+"""Commands of reviews: who reviews, what reviewers say, and how it is kept small."""
