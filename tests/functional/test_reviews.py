@@ -36,7 +36,7 @@ from sealift_keys.ceremony.stating import gather, state
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.statements import statements
 from sealift_keys.cli import command as keys_command
-from sealift_keys.cli import review as review_command
+from sealift_keys.cli.reviews import review as review_command
 
 
 @pytest.fixture
