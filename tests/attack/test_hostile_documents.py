@@ -596,6 +596,7 @@ def _text_model(directory, pattern, text):
         (directory / name).write_bytes(data)
 
 
+@pytest.mark.slow
 def test_a_token_pattern_that_backtracks_without_end_meets_the_time_limit_of_the_self_test(tmp_path):
     """At prediction time nothing can stop it: that is in the threat model, under what a signer can do."""
     _text_model(tmp_path, r"(\w+)+!", "a" * 60)

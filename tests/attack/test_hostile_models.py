@@ -485,6 +485,7 @@ def _endless():
     return graph(helper.make_node("Loop", ["trips", "go", "x"], ["y"], body=body), weights=weights)
 
 
+@pytest.mark.slow
 def test_a_graph_that_never_ends(tmp_path):
     with pytest.raises(SelfTestError, match="did not finish its self-test in 4 s"):
         self_test(write(tmp_path, files(_endless())), timeout_s=4)
