@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -157,10 +158,10 @@ class ToyModel:
         """A value that the model does not know, for the golden example of its default."""
         kind = self.columns[key]
         if kind == "str":
-            return next(text for text in ("other", *map("other {}".format, range(10**6))) if text not in self.answers)
+            return next(text for text in chain(["other"], map("other {}".format, count())) if text not in self.answers)
         if kind == "bool":
             return next((value for value in (True, False) if value not in self.answers), True)
-        return next(float(number) for number in range(10**6) if number not in self.answers)
+        return next(float(number) for number in count() if number not in self.answers)
 
     def _inputs(self) -> list[dict[str, Any]]:
         texts = [column for column, kind in self.columns.items() if kind == "str"]

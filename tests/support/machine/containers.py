@@ -140,7 +140,8 @@ def _root(files: Mapping[str, Path]) -> list[str]:
     lines += [f"echo root:x:0:0::/:/bin/sh > {_PLACE}/etc/passwd"]
     for name in ("null", "zero", "urandom"):
         lines += [f"touch {_PLACE}/dev/{name}", f"mount --bind /dev/{name} {_PLACE}/dev/{name}"]
-    for source, target in {"/usr": "/usr", **this_python.mounts(_LIBRARIES)}.items():
+    # Pairs: Debian's own Python lies in /usr too.
+    for source, target in [("/usr", "/usr"), *this_python.mounts(_LIBRARIES).items()]:
         lines += [f"mkdir -p {_PLACE}{target}", *_bind(source, target, read_only=True)]
     for name in ("bin", "sbin", "lib", "lib64"):
         if Path("/", name).is_symlink():
