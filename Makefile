@@ -30,7 +30,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check plugins oldest pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins oldest pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -64,6 +64,9 @@ pandas: $(READY) ## Convert and answer tables of pandas 2.2 and 2.3, each in a f
 
 chart: $(READY) ## Lint and render the example chart with the real Helm, in an environment of its own (90 MB)
 	@$(RUN) python tests/helm/run.py
+
+bare: $(READY) tools ## Lead from nothing to a prediction on a bare Debian without a network (root; a minute)
+	@$(RUN) python -m pytest -v tests/kits/test_bare_system.py $(PYTEST_ARGS)
 
 kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
 	@.ci/debian-packages --missing kits

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -302,7 +303,7 @@ def test_what_a_child_says_and_starts_ends_with_it(tmp_path, monkeypatch):
         "sleeper = subprocess.Popen(['sleep', '60']); open(sys.argv[4] + '/sleeper', 'w').write(str(sleeper.pid))"
     )
     python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{script}" "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{script}" "$@"\n')
     python.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(python))
     ended = in_child._run(tmp_path, tmp_path, ChildLimits())

@@ -160,14 +160,25 @@ class Machine:
         )
 
 
-@pytest.fixture
-def machine(tmp_path, kits) -> Machine:
-    """One on which the older kit is installed."""
-    made = Machine(tmp_path / "machine")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory, kits) -> tuple[Machine, Path]:
+    """A machine on which the older kit was installed, and a copy of its files; an environment works in one place only."""
+    base = tmp_path_factory.mktemp("machine")
+    made = Machine(base / "machine")
     made.base.mkdir()
     done = made.run(kits[0])
     assert done.returncode == 0, done.stderr
     assert made.serves() == OLD
+    shutil.copytree(made.base, base / "kept", symlinks=True)
+    return made, base / "kept"
+
+
+@pytest.fixture
+def machine(installed) -> Machine:
+    """One on which the older kit is installed."""
+    made, kept = installed
+    shutil.rmtree(made.base)
+    shutil.copytree(kept, made.base, symlinks=True)
     return made
 
 

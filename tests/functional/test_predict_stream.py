@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 import threading
@@ -365,7 +366,7 @@ def test_an_answer_comes_before_the_next_row_is_there(installed):
 def test_a_reader_that_leaves_is_no_error(installed, tmp_path):
     rows = tmp_path / "rows.txt"
     rows.write_text("you fool\n" * 200_000)
-    command = f"{SEALIFT[0]} predict text --input {rows}; echo status $? >&2"
+    command = f"{shlex.quote(SEALIFT[0])} predict text --input {rows}; echo status $? >&2"
     done = subprocess.run(
         ["bash", "-c", f"({command}) | head -n 2"],
         env=installed.environment,

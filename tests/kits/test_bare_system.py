@@ -1,10 +1,7 @@
 """From nothing to a prediction: one page, typed into a Debian system that has Python and no network."""
 
-import pytest
 from support.machine.bare_system import debian
 from support.pages.kit_journey import leads_to_a_prediction
-
-pytestmark = pytest.mark.slow
 
 
 def test_the_page_leads_from_nothing_to_a_prediction_without_a_network(tmp_path, require_tool):
