@@ -23,6 +23,7 @@ from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_sign
 _printed: set[str] = set()
 # Of the disclosure scan, each a tenth of a second.
 _MOST_FINDINGS = 100
+_SERVE = frozenset(["uvicorn", "httptools", "h11"])
 _INTERRUPTED = "interrupted; nothing half-done is left active"
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
@@ -136,8 +137,9 @@ def _missing_package(error: ModuleNotFoundError) -> str:
     package = (error.name or "").partition(".")[0]
     if package.startswith("sealift"):
         raise error
-    extra = "install Sealift with its extra 'bundler' (or the extra that the documentation names)"
-    return f"the Python package {package!r} is not installed here; {extra} [{LocalError.code}]"
+    extra = "'serve'" if package in _SERVE else "'bundler' (or the extra that the documentation names)"
+    lacks = f"the Python package {package!r} is not installed here"
+    return f"{lacks}; install Sealift with its extra {extra} [{LocalError.code}]"
 
 
 def _refuse(name: str, error: Error, *, as_json: bool) -> int:

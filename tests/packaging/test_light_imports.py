@@ -48,6 +48,16 @@ def test_loading_needs_neither_the_update_client_nor_its_http_library() -> None:
     assert within(loaded, "tuf.ngclient", "urllib3", "requests", *WORKSHOP) == []
 
 
+def test_an_application_never_imports_what_serves() -> None:
+    serving = ("uvicorn", "httptools", "h11", "sealift.serving")
+    loaded = modules_after(
+        "import sealift; sealift.load; import sealift.model.model, sealift.following, sealift.testing.store"
+    )
+    assert within(loaded, *serving) == []
+    # It would have said something.
+    assert "uvicorn" in within(modules_after("import sealift.serving.server"), *serving)
+
+
 def test_importing_every_module_of_the_loader_loads_neither_workshop_nor_signing_code() -> None:
     names = [
         module.name

@@ -166,5 +166,30 @@ class Limits(NamedTuple):
     # One request of an upload: proxies buffer it, and what was lost of it is sent again.
     http_upload_bytes: int = 256 * MIB
 
+    # `sealift serve`: a request is a batch of rows, or some long documents. All bodies that are being read or answered
+    # lie in memory together, and parsed ones take some ten times their size, so only one large one is parsed at a time.
+    serve_body_bytes: int = 8 * MIB
+    serve_bodies_bytes: int = 64 * MIB
+    serve_containers: int = 100_000
+    serve_values: int = 2_000_000
+    serve_head_bytes: int = 32 * KIB
+    # What a client sends ahead, without waiting for answers.
+    serve_pipelined: int = 16
+    # Applications keep one connection a thread; a process may open 1,024 files as a rule.
+    serve_connections: int = 512
+    # How long a request's head, and then its body, may take on its way; how long a client may leave an answer unread.
+    serve_head_s: float = 10.0
+    serve_body_s: float = 30.0
+    serve_unread_s: float = 30.0
+    # How long a connection may be silent between requests: longer than clients keep theirs.
+    serve_idle_s: float = 120.0
+    # Waiting for one model, and what goes into one run of it: beyond a thousand rows, a batch makes little faster.
+    serve_waiting: int = 256
+    serve_batch_requests: int = 64
+    serve_batch_rows: int = 1_024
+    # A body that is refused for its size is read on for so long, lest the refusal be lost with the connection.
+    serve_refused_bytes: int = 256 * MIB
+    serve_refused_s: float = 5.0
+
 
 LIMITS = Limits()

@@ -25,6 +25,7 @@ _COMMANDS = (
     "path",
     "predict",
     "bench",
+    "serve",
 )
 
 

@@ -19,18 +19,19 @@ Sample = tuple[Labels, float]
 
 @dataclass(frozen=True)
 class Metric:
-    """One gauge; `name` without the prefix `sealift_`."""
+    """One metric; `name` without the prefix `sealift_`, `kind` as Prometheus names it."""
 
     name: str
     help: str
     samples: tuple[Sample, ...]
+    kind: str = "gauge"
 
     def text(self) -> str:
         """Write it with its HELP and TYPE; nothing where it has no samples."""
         if not self.samples:
             return ""
         name = f"sealift_{self.name}"
-        lines = [f"# HELP {name} {_escape(self.help)}", f"# TYPE {name} gauge"]
+        lines = [f"# HELP {name} {_escape(self.help)}", f"# TYPE {name} {self.kind}"]
         lines += [f"{name}{_labels(labels)} {_number(value)}" for labels, value in self.samples]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,202 @@
+"""The routes: an ASGI application that reads a request, asks a model, and writes its answer.
+
+Small requests are parsed on the event loop, large ones in one thread, one after the other: parsed, a body takes some
+ten times its size.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, NamedTuple, TypeVar
+
+from sealift import __version__
+from sealift.errors import Error, UsageError
+from sealift.logs import logger
+from sealift.model.model import Model
+from sealift.serving.answering.batcher import Batcher
+from sealift.serving.answering.catalog import Catalog
+from sealift.serving.answering.question import question_of
+from sealift.serving.answering.served import ServedModel
+from sealift.serving.bodies import Bodies, DisconnectedError, Receive
+from sealift.serving.observations import Observations
+from sealift.serving.protocol.infer_request import parse_request
+from sealift.serving.protocol.infer_response import Answer, to_json, write_answer
+from sealift.serving.protocol.metadata import metadata
+from sealift.serving.refusals import RETRY_AFTER_S, RefusedError, refused
+from sealift.serving.routes import Route, route_of
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Any], Awaitable[None]]
+T = TypeVar("T")
+
+_JSON = b"application/json"
+_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+_BINARY = b"application/octet-stream"
+_JSON_BYTES = b"inference-header-content-length"
+# What takes longer than some milliseconds to parse or to write.
+_LARGE_BYTES = 64 * 1024
+_LARGE_VALUES = 10_000
+_LOG = logger(__name__)
+
+
+class Reply(NamedTuple):
+    """What goes back; `json_bytes` as in `Answer`."""
+
+    status: HTTPStatus
+    kind: bytes
+    body: bytes
+    json_bytes: int | None = None
+    close: bool = False
+
+
+class Application:
+    """Answers the Open Inference Protocol.
+
+    Args:
+        catalog: what is served.
+        deadline_s: how long a request may wait and run.
+        connections: counts those that are open.
+    """
+
+    def __init__(self, catalog: Catalog, deadline_s: float, connections: Callable[[], int]) -> None:
+        self._catalog = catalog
+        self._deadline_s = deadline_s
+        self._connections = connections
+        self._observations = Observations()
+        self._bodies = Bodies()
+        self._batchers: dict[ServedModel, Batcher] = {}
+        self._runs = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1), "sealift-serve-run")
+        self._large = ThreadPoolExecutor(1, "sealift-serve-large")
+
+    def tick(self) -> None:
+        """Refuse what waits too long; the server calls this some times a second."""
+        for batcher in self._batchers.values():
+            batcher.expire()
+        served = set(self._catalog)
+        for gone in [one for one, batcher in self._batchers.items() if one not in served and not batcher.waiting]:
+            del self._batchers[gone]
+
+    def close(self) -> None:
+        """End the threads, once every answer is out."""
+        for executor in (self._runs, self._large):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        model, code = "", ""
+        try:
+            route = route_of(scope["method"], scope["path"])
+            if route.model and route.model in self._catalog.names():
+                model = route.model
+            reply = await self._reply(route, scope, receive)
+        except DisconnectedError:
+            return
+        except (RefusedError, Error) as error:
+            refusal = refused(error)
+            reply, code = _refusal(refusal), refusal.code
+        except Exception:  # noqa: BLE001 - told to the log
+            _LOG.exception("a request failed")
+            reply = _refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error of the server's own"))
+            code = "internal"
+        self._observations.request(model, int(reply.status), code, time.perf_counter() - started)
+        await _send(reply, send)
+
+    async def _reply(self, route: Route, scope: Scope, receive: Receive) -> Reply:
+        if route.action == "infer":
+            return await self._infer(route, dict(scope["headers"]), receive)
+        if route.action == "metrics":
+            waiting = sum(batcher.waiting for batcher in self._batchers.values())
+            text = self._observations.render(self._catalog, waiting, self._connections(), self._bodies.held_bytes)
+            return Reply(HTTPStatus.OK, _TEXT, text.encode())
+        if route.action == "ready" and not route.model:
+            ready = self._catalog.is_complete and (
+                not self._catalog.names() or any(one.error is None for one in self._catalog)
+            )
+            status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return Reply(status, _JSON, to_json({"ready": ready}))
+        return Reply(HTTPStatus.OK, _JSON, to_json(self._document(route)))
+
+    def _document(self, route: Route) -> object:
+        if route.action == "server":
+            return {"name": "sealift", "version": __version__, "extensions": ["binary_tensor_data", "model_repository"]}
+        if route.action == "live":
+            return {"live": True}
+        if route.action == "index":
+            return [_state(one) for one in self._catalog]
+        model = self._model(route)[1]
+        if route.action == "ready":
+            return {"name": route.name, "ready": True}
+        return metadata(route.name, model.description, model.digest)
+
+    def _model(self, route: Route) -> tuple[ServedModel, Model]:
+        served = self._catalog.find(route.model, route.version)
+        model = served.now()
+        return served, model if route.graph is None else model.graph(route.graph)
+
+    async def _infer(self, route: Route, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
+        if b"content-encoding" in headers:
+            raise UsageError("the body has a Content-Encoding; send it as it is")
+        json_bytes = _number(headers, _JSON_BYTES)
+        body = await self._bodies.read(receive, _number(headers, b"content-length"))
+        try:
+            # After the body: a model may have been switched, or withdrawn, while it came.
+            served, model = self._model(route)
+            request = await self._maybe_large(len(body) > _LARGE_BYTES, parse_request, body, json_bytes)
+            question = question_of(model.description, request)
+            batcher = self._batchers.get(served)
+            if batcher is None:
+                batcher = self._batchers[served] = Batcher(self._runs, self._observations.run)
+            answers = await batcher.ask(model, question, len(body), self._deadline_s)
+            large = sum(values.size for values in answers.values()) > _LARGE_VALUES
+            answer: Answer = await self._maybe_large(large, write_answer, request, route.name, model.version, answers)
+        finally:
+            self._bodies.release(len(body))
+        kind = _JSON if answer.json_bytes is None else _BINARY
+        return Reply(HTTPStatus.OK, kind, answer.body, answer.json_bytes)
+
+    async def _maybe_large(self, large: bool, work: Callable[..., T], *arguments: Any) -> T:
+        if not large:
+            return work(*arguments)
+        executor: Executor = self._large
+        return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
+
+
+def _state(served: ServedModel) -> dict[str, str]:
+    error = served.error
+    try:
+        version = served.version or served.now().version
+    except (Error, RefusedError) as raised:
+        version, error = served.version or "", raised
+    state = "UNAVAILABLE" if error is not None else "READY"
+    return {"name": served.name, "version": version, "state": state, "reason": str(error or "")}
+
+
+def _number(headers: Mapping[bytes, bytes], name: bytes) -> int | None:
+    value = headers.get(name)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        raise UsageError(f"the header {name.decode()} is {value[:40]!r}; expected a number of bytes")
+    return int(value)
+
+
+def _refusal(error: RefusedError) -> Reply:
+    body = json.dumps({"error": str(error), "code": error.code}).encode()
+    return Reply(error.status, _JSON, body, close=error.close)
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    headers = [(b"content-type", reply.kind), (b"content-length", b"%d" % len(reply.body))]
+    if reply.json_bytes is not None:
+        headers.append((_JSON_BYTES, b"%d" % reply.json_bytes))
+    if reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
+    if reply.close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

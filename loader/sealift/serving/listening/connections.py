@@ -1,0 +1,95 @@
+"""A connection within bounds: uvicorn's protocol has none on heads, on silence before a request, or on their number.
+
+An open connection costs memory and a descriptor. Where there are too many, the one that has been idle longest goes;
+where none is idle, the newest is told to come back.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sealift.limits import LIMITS
+from sealift.serving.refusals import RETRY_AFTER_S
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        idle_since: when it became idle, of the event loop's clock; None while a request is under way.
+        head_since: when the head began that is not complete yet; None where there is none.
+    """
+
+    def connection_made(self, transport: "asyncio.Transport") -> None:  # type: ignore[override]
+        """Take a connection, or make room for it."""
+        super().connection_made(transport)
+        self.idle_since: float | None = self.loop.time()
+        self.head_since: float | None = None
+        self._head_bytes = 0
+        self._unread_since: float | None = None
+        if len(self.connections) > LIMITS.serve_connections:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a head grows too long."""
+        if self.idle_since is not None or self.head_since is not None:
+            self._head_bytes += len(data)
+            if self.head_since is None:
+                self.head_since, self.idle_since = self.loop.time(), None
+        super().data_received(data)
+        if self.head_since is not None and self._head_bytes > LIMITS.serve_head_bytes:
+            self.refuse(431, "head", f"the request's head has more than {LIMITS.serve_head_bytes:,} bytes")
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self.head_since = self.idle_since = None
+        self._head_bytes = 0
+        if len(self.pipeline) >= LIMITS.serve_pipelined:
+            raise ValueError("too many requests without waiting for answers")
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or answer one that came already."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.pipeline:
+            self.idle_since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self.refuse(400, "http", msg)
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """Say why, and close."""
+        if self.transport.is_closing():
+            return
+        body = json.dumps({"error": message, "code": code}).encode()
+        head = (
+            f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            f"retry-after: {RETRY_AFTER_S}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def check_time(self, now: float) -> None:
+        """End it where its client keeps it waiting; the server calls this once a second."""
+        unread = self.transport.get_write_buffer_size() > 0
+        self._unread_since = (self._unread_since or now) if unread else None
+        if self._unread_since is not None and now - self._unread_since > LIMITS.serve_unread_s:
+            self.transport.abort()
+        elif self.head_since is not None and now - self.head_since > LIMITS.serve_head_s:
+            self.refuse(408, "slow", f"the request's head did not come within {LIMITS.serve_head_s:g} s")
+        elif self.idle_since is not None and now - self.idle_since > LIMITS.serve_idle_s:
+            self.transport.close()
+
+    def _make_room(self) -> None:
+        others = [one for one in cast("Iterable[Any]", self.connections) if one is not self]
+        idle = [one for one in others if one.idle_since is not None and not one.transport.is_closing()]
+        if idle:
+            min(idle, key=lambda one: one.idle_since).transport.close()
+        else:
+            self.refuse(503, "busy", f"{LIMITS.serve_connections} connections are open already")
