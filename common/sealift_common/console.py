@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from signal import SIGINT
 from typing import Any
@@ -18,6 +17,7 @@ import click
 from sealift_common import advice
 from sealift_common.errors import Error, LocalError, UsageError
 from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_signals
+from sealift_common.wording import nearest
 
 # What this run has put on stdout already; a reader of JSON expects one document.
 _printed: set[str] = set()
@@ -246,7 +246,5 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest name for a misspelled one."""
         if args and args[0] not in self._modules and not args[0].startswith("-"):
-            near = get_close_matches(args[0], self._modules, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; expected one of: {', '.join(self._modules)}"
-            ctx.fail(f"no such command {args[0]!r}{hint}")
+            ctx.fail(f"no such command {args[0]!r}; {nearest(args[0], self._modules)}")
         return super().resolve_command(ctx, args)

@@ -1,4 +1,6 @@
-"""Words that people read: one blob, two blobs; a size; a model and its version."""
+"""Words that people read: one blob, two blobs; a size; a model and its version; the nearest name."""
+
+from collections.abc import Collection
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -25,3 +27,12 @@ def human(size: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """Say which of the names that are known a misspelled one may stand for."""
+    # Only those who misspell something wait for it.
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"

@@ -7,12 +7,12 @@ import errno
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sealift_common.errors import Error
 from sealift_common.files.secret_file import read_regular
+from sealift_common.wording import nearest
 
 MAX_SIZE_BYTES = 1024 * 1024
 
@@ -82,10 +82,8 @@ class StrictToml:
         """
         for key in table:
             if key not in known:
-                near = get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
                 where = f" in [{section}]" if section else ""
-                raise self.error(key, f"unknown key {key!r}{where}; {hint}", section)
+                raise self.error(key, f"unknown key {key!r}{where}; {nearest(key, known)}", section)
 
     def table(self, key: str) -> dict[str, Any]:
         """Return a table; an empty one where the document has none.

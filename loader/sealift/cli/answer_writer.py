@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sealift.errors import UsageError
+
 if TYPE_CHECKING:
     from sealift.model.model import Model
 
@@ -26,22 +28,41 @@ class AnswerWriter:
         model: its name, version, digest and classes are written where the format has a place for them.
         kind: one of `FORMATS`.
         methods: what will be answered; a document without rows has an empty list for each.
+        graph: which of several graphs `model` is, for a document.
     """
 
-    def __init__(self, write: Callable[[str], object], model: "Model", kind: str, methods: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        model: "Model",
+        kind: str,
+        methods: Sequence[str] = (),
+        graph: str | None = None,
+    ) -> None:
         self._write = write
         self._model = model
+        self._head = {"model": model.name, "version": model.version, "digest": model.digest}
+        if graph is not None:
+            self._head["graph"] = graph
         self._kind = kind
         self._whole: dict[str, list[Any]] = {method: [] for method in methods}
         self._begun = False
 
     def take(self, answers: dict[str, Any]) -> None:
-        """Write the answers of one batch: arrays by method, or lists of arrays."""
+        """Write the answers of one batch: arrays by method, or lists of arrays.
+
+        Raises:
+            UsageError: they are tensors of different lengths, which no table of rows can hold.
+        """
         columns = {name: _items(values) for name, values in answers.items()}
         if self._kind == "json":
             for name, items in columns.items():
                 self._whole.setdefault(name, []).extend(items)
             return
+        lengths = {name: len(items) for name, items in columns.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{name!r} {length:,}" for name, length in lengths.items())
+            raise UsageError(f"the outputs differ in their first dimension ({listed}); print them with --format json")
         rows: Iterator[tuple[Any, ...]] = zip(*columns.values(), strict=True)
         if self._kind == "jsonl":
             self._write("".join(f"{_json(dict(zip(columns, row, strict=True)))}\n" for row in rows))
@@ -55,10 +76,7 @@ class AnswerWriter:
     def end(self) -> None:
         """Write the JSON document, which is kept until here so that it is whole or not there."""
         if self._kind == "json":
-            model = self._model
-            self._write(
-                _json({"model": model.name, "version": model.version, "digest": model.digest, **self._whole}) + "\n"
-            )
+            self._write(_json({**self._head, **self._whole}) + "\n")
 
     def _csv(self, columns: dict[str, list[Any]], rows: Iterator[tuple[Any, ...]]) -> str:
         text = io.StringIO()

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from sealift.cli.options import json_option, model_argument, store_options, version_option
+from sealift.cli.options import chosen_graph, graph_option, json_option, model_argument, store_options, version_option
 from sealift_common.console import plain, print_json, table
 
 
 @click.command("bench")
 @model_argument
 @version_option
+@graph_option
 @click.option("--rows", type=click.IntRange(1, 1_000_000), default=1024, show_default=True, help="Rows per batch.")
 @click.option(
     "--seconds",
@@ -32,6 +33,7 @@ from sealift_common.console import plain, print_json, table
 def command(
     name: str,
     version: str | None,
+    graph: str | None,
     rows: int,
     seconds: float,
     threads: int | None,
@@ -50,15 +52,18 @@ def command(
 
     store = Store(store_path, trust=trust_path)
     installed = store.find(name, version)
-    model = store.load(name, str(installed.model.version), threads=threads)
-    golden = store.read(installed, [GOLDEN_FILE])[GOLDEN_FILE]
+    model = chosen_graph(store.load(name, str(installed.model.version), threads=threads), graph)
+    file = GOLDEN_FILE if graph is None else f"{graph}.{GOLDEN_FILE}"
+    golden = store.read(installed, [file])[file]
     measured = benchmark(model, golden, batch_rows=rows, seconds=seconds).document()
     recorded = _recorded(model.description.conversion.get("benchmark"))
     if as_json:
         head = {"model": model.name, "version": model.version, "digest": model.digest, "threads": threads}
-        print_json({**head, "here": measured, "recorded": recorded})
+        asked = {} if graph is None else {"graph": graph}
+        print_json({**head, **asked, "here": measured, "recorded": recorded})
         return
-    click.echo(f"{plain(model.name)} {plain(model.version)}, {measured['calls']:,} calls with one row")
+    asked = "" if graph is None else f", graph {graph!r}"
+    click.echo(f"{plain(model.name)} {plain(model.version)}{asked}, {measured['calls']:,} calls with one row")
     click.echo(table(_rows(measured, recorded), ["", "here", *(["at build"] if recorded else [])]))
     if recorded is None:
         click.echo("nothing was recorded at build; `sealift-bundler add --benchmark` does")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -12,6 +12,9 @@ from click.shell_completion import CompletionItem
 from sealift.store.contents.layout import DEFAULT_STORE, DEFAULT_TRUST
 from sealift_common.console import typed
 from sealift_common.names import is_model_name
+
+if TYPE_CHECKING:
+    from sealift.model import Model
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([kMGT])(i?))?B?", re.ASCII)
 # Libraries, threads and a small graph.
@@ -162,3 +165,46 @@ version_option = click.option(
     shell_complete=complete_versions,
     help="A version or range; default: the active one.",
 )
+
+
+def complete_graphs(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the graphs of the model, and of the version, that were named before."""
+    from sealift.errors import Error
+    from sealift.store import Store
+    from sealift_common.oci.layout import of_graph
+
+    store = Store(ctx.params.get("store_path") or None, trust=ctx.params.get("trust_path") or None)
+    try:
+        files = store.find(typed(ctx, "name"), ctx.params.get("version")).manifest.files
+    except (Error, OSError):
+        return []
+    graphs = {own[0] for file in files if (own := of_graph(file.name)) is not None}
+    return sorted(graph for graph in graphs if graph and graph.startswith(incomplete))
+
+
+graph_option = click.option(
+    "--graph",
+    "graph",
+    default=None,
+    metavar="NAME",
+    shell_complete=complete_graphs,
+    help="The graph to ask, where the version has several.",
+)
+
+
+def chosen_graph(model: "Model", graph: str | None) -> "Model":
+    """Return the graph of this name, or the model itself, where it has one alone.
+
+    Raises:
+        UsageError: the model has several graphs, and none was named, or none has this name; or it has one alone.
+    """
+    from sealift.errors import UsageError
+
+    graphs = model.description.graphs
+    if graph is None and not graphs:
+        return model
+    if graph is None:
+        raise UsageError(f"{model.name} {model.version} has several graphs; add --graph with one of: {', '.join(graphs)}")
+    if not graphs:
+        raise UsageError(f"{model.name} {model.version} has one graph alone; leave out --graph")
+    return model.graph(graph)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sealift.cli.answer_writer import FORMATS, AnswerWriter
-from sealift.cli.options import model_argument, store_options, version_option
+from sealift.cli.options import chosen_graph, graph_option, model_argument, store_options, version_option
 
 _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
 
@@ -31,6 +31,7 @@ _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")
     help="Format of the rows [default: by suffix; without one: txt for text, json for tensors, else csv].",
 )
 @version_option
+@graph_option
 @click.option("--proba", is_flag=True, help="Print probabilities as well as the labels.")
 @click.option(
     "--output",
@@ -56,6 +57,7 @@ def command(
     source: Path,
     input_format: str | None,
     version: str | None,
+    graph: str | None,
     proba: bool,
     output: Path | None,
     kind: str,
@@ -82,7 +84,7 @@ def command(
         require_place(output, device=True)
     rows = Source(source, input_format)
     size = rows.size
-    model = Store(store_path, trust=trust_path).load(name, version)
+    model = chosen_graph(Store(store_path, trust=trust_path).load(name, version), graph)
     methods = _methods(model, proba)
     rows.format_for(model.description)
     shown = output is not None or not sys.stdout.isatty()
@@ -91,7 +93,7 @@ def command(
         rows.batches(model.description, batch_rows, read=progress) as batches,
         _writing(output, source, whole=as_json or kind == "json") as write,
     ):
-        writer = AnswerWriter(write, model, "json" if as_json else kind, methods)
+        writer = AnswerWriter(write, model, "json" if as_json else kind, methods, graph)
         for answers in answer_batches(model, batches, methods):
             writer.take(answers)
         writer.end()

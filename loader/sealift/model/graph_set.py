@@ -12,6 +12,7 @@ from sealift.model.documents.kinds import require_part
 from sealift.model.engine import Engine, side_files_of
 from sealift.model.runtime.sealed import Content
 from sealift.model.runtime.session import memory
+from sealift_common.wording import nearest
 
 
 class GraphSetEngine(Engine):
@@ -37,7 +38,7 @@ class GraphSetEngine(Engine):
         """
         found = self._engines.get(name)
         if found is None:
-            raise UsageError(f"model {self.name!r} has no graph {str(name)[:80]!r}; it has {', '.join(self._engines)}")
+            raise UsageError(f"model {self.name!r} has no graph {str(name)[:80]!r}; {nearest(str(name), self._engines)}")
         return found
 
     @property

@@ -73,12 +73,13 @@ def benchmark(
     example = parse(golden)[0]
     call = _method(model)
     rows = max((len(values) for values in example.inputs.values() if values.ndim), default=1)
-    chosen = np.linspace(0, rows - 1, min(rows, _MAX_SINGLE_ROWS)).astype(int)
-    singles = [_take(model, example, np.array([row])) for row in chosen]
-    batch = _take(model, example, np.arange(batch_rows) % rows)
     if model.description.interface == "tensors" and not _by_rows(model, example, rows):
         # Shapes are the graph's own: the example is one question, asked as it was recorded.
         singles, batch, batch_rows = [dict(example.inputs)], dict(example.inputs), 1
+    else:
+        chosen = np.linspace(0, rows - 1, min(rows, _MAX_SINGLE_ROWS)).astype(int)
+        singles = [_take(model, example, np.array([row])) for row in chosen]
+        batch = _take(model, example, np.arange(batch_rows) % rows)
     taken_ns = _time(call, singles, seconds / 2)
     batches_ns = _time(call, [batch], seconds / 2)
     found = np.percentile(taken_ns, [50, 90, 99, 100]) / 1000
