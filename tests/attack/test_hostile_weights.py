@@ -1,6 +1,7 @@
 """Headers of weights that lie: refused in the recipe, and refused by an install with the store as it was."""
 
 import json
+import re
 import struct
 import time
 
@@ -8,10 +9,13 @@ import pytest
 from support.release.weights import ARRAY, PAIRS, STRING, UINT32, gguf, of_header, pair, safetensors, tensor, text
 from support.release.workbench import Workbench
 
-from sealift.errors import Error, LimitError, MalformedError, UnsupportedVersionError
+from sealift.errors import DigestError, Error, LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.weights.check import check_file
+from sealift_bundler.cli import command as bundler
+from sealift_bundler.errors import GateError
 from sealift_bundler.proof.documents import canonical
+from sealift_bundler.release import modelpack
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
 from sealift_common.names import ModelVersion
@@ -221,8 +225,21 @@ def signed(channel, files, formats, form="files"):
     stage(channel.channel, model, write_model(channel.channel.blobs_dir, model, content, Descriptor(), form=form))
 
 
-@pytest.mark.parametrize("what", ["safetensors: an overlap", "gguf: version 4", "a pickle"])
-def test_an_install_refuses_it_too(what, channel, instance, refused, tmp_path, no_replay):
+SIGNED = [
+    "safetensors: an overlap",
+    "safetensors: a size that lies",
+    "safetensors: a header of 2 GB",
+    "gguf: version 4",
+    "gguf: beyond the end",
+    "a pickle",
+    "an archive of PyTorch",
+]
+
+
+@pytest.mark.parametrize("what", SIGNED)
+def test_pack_verify_and_install_refuse_what_is_signed(
+    what, channel, instance, refused, sealift_command, call, tmp_path, no_replay
+):
     name, data, error, said = CASES[what]
     channel.add("good", "1.0.0")
     channel.release()
@@ -230,8 +247,62 @@ def test_an_install_refuses_it_too(what, channel, instance, refused, tmp_path, n
     instance.install(channel.pack(tmp_path / "a.tar"))
     signed(channel, {name: data}, {name: name.partition(".")[2]} if name.startswith("x.") else {})
     channel.release()
+    status, out, err = call(bundler, "pack", "--channel", channel.directory, "-o", tmp_path / "c.tar")
+    assert (status, out, err.count("\n"), (tmp_path / "c.tar").exists()) == (GateError.exit_code, "", 1, False)
+    bundle = channel.pack(tmp_path / "b.tar")
     with refused(error, said):
-        instance.install(channel.pack(tmp_path / "b.tar"))
+        instance.install(bundle)
+    before = instance.snapshot()
+    status, out, err = sealift_command("verify", bundle)
+    assert (status, out, err.count("\n")) == (error.exit_code, "", 1), err
+    assert re.search(said, err)
+    assert name in err
+    assert instance.snapshot() == before
+
+
+PADDED = {
+    "a.safetensors": (tensors(bytes(1 << 20), a=entry()), "its tensors end at byte 8 of the data, which has 1,048,576"),
+    "a.gguf": (gguf(version=4) + bytes(1 << 20), "is GGUF of version 4"),
+    "a.txt": (b"\x80\x04" + bytes(1 << 20), "is a pickle"),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_verify_reads_the_header_of_a_compressed_file(name, channel, instance, sealift_command, tmp_path, monkeypatch):
+    data, said = PADDED[name]
+    monkeypatch.setattr(modelpack, "_store_plain", modelpack._store)
+    signed(channel, {name: data}, {})
+    channel.release()
+    instance.pin(channel.root_bytes)
+    bundle = channel.pack(tmp_path / "b.tar")
+    assert bundle.stat().st_size < 200_000
+    status, out, err = sealift_command("verify", bundle)
+    assert (out, err.count("\n"), said in err) == ("", 1, True), err
+    assert 10 <= status < 20
+
+
+def test_bytes_are_compared_with_their_digest_before_a_header_is_read(channel, instance, sealift_command, tmp_path):
+    signed(channel, {"a.safetensors": tensors(bytes(1 << 20), a=entry())}, {})
+    channel.release()
+    instance.pin(channel.root_bytes)
+    bundle = channel.pack(tmp_path / "b.tar")
+    damaged = bytearray(bundle.read_bytes())
+    damaged[damaged.index(b'"F32"') + 1] ^= 1
+    bundle.write_bytes(damaged)
+    status, _, err = sealift_command("verify", bundle)
+    assert (status, "is damaged or was changed" in err) == (DigestError.exit_code, True), err
+
+
+def test_a_description_that_is_weights_as_well(channel, instance, sealift_command, tmp_path):
+    """Two files of a version may be one blob, and each is checked for what it is."""
+    model = ModelVersion.parse("weights", "1.0.0")
+    described = {"schema": "sealift.model/3", "kind": "files", "name": "weights", "version": "1.0.0", "formats": {}}
+    content = {"model.json": canonical(described), "a.gguf": canonical(described)}
+    stage(channel.channel, model, write_model(channel.channel.blobs_dir, model, content, Descriptor(), form="files"))
+    channel.release()
+    instance.pin(channel.root_bytes)
+    status, _, err = sealift_command("verify", channel.pack(tmp_path / "b.tar"))
+    assert (status, "'a.gguf' of weights 1.0.0 is not GGUF" in err) == (MalformedError.exit_code, True), err
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ from mmap import mmap
 from typing import Any
 
 from sealift.errors import Error
-from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME, FRONTEND_FILE, GOLDEN_FILE, GRAPH_FILE
 from sealift.model.documents.file_set import WEIGHTS
-from sealift.model.weights.check import check_file, format_of
+from sealift.model.weights.check import check_file, format_of, longest_header
 from sealift_bundler.disclosure.documents import (
     columns_of,
     description_passages,
@@ -41,7 +40,6 @@ _TABLES = re.compile(
 # Base64 of digests and of a signature, which we wrote ourselves.
 _OWN_SIGNATURE = "model.sig"
 # Before the numbers of weights, with a little of these.
-_LONGEST_HEADER = LIMITS.gguf_header_bytes + LIMITS.safetensors_header_bytes
 # Shorter ones are everywhere by chance, and one in some megabytes looks like an address.
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{10,}")
 # In either order of bytes; letters of other alphabets end a piece.
@@ -125,7 +123,7 @@ def _passages(name: str, data: bytes | mmap, columns: Mapping[str, Sequence[str]
 
 def _weights(name: str, data: bytes | mmap) -> list[Passage]:
     """Look at the header of weights as at a text, and at their numbers as at any others."""
-    header = check_file(name, iter([memoryview(data)[:_LONGEST_HEADER].tobytes()]), len(data), name)
+    header = check_file(name, iter([memoryview(data)[: longest_header(name)].tobytes()]), len(data), name)
     texts = _texts(data[:header], " of the header", people=False, own=False)
     return [*texts, numbers(data, [(header, len(data))])]
 

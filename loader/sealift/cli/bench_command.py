@@ -59,8 +59,7 @@ def command(
     recorded = _recorded(model.description.conversion.get("benchmark"))
     if as_json:
         head = {"model": model.name, "version": model.version, "digest": model.digest, "threads": threads}
-        asked = {} if graph is None else {"graph": graph}
-        print_json({**head, **asked, "here": measured, "recorded": recorded})
+        print_json({**head, **({} if graph is None else {"graph": graph}), "here": measured, "recorded": recorded})
         return
     asked = "" if graph is None else f", graph {graph!r}"
     click.echo(f"{plain(model.name)} {plain(model.version)}{asked}, {measured['calls']:,} calls with one row")

@@ -204,7 +204,9 @@ def chosen_graph(model: "Model", graph: str | None) -> "Model":
     if graph is None and not graphs:
         return model
     if graph is None:
-        raise UsageError(f"{model.name} {model.version} has several graphs; add --graph with one of: {', '.join(graphs)}")
+        raise UsageError(
+            f"{model.name} {model.version} has several graphs; add --graph with one of: {', '.join(graphs)}"
+        )
     if not graphs:
         raise UsageError(f"{model.name} {model.version} has one graph alone; leave out --graph")
     return model.graph(graph)

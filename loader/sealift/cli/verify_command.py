@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--tmpdir",
     type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=None,
-    help="Directory for a few kilobytes of metadata [default: the system's].",
+    help="Directory for metadata, and up to 64 MiB of a header of weights [default: the system's].",
 )
 @click.option(
     "--require-review",
@@ -51,7 +51,8 @@ def command(
 ) -> None:
     """Check every signature and every byte of a bundle against what is trusted and installed here.
 
-    Installing checks more: that compressed files expand to what was signed, and that models still answer the same.
+    Headers of weights that nobody converts are checked as well. Installing checks more: that compressed files expand to
+    what was signed, and that models still answer the same.
 
     FILE is a bundle, or all parts of one in any order, or directories that hold them. One part of several is
     compared with its own digest, which finds a bad stick but proves nothing.
@@ -86,7 +87,7 @@ def command(
             verified = verify_head(source, pinned, work, state.read_floor(), now=now)
             _require_fit(store, verified, max(now, verified.floor.time), require_review)
             BaseFiles(store, verified.release, verified.contents, verified.contents.manifests).require()
-            verify_payload(source, verified, DescriptionCheck(verified.contents.manifests).take)
+            verify_payload(source, verified, DescriptionCheck(verified.contents.manifests, work).take)
     except Error as error:
         if not as_json:
             _echo(agree(chain, str(error)))

@@ -5,8 +5,10 @@ installs nowhere.
 """
 
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
 from sealift.errors import Error, LimitError, MalformedError
+from sealift.inspection.headers import HeaderCheck
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME, FILES, GOLDEN_FILE, ModelDescription
 from sealift.model.documents.file_set import check_file_set, is_side_file
@@ -69,35 +71,40 @@ def _require_readable(manifest: Manifest) -> None:
 
 
 class DescriptionCheck:
-    """A sink for the payload of a bundle that checks each version's description as it comes, and keeps none.
+    """A sink for the payload of a bundle that checks descriptions of versions, and headers of weights, as they come.
 
-    A differential bundle leaves out descriptions that an instance has: installing checks them there.
+    A differential bundle leaves out files that an instance has: installing checks them there.
+
+    Args:
+        manifests: of the bundle.
+        scratch: a private folder, for the beginning of one file of weights.
 
     Raises:
         MalformedError, LimitError: a version has no description, or one that is too large.
     """
 
-    def __init__(self, manifests: Collection[Manifest]) -> None:
+    def __init__(self, manifests: Collection[Manifest], scratch: Path) -> None:
+        self._headers = HeaderCheck(manifests, scratch)
         self._waiting: dict[Blob, list[tuple[Manifest, ModelFile]]] = {}
         for manifest in manifests:
             file = description_file(manifest)
             self._waiting.setdefault(file.blob, []).append((manifest, file))
 
     def take(self, blob: Blob, chunks: Iterator[bytes]) -> None:
-        """Read one blob; of any other than a description nothing is kept.
+        """Read one blob; of any other than a description and weights nothing is kept.
 
         Raises:
-            MalformedError, UnsupportedVersionError, LimitError: see `described`.
+            MalformedError, UnsupportedVersionError, LimitError: see `described` and `check_file`.
             DigestError: the blob is not what was signed.
         """
         uses = self._waiting.pop(blob, ())
-        if not uses:
-            for _ in chunks:
-                pass
-            return
-        data = b"".join(chunks)
-        for manifest, file in uses:
-            described(plain_bytes(data, manifest, file), manifest)
+        if uses:
+            data = b"".join(chunks)
+            for manifest, file in uses:
+                described(plain_bytes(data, manifest, file), manifest)
+            # The same bytes may be another file as well.
+            chunks = iter([data])
+        self._headers.take(blob, chunks)
 
 
 def plain_bytes(data: bytes, manifest: Manifest, file: ModelFile) -> bytes:

@@ -38,7 +38,9 @@ class GraphSetEngine(Engine):
         """
         found = self._engines.get(name)
         if found is None:
-            raise UsageError(f"model {self.name!r} has no graph {str(name)[:80]!r}; {nearest(str(name), self._engines)}")
+            raise UsageError(
+                f"model {self.name!r} has no graph {str(name)[:80]!r}; {nearest(str(name), self._engines)}"
+            )
         return found
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from sealift.errors import MalformedError
+from sealift.limits import LIMITS
 from sealift.model.weights.gguf import check_gguf
 from sealift.model.weights.safetensors import check_safetensors
 from sealift.model.weights.source import Bytes
@@ -11,12 +12,19 @@ _CHECKS: Mapping[str, Callable[[Bytes], int]] = {"gguf": check_gguf, "safetensor
 # A pickle of protocol 2 to 5; opening one runs what is in it.
 _PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _HEAD_BYTES = 1024
+_LENGTH_BYTES = 8
+_LONGEST = {"gguf": LIMITS.gguf_header_bytes, "safetensors": _LENGTH_BYTES + LIMITS.safetensors_header_bytes}
 
 
 def format_of(name: str) -> str | None:
     """Return the format that a file's name stands for, "safetensors" or "gguf"; None for any other file."""
     suffix = name.rpartition(".")[2].lower()
     return suffix if suffix in _CHECKS else None
+
+
+def longest_header(name: str) -> int:
+    """Return how many bytes `check_file` reads at most of a file of this name."""
+    return _LONGEST.get(format_of(name) or "", _HEAD_BYTES)
 
 
 def check_file(name: str, pieces: Iterator[bytes], size: int, what: str) -> int:
