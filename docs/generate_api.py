@@ -28,7 +28,7 @@ subclass of `sealift.Error`. Shapes are written as `[rows, columns]`; dtypes are
 
 # In the order in which a reader needs them; the errors have a page of their own.
 SECTIONS: dict[str, tuple[Any, list[str]]] = {
-    "sealift": (sealift, ["load", "Model", "Store", "Prediction"]),
+    "sealift": (sealift, ["load", "models", "ActiveModel", "Model", "Store", "Prediction"]),
     "sealift.testing": (sealift.testing, ["toy_store", "ToyModel", "ToyGraphs", "ToyFiles", "ToyStore"]),
     "sealift_bundler": (sealift_bundler, ["convert", "Conversion"]),
 }

@@ -16,7 +16,7 @@ from sealift.errors import __all__ as _errors
 
 if TYPE_CHECKING:
     from sealift.following import Switch
-    from sealift.loading import load
+    from sealift.loading import ActiveModel, load, models
     from sealift.model import Model
     from sealift.model.observing import Prediction
     from sealift.store import Store
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ActiveModel": "sealift.loading",
     "load": "sealift.loading",
+    "models": "sealift.loading",
     "Store": "sealift.store",
     "Model": "sealift.model",
     "Prediction": "sealift.model.observing",
     "Switch": "sealift.following",
 }
 
-__all__ = [*_errors, "Model", "Prediction", "Store", "Switch", "__version__", "load"]  # noqa: PLE0604 - `_errors` is a list of strings
+__all__ = [*_errors, "ActiveModel", "Model", "Prediction", "Store", "Switch", "__version__", "load", "models"]  # noqa: PLE0604 - `_errors` is a list of strings
 
 
 if not TYPE_CHECKING:

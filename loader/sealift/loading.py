@@ -1,8 +1,8 @@
-"""`sealift.load`: the one call that most applications need."""
+"""`sealift.load`: the one call that most applications need; `sealift.models`: what there is to load."""
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealift.errors import UsageError
 from sealift.store import Store
@@ -52,3 +52,26 @@ def load(
     from sealift.following import FollowedModel
 
     return FollowedModel(opened.layout, load_now, on_switch)
+
+
+class ActiveModel(NamedTuple):
+    """A model that `load` gives without a version: its name, its version, and the digest of its manifest."""
+
+    name: str
+    version: str
+    digest: str
+
+
+def models(*, store: str | os.PathLike[str] | None = None) -> tuple[ActiveModel, ...]:
+    """Return the active models by name, after verifying what is signed; none of them is read.
+
+    Args:
+        store: the store's directory; None means `SEALIFT_STORE`, or `/var/opt/gitlab/sealift`.
+
+    Raises:
+        sealift.Error: 20-29 when the trust does not hold, 31 where nothing was installed.
+    """
+    opened = Store(store)
+    generation, release = moment = opened.moment()
+    found = [opened.find(name, moment=moment) for name, model in generation.models.items() if model in release.models]
+    return tuple(ActiveModel(one.model.name, str(one.model.version), one.manifest.digest) for one in found)

@@ -219,7 +219,9 @@ def test_a_look_costs_one_readlink_and_seldom_that(model, monkeypatch):
 
 def test_it_has_what_a_model_has(model):
     assert isinstance(model, sealift.Model)
-    assert repr(model) == "<following <sealift.Model toy 1.0.0 (predict, decision_function, predict_proba)>>"
+    assert (
+        repr(model) == "<following <sealift.Model toy 1.0.0 (predict, decision_function, predict_proba); classes 0, 1>>"
+    )
     with pytest.raises(AttributeError):
         model.nothing_like_it  # noqa: B018 - the point
 

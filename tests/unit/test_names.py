@@ -89,6 +89,11 @@ def test_not_a_name(name):
         (">=1.0.0-rc.1,<2", ["1.0.0-rc.2", "1.9.9"], ["2.0.0-rc.1", "2.0.0"]),
         (">=1.0.0,<2.0.0-rc.2", ["2.0.0-rc.1"], ["2.0.0-rc.2"]),
         (">1,<=1.5", ["1.0.1", "1.5.0"], ["1.0.0", "1.5.1"]),
+        ("~=1.2", ["1.2.0", "1.9.9"], ["1.1.9", "2.0.0", "2.0.0-rc.1", "1.3.0-rc.1"]),
+        ("~=1.2.3", ["1.2.3", "1.2.9"], ["1.2.2", "1.3.0"]),
+        ("~=1.2.3-rc.1", ["1.2.3-rc.1", "1.2.3"], ["1.2.3-beta", "1.3.0"]),
+        ("==1.*", ["1.0.0", "1.9.9"], ["0.9.9", "2.0.0"]),
+        ("1.2.*,!=1.2.3", ["1.2.0", "1.2.4"], ["1.2.3", "1.3.0"]),
     ],
 )
 def test_ranges(text, inside, outside):
@@ -97,7 +102,15 @@ def test_ranges(text, inside, outside):
     assert not any(wanted.contains(Version.parse(version)) for version in outside)
 
 
-@pytest.mark.parametrize("text", ["", "latest", ">=", "~1.2", "1.2.3.4", ">=1.2,,<2"])
+@pytest.mark.parametrize(
+    ("text", "written"), [("1", "'>=1.0.0,<2.0.0'"), ("1.4", "'>=1.4.0,<1.5.0'"), (">=1,2", "'>=2.0.0,<3.0.0'")]
+)
+def test_part_of_a_version_alone_may_mean_two_things(text, written):
+    with pytest.raises(UsageError, match=f"is not whole; write {written}"):
+        VersionRange.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "latest", ">=", "~1.2", "~=1", "==1.2.3.*", ">=1.*", "1.2.3.4", ">=1.2,,<2"])
 def test_not_a_range(text):
-    with pytest.raises(UsageError, match=r"not understood|SemVer"):
+    with pytest.raises(UsageError, match=r"not understood|SemVer|one number"):
         VersionRange.parse(text)

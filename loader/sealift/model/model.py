@@ -280,10 +280,25 @@ class Model(ABC):
         """
         return self._engine.file(name)
 
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema (draft 2020-12) of one row, with the categories that the original knows; or of a text.
+
+        Raises:
+            UsageError: the model takes a matrix or named tensors, of which a row has no names.
+        """
+        from sealift.model.showing import schema_of
+
+        return schema_of(self._engine.description)
+
     def __repr__(self) -> str:
-        engine = self._engine
-        methods = ", ".join(engine.methods) or RUN
-        return f"<sealift.Model {engine.name} {engine.description.version} ({methods})>"
+        from sealift.model.showing import text_of
+
+        return text_of(self._engine)
+
+    def _repr_html_(self) -> str:
+        from sealift.model.showing import html_of
+
+        return html_of(self._engine)
 
 
 class LoadedModel(Model):

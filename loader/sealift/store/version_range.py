@@ -1,4 +1,7 @@
-"""Version ranges: comma-separated comparisons that must all hold, for example `>=1.2,<2`. Pure."""
+"""Version ranges: comma-separated comparisons that must all hold, for example `>=1.2,<2`. Pure.
+
+`~=1.2` and `==1.*` mean what they mean in PEP 440.
+"""
 
 import re
 from typing import NamedTuple
@@ -6,7 +9,8 @@ from typing import NamedTuple
 from sealift.errors import UsageError
 from sealift_common.names import Version
 
-_CLAUSE = re.compile(r"(==|!=|>=|<=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)", re.ASCII)
+_CLAUSE = re.compile(r"(==|!=|>=|<=|~=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)", re.ASCII)
+_FAMILY = re.compile(r"(?:==?)?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\.\*", re.ASCII)
 _PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -20,20 +24,29 @@ class VersionRange(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "VersionRange":
-        """Parse a range; a bare version means exactly that one, and `2` means `2.0.0`.
+        """Parse a range; a bare version means exactly that one, and has to be whole.
 
         Raises:
             UsageError: the text is not a range.
         """
-        clauses = []
-        for part in text.split(","):
-            match = _CLAUSE.fullmatch(part.strip())
+        clauses: list[tuple[str, Version]] = []
+        for part in map(str.strip, text.split(",")):
+            family, match = _FAMILY.fullmatch(part), _CLAUSE.fullmatch(part)
+            if family is not None:
+                clauses += _from_to(_whole(family[1]), family[1].count(".") + 1)
+                continue
             if match is None:
                 raise UsageError(f"version range {text[:120]!r} is not understood; expected for example '>=1.2,<2'")
-            operator, version = match[1] or "==", match[2]
-            if _PARTIAL.fullmatch(version):
-                version += ".0" * (2 - version.count("."))
-            clauses.append((operator.replace("=", "==") if operator == "=" else operator, Version.parse(version)))
+            operator, version = match[1], match[2]
+            partial = _PARTIAL.fullmatch(version) is not None
+            if operator is None and partial:
+                raise _ambiguous(version)
+            if operator == "~=":
+                if "." not in version:
+                    raise UsageError(f"version range {part[:120]!r} names one number; expected for example '~=1.2'")
+                clauses += _from_to(_whole(version), 1 if partial else 2)
+                continue
+            clauses.append(("==" if operator in ("=", None) else operator, _whole(version)))
         return cls(tuple(clauses))
 
     def contains(self, version: Version) -> bool:
@@ -41,6 +54,27 @@ class VersionRange(NamedTuple):
         if version.prerelease and not any(bound.prerelease for _, bound in self.clauses):
             return False
         return all(_holds(version, operator, bound) for operator, bound in self.clauses)
+
+
+def _whole(text: str) -> Version:
+    """Parse a version of which the last numbers may be left out: they are 0 then."""
+    return Version.parse(text + ".0" * (2 - text.count(".")) if _PARTIAL.fullmatch(text) else text)
+
+
+def _from_to(first: Version, numbers: int) -> list[tuple[str, Version]]:
+    """From `first` to before the next version that differs in its first numbers."""
+    kept = first.release[:numbers]
+    end = [*kept[:-1], kept[-1] + 1, 0, 0][:3]
+    return [(">=", first), ("<", Version.parse(".".join(map(str, end))))]
+
+
+def _ambiguous(version: str) -> UsageError:
+    """Any version that begins so, or the first of them? Who writes it may mean either."""
+    (_, first), (_, end) = _from_to(_whole(version), version.count(".") + 1)
+    return UsageError(
+        f"version {version[:60]!r} is not whole; write '>={first},<{end}' for any that begins so, "
+        f"or '=={first}' for that one"
+    )
 
 
 def _holds(version: Version, operator: str, bound: Version) -> bool:

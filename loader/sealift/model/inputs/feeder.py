@@ -5,7 +5,7 @@ scikit-learn ignores them; a missing column, an extra dimension or a wrong type 
 names the column, the dtype and the row.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,8 @@ _CHUNK_VALUES = 512 * 1024
 # A graph may hold many values a row, such as the distance to each support vector: ten million rows at once
 # would not fit into memory, and answers do not depend on the other rows.
 _CHUNK_ROWS = 1 << 17
+# More names than this are not compared with one that is missing.
+_COMPARED_NAMES = 2000
 
 
 class Feeder:
@@ -104,7 +106,7 @@ class Feeder:
         present = set(table.names)
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
-            raise InputError(f"column {missing!r} is missing; the model takes {self._names()}")
+            raise InputError(f"column {missing!r} is missing{_near(missing, present)}; the model takes {self._names()}")
         strings = {
             name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.sized)
             for name, column in self._texts.items()
@@ -216,3 +218,14 @@ def _one_dimension(rows: Any) -> NDArray[Any]:
 def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return f"a {type(value).__name__}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
+
+
+def _near(missing: str, present: Collection[Any]) -> str:
+    """The given column that may be meant by the one that is missing: of another case, or misspelled."""
+    if len(present) > _COMPARED_NAMES:
+        return ""
+    from difflib import get_close_matches
+
+    given = {name.casefold(): name for name in present if isinstance(name, str)}
+    near = get_close_matches(missing.casefold(), given, n=1)
+    return f" (the rows have {given[near[0]]!r:.80})" if near else ""
