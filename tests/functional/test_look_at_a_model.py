@@ -87,8 +87,8 @@ def test_tensors_have_no_schema_of_a_row():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"Title": "x", "comments": 1}, r"column 'title' is missing \(the rows have 'Title'\)"),
-        ({"title": "x", "coments": 1}, r"column 'comments' is missing \(the rows have 'coments'\)"),
+        ({"Title": "x", "comments": 1}, r"column 'title' is missing; .*; the rows have 'Title'"),
+        ({"title": "x", "coments": 1}, r"column 'comments' is missing; .*; the rows have 'coments'"),
         ({"title": "x", 3: 1}, r"column 'comments' is missing; the model takes"),
     ],
 )

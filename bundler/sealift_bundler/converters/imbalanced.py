@@ -10,7 +10,7 @@ from imblearn.pipeline import Pipeline as BalancedPipeline
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from sealift_bundler.converters.steps import PREDICTORS, TRANSFORMERS
+from sealift_bundler.converters.steps import PREDICTORS, TRANSFORMERS, compose
 
 # They change how the members are fitted, and inherit every answer.
 _AS = {
@@ -20,5 +20,6 @@ _AS = {
     EasyEnsembleClassifier: BaggingClassifier,
     RUSBoostClassifier: AdaBoostClassifier,
 }
+compose.register_all()
 PREDICTORS.update({cls: PREDICTORS[base] for cls, base in _AS.items()})
 TRANSFORMERS[BalancedPipeline] = TRANSFORMERS[Pipeline]

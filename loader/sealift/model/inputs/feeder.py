@@ -106,7 +106,7 @@ class Feeder:
         present = set(table.names)
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
-            raise InputError(f"column {missing!r} is missing{_near(missing, present)}; the model takes {self._names()}")
+            raise InputError(f"column {missing!r} is missing; the model takes {self._names()}{_near(missing, present)}")
         strings = {
             name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.sized)
             for name, column in self._texts.items()
@@ -228,4 +228,4 @@ def _near(missing: str, present: Collection[Any]) -> str:
 
     given = {name.casefold(): name for name in present if isinstance(name, str)}
     near = get_close_matches(missing.casefold(), given, n=1)
-    return f" (the rows have {given[near[0]]!r:.80})" if near else ""
+    return f"; the rows have {given[near[0]]!r:.80}" if near else ""
