@@ -60,6 +60,7 @@ class Release(NamedTuple):
         reviews: DSSE envelopes of reviewers' statements, as they lie in targets; nobody has parsed them, or checked
             their signatures.
         reviewers: who reviews for the channel, as its root says; None where nobody does.
+        objections: rejections and withdrawals of earlier releases, as an instance remembers them; no part of targets.
     """
 
     channel: str
@@ -70,6 +71,7 @@ class Release(NamedTuple):
     contradicted: tuple[Withdrawal, ...] = ()
     reviews: tuple[Mapping[str, Any], ...] = ()
     reviewers: "Reviewers | None" = None
+    objections: tuple[Mapping[str, Any], ...] = ()
 
     def newest(self) -> dict[str, ModelVersion]:
         """Return the newest listed version of every model, by SemVer precedence."""

@@ -226,11 +226,34 @@ def test_targets_that_leave_out_a_withdrawal_are_refused(sim, instance, tmp_path
             path.write_bytes(data)
 
 
-def test_dropped_and_reordered_approvals(sim, instance, tmp_path, refused):
+def test_reordered_and_repeated_approvals(sim, instance, tmp_path, refused):
+    """One set of reviews stands in one order: other targets were made by somebody else, whatever they activate."""
     released(sim, tmp_path, ("legal", "bob"))
     demand(instance)
-    without_reviews(sim, lambda reviews: reviews[::-1])
-    instance.install(sim.pack_anything(tmp_path / "reordered.tar"))
+    good = sim.pack(tmp_path / "good.tar")
+    saved = {path: path.read_bytes() for path in sim.channel.tuf_dir.iterdir()}
+    for number, keep in enumerate((lambda reviews: reviews[::-1], lambda reviews: [*reviews, reviews[-1]])):
+        without_reviews(sim, keep)
+        odd = sim.pack_anything(tmp_path / f"odd{number}.tar")
+        with refused(UnreviewedError, "not sorted, each once"):
+            instance.install(odd, skip_unreviewed=True)
+        # Nor where the version is active already.
+        active = Instance(tmp_path / f"active{number}")
+        active.pin(sim.root_bytes)
+        demand(active)
+        active.install(good)
+        before = active.snapshot()
+        with pytest.raises(UnreviewedError):
+            active.install(odd)
+        assert active.snapshot() == before
+        for path, data in saved.items():
+            path.write_bytes(data)
+
+
+def test_dropped_approvals(sim, instance, tmp_path, refused):
+    released(sim, tmp_path, ("legal", "bob"))
+    demand(instance)
+    instance.install(sim.pack(tmp_path / "good.tar"))
     for keep in (lambda reviews: reviews[:1], lambda _: []):
         saved = {path: path.read_bytes() for path in sim.channel.tuf_dir.iterdir()}
         without_reviews(sim, keep)
@@ -259,11 +282,18 @@ ODD = [
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
 def test_envelopes_that_are_cut_or_odd_are_never_an_approval(sim, instance, tmp_path, refused, odd):
-    released(sim, tmp_path)
+    _, good = released(sim, tmp_path)
     demand(instance, BOTH.replace(', "legal"', ""))
     without_reviews(sim, lambda reviews: [odd(one) for one in reviews])
-    with refused((UnreviewedError, MalformedError)):
-        instance.install(sim.pack_anything(tmp_path / "odd.tar"))
+    odd_bundle = sim.pack_anything(tmp_path / "odd.tar")
+    with refused(UnreviewedError):
+        instance.install(odd_bundle)
+    # An instance that has seen the good ones misses them.
+    demand(instance, 'schema = "sealift.policy/1"\n')
+    instance.install(good)
+    demand(instance, BOTH.replace(', "legal"', ""))
+    with refused(RollbackError, "leaves out that toy 1.0.0 was approved for security"):
+        instance.install(odd_bundle)
 
 
 def test_an_approval_by_a_key_of_another_role_or_of_other_bytes_does_not_count(sim, instance, tmp_path, refused):
@@ -282,7 +312,7 @@ def test_an_approval_by_a_key_of_another_role_or_of_other_bytes_does_not_count(s
         statement = good._replace(**changes)
         signature = sim.people[by].sign(pre_authentication(statement.to_bytes()))
         forged.append(Envelope(statement.to_bytes(), (signature,)).to_dict())
-    without_reviews(sim, lambda reviews: [*reviews, *forged])
+    without_reviews(sim, lambda reviews: sorted([*reviews, *forged], key=str))
     with refused(UnreviewedError, "legal: 0 of 1 approvals by 'bob'"):
         instance.install(sim.pack_anything(tmp_path / "forged.tar"))
 

@@ -10,9 +10,9 @@ import pytest
 from tuf.api.exceptions import DownloadHTTPError, ExpiredMetadataError
 
 from sealift.errors import DigestError, MalformedError
-from sealift.trust import ngclient
 from sealift.trust.client import TrustClient
-from sealift.trust.fetcher import BundleFetcher
+from sealift.trust.python_tuf import ngclient
+from sealift.trust.python_tuf.fetcher import BundleFetcher
 from sealift.trust.state import TrustState
 
 

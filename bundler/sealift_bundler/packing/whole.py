@@ -19,7 +19,7 @@ from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import DigestError, Error, MalformedError, UsageError
 from sealift.inspection.verify import verify_head, verify_payload
 from sealift.trust.client import TrustClient
-from sealift.trust.fetcher import BundleFetcher
+from sealift.trust.python_tuf.fetcher import BundleFetcher
 from sealift.trust.release import release_of
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.blobs import blob_chunks, chunks_of, read_manifest

@@ -8,6 +8,7 @@ from sealift_bundler.proof.pages.page import page
 from sealift_bundler.proof.pages.table import table
 from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
 from sealift_common.names import ModelVersion
+from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import human
 
 
@@ -22,6 +23,9 @@ def _body(summary: Summary) -> Iterator[str]:
     against = "the first release" if summary.before is None else f"against release {summary.before.number}"
     yield f"<h1>{escape(after.channel)}, release {after.number}</h1>"
     yield f'<p class="soft">{against}</p>'
+    demanded = demand_line(after.reviewers)
+    if demanded:
+        yield f"<p>{escape(demanded[0].upper() + demanded[1:])}.</p>"
     if summary.digest:
         yield f"<p>Targets, as signatures cover them: <code>{summary.digest}</code></p>"
     else:

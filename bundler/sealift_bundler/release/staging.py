@@ -19,6 +19,7 @@ from sealift_common.blob import Blob
 from sealift_common.clock import next_release_time, rfc3339
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release, Withdrawal, targets_of
+from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import kept
 from sealift_common.review.reviewers import Reviewers
 from sealift_common.review.statement import Subject
@@ -107,7 +108,7 @@ def release(
         models = dict(sorted({**before.models, **staged}.items()))
         listed = {Subject(model, blob.digest) for model, blob in models.items()}
         reviewers = reviewers_of(channel)
-        envelopes = envelopes_of(channel)
+        envelopes = StatementIndex(envelopes_of(channel))
         reviews = before.reviews if reviewers is None else kept(envelopes, reviewers, listed)
         # After an interrupted release there may be nothing left to stage, and still much to repair.
         waits = staged or refresh or reviews != before.reviews
@@ -137,7 +138,7 @@ def _require_approval(
     channel: Channel,
     reviewers: Reviewers,
     staged: Mapping[ModelVersion, Blob],
-    envelopes: Sequence[Mapping[str, object]],
+    envelopes: StatementIndex,
     now: datetime,
 ) -> None:
     """Check that everyone who reviews a new version approved it; what was released before is not asked again.

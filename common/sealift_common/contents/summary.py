@@ -16,6 +16,7 @@ from sealift_common.oci.layout import ONNX
 from sealift_common.release_document import Release
 from sealift_common.review.judgement import Decision
 from sealift_common.review.record import Record
+from sealift_common.review.reviewers import demand_line
 from sealift_common.review.statement import APPROVED
 from sealift_common.wording import counted, human
 
@@ -44,6 +45,9 @@ def lines(summary: Summary) -> Iterator[str]:
     """Write the summary for people, the most alarming first."""
     changes = summary.changes
     yield _heading(summary)
+    demanded = demand_line(summary.after.reviewers)
+    if demanded:
+        yield f"  {demanded}"
     for model in changes.returned:
         yield f"  RETURNED: {model} was withdrawn and is listed all the same; do not sign this"
     for model, (old, new) in changes.changed.items():
@@ -149,6 +153,7 @@ def summary_document(summary: Summary) -> dict[str, Any]:
             for model, blob in changes.new.items()
         ],
         "release": after.number,
+        "required_roles": [] if after.reviewers is None else list(after.reviewers.require),
         "released": rfc3339(after.released),
         "returned": [_reference(model) for model in changes.returned],
         "targets_digest": summary.digest or None,

@@ -4,7 +4,7 @@ Rules:
 
 1. A statement counts for a key of the role that it names, whose signature verifies, that root lists and did not revoke;
    made before the key retired, for this channel, this path and this manifest. An approval of one version also names the
-   record that the version has.
+   record that the version has, and every approval a questionnaire that root lists and did not void.
 2. Of one key and subject the highest serial counts. Of equal serials the stricter decision counts.
 3. A role approves with as many different keys, by material, as its threshold says.
 4. A rejection or a withdrawal that counts blocks, whatever others approve, and never expires.
@@ -13,14 +13,18 @@ Rules:
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from sealift_common.release_document import key_name
-from sealift_common.review.dsse import MAX_PAYLOAD_BYTES, Envelope, canonical, decoded, parse_envelope
+from sealift_common.review.dsse import Envelope, canonical
+from sealift_common.review.index import Said, StatementIndex
 from sealift_common.review.reviewers import Reviewer, Reviewers
-from sealift_common.review.statement import APPROVED, Statement, Subject, parse_statement
+from sealift_common.review.statement import APPROVED, Statement, Subject
+
+Envelopes = Iterable[Mapping[str, object]] | StatementIndex
 
 
 class Decision(NamedTuple):
@@ -45,127 +49,121 @@ class Decision(NamedTuple):
         return now is not None and max_age is not None and self.statement.created + max_age < now
 
 
-def decisions(
-    envelopes: Iterable[Mapping[str, object]], reviewers: Reviewers, subject: Subject, record: str | None
-) -> list[Decision]:
+def decisions(envelopes: Envelopes, reviewers: Reviewers, subject: Subject, record: str | None) -> list[Decision]:
     """Return what counts about `subject`, by rules 1 and 2, in the order of roles and names.
 
     Args:
-        envelopes: as the signed targets hold them.
+        envelopes: as the signed targets hold them, or their index.
         record: digest of the version's `REVIEW.json`; None where it has none.
-
-    Raises:
-        MalformedError, LimitError: an envelope that names the subject is not of its form.
     """
     latest: dict[tuple[str, bytes], Decision] = {}
-    for document in envelopes:
-        if not names(document, subject):
+    for said in StatementIndex.of(envelopes).about(subject):
+        if not _fits(said.statement, reviewers, record):
             continue
-        what = f"a review of {subject.model}"
-        envelope = parse_envelope(document, what)
-        statement = parse_statement(envelope.payload, what)
-        if subject not in statement.subjects or statement.channel != reviewers.channel:
-            continue
-        # A rejection counts whatever it says of the record: its reviewer meant these bytes.
-        if statement.decision == APPROVED and len(statement.subjects) == 1 and statement.record != record:
-            continue
-        for reviewer in _signers(envelope, statement, reviewers):
-            decision = Decision(reviewer, statement, envelope)
-            place = (statement.role, reviewer.material)
-            if place not in latest or statement.rank > latest[place].statement.rank:
+        for reviewer in signers(said, reviewers):
+            decision = Decision(reviewer, said.statement, said.envelope)
+            place = (said.statement.role, reviewer.material)
+            if place not in latest or said.statement.rank > latest[place].statement.rank:
                 latest[place] = decision
     return sorted(latest.values(), key=lambda one: (one.statement.role, one.name, one.reviewer.material))
 
 
-def names(document: Mapping[str, object], subject: Subject) -> bool:
-    """Return whether an envelope holds the digest of `subject`: cheap, and proof of nothing.
+def _fits(statement: Statement, reviewers: Reviewers, record: str | None) -> bool:
+    """Return whether an approval is of this record and of a questionnaire that counts."""
+    # A rejection counts whatever it says of them: its reviewer meant these bytes. And the site's own reviewers go by
+    # these bytes alone.
+    if statement.decision != APPROVED or reviewers.own:
+        return True
+    if len(statement.subjects) == 1 and statement.record != record:
+        return False
+    return statement.questionnaire is None or statement.questionnaire in reviewers.questionnaires
 
-    Raises:
-        MalformedError, LimitError: its payload is not base64.
-    """
-    payload = document.get("payload") if isinstance(document, Mapping) else None
-    return subject.hex.encode() in decoded(payload, "a review", MAX_PAYLOAD_BYTES)
 
-
-def _signers(envelope: Envelope, statement: Statement, reviewers: Reviewers) -> list[Reviewer]:
+def signers(said: Said, reviewers: Reviewers) -> list[Reviewer]:
+    """Return the reviewers who signed a statement, where it counts: of this channel and role, before they retired."""
+    statement = said.statement
     role = reviewers.roles.get(statement.role)
-    if role is None:
+    if role is None or statement.channel != reviewers.channel:
         return []
     return [
-        one
-        for one in role.reviewers
-        if (one.until is None or statement.created <= one.until) and envelope.signed_with(one.key)
+        one for one in role.reviewers if (one.until is None or statement.created <= one.until) and said.signed_with(one)
     ]
 
 
-def kept(
-    envelopes: Iterable[Mapping[str, object]], reviewers: Reviewers, subjects: Collection[Subject]
-) -> tuple[dict[str, object], ...]:
+def in_order(envelopes: Sequence[Mapping[str, object]]) -> bool:
+    """Return whether envelopes stand as `kept` returns them: sorted, and each once."""
+    try:
+        keys = [(str(one["payload"]), json.dumps(one["signatures"], sort_keys=True)) for one in envelopes]
+    except KeyError:
+        return False
+    return all(one < other for one, other in pairwise(keys))
+
+
+def kept(envelopes: Envelopes, reviewers: Reviewers, subjects: Collection[Subject]) -> tuple[dict[str, object], ...]:
     """Return the envelopes that a release needs, sorted: one for each key and subject that it lists, the latest.
 
     A batch stays while one of its subjects needs it.
-
-    Raises:
-        MalformedError, LimitError: an envelope is not of its form.
     """
-    latest: dict[tuple[str, bytes, Subject], tuple[tuple[int, int], bytes, Envelope]] = {}
-    wanted = set(subjects)
-    for document in envelopes:
-        envelope = parse_envelope(document, "a review")
-        statement = parse_statement(envelope.payload, "a review")
-        about = wanted.intersection(statement.subjects)
-        if not about or statement.channel != reviewers.channel:
-            continue
-        for reviewer in _signers(envelope, statement, reviewers):
-            entry = (statement.rank, canonical(envelope), envelope)
-            for subject in about:
-                place = (statement.role, reviewer.material, subject)
-                if place not in latest or entry[:2] > latest[place][:2]:
-                    latest[place] = entry
-    found = {data: envelope for _, data, envelope in latest.values()}
-    return tuple(found[data].to_dict() for data in sorted(found))
+    wanted = frozenset(subjects)
+    return _sorted(said for said, subject in _latest(StatementIndex.of(envelopes), reviewers) if subject in wanted)
+
+
+def objecting(envelopes: Envelopes, reviewers: Reviewers) -> tuple[dict[str, object], ...]:
+    """Return the envelopes of rejections and withdrawals that no later word of their key replaces, sorted."""
+    index = StatementIndex.of(envelopes)
+    objected = {subject for said in index if said.statement.decision != APPROVED for subject in said.subjects}
+    latest = _latest((said for said in index if not objected.isdisjoint(said.subjects)), reviewers)
+    return _sorted(said for said, _ in latest if said.statement.decision != APPROVED)
+
+
+def _latest(index: Iterable[Said], reviewers: Reviewers) -> Iterator[tuple[Said, Subject]]:
+    """Yield, for each key and subject, the statement that counts."""
+    latest: dict[tuple[str, bytes, Subject], tuple[tuple[tuple[int, int], bytes], Said]] = {}
+    for said in index:
+        entry = (said.statement.rank, canonical(said.envelope))
+        for reviewer in signers(said, reviewers):
+            for subject in said.subjects:
+                place = (said.statement.role, reviewer.material, subject)
+                if place not in latest or entry > latest[place][0]:
+                    latest[place] = (entry, said)
+    for (_, _, subject), (_, said) in latest.items():
+        yield said, subject
+
+
+def _sorted(found: Iterable[Said]) -> tuple[dict[str, object], ...]:
+    envelopes = {canonical(said.envelope): said.envelope for said in found}
+    return tuple(envelopes[data].to_dict() for data in sorted(envelopes))
 
 
 def dropped(
     before: Iterable[Mapping[str, object]],
-    after: Collection[Mapping[str, object]],
+    after: Iterable[Mapping[str, object]],
     reviewers: Reviewers,
     listed: Collection[Subject],
 ) -> Iterator[tuple[Subject, Statement]]:
     """Yield what was said before of a version that is still listed, and is neither repeated nor replaced.
 
     A statement of a key that root revoked, or no longer knows, does not have to be repeated.
-
-    Raises:
-        MalformedError, LimitError: an envelope is not of its form.
     """
+    after = list(after)
     still = {json.dumps(document, sort_keys=True) for document in after}
-    wanted = set(listed)
-    for document in before:
-        if json.dumps(document, sort_keys=True) in still:
-            continue
-        envelope = parse_envelope(document, "a review")
-        statement = parse_statement(envelope.payload, "a review")
-        if statement.channel != reviewers.channel:
-            continue
-        for reviewer in _signers(envelope, statement, reviewers):
-            for subject in wanted.intersection(statement.subjects):
-                if _highest(after, subject, statement.role, reviewer) < statement.rank:
-                    yield subject, statement
+    changed = [document for document in before if json.dumps(document, sort_keys=True) not in still]
+    later: dict[Subject, list[Said]] = {}
+    for said in StatementIndex(after) if changed else ():
+        for subject in said.subjects:
+            later.setdefault(subject, []).append(said)
+    wanted = frozenset(listed)
+    for said in StatementIndex(changed):
+        for reviewer in signers(said, reviewers):
+            for subject in sorted(wanted & said.subjects):
+                if not any(_replaces(one, said, reviewer) for one in later.get(subject, ())):
+                    yield subject, said.statement
 
 
-def _highest(
-    envelopes: Iterable[Mapping[str, object]], subject: Subject, role: str, reviewer: Reviewer
-) -> tuple[int, int]:
-    highest = (0, 0)
-    for document in envelopes:
-        if names(document, subject):
-            envelope = parse_envelope(document, "a review")
-            statement = parse_statement(envelope.payload, "a review")
-            same = subject in statement.subjects and statement.role == role
-            if same and statement.rank > highest and envelope.signed_with(reviewer.key):
-                highest = statement.rank
-    return highest
+def _replaces(later: Said, said: Said, reviewer: Reviewer) -> bool:
+    """Return whether a statement of the same role says as much as another or more, and is by the same key."""
+    same = later.statement.role == said.statement.role and later.statement.channel == said.statement.channel
+    return same and later.statement.rank >= said.statement.rank and later.signed_with(reviewer)
 
 
 def problems(
@@ -211,11 +209,12 @@ def lacking(
         if role not in reviewers.roles:
             said.append(f"channel {reviewers.channel!r} has no reviewers for {role!r}")
             continue
+        whose = f"this site's {role}" if reviewers.own else role
         threshold = reviewers.roles[role].threshold
         approvals = [one for one in found if one.statement.role == role and one.statement.decision == APPROVED]
         ended = [one.name for one in approvals if one.expired(now) or one.older(now, max_age)]
         if len(approvals) - len(ended) < threshold:
             known = ", ".join(repr(key_name(one.key)) for one in reviewers.roles[role].active) or "nobody"
             end = f"; expired: {', '.join(map(repr, ended))}" if ended else ""
-            said.append(f"{role}: {len(approvals) - len(ended)} of {threshold} approvals by {known}{end}")
+            said.append(f"{whose}: {len(approvals) - len(ended)} of {threshold} approvals by {known}{end}")
     return said

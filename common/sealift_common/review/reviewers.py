@@ -3,6 +3,7 @@
     root    sealift.reviewers = {"<role>": {"keyids": […], "threshold": 1, "retired": [{"keyid", "at"}]}}
             the keys themselves in root.keys, where no TUF role lists them
             sealift.questionnaires = [{"digest", "at", "void"}]
+            sealift.review = {"require": ["<role>"], "exempt": ["sha256:<manifest>"]}
 
 Rules:
 
@@ -10,6 +11,8 @@ Rules:
 2. What a key signed before it retired goes on counting; what it signs afterwards does not. Nothing of a revoked key
    counts.
 3. A threshold is met by different keys, by material.
+4. Roles of `require` must have approved every version that an instance installs or loads, but those of `exempt`, which
+   were released before. Every reader that knows the field asks for them, with or without a policy of its own.
 """
 
 from collections.abc import Mapping
@@ -21,14 +24,18 @@ from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.blob import is_digest
-from sealift_common.errors import KeyFileError, LimitError, MalformedError
+from sealift_common.errors import KeyFileError, LimitError, MalformedError, UnsupportedVersionError
 from sealift_common.names import is_model_name
 from sealift_common.release_document import FIELD, channel_of, revocations
+from sealift_common.wording import counted
 
 REVIEWERS = "reviewers"
 QUESTIONNAIRES = "questionnaires"
+REVIEW = "review"
 MAX_ROLES = 20
 MAX_QUESTIONNAIRES = 1000
+# Of 75 bytes each; instances read 512 kB of root.
+MAX_EXEMPT = 4000
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -54,11 +61,29 @@ class ReviewRole(NamedTuple):
 
 
 class Reviewers(NamedTuple):
-    """All roles of reviewers of a channel; `questionnaires` are digests that count, the newest last."""
+    """All roles of reviewers of a channel, or those of an instance.
+
+    Attributes:
+        questionnaires: digests of those that count, the newest last.
+        require: roles that must have approved what is installed or loaded anywhere.
+        exempt: digests of manifests that are not asked for them.
+        own: they are those of an instance, and go by a version's digest alone.
+    """
 
     channel: str
     roles: Mapping[str, ReviewRole]
     questionnaires: tuple[str, ...]
+    require: tuple[str, ...] = ()
+    exempt: frozenset[str] = frozenset()
+    own: bool = False
+
+
+def demand_line(reviewers: Reviewers | None) -> str:
+    """Say in one line what root lets every instance demand; empty where that is nothing."""
+    if reviewers is None or not reviewers.require:
+        return ""
+    exempt = f"; {counted(len(reviewers.exempt), 'version')} released before exempt" if reviewers.exempt else ""
+    return f"instances demand approvals for {', '.join(reviewers.require)} of every version{exempt}"
 
 
 def read_reviewers(root: Root) -> Reviewers | None:
@@ -72,6 +97,8 @@ def read_reviewers(root: Root) -> Reviewers | None:
         return None
     document = fields.get(REVIEWERS)
     if document is None:
+        if REVIEW in fields:
+            raise MalformedError(f"root: it has {REVIEW!r}, and no reviewers")
         return None
     if not isinstance(document, Mapping) or not document:
         raise MalformedError("root: 'reviewers' is not an object with roles")
@@ -89,7 +116,8 @@ def read_reviewers(root: Root) -> Reviewers | None:
             if holders.setdefault(one.material, name) != name:
                 raise MalformedError(f"root: one key reviews for {holders[one.material]!r} and for {name!r}")
         roles[name] = role
-    return Reviewers(channel_of(root), roles, _questionnaires(fields))
+    require, exempt = _review(fields, roles)
+    return Reviewers(channel_of(root), roles, _questionnaires(fields), require, exempt)
 
 
 def _role(root: Root, name: str, entry: Any, revoked: set[str]) -> ReviewRole:
@@ -135,6 +163,25 @@ def _questionnaires(fields: Mapping[str, Any]) -> tuple[str, ...]:
             raise MalformedError("root: an entry of 'questionnaires' is not of the form digest, at, void")
         good += [] if entry["void"] else [str(entry["digest"])]
     return tuple(good)
+
+
+def _review(fields: Mapping[str, Any], roles: Mapping[str, ReviewRole]) -> tuple[tuple[str, ...], frozenset[str]]:
+    document = fields.get(REVIEW, {"require": [], "exempt": []})
+    if not isinstance(document, Mapping) or not document.keys() >= {"require", "exempt"}:
+        raise MalformedError(f"root: {REVIEW!r} is not of the form require, exempt")
+    for other in sorted(document.keys() - {"require", "exempt"}):
+        # It is a demand: who does not know all of it must not go on.
+        raise UnsupportedVersionError(
+            f"root: {REVIEW!r} demands {other[:80]!r}, which this Sealift does not know; install a newer Sealift"
+        )
+    require, exempt = document["require"], document["exempt"]
+    if not isinstance(require, list) or not all(isinstance(role, str) and role in roles for role in require):
+        raise MalformedError(f"root: {REVIEW!r} requires {str(require)[:80]}; its roles are {', '.join(sorted(roles))}")
+    if not isinstance(exempt, list) or not all(map(is_digest, exempt)):
+        raise MalformedError(f"root: {REVIEW!r} exempts something other than digests of manifests")
+    if len(exempt) > MAX_EXEMPT:
+        raise LimitError(f"root: it exempts {len(exempt):,} versions; expected at most {MAX_EXEMPT:,}")
+    return tuple(require), frozenset(exempt)
 
 
 def _time(text: Any, what: str) -> datetime:

@@ -23,6 +23,7 @@ from sealift_common.contents.summary import Summary
 from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release, read_release, revocations
+from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import Decision, decisions
 from sealift_common.review.statement import Subject
 from sealift_keys.ceremony.signing import digest_of, verifies
@@ -78,7 +79,7 @@ def _decisions(
     reviewers = reviewers_of(channel)
     if reviewers is None:
         return {}
-    envelopes = envelopes_of(channel)
+    envelopes = StatementIndex(envelopes_of(channel))
     return {
         model: tuple(decisions(envelopes, reviewers, Subject(model, blob.digest), record_digest(contents[model])))
         for model, blob in new.items()

@@ -1,6 +1,5 @@
 """Which model versions of a channel lack an approval, by its root, its statements and their records."""
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from tuf.api.metadata import Root
@@ -9,7 +8,8 @@ from sealift_common.blob import Blob
 from sealift_common.contents.reading import read_contents
 from sealift_common.errors import ChannelError
 from sealift_common.names import ModelVersion
-from sealift_common.review.judgement import decisions, names, problems
+from sealift_common.review.index import StatementIndex
+from sealift_common.review.judgement import Envelopes, decisions, lacking, problems
 from sealift_common.review.questionnaire import Questionnaire, default_bytes, parse_questionnaire
 from sealift_common.review.reviewers import Reviewers, read_reviewers
 from sealift_common.review.statement import Subject
@@ -38,7 +38,7 @@ def missing(
     reviewers: Reviewers,
     model: ModelVersion,
     blob: Blob,
-    envelopes: Iterable[Mapping[str, object]],
+    envelopes: Envelopes,
     *,
     questionnaire: Questionnaire | None = None,
     now: datetime | None = None,
@@ -47,6 +47,7 @@ def missing(
 
     Args:
         questionnaire: that the version must answer, and whose roles must approve; None takes the roles of its record.
+            Those that root requires of every version are asked as well.
         now: what expiry is judged by; None where it does not matter.
 
     Raises:
@@ -61,6 +62,8 @@ def missing(
     if record is None:
         return ["nobody answered the questionnaire; add it again with `review` in the recipe"]
     roles = dict.fromkeys(record.roles)
+    if blob.digest not in reviewers.exempt:
+        roles |= dict.fromkeys(reviewers.require)
     if questionnaire is not None:
         if record.questionnaire != questionnaire.digest:
             return [f"it answers {record.questionnaire}, and root names {questionnaire.digest}; add it again"]
@@ -78,11 +81,33 @@ def losing(channel: Channel, root: Root) -> list[ModelVersion]:
     before, after = reviewers_of(channel), read_reviewers(root)
     if before is None:
         return []
-    envelopes = envelopes_of(channel)
+    index = StatementIndex(envelopes_of(channel))
     lost = []
     for model, blob in channel.released().items():
-        about = [one for one in envelopes if names(one, Subject(model, blob.digest))]
-        approved = bool(about) and not missing(channel, before, model, blob, about)
-        if approved and (after is None or missing(channel, after, model, blob, about)):
+        said_of = any(True for _ in index.about(Subject(model, blob.digest)))
+        approved = said_of and not missing(channel, before, model, blob, index)
+        if approved and (after is None or missing(channel, after, model, blob, index)):
             lost.append(model)
     return lost
+
+
+def unasked(channel: Channel, root: Root) -> list[tuple[ModelVersion, Blob]]:
+    """Return the released versions that instances would refuse by what `root` requires, and that it does not exempt.
+
+    Raises:
+        As `missing`.
+    """
+    reviewers = read_reviewers(root)
+    if reviewers is None or not reviewers.require:
+        return []
+    index = StatementIndex(envelopes_of(channel))
+    found = []
+    for model, blob in channel.released().items():
+        subject = Subject(model, blob.digest)
+        record = None
+        if any(True for _ in index.about(subject)):
+            record = record_digest(read_contents(model, blob, channel.blob))
+        said = decisions(index, reviewers, subject, record)
+        if blob.digest not in reviewers.exempt and lacking(said, reviewers, reviewers.require):
+            found.append((model, blob))
+    return found

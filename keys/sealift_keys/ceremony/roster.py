@@ -10,7 +10,7 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
 from sealift_common.release_document import key_name, revocations
-from sealift_common.review.reviewers import read_reviewers
+from sealift_common.review.reviewers import Reviewers, read_reviewers
 from sealift_common.wording import counted
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.status import status
@@ -49,6 +49,9 @@ class Roster:
     roles: tuple[RosterRole, ...]
     keys: tuple[RosterKey, ...]
     revoked: tuple[dict[str, str], ...]
+    # Roles of reviewers that every instance demands, and the versions that are exempt, by the digest of the manifest.
+    required_roles: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The document that `--json` prints."""
@@ -74,7 +77,8 @@ def roster(channel: Channel) -> Roster:
         )
         for role in ROLES
     )
-    reviews = _reviews(root)
+    reviewers = read_reviewers(root)
+    reviews = _reviews(reviewers)
     keys = tuple(
         RosterKey(
             name=key_name(key),
@@ -91,6 +95,8 @@ def roster(channel: Channel) -> Roster:
         roles=roles,
         keys=tuple(sorted(keys, key=lambda key: key.name)),
         revoked=tuple(revocations(root)),
+        required_roles=() if reviewers is None else reviewers.require,
+        exempt=() if reviewers is None else tuple(sorted(reviewers.exempt)),
     )
 
 
@@ -125,10 +131,9 @@ def root_changes(channel: Channel) -> list[str]:
     return lines or [f"only the expiry date: {before.expires:%Y-%m-%d} becomes {root.expires:%Y-%m-%d}"]
 
 
-def _reviews(root: Root) -> dict[str, list[str]]:
+def _reviews(reviewers: Reviewers | None) -> dict[str, list[str]]:
     """Say of each reviewer's key for which role it reviews, or did."""
     found: dict[str, list[str]] = {}
-    reviewers = read_reviewers(root)
     for role in () if reviewers is None else reviewers.roles.values():
         for one in role.reviewers:
             retired = "" if one.until is None else f" until {one.until:%Y-%m-%d}"
@@ -155,6 +160,11 @@ def _reviewer_lines(before: Root | None, root: Root) -> list[str]:
     digests = [() if one is None else one.questionnaires for one in (old, new)]
     if digests[0] != digests[1]:
         lines.append(f"questionnaires: {', '.join(digests[1]) or 'none'}; the last is what new versions answer")
+    required = [() if one is None else one.require for one in (old, new)]
+    if required[0] != required[1]:
+        lines.append(f"instances demand of every version: {', '.join(required[1]) or 'no reviewers'}")
+    added = sorted((new.exempt if new else frozenset()) - (old.exempt if old else frozenset()))
+    lines += [f"exempt, as released before: {digest}" for digest in added]
     return lines
 
 

@@ -13,7 +13,8 @@ from sealift_common.contents.reading import Contents, read_contents
 from sealift_common.errors import ChannelError, KeyFileError, MalformedError, UsageError
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import key_name
-from sealift_common.review.dsse import Envelope, parse_envelope, pre_authentication
+from sealift_common.review.dsse import Envelope, pre_authentication
+from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import decisions
 from sealift_common.review.record import FILE_NAME
 from sealift_common.review.reviewers import Reviewer, Reviewers, read_reviewers
@@ -24,7 +25,6 @@ from sealift_common.review.statement import (
     Statement,
     Subject,
     check_note,
-    parse_statement,
 )
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.statements import keep_statement, statements
@@ -104,7 +104,7 @@ def state(
             channel=reviewers.channel,
             role=role,
             decision=decision,
-            serial=_last_serial(envelopes_of(channel), subject, role, reviewer) + 1,
+            serial=last_serial(envelopes_of(channel), subject, role, reviewer) + 1,
             subjects=(subject,),
             record=record_digest(contents),
             questionnaire=None if contents.record is None else contents.record.questionnaire,
@@ -117,7 +117,7 @@ def state(
 
 
 def gather(channel: Channel, role: str, signer: Signer) -> list[Statement]:
-    """Sign all approvals that this key gave to released versions once more, many in one statement, and nothing else.
+    """Sign all approvals that this key gave to released and staged versions once more, many in one statement.
 
     A statement for each version takes a kilobyte of targets, a version in a batch some hundred bytes. Approvals that
     end in one month come together, and end with the first of them: none is good for longer.
@@ -164,18 +164,16 @@ def gather(channel: Channel, role: str, signer: Signer) -> list[Statement]:
 def _approvals(
     channel: Channel, envelopes: Iterable[Mapping[str, object]], role: str, reviewer: Reviewer
 ) -> Iterator[tuple[Subject, Statement]]:
-    """Yield the released versions that a key approves now, each with the statement that says so."""
-    listed = {Subject(model, blob.digest) for model, blob in channel.released().items()}
+    """Yield the released and staged versions that a key approves now, each with the statement that says so."""
+    listed = {Subject(model, blob.digest) for model, blob in {**channel.released(), **channel.staged()}.items()}
     latest: dict[Subject, Statement] = {}
-    for document in envelopes:
-        envelope = parse_envelope(document, "a review")
-        statement = parse_statement(envelope.payload, "a review")
-        about = listed.intersection(statement.subjects)
-        if about and statement.role == role and envelope.signed_with(reviewer.key):
+    for said in StatementIndex(envelopes):
+        about = listed & said.subjects
+        if about and said.statement.role == role and said.signed_with(reviewer):
             for subject in about:
                 known = latest.get(subject)
-                if known is None or statement.rank > known.rank:
-                    latest[subject] = statement
+                if known is None or said.statement.rank > known.rank:
+                    latest[subject] = said.statement
     yield from ((subject, one) for subject, one in sorted(latest.items()) if one.decision == APPROVED)
 
 
@@ -229,15 +227,12 @@ def _require_approval(
         )
 
 
-def _last_serial(envelopes: Iterable[Mapping[str, object]], subject: Subject, role: str, reviewer: Reviewer) -> int:
-    last = 0
-    for document in envelopes:
-        envelope = parse_envelope(document, "a review")
-        if subject.hex.encode() in envelope.payload:
-            statement = parse_statement(envelope.payload, "a review")
-            if subject in statement.subjects and statement.role == role and envelope.signed_with(reviewer.key):
-                last = max(last, statement.serial)
-    return last
+def last_serial(envelopes: Iterable[Mapping[str, object]], subject: Subject, role: str, reviewer: Reviewer) -> int:
+    """Return the serial of the last word of a key about one version; 0 where it said nothing."""
+    said = StatementIndex(envelopes).about(subject)
+    return max(
+        (one.statement.serial for one in said if one.statement.role == role and one.signed_with(reviewer)), default=0
+    )
 
 
 def _signed(statement: Statement, signer: Signer, reviewer: Reviewer) -> Envelope:

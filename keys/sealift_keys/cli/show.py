@@ -32,5 +32,8 @@ def command(*, directory: Path, as_json: bool) -> None:
     keys = [[key.name, key.algorithm, ", ".join(key.roles), fingerprint.grouped(key.fingerprint)] for key in shown.keys]
     click.echo()
     click.echo(table(keys, ["key", "algorithm", "roles", "fingerprint"]))
+    if shown.required_roles:
+        exempt = f"; exempt, as released before: {', '.join(shown.exempt)}" if shown.exempt else ""
+        click.echo(f"instances demand of every version: {', '.join(shown.required_roles)}{exempt}")
     for entry in shown.revoked:
         click.echo(f"revoked {entry['name']!r} at {entry['at']}: {entry['reason']!r}")

@@ -6,6 +6,8 @@ import click
 
 from sealift_common import fingerprint
 from sealift_common.console import print_json
+from sealift_common.review.reviewers import demand_line
+from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 from sealift_keys.cli.options import FILE, echo_root_changes, echo_state
@@ -26,6 +28,9 @@ def command(directory: Path, as_json: bool) -> None:
     )
     if state.root_fingerprint:
         click.echo(f"fingerprint of 1.root.json, which instances pin: {fingerprint.grouped(state.root_fingerprint)}")
+    demanded = demand_line(reviewers_of(channel))
+    if demanded:
+        click.echo(demanded)
     if state.roles[0].missing:
         echo_root_changes(channel)
     echo_state(state)

@@ -1,21 +1,17 @@
-"""The kinds of keys that may sign a channel.
+"""Make private keys of the kinds that may sign a channel; `sealift_common.parsing.public_key` knows the kinds.
 
 All are FIPS-approved algorithms: ECDSA, Ed25519 and RSA-PSS by FIPS 186-5, ML-DSA by FIPS 204. Whether
 the library that computes them is validated is a property of the machine, not of Sealift.
 """
 
 from collections.abc import Callable
-from typing import TypeGuard
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from sealift_common.errors import UsageError
 
 DEFAULT = "p256"
-# NIST SP 800-57: 128 bits of security, good beyond 2030.
-MIN_RSA_BITS = 3072
-EXPECTED = f"P-256, P-384, Ed25519, RSA of {MIN_RSA_BITS} bits or more, or ML-DSA-65"
 
 
 def _generate_mldsa() -> PrivateKeyTypes:
@@ -47,20 +43,3 @@ def generate(name: str) -> PrivateKeyTypes:
     if name not in _GENERATORS:
         raise UsageError(f"algorithm {name!r} is unknown; expected one of {', '.join(NAMES)}")
     return _GENERATORS[name]()
-
-
-def allowed(key: object) -> TypeGuard[PublicKeyTypes]:
-    """Return whether a public key may sign a channel."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
-    if isinstance(key, rsa.RSAPublicKey):
-        return key.key_size >= MIN_RSA_BITS
-    return isinstance(key, ed25519.Ed25519PublicKey) or _is_mldsa65(key)
-
-
-def _is_mldsa65(key: object) -> bool:
-    try:
-        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
-    except ImportError:
-        return False
-    return isinstance(key, MLDSA65PublicKey)

@@ -20,19 +20,11 @@ from sealift_common.console import local_error
 from sealift_common.errors import KeyFileError, UsageError
 from sealift_common.files import durable
 from sealift_common.files.secret_file import require_private, require_private_folder
+from sealift_common.parsing.public_key import EXPECTED, check_name, checked, default_name, set_name
 from sealift_keys.keyfiles import algorithms
 from sealift_keys.keyfiles.passphrase import PassphraseSource
 from sealift_keys.keyfiles.pbes2 import encrypted_pem
-from sealift_keys.keyfiles.public import (
-    check_name,
-    checked,
-    default_name,
-    load_public,
-    name_of,
-    public_path_of,
-    read,
-    set_name,
-)
+from sealift_keys.keyfiles.public import load_public, name_of, public_path_of, read
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ def create(
     if not path.name:
         raise UsageError(f"{str(path)!r} is a folder; give the name of the key file to make")
     public_path = public_path_of(path)
-    name = check_name(name or default_name(path))
+    name = check_name(name or default_name(path.name))
     for existing in (path, public_path):
         if os.path.lexists(existing):
             raise KeyFileError(f"{str(existing)!r} exists; choose another name, a key file is never overwritten")
@@ -115,7 +107,7 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
         # A wrong passphrase and damaged bytes cannot be told apart: both decrypt to nonsense.
         raise KeyFileError(f"cannot open {str(path)!r}: the passphrase is wrong, or the file is damaged") from error
     except UnsupportedAlgorithm as error:
-        raise KeyFileError(f"cannot open {str(path)!r}: {error}; expected {algorithms.EXPECTED}") from error
-    public_key = checked(path, private_key.public_key())
-    set_name(public_key, name_of(public_path_of(path)) or default_name(path))
+        raise KeyFileError(f"cannot open {str(path)!r}: {error}; expected {EXPECTED}") from error
+    public_key = checked(str(path), private_key.public_key())
+    set_name(public_key, name_of(public_path_of(path)) or default_name(path.name))
     return CryptoSigner(private_key, public_key)

@@ -25,7 +25,7 @@ from sealift.errors import (
 )
 from sealift.store.contents import files
 from sealift.store.contents.layout import StoreLayout
-from sealift.trust import continuity, local_state, metadata, threshold
+from sealift.trust import continuity, local_state, metadata, objections, threshold
 from sealift.trust import floor as floors
 from sealift.trust.chain import follow_roots, require_one_name, verify_targets
 from sealift.trust.floor import Floor
@@ -96,10 +96,11 @@ def check_trust(pinned_root: bytes, documents: Mapping[str, bytes], directory: P
         )
     try:
         # What the next install will ask.
-        local_state.require(directory, floor, pinned_root)
+        accepted = local_state.require(directory, floor, pinned_root)
     except CorruptError as error:
         raise MixError(f"the backup's trust state does not hold together: {error}") from None
-    return RestoredTrust(root, release_of(root, targets), floor)
+    seen = accepted.objections if accepted else ()
+    return RestoredTrust(root, release_of(root, targets)._replace(objections=seen), floor)
 
 
 def _require_roots(pinned_root: bytes, documents: Mapping[str, bytes], root: Root, floor: Floor) -> None:
@@ -121,10 +122,11 @@ def _require_roots(pinned_root: bytes, documents: Mapping[str, bytes], root: Roo
             raise RootError(f"{path!r} of the backup is not the root that is pinned here")
 
 
-def require_not_older(restored: RestoredTrust, seen: Floor | None, accepted: Accepted | None) -> Floor:
-    """Return the floor to restore: never below what this store has seen already.
+def require_not_older(restored: RestoredTrust, seen: Floor | None, accepted: Accepted | None, directory: Path) -> Floor:
+    """Return the floor to restore: never below what this store has seen already, rejections included.
 
     Args:
+        directory: of the metadata to restore, which the rejections are written into.
         seen: the store's floor.
         accepted: what the store accepted last.
 
@@ -144,6 +146,8 @@ def require_not_older(restored: RestoredTrust, seen: Floor | None, accepted: Acc
         continuity.require(accepted.release(), restored.release, targets_keys_replaced=is_replaced)
     except RollbackError as error:
         raise RollbackError(f"the backup is older than the store that it would replace: {error}") from None
+    known = (*accepted.objections, *restored.release.objections)
+    floor = floor._replace(objections=objections.write(directory, objections.remember(known, restored.release)))
     return floor if is_replaced else floor._replace(time=max(floor.time, seen.time))
 
 

@@ -12,6 +12,7 @@ from sealift.bundle.tarformat import BLOCK, END, Member
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError, UnsupportedVersionError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.generations import Generation
+from sealift.trust import objections
 from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
 from sealift_common.oci.layout import is_file_name
@@ -20,8 +21,10 @@ from sealift_common.parsing import strict_json
 NAME = "store.json"
 SCHEMA = "sealift.backup/1"
 FLOOR = "trust/floor.json"
+# Where nobody ever rejected anything, a store has no such file.
+OBJECTIONS = f"trust/{objections.FILE_NAME}"
 HISTORY = "history.jsonl"
-# Six short fields; `Floor.from_bytes` reads no more.
+# Seven short fields; `Floor.from_bytes` reads no more.
 FLOOR_SIZE_BYTES = 4096
 ROLES = ("timestamp", "snapshot", "targets")
 
@@ -35,6 +38,7 @@ _MOST_BYTES = {
     "trust/timestamp.json": LIMITS.timestamp_size_bytes,
     "trust/snapshot.json": LIMITS.snapshot_size_bytes,
     "trust/targets.json": LIMITS.targets_size_bytes,
+    OBJECTIONS: LIMITS.targets_size_bytes,
 }
 _MOST_BYTES_IN = {"trust": LIMITS.root_size_bytes, "manifests": LIMITS.oci_manifest_size_bytes}
 # What `order` says of the files of models, which are the last.

@@ -19,6 +19,7 @@ from sealift.backup.document import (
     FLOOR,
     HISTORY,
     NAME,
+    OBJECTIONS,
     ROLES,
     Backup,
     StoredFile,
@@ -34,6 +35,7 @@ from sealift.store.contents.layout import StoreLayout
 from sealift.store.guard.lock import locked
 from sealift.store.guard.room import full_disk
 from sealift.store.guard.safety import require_safe
+from sealift.trust import objections
 from sealift.trust.state import ROOT_HISTORY
 from sealift_common.blob import Blob
 from sealift_common.files import durable, output, scratch
@@ -122,6 +124,8 @@ def _collect(store: Store) -> tuple[Backup, list[Path], int]:
         raise CorruptError("the store holds no trust state; install a bundle first")
     places = {f"trust/{role}.json": state.current / f"{role}.json" for role in ROLES}
     places[FLOOR] = state.current / "floor.json"
+    if floor.objections:
+        places[OBJECTIONS] = state.current / objections.FILE_NAME
     for source in (state.current / ROOT_HISTORY).iterdir():
         places[f"trust/{ROOT_HISTORY}/{source.name}"] = source
     if layout.history.exists():

@@ -137,7 +137,7 @@ class _Restore:
             file.path: self._read_trust(file, index) for index, file in files if file.path.startswith("trust/")
         }
         restored = checks.check_trust(self._pinned, documents, self._trust, self._now)
-        floor = checks.require_not_older(restored, seen, accepted)
+        floor = checks.require_not_older(restored, seen, accepted, self._trust)
         for index, file in files:
             if file.path.startswith("manifests/"):
                 self._write(file, index, durable.FILE_MODE)

@@ -30,8 +30,9 @@ def check(policy: Path, store_path: Path, trust_path: Path, as_json: bool) -> No
     """Read the policy FILE, and say which active models it would stop; exit status 29 when it stops any."""
     from sealift.store import Store
 
-    _, parsed = _read(policy)
-    stopped = _stopped(Store(store_path, trust=trust_path), parsed)
+    store = Store(store_path, trust=trust_path)
+    _, parsed = _read(policy, store)
+    stopped = _stopped(store, parsed)
     _report(parsed, stopped, as_json=as_json)
     if stopped:
         raise _refusal(stopped, "")
@@ -51,7 +52,7 @@ def set_(policy: Path, yes: bool, store_path: Path, trust_path: Path, as_json: b
     from sealift_common.files.output import require_place
 
     store = Store(store_path, trust=trust_path)
-    data, parsed = _read(policy)
+    data, parsed = _read(policy, store)
     stopped = _stopped(store, parsed)
     if stopped and not yes:
         raise _refusal(stopped, "; nothing was changed: give --yes to set it all the same")
@@ -68,13 +69,15 @@ def set_(policy: Path, yes: bool, store_path: Path, trust_path: Path, as_json: b
         click.echo(f"wrote {path}")
 
 
-def _read(path: Path) -> "tuple[bytes, Policy]":
+def _read(path: Path, store: "Store") -> "tuple[bytes, Policy]":
+    """Read a policy, and what it needs where it will be in force."""
     from sealift.errors import LocalError
+    from sealift.policy.place import with_own
     from sealift.policy.policy import parse_policy
     from sealift_common.parsing.strict_toml import read_text
 
     data = read_text(path, "policy", LocalError).encode()
-    return data, parse_policy(data, str(path))
+    return data, with_own(parse_policy(data, str(path)), store.trust_directory, store.layout.root)
 
 
 def _stopped(store: "Store", policy: "Policy") -> dict[str, str]:
@@ -107,6 +110,8 @@ def _report(policy: "Policy", stopped: dict[str, str], *, as_json: bool) -> None
         print_json({"policy": policy.digest, "roles": list(policy.roles), "stopped": stopped})
         return
     click.echo(f"policy {policy.digest}: {', '.join(policy.roles) or 'no role'} for every version")
+    for role in policy.own_keys:
+        click.echo(f"  {role}: this site's own reviewers, {', '.join(policy.own_keys[role])}")
     for pattern, roles in policy.models.items():
         click.echo(plain(f"  {pattern}: {', '.join(roles)} as well"))
     for one in policy.exceptions.values():

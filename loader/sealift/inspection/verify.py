@@ -15,12 +15,12 @@ from sealift.bundle.base import Patch
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
 from sealift.bundle.source import Source
 from sealift.errors import ExpiredError, MixError
-from sealift.trust import continuity, threshold
+from sealift.trust import continuity, objections, threshold
 from sealift.trust.chain import require_one_name, require_separate_reviewers
 from sealift.trust.client import TrustClient, Trusted, same_channel
-from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.metadata import parse
+from sealift.trust.python_tuf.fetcher import BundleFetcher
 from sealift.trust.release import release_of
 from sealift_common.blob import Blob
 from sealift_common.release_document import Release, key_name
@@ -34,7 +34,7 @@ class Verified:
     """A bundle whose head was verified: trusted metadata, the release it makes, the models it carries.
 
     Attributes:
-        floor: what has been seen once this bundle is accepted.
+        floor: what has been seen once this bundle is accepted; the rejections among it are in the `scratch` folder.
         signers: role to the names of the keys whose signatures are valid.
         taken_back: what the release takes back of the accepted one, a sentence each, which it may because all targets
             keys were replaced; see `trust.continuity`.
@@ -90,6 +90,7 @@ def verify_head(
     replaced = client.targets_keys_replaced()
     accepted = client.accepted.release() if client.accepted else None
     taken_back = continuity.require(accepted, release, targets_keys_replaced=replaced)
+    objected = objections.remember(accepted.objections if accepted else (), release)
     contents = read_contents(archive, head, release.models)
     seen = [release.released]
     if not ignore_expiry:
@@ -97,7 +98,10 @@ def verify_head(
         seen.append(now)
     if floor is not None and not replaced:
         seen.append(floor.time)
-    return Verified(head, trusted, release, contents, Floor(**trusted.versions(), time=max(seen)), signers, taken_back)
+    record = objections.write(scratch, objected)
+    new_floor = Floor(**trusted.versions(), time=max(seen), objections=record)
+    release = release._replace(objections=objected)
+    return Verified(head, trusted, release, contents, new_floor, signers, taken_back)
 
 
 def verify_payload(

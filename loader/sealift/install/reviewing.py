@@ -8,11 +8,12 @@ from sealift.errors import UnreviewedError
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
 from sealift.policy.policy import Policy
-from sealift.policy.verdict import unmet
+from sealift.policy.verdict import in_force, unmet
 from sealift.store import Store
 from sealift.store.contents import files
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release
+from sealift_common.review.judgement import in_order
 from sealift_common.wording import counted
 
 
@@ -28,10 +29,10 @@ def unapproved(
         now: the latest of clock and floor (UTC).
 
     Raises:
-        MalformedError, LimitError: a review is not of its form.
+        UnreviewedError: the reviews are not in order, so that somebody else made these targets.
         CorruptError: the manifest of a stored version is damaged.
     """
-    if not policy.demands:
+    if not in_force(policy, verified.release):
         return {}
     carried = {manifest.model: manifest for manifest in verified.contents.manifests}
     found = {}
@@ -42,16 +43,24 @@ def unapproved(
         said = unmet(policy, verified.release, manifest, now)
         if said:
             found[model] = said
+    if not in_order(verified.release.reviews):
+        raise UnreviewedError(
+            f"the reviews of release {verified.release.number} are not sorted, each once, as releases are made; do not "
+            "use this bundle, and ask the channel's owners who signed it" + "".join(f". {one}" for one in _lines(found))
+        )
     return found
 
 
 def refusal(found: Mapping[ModelVersion, list[str]]) -> UnreviewedError:
     """Return one error that says of each version what it lacks."""
-    said = ". ".join(f"{model}: {'; '.join(reasons)}" for model, reasons in found.items())
     return UnreviewedError(
-        f"{counted(len(found), 'version')} not approved for this instance: {said}. Nothing was installed; "
-        "`--skip-unreviewed` installs the rest"
+        f"{counted(len(found), 'version')} not approved for this instance: {'. '.join(_lines(found))}. Nothing was "
+        "installed; `--skip-unreviewed` installs the rest"
     )
+
+
+def _lines(found: Mapping[ModelVersion, list[str]]) -> list[str]:
+    return [f"{model}: {'; '.join(reasons)}" for model, reasons in found.items()]
 
 
 def without(

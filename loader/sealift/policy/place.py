@@ -5,12 +5,15 @@ from pathlib import Path
 
 from sealift import plain_file
 from sealift.errors import LocalError, UnsafeStoreError
+from sealift.policy.own import DIRECTORY, read_own
 from sealift.policy.policy import FILE_NAME, Policy, parse_policy
 from sealift.trust import pin
 from sealift_common.parsing.strict_toml import MAX_SIZE_BYTES
 
 # Of the last file that was read, so that each load parses nothing that it parsed before.
 _parsed: dict[bytes, Policy] = {}
+# With what this site's own reviewers say; the same object as long as nothing changed.
+_complete: dict[str, Policy] = {}
 
 
 def read_policy(directory: Path, store: Path | None) -> Policy | None:
@@ -46,4 +49,20 @@ def read_policy(directory: Path, store: Path | None) -> Policy | None:
         known = parse_policy(data, str(path))
         _parsed.clear()
         _parsed[data] = known
-    return known
+    return with_own(known, directory, store)
+
+
+def with_own(policy: Policy, directory: Path, store: Path | None) -> Policy:
+    """Return a policy with what this site's own reviewers say, in files of the directory where it is in force.
+
+    Raises:
+        LocalError, UnsafeStoreError: as `own.read_own`.
+    """
+    if not policy.own_keys and not os.path.lexists(directory / DIRECTORY):
+        return policy
+    own = read_own(directory, policy.own_keys, store)
+    known = _complete.get(os.fspath(directory))
+    if known is not None and known.own is own and known.digest == policy.digest:
+        return known
+    _complete[os.fspath(directory)] = made = policy._replace(own=own)
+    return made

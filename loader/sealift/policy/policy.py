@@ -10,18 +10,23 @@ roles = ["privacy"]
 digest = "sha256:…"
 reason = "installed before reviews"
 until = 2027-03-01                # after it, no obstacle for loading alone
+[own]                             # this site's own reviewers: role, and key files beside this file; see `own`
+security = ["own-security.pem.pub"]
 """
 
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sealift.errors import LocalError
+from sealift.policy.own import Own, is_key_name
 from sealift_common.blob import is_digest
 from sealift_common.names import is_model_name
 from sealift_common.parsing.strict_toml import StrictToml, decoded
+from sealift_common.review.reviewers import MAX_ROLES
 
 FILE_NAME = "policy.toml"
 SCHEMA = "sealift.policy/1"
@@ -45,6 +50,8 @@ class Policy(NamedTuple):
         models: pattern of names to further roles.
         max_age: how old an approval may be that counts for installing; None for any age.
         exceptions: by manifest digest.
+        own_keys: role of this site's own reviewers to the names of their key files.
+        own: what these say; None where the policy names none, or nobody read them yet.
     """
 
     digest: str
@@ -52,6 +59,8 @@ class Policy(NamedTuple):
     models: Mapping[str, tuple[str, ...]]
     max_age: timedelta | None
     exceptions: Mapping[str, Excepted]
+    own_keys: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    own: Own | None = None
 
     @property
     def demands(self) -> bool:
@@ -59,9 +68,11 @@ class Policy(NamedTuple):
         return bool(self.digest or self.roles)
 
     def roles_for(self, name: str) -> tuple[str, ...]:
-        """Return the roles that must approve a model, each once."""
+        """Return the roles that must approve a model, each once: own ones too, unless only other models name them."""
         more = [role for pattern, roles in self.models.items() if fnmatchcase(name, pattern) for role in roles]
-        return tuple(dict.fromkeys((*self.roles, *more)))
+        named = {role for roles in self.models.values() for role in roles}
+        own = [role for role in self.own_keys if role not in named]
+        return tuple(dict.fromkeys((*self.roles, *more, *own)))
 
     def tightened(self, roles: tuple[str, ...]) -> "Policy":
         """Return the same with further roles for every version."""
@@ -84,7 +95,7 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
     schema = toml.document.get("schema")
     if schema != SCHEMA:
         raise toml.error("schema", f"'schema' is {schema!r:.80}; this Sealift knows {SCHEMA!r}, install a newer one")
-    toml.check_keys(toml.document, ("schema", "require", "except"))
+    toml.check_keys(toml.document, ("schema", "require", "except", "own"))
     require = toml.table("require")
     toml.check_keys(require, ("roles", "max_age_days", "models"), "require")
     days = require.get("max_age_days")
@@ -109,7 +120,23 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
         models=more,
         max_age=None if days is None else timedelta(days=days),
         exceptions={one.digest: one for one in exceptions},
+        own_keys=_own_keys(toml),
     )
+
+
+def _own_keys(toml: StrictToml) -> dict[str, tuple[str, ...]]:
+    table = toml.table("own")
+    for role, names in table.items():
+        if not is_model_name(role) or len(table) > MAX_ROLES:
+            raise toml.error(role, f"{role!r:.120} is no name for reviewers; expected for example 'security'", "own")
+        if not isinstance(names, list) or not 0 < len(names) <= MAX_ENTRIES or not all(map(is_key_name, names)):
+            raise toml.error(
+                role,
+                f"{role!r} is {names!r:.120}; expected names of key files beside the policy, such as "
+                f"['{role}.pem.pub']",
+                "own",
+            )
+    return {role: tuple(dict.fromkeys(names)) for role, names in table.items()}
 
 
 def _roles(toml: StrictToml, table: Mapping[str, Any], section: str) -> tuple[str, ...]:

@@ -1,25 +1,40 @@
-"""Judge one model version by a policy and what the channel's reviewers said of it. Pure, but for what is remembered.
+"""Judge one model version by root, a policy, and what reviewers said of it. Pure, but for what is remembered.
 
 Rules:
 
-1. A rejection or withdrawal by a reviewer of the channel blocks, and nothing excepts it.
-2. Each role of the policy must have approved; a role that the channel does not define is missing.
-3. Expiry, age and the end of an exception are judged where `now` is given: for what an install newly activates.
+1. A rejection or withdrawal blocks, and nothing excepts it: by a reviewer of the channel, in this release or in one
+   that was seen before, or by one of this site's own.
+2. Each role that root requires must have approved a version that root does not exempt. A policy only adds: each role
+   that it asks for must have approved as well. A role of `[own]` is approved by this site's reviewers, and by the
+   channel's too where the channel has such reviewers; one that neither has is missing.
+3. An exception of the policy covers approvals that the policy asks for. What root requires, it does not cover.
+4. Expiry, age and the end of an exception are judged where `now` is given: for what an install newly activates.
 """
 
 from datetime import datetime
+from typing import Any
 
 from sealift.policy.policy import Policy
 from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
+from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import decisions, lacking, objections
 from sealift_common.review.record import FILE_NAME
+from sealift_common.review.reviewers import Reviewers
 from sealift_common.review.statement import Subject
 
 # A process serves some hundred models of a few releases.
 _MOST = 1000
+_MOST_RELEASES = 8
 
-_judged: dict[tuple[int, str, str], tuple[Release, list[str]]] = {}
+# Each value holds what its key names by identity, so that this is nobody else's meanwhile.
+_judged: dict[tuple[int, int, str], tuple[Release, Policy, list[str]]] = {}
+_indexed: dict[tuple[int, int], tuple[Release, Policy, StatementIndex]] = {}
+
+
+def in_force(policy: Policy, release: Release) -> bool:
+    """Return whether anybody demands approvals: a policy, the command line, or root."""
+    return policy.demands or bool(release.reviewers and release.reviewers.require)
 
 
 def unmet(policy: Policy, release: Release, manifest: Manifest, now: datetime | None = None) -> list[str]:
@@ -29,41 +44,58 @@ def unmet(policy: Policy, release: Release, manifest: Manifest, now: datetime | 
         release: verified, and lists the version.
         manifest: verified as well.
         now: the latest of clock and floor (UTC), for what an install newly activates; None for loading.
-
-    Raises:
-        MalformedError, LimitError: a review that names the version is not of its form.
     """
-    roles = policy.roles_for(manifest.model.name)
-    excepted = _excepted(policy, manifest, now)
-    if release.reviewers is None:
-        return [] if excepted else [f"channel {release.channel!r} has no reviewers for {role!r}" for role in roles]
+    if not in_force(policy, release):
+        return []
     record = next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None)
     subject = Subject(manifest.model, manifest.digest)
-    found = decisions(release.reviews, release.reviewers, subject, record)
+    own, roles = policy.own, policy.roles_for(manifest.model.name)
+    reviewers = release.reviewers or Reviewers(release.channel, {}, ())
+    found = decisions(_index(policy, release), reviewers, subject, record)
     said = objections(found)
-    if not excepted:
-        said += lacking(found, release.reviewers, roles, now, policy.max_age)
+    asked = [] if excepted(policy, manifest, now) else list(roles)
+    if own is not None:
+        ours = own.reviewers(release.channel)
+        decided = decisions(own.statements, ours, subject, None)
+        said += objections(decided)
+        said += lacking(decided, ours, [role for role in asked if role in own.roles], now, policy.max_age)
+        asked = [role for role in asked if role not in own.roles or role in reviewers.roles]
+    required = () if manifest.digest in reviewers.exempt else reviewers.require
+    said += lacking(found, reviewers, asked, now, policy.max_age)
+    said += lacking(found, reviewers, [role for role in required if role not in asked], now)
     return said
 
 
 def unmet_for_loading(policy: Policy, release: Release, manifest: Manifest) -> list[str]:
-    """Return the same for loading, where time does not matter: once for each release, version and policy.
-
-    Raises:
-        MalformedError, LimitError: as `unmet`.
-    """
-    name = (id(release), manifest.digest, policy.digest)
+    """Return the same for loading, where time does not matter: once for each release, version and policy."""
+    name = (id(release), id(policy), manifest.digest)
     known = _judged.get(name)
-    # The release is kept, so that its identity is nobody else's.
-    if known is not None and known[0] is release:
-        return known[1]
+    if known is not None and known[0] is release and known[1] is policy:
+        return known[2]
     said = unmet(policy, release, manifest)
-    _judged[name] = (release, said)
-    for old in list(_judged)[:-_MOST]:
-        _judged.pop(old, None)
+    _remember(_judged, name, (release, policy, said), _MOST)
     return said
 
 
-def _excepted(policy: Policy, manifest: Manifest, now: datetime | None) -> bool:
+def excepted(policy: Policy, manifest: Manifest, now: datetime | None) -> bool:
+    """Return whether an exception of the policy covers a version."""
     found = policy.exceptions.get(manifest.digest)
     return found is not None and (now is None or now <= found.until)
+
+
+def _index(policy: Policy, release: Release) -> StatementIndex:
+    """Return what was said of the versions of a release, here and there, once for each release and policy."""
+    name = (id(release), id(policy))
+    known = _indexed.get(name)
+    if known is not None and known[0] is release and known[1] is policy:
+        return known[2]
+    own = () if policy.own is None else policy.own.objections
+    index = StatementIndex([*release.reviews, *release.objections, *own])
+    _remember(_indexed, name, (release, policy, index), _MOST_RELEASES)
+    return index
+
+
+def _remember(known: dict[Any, Any], name: object, value: object, most: int) -> None:
+    known[name] = value
+    for old in list(known)[:-most]:
+        known.pop(old, None)

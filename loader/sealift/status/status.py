@@ -14,7 +14,7 @@ from pathlib import Path
 from sealift import plain_file
 from sealift.errors import BehindError, CorruptError, Error, StaleError
 from sealift.limits import LIMITS
-from sealift.policy.verdict import unmet_for_loading
+from sealift.policy.verdict import in_force, unmet_for_loading
 from sealift.store import Store
 from sealift.store.contents import history
 from sealift.store.contents.files import read_manifest
@@ -181,7 +181,7 @@ def status(store: Store, now: datetime | None = None) -> Status:
     manifests = {
         model: read_manifest(store.layout, model, release.models[model])
         for model in active.values()
-        if policy.digest and model in release.models
+        if in_force(policy, release) and model in release.models
     }
     lacking = {str(model): unmet_for_loading(policy, release, manifest) for model, manifest in manifests.items()}
     return Status(

@@ -167,17 +167,13 @@ class Store:
         return read_policy(self.trust_directory, self.layout.root) or NO_POLICY
 
     def require_approved(self, installed: Installed, release: Release) -> None:
-        """Check that a model may be used by the policy of this instance.
+        """Check that a model may be used by what root requires and by the policy of this instance.
 
         Raises:
             UnreviewedError: an approval is missing, or somebody rejected it.
             LocalError, UnsafeStoreError: as `policy`.
-            MalformedError, LimitError: a review of it is not of its form.
         """
-        policy = read_policy(self.trust_directory, self.layout.root)
-        if policy is None:
-            return
-        said = unmet_for_loading(policy, release, installed.manifest)
+        said = unmet_for_loading(self.policy(), release, installed.manifest)
         if said:
             raise UnreviewedError(f"{installed.model} may not be used here: {'; '.join(said)}")
 
@@ -272,7 +268,7 @@ class Store:
         pinned = pin.read(self.trust_directory, self.layout.root)
         if state.current is None:
             raise self._empty()
-        return verified_release(pinned, state.read_root, state.read_targets())
+        return verified_release(pinned, state.read_root, state.read_targets(), state.read_objections())
 
     def installed_versions(self, name: str) -> list[ModelVersion]:
         """Return the versions of a model whose directories exist, oldest first; active or not."""

@@ -22,10 +22,10 @@ from sealift.errors import RollbackError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
 from sealift.trust import local_state, threshold
-from sealift.trust.fetcher import BASE_URL, StrictFetcher
 from sealift.trust.floor import Floor
 from sealift.trust.metadata import parse
-from sealift.trust.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
+from sealift.trust.python_tuf.fetcher import BASE_URL, StrictFetcher
+from sealift.trust.python_tuf.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
 from sealift_common.succession import replaced

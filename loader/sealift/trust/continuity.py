@@ -4,7 +4,7 @@
 2. Every withdrawal stays.
 3. A version that stays listed keeps its digest.
 4. What a reviewer said of a version that stays listed stays, or a later word of the same key replaces it; unless root
-   revoked the key.
+   revoked the key. A rejection holds also where an accepted release did not list the version meanwhile.
 
 TUF versions alone do not hold a thief of keys to these, and they hold even where a floor is void. They end where the
 keys that signed the earlier release are all gone: what a thief of the targets keys signed must not bind their
@@ -81,8 +81,9 @@ def _breaches(accepted: Release, new: Release) -> Iterator[Error]:
             )
     if new.reviewers is not None:
         listed = [Subject(model, blob.digest) for model, blob in new.models.items()]
-        for subject, statement in dropped(accepted.reviews, new.reviews, new.reviewers, listed):
+        before = [*accepted.reviews, *accepted.objections]
+        for subject, statement in dropped(before, new.reviews, new.reviewers, listed):
             yield RollbackError(
                 f"release {new.number} leaves out that {subject.model} was {statement.decision} for {statement.role}, "
-                f"which release {accepted.number} says that this instance has accepted"
+                "as a release said that this instance has accepted"
             )

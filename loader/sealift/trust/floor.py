@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sealift.errors import CorruptError, MalformedError, RollbackError
+from sealift_common.blob import is_digest
 from sealift_common.parsing import strict_json
 
 if TYPE_CHECKING:
@@ -20,17 +21,27 @@ ROLES = ("timestamp", "snapshot", "targets")
 
 
 class Floor(NamedTuple):
-    """Highest versions accepted so far (0: never seen), and the latest time known to have passed (UTC)."""
+    """What was accepted so far.
+
+    Attributes:
+        root, timestamp, snapshot, targets: the highest versions; 0: never seen.
+        time: the latest time known to have passed (UTC).
+        objections: digest of the rejections that were seen; empty where there are none. See `trust.objections`.
+    """
 
     root: int
     timestamp: int
     snapshot: int
     targets: int
     time: datetime
+    objections: str = ""
 
     def to_bytes(self) -> bytes:
         """Serialize for `floor.json`."""
         document = {"schema": SCHEMA, **self._asdict(), "time": self.time.isoformat()}
+        if not self.objections:
+            # Sealift 0.1.0 writes none; it passes one over.
+            del document["objections"]
         return json.dumps(document, sort_keys=True).encode("ascii")
 
     @classmethod
@@ -50,7 +61,10 @@ class Floor(NamedTuple):
             time = datetime.fromisoformat(document["time"])
             if time.utcoffset() is None:
                 raise ValueError(document["time"])
-            return cls(**versions, time=time.astimezone(UTC))
+            objections = document.get("objections", "")
+            if objections != "" and not is_digest(objections):
+                raise ValueError(objections)
+            return cls(**versions, time=time.astimezone(UTC), objections=objections)
         except (MalformedError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise CorruptError(
                 f"the record of versions seen, 'floor.json', is damaged: {error}; restore the store from a backup"

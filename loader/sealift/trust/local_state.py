@@ -15,9 +15,10 @@ from sealift import plain_file
 from sealift.errors import CorruptError, Error
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
-from sealift.trust import metadata, threshold
+from sealift.trust import metadata, objections, threshold
 from sealift.trust.chain import follow_roots
 from sealift.trust.floor import Floor
+from sealift.trust.objections import Envelopes
 from sealift.trust.release import release_of
 from sealift.trust.state import ROOT_HISTORY
 from sealift_common.release_document import Release
@@ -32,10 +33,12 @@ class Accepted:
     Attributes:
         roots: the verified chain up to the root that was trusted then, oldest first.
         targets: None where none were ever accepted.
+        objections: rejections that were seen, as `trust.objections` keeps them.
     """
 
     roots: tuple[Root, ...]
     targets: Targets | None
+    objections: Envelopes = ()
 
     def release(self) -> Release | None:
         """Return the release that was accepted last, if any was.
@@ -43,7 +46,9 @@ class Accepted:
         Raises:
             MalformedError, UnsafeMemberError, LimitError: the targets are not a Sealift release.
         """
-        return None if self.targets is None else release_of(self.roots[-1], self.targets)
+        if self.targets is None:
+            return None
+        return release_of(self.roots[-1], self.targets)._replace(objections=self.objections)
 
 
 def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Accepted | None:
@@ -78,7 +83,11 @@ def require(directory: Path, floor: Floor | None, pinned_root: bytes) -> Accepte
             raise CorruptError(f"the trust state's {role} metadata is not signed by this channel: {_REMEDY}")
         if role == Targets.type:
             targets = found.signed
-    return Accepted(tuple(root for root in roots if root.version <= floor.root), targets)
+    seen = objections.read(directory)
+    if objections.digest(seen) != floor.objections:
+        raise CorruptError(f"the trust state's {objections.FILE_NAME!r} is not the one that was recorded: {_REMEDY}")
+    accepted = tuple(root for root in roots if root.version <= floor.root)
+    return Accepted(accepted, targets, objections.from_bytes(seen))
 
 
 def _roots(history: Path, recorded: int, pinned_root: bytes) -> list[Root]:

@@ -1,14 +1,14 @@
-"""Verify a release once for the same bytes: every load reads and hashes all of them, and the first checks signatures.
+"""Verify a release once for the same bytes: every load reads and compares all of them, and the first checks signatures.
 
-What is remembered is named by the digests of everything that it was derived from: the pinned root, every root that
-follows it, the absence of a further one, and the targets. One changed byte has another name, and is verified again.
+What is remembered is kept with everything that it was derived from: the pinned root, every root that follows it, the
+absence of a further one, the targets, and the rejections that were seen. One changed byte, and it is verified again.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 from sealift.trust.chain import verify_targets
+from sealift.trust.objections import from_bytes
 from sealift.trust.release import release_of
 from sealift_common.release_document import Release
 
@@ -16,40 +16,48 @@ from sealift_common.release_document import Release
 _MOST = 8
 
 
+class _Given(NamedTuple):
+    pinned_root: bytes
+    targets: bytes
+    objections: bytes
+
+
 class _Verified(NamedTuple):
+    given: _Given
+    roots: tuple[tuple[int, bytes | None], ...]
     release: Release
-    roots: tuple[tuple[int, str], ...]
 
 
-_verified: dict[tuple[str, str], _Verified] = {}
+_verified: list[_Verified] = []
 
 
-def verified_release(pinned_root: bytes, next_root: Callable[[int], bytes | None], targets: bytes) -> Release:
+def verified_release(
+    pinned_root: bytes, next_root: Callable[[int], bytes | None], targets: bytes, objections: bytes = b""
+) -> Release:
     """Return what `targets` list, verified from the pinned root on; see `chain.verify_targets`.
+
+    Args:
+        objections: that were seen, as `trust.objections` keeps them.
 
     Raises:
         CorruptError, RootError, SignatureError, ThresholdError, UntrustedKeyError: the chain does not hold.
         MalformedError, UnsafeMemberError, LimitError: signed, and still not a Sealift release.
     """
-    name = (_digest(pinned_root), _digest(targets))
-    known = _verified.get(name)
-    if known is not None and all(_digest(next_root(version)) == digest for version, digest in known.roots):
-        return known.release
+    given = _Given(pinned_root, targets, objections)
+    # To compare a megabyte takes a twentieth of hashing it, and a process holds two or three of them.
+    for known in _verified:
+        if known.given == given and all(next_root(version) == data for version, data in known.roots):
+            return known.release
     roots = []
 
     def recorded(version: int) -> bytes | None:
         data = next_root(version)
-        roots.append((version, _digest(data)))
+        roots.append((version, data))
         return data
 
     root, found = verify_targets(pinned_root, recorded, targets)
-    release = release_of(root, found)
+    release = release_of(root, found)._replace(objections=from_bytes(objections))
     # Without a lock, which a signal's handler or a forked worker might find taken forever.
-    _verified[name] = _Verified(release, tuple(roots))
-    for old in list(_verified)[:-_MOST]:
-        _verified.pop(old, None)
+    _verified.append(_Verified(given, tuple(roots), release))
+    del _verified[:-_MOST]
     return release
-
-
-def _digest(data: bytes | None) -> str:
-    return "absent" if data is None else hashlib.sha256(data).hexdigest()

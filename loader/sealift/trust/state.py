@@ -1,7 +1,7 @@
 """The client state on disk: numbered directories, the one that counts named by a link.
 
     trust/current -> 3
-    trust/3/root_history/1.root.json …  timestamp.json  snapshot.json  targets.json  floor.json
+    trust/3/root_history/1.root.json …  timestamp.json  snapshot.json  targets.json  floor.json  objections.json
 
 A new state is written whole next to the old one. A generation names the state that it was made with, so that one
 rename, of the store's `current`, switches both; `trust/current` follows. The higher of the two numbers counts.
@@ -18,6 +18,7 @@ from sealift import plain_file
 from sealift.errors import CorruptError
 from sealift.limits import LIMITS
 from sealift.trust import floor as floors
+from sealift.trust import objections
 from sealift.trust.floor import Floor
 from sealift_common.files import durable
 
@@ -25,6 +26,7 @@ ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has foll
 _CURRENT = "current"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _FLOOR = "floor.json"
+_DOCUMENTS = (*(f"{role}.json" for role in floors.ROLES), objections.FILE_NAME)
 
 
 class TrustState:
@@ -65,6 +67,10 @@ class TrustState:
         """Return the accepted targets metadata, still to be verified by the caller."""
         return self._read("targets.json")
 
+    def read_objections(self) -> bytes:
+        """Return the rejections that were seen, for `trust.objections` to parse."""
+        return b"" if self.current is None else objections.read(self.current)
+
     def read_root(self, version: int) -> bytes | None:
         """Return an accepted root by version, or None past the newest."""
         if self.current is None:
@@ -87,7 +93,7 @@ class TrustState:
         (scratch / ROOT_HISTORY).mkdir()
         try:
             names = [f"{ROOT_HISTORY}/{name}" for name in sorted(os.listdir(self.current / ROOT_HISTORY))]
-            for name in [*names, *(f"{role}.json" for role in floors.ROLES)]:
+            for name in [*names, *_DOCUMENTS]:
                 # A role that is missing is for `local_state` to judge.
                 if os.path.lexists(self.current / name):
                     data = plain_file.read(self.current / name, LIMITS.targets_size_bytes)
@@ -112,8 +118,10 @@ class TrustState:
         durable.make_directory(new / ROOT_HISTORY)
         for source in sorted((scratch / ROOT_HISTORY).iterdir()):
             durable.write_new(new / ROOT_HISTORY / source.name, [source.read_bytes()])
-        for role in floors.ROLES:
-            durable.write_new(new / f"{role}.json", [(scratch / f"{role}.json").read_bytes()])
+        for name in _DOCUMENTS:
+            # Where nobody ever objected, there is no record of it.
+            if name != objections.FILE_NAME or (scratch / name).exists():
+                durable.write_new(new / name, [(scratch / name).read_bytes()])
         durable.write_new(new / _FLOOR, [floor.to_bytes()])
         durable.sync_directory(new / ROOT_HISTORY)
         durable.sync_directory(new)
@@ -141,13 +149,9 @@ class TrustState:
 
     def is_same(self, scratch: Path) -> bool:
         """Return whether `scratch` holds the metadata that already counts."""
-        names = [f"{role}.json" for role in floors.ROLES]
-        names += [f"{ROOT_HISTORY}/{path.name}" for path in (scratch / ROOT_HISTORY).iterdir()]
+        names = [*_DOCUMENTS, *(f"{ROOT_HISTORY}/{path.name}" for path in (scratch / ROOT_HISTORY).iterdir())]
         current = self.current
-        return current is not None and all(
-            (current / name).exists() and (current / name).read_bytes() == (scratch / name).read_bytes()
-            for name in names
-        )
+        return current is not None and all(_bytes(current / name) == _bytes(scratch / name) for name in names)
 
     def _read(self, name: str) -> bytes:
         if self.current is None:
@@ -156,6 +160,10 @@ class TrustState:
             return plain_file.read(self.current / name, LIMITS.targets_size_bytes)
         except OSError as error:
             raise _damaged(f"it has no readable {name!r}: {error.strerror}") from None
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def _damaged(what: str) -> CorruptError:

@@ -45,8 +45,8 @@ from sealift.rows.source import Source
 from sealift.testing import ToyModel
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
-from sealift.trust.fetcher import BundleFetcher
 from sealift.trust.floor import Floor
+from sealift.trust.python_tuf.fetcher import BundleFetcher
 from sealift.trust.release import release_of
 from sealift_bundler.source.pickles import open_pickle
 from sealift_common.blob import Blob

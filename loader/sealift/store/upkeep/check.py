@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sealift.errors import CorruptError, Error, NotInstalledError
+from sealift.policy.verdict import in_force
 from sealift.store.contents import files, generations, history
 from sealift.store.guard.safety import require_safe
 from sealift.store.store import Installed, Store
@@ -168,9 +169,11 @@ class _Check:
         with self._catch(where):
             policy = self._store.policy()
             generation = generations.active(self._layout)
-            for model in generation.models.values() if policy.digest and generation and release else ():
-                signed = release.models.get(model) if release else None
-                if signed is not None and release is not None:
+            if generation is None or release is None or not in_force(policy, release):
+                return
+            for model in generation.models.values():
+                signed = release.models.get(model)
+                if signed is not None:
                     manifest = files.read_manifest(self._layout, model, signed)
                     with self._catch(self._layout.model(model)):
                         self._store.require_approved(Installed(model, manifest, self._layout.model(model)), release)

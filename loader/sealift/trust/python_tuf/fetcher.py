@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
 from sealift.trust.metadata import require_numbers
-from sealift.trust.ngclient import FetcherInterface
+from sealift.trust.python_tuf.ngclient import FetcherInterface
 from sealift_common.parsing import strict_json
 
 BASE_URL = "sealift:/"
