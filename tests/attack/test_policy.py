@@ -6,22 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.release.instance import Instance
-from support.release.reviews import ReviewedChannel, signer
+from support.release.reviews import BOTH, ReviewedChannel, demand, list_reviews, signer
 
 from sealift.errors import Error, LocalError, MalformedError, RollbackError, UnreviewedError, UnsafeStoreError
 from sealift.policy.policy import parse_policy
 from sealift.policy.verdict import unmet, unmet_for_loading
 from sealift.store import Store
 from sealift.store.upkeep.rollback import rollback
-from sealift_common.release_document import FIELD
 from sealift_common.review.dsse import Envelope, pre_authentication
 from sealift_common.review.statement import Subject
 from sealift_keys.ceremony.reviewing import change_reviewers
 from sealift_keys.ceremony.revocation import revoke
 
 pytestmark = pytest.mark.usefixtures("no_replay")
-
-BOTH = 'schema = "sealift.policy/1"\n[require]\nroles = ["security", "legal"]\n'
 
 
 @pytest.fixture
@@ -34,10 +31,6 @@ def instance(sim, tmp_path):
     instance = Instance(tmp_path / "instance")
     instance.pin(sim.root_bytes)
     return instance
-
-
-def demand(instance, text=BOTH):
-    (instance.trust_path / "policy.toml").write_text(text)
 
 
 def released(sim, tmp_path, *approvals, version="1.0.0"):
@@ -189,27 +182,6 @@ def test_approved_again_by_the_same_key(sim, instance, tmp_path, refused):
     assert instance.store.load("toy").version == "1.0.0"
 
 
-def without_reviews(sim, keep):
-    """Targets of the next version that a signer of targets made with other tools."""
-
-    def change(signed):
-        signed.version += 1
-        own = signed.unrecognized_fields[FIELD]
-        own["reviews"] = keep(own["reviews"])
-
-    def list_targets(signed):
-        signed.version += 1
-        signed.meta["targets.json"].version += 1
-
-    def list_snapshot(signed):
-        signed.version += 1
-        signed.snapshot_meta.version += 1
-
-    sim.change("targets", change)
-    sim.change("snapshot", list_targets)
-    sim.change("timestamp", list_snapshot)
-
-
 def test_targets_that_leave_out_a_withdrawal_are_refused(sim, instance, tmp_path, refused):
     model, _ = released(sim, tmp_path)
     approval = list(sim.channel.release().reviews)
@@ -218,7 +190,7 @@ def test_targets_that_leave_out_a_withdrawal_are_refused(sim, instance, tmp_path
     instance.install(sim.pack(tmp_path / "w.tar"))
     for keep in (lambda _: [], lambda _: approval):
         saved = {path: path.read_bytes() for path in sim.channel.tuf_dir.iterdir()}
-        without_reviews(sim, keep)
+        list_reviews(sim, keep)
         bundle = sim.pack_anything(tmp_path / "forged.tar")
         with refused(RollbackError, r"leaves out that toy 1\.0\.0 was withdrawn for security"):
             instance.install(bundle)
@@ -233,7 +205,7 @@ def test_reordered_and_repeated_approvals(sim, instance, tmp_path, refused):
     good = sim.pack(tmp_path / "good.tar")
     saved = {path: path.read_bytes() for path in sim.channel.tuf_dir.iterdir()}
     for number, keep in enumerate((lambda reviews: reviews[::-1], lambda reviews: [*reviews, reviews[-1]])):
-        without_reviews(sim, keep)
+        list_reviews(sim, keep, sort=False)
         odd = sim.pack_anything(tmp_path / f"odd{number}.tar")
         with refused(UnreviewedError, "not sorted, each once"):
             instance.install(odd, skip_unreviewed=True)
@@ -256,7 +228,7 @@ def test_dropped_approvals(sim, instance, tmp_path, refused):
     instance.install(sim.pack(tmp_path / "good.tar"))
     for keep in (lambda reviews: reviews[:1], lambda _: []):
         saved = {path: path.read_bytes() for path in sim.channel.tuf_dir.iterdir()}
-        without_reviews(sim, keep)
+        list_reviews(sim, keep)
         with refused(RollbackError, "leaves out"):
             instance.install(sim.pack_anything(tmp_path / "dropped.tar"))
         fresh = Instance(tmp_path / f"fresh{len(keep([1, 2]))}")
@@ -284,7 +256,7 @@ ODD = [
 def test_envelopes_that_are_cut_or_odd_are_never_an_approval(sim, instance, tmp_path, refused, odd):
     _, good = released(sim, tmp_path)
     demand(instance, BOTH.replace(', "legal"', ""))
-    without_reviews(sim, lambda reviews: [odd(one) for one in reviews])
+    list_reviews(sim, lambda reviews: [odd(one) for one in reviews])
     odd_bundle = sim.pack_anything(tmp_path / "odd.tar")
     with refused(UnreviewedError):
         instance.install(odd_bundle)
@@ -312,7 +284,7 @@ def test_an_approval_by_a_key_of_another_role_or_of_other_bytes_does_not_count(s
         statement = good._replace(**changes)
         signature = sim.people[by].sign(pre_authentication(statement.to_bytes()))
         forged.append(Envelope(statement.to_bytes(), (signature,)).to_dict())
-    without_reviews(sim, lambda reviews: sorted([*reviews, *forged], key=str))
+    list_reviews(sim, lambda reviews: [*reviews, *forged])
     with refused(UnreviewedError, "legal: 0 of 1 approvals by 'bob'"):
         instance.install(sim.pack_anything(tmp_path / "forged.tar"))
 

@@ -11,13 +11,13 @@ from sealift_common import fingerprint
 from sealift_common.clock import release_time
 from sealift_common.contents.reading import Contents, read_contents
 from sealift_common.errors import ChannelError, KeyFileError, MalformedError, UsageError
-from sealift_common.names import ModelVersion
+from sealift_common.names import ModelVersion, is_model_name
 from sealift_common.release_document import key_name
 from sealift_common.review.dsse import Envelope, pre_authentication
 from sealift_common.review.index import StatementIndex
-from sealift_common.review.judgement import decisions
+from sealift_common.review.judgement import Decision, decisions
 from sealift_common.review.record import FILE_NAME
-from sealift_common.review.reviewers import Reviewer, Reviewers, read_reviewers
+from sealift_common.review.reviewers import Reviewer, Reviewers, ReviewRole, read_reviewers
 from sealift_common.review.statement import (
     APPROVED,
     MAX_SUBJECTS,
@@ -87,19 +87,15 @@ def state(
         KeyFileError: the key does not review for this role, or cannot sign.
         UsageError: the note or the number of days is beyond reason, or there is nothing to withdraw.
     """
-    note = check_note(note)
-    if not 1 <= expires_days <= MAX_EXPIRES_DAYS:
-        raise UsageError(
-            f"{expires_days} days put the expiry in the past or beyond reason; expected 1 to {MAX_EXPIRES_DAYS:,}"
-        )
+    note, ends = check_note(note), _ends(decision, expires_days)
     reviewers = _require_role(channel, role)
     reviewer = _reviewer(reviewers, role, signer)
     with channel.locked():
         contents = _contents(channel, model, digest, decision)
         subject = Subject(model, digest)
         if decision == WITHDRAWN:
-            _require_approval(channel, reviewers, subject, contents, reviewer)
-        ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=expires_days)
+            found = decisions(envelopes_of(channel), reviewers, subject, record_digest(contents))
+            _require_approval(found, reviewer, model)
         statement = Statement(
             channel=reviewers.channel,
             role=role,
@@ -109,11 +105,69 @@ def state(
             record=record_digest(contents),
             questionnaire=None if contents.record is None else contents.record.questionnaire,
             created=release_time(),
-            expires=ends if decision == APPROVED else None,
+            expires=ends,
             note=note,
         )
         envelope = _signed(statement, signer, reviewer)
         return Stated(statement, contents, keep_statement(channel.directory, envelope))
+
+
+def state_own(
+    directory: Path,
+    channel_name: str,
+    model: ModelVersion,
+    role: str,
+    decision: str,
+    digest: str,
+    signer: Signer,
+    *,
+    expires_days: int = DEFAULT_EXPIRES_DAYS,
+    note: str = "",
+) -> tuple[Statement, Path]:
+    """Sign what a reviewer of an instance decided, outside of any channel, into `reviews` of a directory.
+
+    Args:
+        directory: of the instance's policy, or another whose statements are taken there.
+        channel_name: of the channel that the version comes from.
+        digest, expires_days, note: as for `state`.
+
+    Raises:
+        ChannelError: a statement in the directory is damaged.
+        KeyFileError: the key cannot sign.
+        UsageError: a name, the note or the number of days is beyond reason, or there is nothing to withdraw.
+    """
+    note, ends = check_note(note), _ends(decision, expires_days)
+    for name, what in ((channel_name, "a channel"), (role, "reviewers")):
+        if not is_model_name(name):
+            raise UsageError(f"{name[:80]!r} is no name for {what}; expected [a-z0-9][a-z0-9._-]*")
+    key = signer.public_key
+    reviewer, subject = Reviewer(key, fingerprint.material(key), None), Subject(model, digest)
+    found = [one.to_dict() for one in statements(directory).values()]
+    if decision == WITHDRAWN:
+        own = Reviewers(channel_name, {role: ReviewRole(role, 1, (reviewer,))}, (), own=True)
+        _require_approval(decisions(found, own, subject, None), reviewer, model)
+    statement = Statement(
+        channel=channel_name,
+        role=role,
+        decision=decision,
+        serial=last_serial(found, subject, role, reviewer) + 1,
+        subjects=(subject,),
+        record=None,
+        questionnaire=None,
+        created=release_time(),
+        expires=ends,
+        note=note,
+    )
+    return statement, keep_statement(directory, _signed(statement, signer, reviewer))
+
+
+def _ends(decision: str, expires_days: int) -> datetime | None:
+    if not 1 <= expires_days <= MAX_EXPIRES_DAYS:
+        raise UsageError(
+            f"{expires_days} days put the expiry in the past or beyond reason; expected 1 to {MAX_EXPIRES_DAYS:,}"
+        )
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=expires_days)
+    return ends if decision == APPROVED else None
 
 
 def gather(channel: Channel, role: str, signer: Signer) -> list[Statement]:
@@ -216,13 +270,10 @@ def _contents(channel: Channel, model: ModelVersion, digest: str, decision: str)
         ) from None
 
 
-def _require_approval(
-    channel: Channel, reviewers: Reviewers, subject: Subject, contents: Contents, reviewer: Reviewer
-) -> None:
-    found = decisions(envelopes_of(channel), reviewers, subject, record_digest(contents))
+def _require_approval(found: Iterable[Decision], reviewer: Reviewer, model: ModelVersion) -> None:
     if not any(one.reviewer.material == reviewer.material and one.statement.decision == APPROVED for one in found):
         raise UsageError(
-            f"{key_name(reviewer.key)!r} has not approved {subject.model}, so there is nothing to withdraw; "
+            f"{key_name(reviewer.key)!r} has not approved {model}, so there is nothing to withdraw; "
             "to refuse it, give --reject"
         )
 

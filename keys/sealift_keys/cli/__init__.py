@@ -20,9 +20,14 @@ _NAMES = (
     "reviewer",
     "review",
     "gather",
+    "own-review",
 )
 # A module cannot be named `import`.
-_PLACES = {"import": "import_key", **{name: f"reviews.{name}" for name in ("reviewer", "review", "gather")}}
+_PLACES = {
+    "import": "import_key",
+    "own-review": "reviews.own_review",
+    **{name: f"reviews.{name}" for name in ("reviewer", "review", "gather")},
+}
 MODULES = {name: f"sealift_keys.cli.{_PLACES.get(name, name)}" for name in _NAMES}
 
 EPILOG = """\b

@@ -8,6 +8,7 @@ import click
 from sealift.cli.options import json_option, store_options
 from sealift_common.clock import rfc3339
 from sealift_common.console import error_document, local_error, plain, print_json
+from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _document(found: "Status", thresholds: "Thresholds") -> dict[str, Any]:
         "digests": dict(found.digests),
         "active_but_withdrawn": list(found.withdrawn),
         "active_but_unreviewed": dict(found.unreviewed),
+        "required_roles": [] if release.reviewers is None else list(release.reviewers.require),
         "exceptions": [
             {"model": model, "reason": reason, "until": rfc3339(until)} for model, reason, until in found.excepted
         ],
@@ -167,6 +169,9 @@ def _print(found: "Status", thresholds: "Thresholds") -> None:
     click.echo(f"newest      bundle {release.number}, released {release.released:%Y-%m-%d}, {age} ago")
     click.echo(f"generation  {generation.number} of release {generation.release}, made {generation.created}")
     click.echo(f"models      {', '.join(str(model) for model in generation.models.values()) or 'none'}")
+    demanded = demand_line(release.reviewers)
+    if demanded:
+        click.echo(f"reviews     {demanded}")
     for name, (active, newest) in found.differing.items():
         offered = f"release {release.number} has {_version(newest) or 'no such model'}"
         click.echo(f"differs     {name}: {_version(active) or 'nothing'} is active, {offered}")
