@@ -105,11 +105,9 @@ def _mark(directory: Path, keys: Mapping[str, tuple[str, ...]]) -> Mark:
             if len(listed) > MAX_FILES:
                 raise LocalError(f"{str(folder)!r} holds {len(listed):,} statements; expected at most {MAX_FILES:,}")
             found += sorted(_facts(entry.name, entry.stat()) for entry in listed)
-    except FileNotFoundError:
-        if os.path.lexists(folder):
-            raise
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        if os.path.lexists(folder):
+            raise _unreadable(Path(error.filename or folder), error) from error
     return tuple(found)
 
 
