@@ -18,7 +18,8 @@ from sealift_common.review.dsse import MAX_PAYLOAD_BYTES, Envelope, parse_envelo
 from sealift_common.review.reviewers import Reviewer
 from sealift_common.review.statement import Statement, Subject, parse_statement
 
-# The payload is canonical JSON, so that a digest has this one spelling.
+# The payload is canonical JSON, so that its subjects stand last, and a digest has one spelling.
+_SUBJECTS = b'"subject":['
 _DIGEST = re.compile(rb'"sha256":"([0-9a-f]{64})"')
 _MAX_CHARS = MAX_PAYLOAD_BYTES // 3 * 4 + 4
 
@@ -52,7 +53,8 @@ class StatementIndex:
         self._said: dict[int, Said | None] = {}
         self._places: dict[bytes, list[int]] = {}
         for place, document in enumerate(self._documents):
-            for digest in set(_DIGEST.findall(_payload(document))):
+            payload = _payload(document)
+            for digest in set(_DIGEST.findall(payload, max(payload.rfind(_SUBJECTS), 0))):
                 self._places.setdefault(digest, []).append(place)
 
     @classmethod

@@ -15,7 +15,16 @@ from sealift_common.console import plain, print_json
 @json_option
 def command(store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Look at this machine, the store and the pinned root. The exit status is that of the worst problem."""
-    from sealift.doctor import health, health_facts, known_faults, machine, machine_facts, packages
+    from sealift.doctor import (
+        health,
+        health_facts,
+        known_faults,
+        machine,
+        machine_facts,
+        packages,
+        policy,
+        policy_facts,
+    )
     from sealift.doctor.finding import worst
     from sealift.store import Store
 
@@ -25,6 +34,7 @@ def command(store_path: Path, trust_path: Path, as_json: bool) -> None:
         "machine": machine.judge(machine_facts.read(store)),
         "packages": [*packages.judge(installed), *known_faults.judge(installed.found)],
         "store": health.judge(health_facts.read(store, datetime.now(UTC))),
+        "policy": policy.judge(policy_facts.read(store, datetime.now(UTC))),
     }
     findings = [finding for group in groups.values() for finding in group]
     error = worst(findings)

@@ -14,6 +14,7 @@ from sealift.errors import (
     RootError,
     SignatureError,
     ThresholdError,
+    UnreviewedError,
     UnsafeStoreError,
     UntrustedKeyError,
 )
@@ -31,6 +32,7 @@ _GRAVITY: tuple[type[Error], ...] = (
     NoSpaceError,
     IncompatibleError,
     LocalError,
+    UnreviewedError,
 )
 
 

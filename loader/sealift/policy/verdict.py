@@ -18,7 +18,7 @@ from sealift.policy.policy import Policy
 from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
 from sealift_common.review.index import StatementIndex
-from sealift_common.review.judgement import decisions, lacking, objections
+from sealift_common.review.judgement import Decision, decisions, lacking, objections
 from sealift_common.review.record import FILE_NAME
 from sealift_common.review.reviewers import Reviewers
 from sealift_common.review.statement import Subject
@@ -47,11 +47,10 @@ def unmet(policy: Policy, release: Release, manifest: Manifest, now: datetime | 
     """
     if not in_force(policy, release):
         return []
-    record = next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None)
     subject = Subject(manifest.model, manifest.digest)
     own, roles = policy.own, policy.roles_for(manifest.model.name)
     reviewers = release.reviewers or Reviewers(release.channel, {}, ())
-    found = decisions(_index(policy, release), reviewers, subject, record)
+    found = decisions(_index(policy, release), reviewers, subject, _record(manifest))
     said = objections(found)
     asked = [] if excepted(policy, manifest, now) else list(roles)
     if own is not None:
@@ -64,6 +63,17 @@ def unmet(policy: Policy, release: Release, manifest: Manifest, now: datetime | 
     said += lacking(found, reviewers, asked, now, policy.max_age)
     said += lacking(found, reviewers, [role for role in required if role not in asked], now)
     return said
+
+
+def heard(policy: Policy, release: Release, manifest: Manifest) -> list[Decision]:
+    """Return what counts about a version: of reviewers of the channel, then of this site's own."""
+    subject = Subject(manifest.model, manifest.digest)
+    found = []
+    if release.reviewers is not None:
+        found = decisions(_index(policy, release), release.reviewers, subject, _record(manifest))
+    if policy.own is not None:
+        found += decisions(policy.own.statements, policy.own.reviewers(release.channel), subject, None)
+    return found
 
 
 def unmet_for_loading(policy: Policy, release: Release, manifest: Manifest) -> list[str]:
@@ -81,6 +91,10 @@ def excepted(policy: Policy, manifest: Manifest, now: datetime | None) -> bool:
     """Return whether an exception of the policy covers a version."""
     found = policy.exceptions.get(manifest.digest)
     return found is not None and (now is None or now <= found.until)
+
+
+def _record(manifest: Manifest) -> str | None:
+    return next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None)
 
 
 def _index(policy: Policy, release: Release) -> StatementIndex:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tuf.api.metadata import Metadata
-from tuf.api.serialization import DeserializationError, SerializationError
+from tuf.api.serialization import SerializationError
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
@@ -31,13 +31,14 @@ def parse_signed(data: bytes, role: str, what: str = "") -> tuple[Metadata[Any],
             form, so that no signature could ever cover them.
     """
     what = what or role
-    require_numbers(strict_json.parse(data, what), what)
+    document = strict_json.parse(data, what)
+    require_numbers(document, what)
     try:
-        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        metadata: Metadata[Any] = Metadata.from_dict(document)
         kind = metadata.signed.type
         # A float, for example, parses and then cannot be canonicalised.
         signed_bytes = metadata.signed_bytes
-    except (DeserializationError, SerializationError, ValueError, RecursionError) as error:
+    except (SerializationError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedError(f"{what} is not TUF metadata: {_reason(error)}") from None
     if kind == "root" and len(metadata.signed.keys) > LIMITS.root_keys:
         raise LimitError(f"{what} has {len(metadata.signed.keys):,} keys; expected at most {LIMITS.root_keys}")

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from datetime import datetime
 
-from sealift.errors import NotInstalledError, WithdrawnError
+from sealift.errors import NotInstalledError, UnreviewedError, WithdrawnError
 from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.guard.lock import locked
@@ -13,6 +13,7 @@ from sealift.store.upkeep.completion import complete, versions
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
 from sealift_common.names import ModelVersion
+from sealift_common.release_document import Release
 
 
 def rollback(
@@ -87,6 +88,7 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
 
     Raises:
         NotInstalledError: there is none.
+        UnreviewedError: there are some, and the policy lets none of them load.
         CorruptError: one that has to be looked at is damaged.
     """
     if to is not None:
@@ -98,6 +100,7 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
         return target
     if name is not None and name not in active.models:
         raise NotInstalledError(f"no model {name!r} is active; active: {', '.join(active.models) or 'none'}")
+    release, refused = store.release(), None
     for number in reversed(generations.numbers(store.layout)):
         if number >= active.number:
             continue
@@ -108,7 +111,15 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
             else earlier.models.get(name, active.models[name]) != active.models[name]
         )
         if differs:
+            try:
+                _require_approved(store, earlier, active, release, name)
+            except UnreviewedError as error:
+                # Who names no generation means the last one that can serve.
+                refused = refused or error
+                continue
             return earlier
+    if refused is not None:
+        raise refused
     what = "generation" if name is None else f"version of {name!r}"
     raise NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
 
@@ -129,6 +140,17 @@ def _require_loadable(store: Store, target: Generation, active: Generation, sour
             manifest = files.read_manifest(store.layout, model, signed)
             store.require_approved(Installed(model, manifest, store.layout.model(model)), release)
             files.check_files(store.layout, manifest)
+
+
+def _require_approved(
+    store: Store, earlier: Generation, active: Generation, release: Release, name: str | None
+) -> None:
+    """Refuse a generation of which something that would change may not be loaded; what is withdrawn is judged later."""
+    for model in earlier.models.values():
+        signed = release.models.get(model)
+        if signed is not None and _changes(model, active) and name in (None, model.name):
+            manifest = files.read_manifest(store.layout, model, signed)
+            store.require_approved(Installed(model, manifest, store.layout.model(model)), release)
 
 
 def _changes(model: ModelVersion, active: Generation) -> bool:

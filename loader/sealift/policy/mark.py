@@ -1,0 +1,62 @@
+"""Say in a word and a day how the approvals of an active version stand: for `sealift list` and `doctor`. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sealift.policy.policy import Policy
+from sealift.policy.verdict import heard, in_force, unmet, unmet_for_loading
+from sealift_common.oci.manifest import Manifest
+from sealift_common.release_document import Release
+from sealift_common.review.statement import APPROVED
+
+# When an end is near enough to mention it.
+SOON = timedelta(days=30)
+UNREVIEWED, EXCEPTED, EXPIRING, EXPIRED, APPROVED_MARK = "unreviewed", "excepted", "expiring", "expired", "approved"
+
+
+class Mark(NamedTuple):
+    """How a version stands, and the time (UTC) from which it would not be installed again; None for no such time."""
+
+    state: str
+    until: datetime | None
+
+    def __str__(self) -> str:
+        """The mark as `sealift list` shows it; nothing where all is well."""
+        if self.state == UNREVIEWED:
+            return "UNREVIEWED, not loaded"
+        if self.state == APPROVED_MARK or self.until is None:
+            return ""
+        word = {EXCEPTED: "excepted until", EXPIRING: "approved until", EXPIRED: "approved until"}[self.state]
+        return f"{word} {self.until:%Y-%m-%d}"
+
+
+def mark(policy: Policy, release: Release, manifest: Manifest, now: datetime) -> Mark | None:
+    """Return how an active version stands; None where nobody asks for approvals.
+
+    Args:
+        now: the latest of clock and floor (UTC).
+    """
+    if not in_force(policy, release):
+        return None
+    if unmet_for_loading(policy, release, manifest):
+        return Mark(UNREVIEWED, None)
+    exception = policy.exceptions.get(manifest.digest)
+    if exception is not None and unmet(policy._replace(exceptions={}), release, manifest):
+        return Mark(EXCEPTED, exception.until)
+    # The first moment from which an install would refuse it.
+    second = timedelta(seconds=1)
+    ends = sorted(set(_ends(policy, release, manifest)))
+    until = next((end for end in ends if unmet(policy, release, manifest, end + second)), None)
+    if until is None:
+        return Mark(APPROVED_MARK, None)
+    return Mark(EXPIRED if until <= now else EXPIRING if until - now <= SOON else APPROVED_MARK, until)
+
+
+def _ends(policy: Policy, release: Release, manifest: Manifest) -> Iterator[datetime]:
+    for decision in heard(policy, release, manifest):
+        if decision.statement.decision == APPROVED:
+            if decision.statement.expires is not None:
+                yield decision.statement.expires
+            if policy.max_age is not None:
+                yield decision.statement.created + policy.max_age
