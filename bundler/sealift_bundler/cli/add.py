@@ -87,7 +87,7 @@ def command(
         echo_unused(error.unused, error.findings)
         raise
     for name, conversion in added.conversions.items():
-        write_report(conversion, _report_of(report, name))
+        write_report(conversion, _report_of(report, name), added.disclosure)
         echo_golden(conversion, name)
     echo_disclosure(added.disclosure)
     following = _next(channel, added)

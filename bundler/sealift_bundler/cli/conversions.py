@@ -11,6 +11,7 @@ from sealift_common.console import plain
 from sealift_common.files.output import write
 
 if TYPE_CHECKING:
+    from sealift_bundler.disclosure import Disclosure
     from sealift_bundler.proof.conversion import Conversion
 
 report_option: Callable[[Any], Any] = click.option(
@@ -38,12 +39,12 @@ def golden_document(conversion: "Conversion") -> dict[str, Any] | None:
     return None if conversion.golden is None else asdict(conversion.golden)
 
 
-def write_report(conversion: "Conversion", path: Path | None) -> None:
-    """Write the page, where one is asked for."""
+def write_report(conversion: "Conversion", path: Path | None, disclosure: "Disclosure | None" = None) -> None:
+    """Write the page, where one is asked for; `disclosure` as for `report_html`."""
     if path is not None:
         from sealift_bundler.proof.pages.conversion_page import report_html
 
-        write(path, report_html(conversion).encode("utf-8"))
+        write(path, report_html(conversion, disclosure).encode("utf-8"))
 
 
 def echo_probe(conversion: "Conversion") -> None:

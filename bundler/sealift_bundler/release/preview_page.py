@@ -1,13 +1,11 @@
 """What a release changes, as a page."""
 
 from collections.abc import Callable, Iterator
-from html import escape
 
-from sealift_bundler.disclosure import withheld
-from sealift_bundler.proof.pages.page import page
-from sealift_bundler.proof.pages.table import table
+from sealift_bundler.proof.pages.table import shown, table
 from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
 from sealift_common.names import ModelVersion
+from sealift_common.pages.page import facts, page
 from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import human
 
@@ -21,31 +19,30 @@ def preview_html(summary: Summary) -> str:
 def _body(summary: Summary) -> Iterator[str]:
     after, changes = summary.after, summary.changes
     against = "the first release" if summary.before is None else f"against release {summary.before.number}"
-    yield f"<h1>{escape(after.channel)}, release {after.number}</h1>"
+    yield f"<h1>{shown(after.channel)}, release {after.number}</h1>"
     yield f'<p class="soft">{against}</p>'
     demanded = demand_line(after.reviewers)
     if demanded:
-        yield f"<p>{escape(demanded[0].upper() + demanded[1:])}.</p>"
+        yield f"<p>{shown(demanded[0].upper() + demanded[1:])}.</p>"
     if summary.digest:
         yield f"<p>Targets, as signatures cover them: <code>{summary.digest}</code></p>"
     else:
         yield "<p>This release is not made yet.</p>"
-    facts = {"new": len(changes.new), "withdrawn": len(changes.withdrawn), "as before": changes.kept}
-    shown = (f'<div><span class="soft">{name}</span><b>{number:,}</b></div>' for name, number in facts.items())
-    yield f'<div class="facts">{"".join(shown)}</div>'
+    counted = {"new": len(changes.new), "withdrawn": len(changes.withdrawn), "as before": changes.kept}
+    yield facts((name, f"{number:,}") for name, number in counted.items())
     yield from _alarms(summary)
     yield "<h2>New versions</h2>"
     yield table(("model", "version", "after", "#files", "#size", "license"), map(_row(summary), changes.new))
     for model, blob in changes.new.items():
-        yield f"<h2>{escape(str(model))}</h2><p><code>{blob.digest}</code></p>"
+        yield f"<h2>{shown(model)}</h2><p><code>{blob.digest}</code></p>"
         contents = summary.contents.get(model)
         if contents is None:
             yield '<p class="bad">Its files are not in this copy of the channel: nothing can be said of them.</p>'
             continue
         mark = "bad" if contents.proof is None or contents.proof.wrong else "good"
-        yield f'<p class="{mark}">{escape(withheld(proof_line(contents)))}</p>'
+        yield f'<p class="{mark}">{shown(proof_line(contents))}</p>'
         said = (*record_lines(contents), *map(decision_line, summary.decisions.get(model, ())))
-        yield from (f"<p>{escape(withheld(line))}</p>" for line in said)
+        yield from (f"<p>{shown(line)}</p>" for line in said)
         files = contents.manifest.files
         yield table(("file", "#bytes", "digest"), [(one.name, one.plain.size, one.plain.digest) for one in files])
     yield "<h2>Withdrawn versions</h2>"
@@ -60,7 +57,7 @@ def _alarms(summary: Summary) -> Iterator[str]:
     alarms = [f"{model} was withdrawn, and is listed all the same" for model in changes.returned]
     alarms += [f"{model} was {old.digest} and is {new.digest}" for model, (old, new) in changes.changed.items()]
     alarms += [f"{model} is no longer listed, and was not withdrawn" for model in changes.gone]
-    yield from (f'<p class="bad">Do not sign this: {escape(alarm)}.</p>' for alarm in alarms)
+    yield from (f'<p class="bad">Do not sign this: {shown(alarm)}.</p>' for alarm in alarms)
 
 
 def _row(summary: Summary) -> Callable[[ModelVersion], tuple[object, ...]]:

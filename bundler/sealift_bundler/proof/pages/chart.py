@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sealift_common.pages.page import line
 
 _SIZE = 280
 _MARGIN = 60
@@ -34,7 +35,7 @@ def scatter(name: str, points: Points) -> str:
         some = np.linspace(0, len(expected) - 1, _MOST_POINTS).astype(int)
         expected, got = expected[some], got[some]
     error = float(np.abs(expected - got).max(initial=0.0))
-    caption = f"{escape(name)}: {len(expected)} numbers, largest error {error:.3g}"
+    caption = f"{line(name)}: {len(expected)} numbers, largest error {error:.3g}"
     if not len(expected):
         return f"<figure><figcaption>{caption}</figcaption></figure>"
     low = float(min(expected.min(), got.min()))
@@ -67,13 +68,18 @@ def scatter(name: str, points: Points) -> str:
     )
 
 
+def equal_line(name: str, same: int, of: int) -> str:
+    """Say in place of a chart how many answers are equal that are no numbers."""
+    return f'<p class="equal">{line(name)}: {same:,} of {of:,} equal</p>'
+
+
 def bars(name: str, shares: Sequence[tuple[str, float, str]]) -> str:
     """Draw one bar for each name and its share, from 0 to 1; a note may follow the share."""
     height = _BAR * len(shares)
     drawn = []
     for place, (label, share, note) in enumerate(shares):
         middle = _BAR * place + _BAR / 2
-        drawn.append(f'<text x="{_LABELS - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>')
+        drawn.append(f'<text x="{_LABELS - 8}" y="{middle + 4}" text-anchor="end">{line(label)}</text>')
         drawn.append(f'<rect x="{_LABELS}" y="{middle - 7}" width="{round(_SIZE * share, 1)}" height="14"/>')
         drawn.append(
             f'<text x="{round(_LABELS + _SIZE * share + 6, 1)}" y="{middle + 4}">{share:.0%}{_short(note)}</text>'
@@ -81,11 +87,11 @@ def bars(name: str, shares: Sequence[tuple[str, float, str]]) -> str:
     width = _LABELS + _SIZE + 50 + (_NOTES if any(note for *_, note in shares) else 0)
     return (
         f'<figure><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(name)}"><path class="axis" d="M{_LABELS} 0V{height}" fill="none"/>{"".join(drawn)}</svg>'
-        f"<figcaption>{escape(name)}</figcaption></figure>"
+        f'aria-label="{line(name)}"><path class="axis" d="M{_LABELS} 0V{height}" fill="none"/>{"".join(drawn)}</svg>'
+        f"<figcaption>{line(name)}</figcaption></figure>"
     )
 
 
 def _short(note: str) -> str:
     cut = note if len(note) <= _NOTE_CHARS else note[: _NOTE_CHARS - 1] + "…"
-    return f" {escape(cut)}" if note else ""
+    return f" {line(cut)}" if note else ""

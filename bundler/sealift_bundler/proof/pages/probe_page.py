@@ -1,13 +1,13 @@
 """What the probe found, as sections of a report's page."""
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.probe.flips import FEW_ROWS
 from sealift_bundler.proof.pages.chart import bars
 from sealift_bundler.proof.pages.table import table
+from sealift_common.pages.page import text
 
 _FLIPS_ARE = (
     "Sample texts, changed in eight ways, and how many of them then have another label. At 0 % nobody writes around "
@@ -81,8 +81,8 @@ def _membership(found: Mapping[str, Any]) -> list[str]:
         f" {found['samples']:,} of {found['of_samples']:,} samples, "
         f"{found['holdout']:,} of {found['of_holdout']:,} held-out rows.{known}"
     )
-    return [f"<p>{escape(membership_line(found))}.</p>", _soft(_MEMBERSHIP_IS + rows)]
+    return [f"<p>{text(membership_line(found))}.</p>", _soft(_MEMBERSHIP_IS + rows)]
 
 
-def _soft(text: str) -> str:
-    return f'<p class="soft">{escape(text)}</p>'
+def _soft(said: str) -> str:
+    return f'<p class="soft">{text(said)}</p>'

@@ -1,31 +1,18 @@
-"""A table of a report's page."""
+"""A table of a report's page: what the disclosure scan finds is withheld from it."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from sealift_bundler.disclosure import withheld
+from sealift_common.pages.page import text
+from sealift_common.pages.table import table as plain_table
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], marks: dict[tuple[int, int], str] | None = None) -> str:
-    """A table; a head that starts with "#" is of numbers."""
-    numeric = [head.startswith("#") for head in heads]
+    """A table as `sealift_common.pages.table` makes it."""
+    return plain_table(heads, ([withheld(str(value)) for value in row] for row in rows), marks)
 
-    def cell(tag: str, index: int, value: Any, mark: str = "") -> str:
-        classes = " ".join(part for part in ("number" if numeric[index] else "", mark) if part)
-        return (
-            f'<{tag} class="{classes}">{escape(withheld(str(value)))}</{tag}>'
-            if classes
-            else f"<{tag}>{escape(withheld(str(value)))}</{tag}>"
-        )
 
-    lines = [
-        "<tr>"
-        + "".join(cell("td", index, value, (marks or {}).get((place, index), "")) for index, value in enumerate(row))
-        + "</tr>"
-        for place, row in enumerate(rows)
-    ]
-    if not lines:
-        return '<p class="soft">none</p>'
-    head = "".join(cell("th", index, label.removeprefix("#")) for index, label in enumerate(heads))
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+def shown(value: object) -> str:
+    """Return a text as HTML, without what the disclosure scan finds."""
+    return text(withheld(str(value)))

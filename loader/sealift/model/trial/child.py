@@ -3,6 +3,7 @@
     {"requires": {…}}      -> {"problems": […]}
     {"allow": DIRECTORY}   -> {"memory_bytes": N}, which the model there may allocate from now on
     {"replay": DIRECTORY}  -> {"rows": N}
+    {"compare": DIRECTORY, "into": FILE}  -> {"outputs": N}, with the answers in FILE
     any of them            -> {"error": TEXT, "code": WORD}
 
 Arguments: the parent's process id, the bytes that a model may allocate on top of copies of its weights, and the bytes
@@ -13,10 +14,10 @@ import json
 import mmap
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealift.errors import Error, SelfTestError
 from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE
@@ -24,6 +25,9 @@ from sealift.model.documents.file_set import WEIGHTS
 from sealift.model.runtime import compatibility
 from sealift_common.oci.layout import own_name
 from sealift_common.parent import die_with
+
+if TYPE_CHECKING:
+    from sealift.model.model import Model
 
 
 def main(argv: list[str]) -> int:
@@ -79,6 +83,8 @@ def _answer(question: Mapping[str, Any], memory_bytes: int, most_bytes: int) -> 
         if "allow" in question:
             copied = _copied_bytes(Path(question["allow"]))
             return {"memory_bytes": _allow(memory_bytes + copied, most_bytes)}
+        if "compare" in question:
+            return {"outputs": _compare(Path(question["compare"]), Path(question["into"]))}
         return {"rows": _replay(Path(question["replay"]))}
     except (Error, OSError) as error:
         return _refusal(str(error), getattr(error, "code", SelfTestError.code))
@@ -91,15 +97,30 @@ def _refusal(message: str, code: str) -> dict[str, Any]:
 
 
 def _replay(directory: Path) -> int:
-    from sealift.model.model import Model
     from sealift.model.trial.replay import replay
+
+    return sum(replay(model, golden) for _, model, golden in _graphs(directory))
+
+
+def _compare(directory: Path, into: Path) -> int:
+    from sealift.model.trial import comparison
+
+    found = [one for graph, model, golden in _graphs(directory) for one in comparison.compare(model, golden, graph)]
+    comparison.write(into, found[: comparison.MOST_OUTPUTS])
+    return len(found)
+
+
+def _graphs(directory: Path) -> Iterator[tuple[str, "Model", bytes]]:
+    """Load what lies in `directory`: one model under "", or each of several graphs, with its golden examples."""
+    from sealift.model.model import Model
 
     files = {path.name: _content(path) for path in directory.iterdir() if path.is_file()}
     model = Model.from_files(files)
     graphs = model.description.graphs
     if not graphs:
-        return replay(model, bytes(files.get(GOLDEN_FILE, b"")))
-    return sum(replay(model.graph(graph), bytes(files.get(f"{graph}.{GOLDEN_FILE}", b""))) for graph in graphs)
+        yield "", model, bytes(files.get(GOLDEN_FILE, b""))
+    for graph in graphs:
+        yield graph, model.graph(graph), bytes(files.get(f"{graph}.{GOLDEN_FILE}", b""))
 
 
 def _content(path: Path) -> bytes | memoryview:

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,6 +27,8 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import Requirements
 from sealift.model.runtime import memory_file
 from sealift.model.runtime.memory import free_memory_bytes
+from sealift.model.trial import comparison
+from sealift.model.trial.comparison import Compared
 from sealift_common.wording import human
 
 # What the child says of a model that is at fault, by its stable word; anything else is a failed self-test.
@@ -130,15 +133,32 @@ class SelfTestProcess:
             MalformedError, UnsupportedVersionError: a file is not as its schema demands.
         """
         started = time.monotonic()
+        answer = self._try("replay", directory, what)
+        return SelfTestResult(rows=_number(answer, "rows", what), seconds=time.monotonic() - started)
+
+    def compare(self, directory: Path, what: str) -> list[Compared]:
+        """Load the model in `directory` in the child, and return its answers beside the recorded ones, for people.
+
+        Args:
+            directory, what: as for `replay`.
+
+        Raises:
+            SelfTestError, IncompatibleError, MalformedError, UnsupportedVersionError: as `replay`; an answer that
+                differs is none of them.
+        """
+        with tempfile.NamedTemporaryFile(prefix="sealift-", suffix=".json") as file:
+            self._try("compare", directory, what, into=file.name)
+            return comparison.read(Path(file.name), what)
+
+    def _try(self, verb: str, directory: Path, what: str, **more: str) -> dict[str, Any]:
         place = str(directory.absolute())
         allowed = _number(self._ask({"allow": place}, what), "memory_bytes", what)
         try:
-            answer = self._ask({"replay": place}, what)
+            return self._ask({verb: place, **more}, what)
         except (SelfTestError, IncompatibleError) as error:
             if _OUT_OF_MEMORY.search(str(error)) is None:
                 raise
             raise self._out_of_memory(what, allowed, str(error)) from None
-        return SelfTestResult(rows=_number(answer, "rows", what), seconds=time.monotonic() - started)
 
     def _ask(self, question: Mapping[str, Any], what: str) -> dict[str, Any]:
         assert self._child.stdin is not None  # noqa: S101 - PIPE was asked for

@@ -27,27 +27,36 @@ def replay(model: "Model", golden: bytes) -> int:
     return sum(_replay_one(model, index, example) for index, example in enumerate(parse(golden, model.description)))
 
 
-def _replay_one(model: "Model", index: int, example: "Example") -> int:
+def answers_to(model: "Model", example: "Example", what: str) -> "dict[str, NDArray[Any]]":
+    """Answer one example, by method or tensor.
+
+    Raises:
+        SelfTestError: the model cannot.
+    """
     from sealift.errors import Error
 
-    what = f"model {model.name!r} version {model.version!r}, golden example {index}"
     answers: dict[str, NDArray[Any]] = {}
     try:
         if model.description.interface == "tensors":
-            answers = model.run(example.inputs)
-        else:
-            rows: Any = example.inputs
-            if model.description.interface != "columns":
-                rows = next(iter(example.inputs.values()))
-            for method in model.description.methods:
-                answer = getattr(model, method)(rows)
-                # A list of arrays is recorded under its method's name and a number.
-                several = isinstance(answer, list)
-                answers.update(
-                    {f"{method}.{place}": one for place, one in enumerate(answer)} if several else {method: answer}
-                )
+            return model.run(example.inputs)
+        rows: Any = example.inputs
+        if model.description.interface != "columns":
+            rows = next(iter(example.inputs.values()))
+        for method in model.description.methods:
+            answer = getattr(model, method)(rows)
+            # A list of arrays is recorded under its method's name and a number.
+            several = isinstance(answer, list)
+            answers.update(
+                {f"{method}.{place}": one for place, one in enumerate(answer)} if several else {method: answer}
+            )
     except Error as error:
         raise SelfTestError(f"{what}: {error}") from error
+    return answers
+
+
+def _replay_one(model: "Model", index: int, example: "Example") -> int:
+    what = f"model {model.name!r} version {model.version!r}, golden example {index}"
+    answers = answers_to(model, example, what)
     for name, expected in example.outputs.items():
         if name not in answers:
             raise SelfTestError(f"{what} expects {name!r}, which this model does not answer")

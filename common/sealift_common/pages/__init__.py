@@ -1,0 +1,1 @@
+"""Pages for people, one look for all: the frame, and tables; whole in one file, nothing is fetched."""
