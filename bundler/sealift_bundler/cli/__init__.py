@@ -9,6 +9,7 @@ MODULES = {
     "review": "sealift_bundler.cli.review",
     "add": "sealift_bundler.cli.add",
     "preview": "sealift_bundler.cli.preview",
+    "dossier": "sealift_bundler.cli.dossier",
     "release": "sealift_bundler.cli.release",
     "pack": "sealift_bundler.cli.pack",
     "split": "sealift_bundler.cli.split",
@@ -18,7 +19,8 @@ MODULES = {
 
 EPILOG = """\b
 In this order: convert (try a model), review (answer for reviewers), add (recipe
-to channel), preview (look), release (sign), pack (one tar).
+to channel), preview (look), dossier (for reviewers), release (sign), pack (one
+tar).
 As well as these: kit (Sealift itself, for machines without internet).
 
 \b

@@ -66,6 +66,16 @@ def complete_references(ctx: click.Context, _param: click.Parameter, incomplete:
     return [model.reference for model in _released(ctx) if model.reference.startswith(incomplete)]
 
 
+def complete_all_references(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete `NAME:VERSION` of released and staged models, newest first."""
+    try:
+        channel = Channel.open(ctx.params.get("directory") or ".")
+        models = {**channel.released(), **channel.staged()}
+    except (Error, OSError):
+        return []
+    return [one.reference for one in sorted(models, reverse=True) if one.reference.startswith(incomplete)]
+
+
 def complete_golden(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete whose rows travel, or else a file."""
     choices = [CompletionItem(choice) for choice in GOLDEN_CHOICES if choice.startswith(incomplete)]

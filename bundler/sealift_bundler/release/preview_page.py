@@ -1,22 +1,27 @@
 """What a release changes, as a page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from sealift_bundler.proof.pages.table import shown, table
 from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
 from sealift_common.names import ModelVersion
-from sealift_common.pages.page import facts, page
+from sealift_common.pages.page import facts, line, page
 from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import human
 
 
-def preview_html(summary: Summary) -> str:
-    """Write the page; what the disclosure scan finds in texts is withheld from it."""
+def preview_html(summary: Summary, links: Mapping[ModelVersion, str] = MappingProxyType({})) -> str:
+    """Write the page; what the disclosure scan finds in texts is withheld from it.
+
+    Args:
+        links: relative URLs of the dossiers of some versions.
+    """
     after = summary.after
-    return page(f"{after.channel}, release {after.number}", _body(summary))
+    return page(f"{after.channel}, release {after.number}", _body(summary, links))
 
 
-def _body(summary: Summary) -> Iterator[str]:
+def _body(summary: Summary, links: Mapping[ModelVersion, str]) -> Iterator[str]:
     after, changes = summary.after, summary.changes
     against = "the first release" if summary.before is None else f"against release {summary.before.number}"
     yield f"<h1>{shown(after.channel)}, release {after.number}</h1>"
@@ -34,7 +39,7 @@ def _body(summary: Summary) -> Iterator[str]:
     yield "<h2>New versions</h2>"
     yield table(("model", "version", "after", "#files", "#size", "license"), map(_row(summary), changes.new))
     for model, blob in changes.new.items():
-        yield f"<h2>{shown(model)}</h2><p><code>{blob.digest}</code></p>"
+        yield f"<h2>{_linked(model, links)}</h2><p><code>{blob.digest}</code></p>"
         contents = summary.contents.get(model)
         if contents is None:
             yield '<p class="bad">Its files are not in this copy of the channel: nothing can be said of them.</p>'
@@ -42,14 +47,20 @@ def _body(summary: Summary) -> Iterator[str]:
         mark = "bad" if contents.proof is None or contents.proof.wrong else "good"
         yield f'<p class="{mark}">{shown(proof_line(contents))}</p>'
         said = (*record_lines(contents), *map(decision_line, summary.decisions.get(model, ())))
-        yield from (f"<p>{shown(line)}</p>" for line in said)
+        yield from (f"<p>{shown(one)}</p>" for one in said)
         files = contents.manifest.files
-        yield table(("file", "#bytes", "digest"), [(one.name, one.plain.size, one.plain.digest) for one in files])
+        yield table(
+            ("file", "#bytes", "digest"), [(one.name, f"{one.plain.size:,}", one.plain.digest) for one in files]
+        )
     yield "<h2>Withdrawn versions</h2>"
     yield table(
         ("model", "version", "reason"),
         [(entry.model.name, entry.model.version, entry.reason) for entry in changes.withdrawn],
     )
+
+
+def _linked(model: ModelVersion, links: Mapping[ModelVersion, str]) -> str:
+    return f'<a href="{line(links[model])}">{shown(model)}</a>' if model in links else shown(model)
 
 
 def _alarms(summary: Summary) -> Iterator[str]:

@@ -27,15 +27,20 @@ pre { margin: .3rem 0; padding: .6rem .8rem; border: 1px solid var(--line); whit
 .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-th { color: var(--soft); font-weight: 500; overflow-wrap: normal } td { min-width: 5ch }
-td.number, th.number { text-align: right; white-space: nowrap }
+td, th { overflow-wrap: break-word }
+th { color: var(--soft); font-weight: 500 } td.number, th.number { text-align: right; white-space: nowrap }
+td.word { white-space: nowrap } td.long { overflow-wrap: anywhere; min-width: 12ch; font-size: .9em }
+table.even { table-layout: fixed } table.even td { white-space: normal; overflow-wrap: anywhere }
 .good { color: var(--good) } .bad { color: var(--bad) }
 .charts { display: flex; flex-wrap: wrap; gap: 1.5rem }
 .charts .equal { flex-basis: 100% }
 figure { margin: 0; max-width: 100% } figcaption { color: var(--soft) } svg { max-width: 100%; height: auto }
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif } svg .axis { stroke: var(--line) }
 svg circle, svg rect { fill: var(--mark); fill-opacity: .55 } svg .same { stroke: var(--soft); stroke-dasharray: 3 3 }
-@media (max-width: 40rem) { body { margin: 1rem auto; font-size: 14px } th, td { padding-right: .5rem } }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; font-size: 14px } th, td { padding-right: .5rem }
+  .bars { overflow-x: auto } .bars svg { max-width: none }
+}
 @page { size: A4; margin: 16mm 14mm 18mm }
 @media print {
   :root { color-scheme: light }
@@ -43,6 +48,7 @@ svg circle, svg rect { fill: var(--mark); fill-opacity: .55 } svg .same { stroke
   .wide { overflow: visible } a { color: inherit; text-decoration: none }
   h1, h2, h3 { break-after: avoid } h2 { margin-top: 1.4rem }
   tr, figure, .facts div { break-inside: avoid } thead { display: table-header-group }
+  .facts b { font-size: 11pt } .charts { gap: .8rem } .charts figure { flex: 0 1 47% }
   svg circle, svg rect, .good, .bad { print-color-adjust: exact }
 }
 """

@@ -26,8 +26,8 @@ class Points:
     got: NDArray[Any]
 
 
-def scatter(name: str, points: Points) -> str:
-    """Draw the converted answers over the original ones."""
+def scatter(name: str, points: Points, axes: tuple[str, str] = ("original", "converted")) -> str:
+    """Draw the converted answers over the original ones; `axes` names both, the original first."""
     expected, got = points.expected.astype(np.float64), points.got.astype(np.float64)
     finite = np.isfinite(expected) & np.isfinite(got)
     expected, got = expected[finite], got[finite]
@@ -61,9 +61,9 @@ def scatter(name: str, points: Points) -> str:
         f'aria-label="{caption}">'
         f'<path class="axis" d="M{_MARGIN} {y(high)}V{y(low)}H{x(high)}" fill="none"/>'
         f'<line class="same" x1="{x(low)}" y1="{y(low)}" x2="{x(high)}" y2="{y(high)}"/>{dots}{"".join(ticks)}'
-        f'<text x="{_MARGIN + _SIZE / 2}" y="{end - 4}" text-anchor="middle">original</text>'
+        f'<text x="{_MARGIN + _SIZE / 2}" y="{end - 4}" text-anchor="middle">{line(axes[0])}</text>'
         f'<text x="12" y="{_MARGIN + _SIZE / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 12 {_MARGIN + _SIZE / 2})">converted</text></svg>'
+        f'transform="rotate(-90 12 {_MARGIN + _SIZE / 2})">{line(axes[1])}</text></svg>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 
@@ -86,7 +86,7 @@ def bars(name: str, shares: Sequence[tuple[str, float, str]]) -> str:
         )
     width = _LABELS + _SIZE + 50 + (_NOTES if any(note for *_, note in shares) else 0)
     return (
-        f'<figure><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        f'<figure class="bars"><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{line(name)}"><path class="axis" d="M{_LABELS} 0V{height}" fill="none"/>{"".join(drawn)}</svg>'
         f"<figcaption>{line(name)}</figcaption></figure>"
     )

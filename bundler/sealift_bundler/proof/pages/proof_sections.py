@@ -50,6 +50,8 @@ def proof_facts(described: ModelDescription) -> str:
         "largest relative error": "largest_relative_error",
         "largest share of the tolerance": "largest_share_of_tolerance",
     }
+    if not parity.get("compared", True):
+        return facts([("rung", described.rung), ("rows recorded", figure(parity.get("rows", 0), ","))])
     return facts(
         [
             ("rung", described.rung),
@@ -65,21 +67,27 @@ def proof_tables(described: ModelDescription) -> list[str]:
     parity = described.parity
     attempts = _tables(described.conversion, "attempts")
     edges = _table(parity, "edge_rows")
-    return [
+    found = [
         "<h3>Rungs of the ladder</h3>",
         table(
             ("rung", "outcome"),
             [(one.get("rung", ""), one.get("outcome", "")) for one in attempts],
             marks={(row, 1): "good" for row, one in enumerate(attempts) if one.get("outcome") == "proven"},
         ),
-        "<h3>Edge rows by kind</h3>",
-        table(
-            ("kind", "#rows", "#of possible", "#differ or refused", "#ties"),
-            [_edge_row(kind, found) for kind, found in sorted(edges.items()) if isinstance(found, dict)],
-        ),
-        _EDGE_ROWS_ARE,
-        "<h3>Worst rows</h3>",
-        _worst_rows(_tables(parity, "worst_rows")),
+    ]
+    if parity.get("compared", True):
+        found += [
+            "<h3>Edge rows by kind</h3>",
+            table(
+                ("kind", "#rows", "#of possible", "#differ or refused", "#ties"),
+                [_edge_row(kind, one) for kind, one in sorted(edges.items()) if isinstance(one, dict)],
+            ),
+            _EDGE_ROWS_ARE,
+            "<h3>Worst rows</h3>",
+            _worst_rows(_tables(parity, "worst_rows")),
+        ]
+    return [
+        *found,
         "<h3>What goes in and comes out</h3>",
         table(("tensor", "dtype", "shape", "columns"), _tensors(described)),
     ]

@@ -8,9 +8,15 @@ from sealift_common.pages.page import text
 from sealift_common.pages.table import table as plain_table
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], marks: dict[tuple[int, int], str] | None = None) -> str:
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    marks: dict[tuple[int, int], str] | None = None,
+    *,
+    even: bool = False,
+) -> str:
     """A table as `sealift_common.pages.table` makes it."""
-    return plain_table(heads, ([withheld(str(value)) for value in row] for row in rows), marks)
+    return plain_table(heads, ([withheld(str(value)) for value in row] for row in rows), marks, even=even)
 
 
 def shown(value: object) -> str:
