@@ -15,6 +15,7 @@ _COMMANDS = (
     "status",
     "list",
     "show",
+    "review",
     "history",
     "rollback",
     "export",

@@ -1,0 +1,124 @@
+"""What reviewers said of an installed version, and what this instance makes of it. Pure: verified objects in."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sealift.policy.policy import Excepted, Policy
+from sealift.policy.verdict import unmet
+from sealift_common import fingerprint
+from sealift_common.clock import rfc3339
+from sealift_common.names import ModelVersion
+from sealift_common.oci.manifest import Manifest
+from sealift_common.release_document import Release
+from sealift_common.review.dsse import canonical
+from sealift_common.review.judgement import Decision, decisions
+from sealift_common.review.record import FILE_NAME
+from sealift_common.review.statement import Subject
+
+_FINGERPRINT_CHARS = 16
+
+
+class Reviewed(NamedTuple):
+    """The reviews of one version.
+
+    Attributes:
+        digest: of its manifest, which reviewers approved.
+        record: digest of its `REVIEW.json`; None where it has none.
+        roles: that the policy of this instance asks for; None without a policy.
+        excepted: the policy's exception for it.
+        decisions: that count, in the order of roles and names.
+        unmet: what keeps it from being loaded here, in words.
+        unmet_for_installing: what would keep it from being installed anew, where time matters.
+    """
+
+    channel: str
+    release: int
+    model: ModelVersion
+    digest: str
+    record: str | None
+    roles: tuple[str, ...] | None
+    excepted: Excepted | None
+    decisions: tuple[Decision, ...]
+    unmet: tuple[str, ...]
+    unmet_for_installing: tuple[str, ...]
+
+    def document(self, now: datetime) -> dict[str, Any]:
+        """Return the same for scripts."""
+        return {
+            "channel": self.channel,
+            "decisions": [_decision(one, now) for one in self.decisions],
+            "digest": self.digest,
+            "exception": None
+            if self.excepted is None
+            else {"reason": self.excepted.reason, "until": rfc3339(self.excepted.until)},
+            "model": self.model.name,
+            "record": self.record,
+            "release": self.release,
+            "roles": None if self.roles is None else list(self.roles),
+            "unmet": list(self.unmet),
+            "unmet_for_installing": list(self.unmet_for_installing),
+            "version": str(self.model.version),
+        }
+
+
+def reviewed(release: Release, manifest: Manifest, policy: Policy, now: datetime) -> Reviewed:
+    """Gather the reviews of a version.
+
+    Args:
+        release: verified, and lists the version.
+        manifest: verified as well.
+        policy: of the instance; `NONE` without one.
+        now: the latest of clock and floor (UTC).
+
+    Raises:
+        MalformedError, LimitError: a review that names the version is not of its form.
+    """
+    record = next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None)
+    subject = Subject(manifest.model, manifest.digest)
+    found = () if release.reviewers is None else decisions(release.reviews, release.reviewers, subject, record)
+    return Reviewed(
+        channel=release.channel,
+        release=release.number,
+        model=manifest.model,
+        digest=manifest.digest,
+        record=record,
+        roles=policy.roles_for(manifest.model.name) if policy.demands else None,
+        excepted=policy.exceptions.get(manifest.digest),
+        decisions=tuple(found),
+        unmet=tuple(unmet(policy, release, manifest)) if policy.demands else (),
+        unmet_for_installing=tuple(unmet(policy, release, manifest, now)) if policy.demands else (),
+    )
+
+
+def attestations(found: Reviewed) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of files for in-toto tools: each envelope that counts, and each key that made one.
+
+    Names are made of what cannot be a path: the model, the role, and the key's fingerprint.
+    """
+    keys: dict[str, bytes] = {}
+    for one in found.decisions:
+        signer = f"{one.statement.role}-{fingerprint.of_bytes(one.reviewer.material)[:_FINGERPRINT_CHARS]}"
+        pem = fingerprint.parse(one.reviewer.key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        keys[f"{signer}.pub"] = pem
+        yield f"{found.model.name}@{found.model.version}.{signer}.dsse.json", canonical(one.envelope) + b"\n"
+    yield from keys.items()
+
+
+def _decision(one: Decision, now: datetime) -> dict[str, Any]:
+    statement = one.statement
+    return {
+        "by": one.name,
+        "created": rfc3339(statement.created),
+        "decision": statement.decision,
+        "expired": one.expired(now),
+        "expires": None if statement.expires is None else rfc3339(statement.expires),
+        "fingerprint": fingerprint.of_bytes(one.reviewer.material),
+        "note": statement.note,
+        "questionnaire": statement.questionnaire,
+        "retired": None if one.reviewer.until is None else rfc3339(one.reviewer.until),
+        "role": statement.role,
+        "serial": statement.serial,
+    }
