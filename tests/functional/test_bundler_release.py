@@ -291,3 +291,16 @@ def test_add_refuses_before_converting(channel, bundler, recipe, monkeypatch):
         bundler("add", "recipe.toml", "--channel", "ch"), 52, r"recipe.toml: \[convert\] option 'method' is not known"
     )
     assert tree(channel.directory) == before
+
+
+def test_a_secret_in_the_reason_of_a_withdrawal_is_refused_and_not_repeated(channel, bundler):
+    stage(channel, model(), put(channel))
+    assert bundler("release", "--channel", "ch", "--key", "k")[0] == 0
+    before = {path: path.read_bytes() for path in channel.directory.rglob("*") if path.is_file()}
+    token = "glpat-" + "x3kP9qLm2ZtR7vWs4YbN"
+    reason = f"trained with {token}"
+    status, out, err = bundler("withdraw", "triage", "1.0.0", "--channel", "ch", "--reason", reason, "--key", "k")
+    assert (status, out) == (60, "")
+    assert "the reason would disclose gitlab-token in the reason: line 1" in err
+    assert token not in err
+    assert {path: path.read_bytes() for path in channel.directory.rglob("*") if path.is_file()} == before

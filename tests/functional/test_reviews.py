@@ -74,6 +74,20 @@ def test_nothing_is_released_before_every_role_of_its_class_approved(sim):
     assert statements(sim.directory) == {}
 
 
+def test_a_note_that_holds_a_secret_is_not_released_until_its_reviewer_says_it_otherwise(sim, bundler):
+    from sealift_bundler.errors import DisclosureError
+
+    model, token = sim.stage("1.0.0"), "glpat-" + "x3kP9qLm2ZtR7vWs4YbN"
+    sim.say(model, "security", "ada", note=f"looked at it with {token}")
+    with pytest.raises(DisclosureError, match=r"gitlab-token in the note for 'security' about toy 1\.0\.0") as caught:
+        sim.release()
+    assert token not in str(caught.value)
+    assert sim.channel.released() == {}
+    sim.say(model, "security", "ada", note="looked at it")
+    sim.release()
+    assert [one.note for one in listed(sim)] == ["looked at it"]
+
+
 def test_a_channel_without_reviewers_works_as_before(tmp_path):
     from support.release.channel_simulator import ChannelSimulator
 

@@ -15,6 +15,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from sealift.errors import ChannelError, LimitError, UsageError
 from sealift_bundler.errors import UnapprovedError
+from sealift_bundler.release.spoken import require_harmless_notes, require_harmless_reason
 from sealift_common.blob import Blob
 from sealift_common.clock import next_release_time, rfc3339
 from sealift_common.names import ModelVersion
@@ -101,6 +102,7 @@ def release(
         ChannelError: nothing is staged, a blob is missing, or metadata is damaged; or the questionnaire is not root's.
         KeyFileError: a signer belongs to no role of this channel.
         UnapprovedError: a staged version lacks an approval; nothing is written.
+        DisclosureError: the note of a new review holds a secret or personal data; nothing is written.
         LimitError: targets would be larger than instances read.
     """
     with channel.locked():
@@ -124,6 +126,7 @@ def release(
                 raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
         if reviewers is not None:
             _require_approval(channel, reviewers, staged, envelopes, now or datetime.now(UTC))
+            require_harmless_notes(reviews, before.reviews)
         content = before._replace(models=models, released=next_release_time(before.released), reviews=reviews)
         _require_size(content)
         signed = new_release(channel, content, signers, now=now)
@@ -189,6 +192,7 @@ def withdraw(
         ChannelError: the version is not released, or is withdrawn already.
         KeyFileError: a signer belongs to no role of this channel.
         UsageError: the reason is empty, too long, or not one line.
+        DisclosureError: the reason holds a secret or personal data.
     """
     reason = reason.strip()
     if not reason or len(reason) > MAX_REASON_CHARS or not reason.isprintable():
@@ -196,6 +200,7 @@ def withdraw(
             f"the reason is {reason[:40]!r}; expected one line of 1 to {MAX_REASON_CHARS} characters "
             "for the admins who will read it"
         )
+    require_harmless_reason(reason)
     with channel.locked():
         before = channel.release()
         models, withdrawn, at = channel.released(), before.withdrawn, next_release_time(before.released)
