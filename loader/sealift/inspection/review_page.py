@@ -23,7 +23,7 @@ def review_html(found: Reviewed, now: datetime) -> str:
 
 def decision_rows(found: Reviewed, now: datetime) -> list[tuple[str, ...]]:
     """Return a row of `HEADS` for each decision."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in found.decisions:
         said = one.statement
         word = f"{said.decision}, expired" if one.expired(now) else said.decision
