@@ -11,8 +11,10 @@ import click
 from sealift.cli import cli as sealift
 from sealift_bundler.cli import command as bundler
 from sealift_keys.cli import command as keys
+from sealift_pipeline.cli import command as pipeline
 
 PAGE = Path(__file__).parent / "reference" / "commands.md"
+GROUPS = {"sealift": sealift, "sealift-bundler": bundler, "sealift-keys": keys, "sealift-pipeline": pipeline}
 
 HEAD = """\
 <!-- Written by docs/generate_commands.py from the commands; run `make docs` after a change. -->
@@ -31,6 +33,7 @@ JSON document for scripts. The exit status says what happened: see [Errors and e
 | `DOCKER_CONFIG` | the folder of the `config.json` with logins to registries, instead of `~/.docker` |
 | `GITLAB_TOKEN`, `GITLAB_DEPLOY_TOKEN`, `CI_JOB_TOKEN` | the login to `gitlab://` addresses |
 | `SEALIFT_PASSPHRASE`, `SEALIFT_PASSPHRASE_<STEM>` | passphrase of every key, or of the key file `<stem>.pem` |
+| `SEALIFT_PIPELINE` | the folder of the pipeline, instead of `--pipeline` |
 | `SOURCE_DATE_EPOCH` | the release time that is signed, in seconds since 1970 |
 
 The shell completes commands, options, model names and versions once it knows how. For one user, put this into
@@ -40,15 +43,15 @@ The shell completes commands, options, model names and versions once it knows ho
 eval "$(_SEALIFT_COMPLETE=bash_source sealift)"
 ```
 
-For everybody, write what it prints to `/etc/bash_completion.d/sealift`. Likewise `_SEALIFT_BUNDLER_COMPLETE` and
-`_SEALIFT_KEYS_COMPLETE`, and `zsh_source` or `fish_source`.
+For everybody, write what it prints to `/etc/bash_completion.d/sealift`. Likewise `_SEALIFT_BUNDLER_COMPLETE`,
+`_SEALIFT_KEYS_COMPLETE` and `_SEALIFT_PIPELINE_COMPLETE`, and `zsh_source` or `fish_source`.
 """
 
 
 def render() -> str:
     """Return the page as Markdown."""
     parts = [HEAD]
-    for name, group in (("sealift", sealift), ("sealift-bundler", bundler), ("sealift-keys", keys)):
+    for name, group in GROUPS.items():
         parts.append(f"## {name}\n\n{_help(group)}\n")
         for path, command in _commands(name, group):
             parts.append(f"### {path}\n\n{_help(command)}\n")

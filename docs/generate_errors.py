@@ -14,7 +14,7 @@ import sealift
 from sealift_common.errors import Error
 
 PAGE = Path(__file__).parent / "reference" / "errors.md"
-MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors")
+MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors", "sealift_pipeline.errors")
 
 RANGES = {
     range(1, 2): (
@@ -29,6 +29,7 @@ RANGES = {
     range(40, 50): ("Load", "The model cannot run here, or the values given to it do not fit."),
     range(50, 60): ("Build", "Building a release stopped; nothing was packed."),
     range(60, 70): ("Review", "A model version is not fit to leave; nothing was staged or released."),
+    range(70, 80): ("Data and training", "Events, tables of them or a training run are not as they should be."),
 }
 
 HEAD = """\
@@ -55,7 +56,7 @@ With `--json` a command that is refused prints one document on stdout. Where sev
 
 
 def error_classes() -> list[type[Error]]:
-    """Return every error class that the three `errors` modules define, by exit code."""
+    """Return every error class that the `errors` modules define, by exit code."""
 
     def tree(cls: type[Error]) -> Iterator[type[Error]]:
         yield cls

@@ -1,4 +1,4 @@
-"""The common part of the three commands: one line per error, the exit code of its class, JSON on stdout.
+"""The common part of the four commands: one line per error, the exit code of its class, JSON on stdout.
 
 Results go to stdout, everything else to stderr.
 """

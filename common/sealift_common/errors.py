@@ -1,8 +1,9 @@
 """The root of every error that Sealift raises on purpose.
 
 It lives on the common floor so that all wings can share it; applications see it as `sealift.Error`.
-Ranges of exit codes, shared by the three commands: 0 ok, 1 bug, 2 usage, 3 local OS error, 10-19
-malformed, 20-29 refused by trust, 30-39 store, 40-49 load, 50-59 build, 60-69 review. Only the command line
+Ranges of exit codes, shared by the four commands: 0 ok, 1 bug, 2 usage, 3 local OS error, 10-19
+malformed, 20-29 refused by trust, 30-39 store, 40-49 load, 50-59 build, 60-69 review,
+70-79 data and training. Only the command line
 turns `exit_code` into an exit status. `remedy` is what a person does about it, for the reference page and for scripts.
 """
 

@@ -20,8 +20,9 @@ from sealift_common.console import run
 from sealift_common.errors import UsageError
 from sealift_common.files import output
 from sealift_keys.cli import command as keys
+from sealift_pipeline.cli import command as pipeline
 
-GROUPS = {"sealift": loader, "sealift-keys": keys, "sealift-bundler": bundler}
+GROUPS = {"sealift": loader, "sealift-keys": keys, "sealift-bundler": bundler, "sealift-pipeline": pipeline}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -70,6 +71,7 @@ PLACES = [
     Place("sealift-keys new OUT/x", "x.pub", "file", 53),
     Place("sealift-keys import hsm:1 OUT/x", "x", "file", 53),
     Place("sealift-keys init OUT/x --name c --key KEY", "x", "directory", 55),
+    Place("sealift-pipeline init OUT/x", "x", "directory"),
 ]
 # Paths that are read, and folders of Sealift's own: a store, a trust folder, a channel, a drop folder.
 OTHERS = {

@@ -11,14 +11,16 @@ from pathlib import Path
 import sealift
 import sealift_bundler
 import sealift_keys
+import sealift_pipeline
 from sealift_common.console import error_document
 
 ROOT = Path(__file__).parents[2]
-ERROR_MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors")
+ERROR_MODULES = ("sealift_common.errors", "sealift.errors", "sealift_bundler.errors", "sealift_pipeline.errors")
 RANGES = {
     "sealift_common.errors": {1, 2, 3, *range(10, 30), *range(50, 60)},
     "sealift.errors": {*range(10, 50)},
     "sealift_bundler.errors": {*range(50, 70)},
+    "sealift_pipeline.errors": {*range(70, 80)},
 }
 
 
@@ -29,7 +31,7 @@ def tree(cls: type[sealift.Error]) -> Iterator[type[sealift.Error]]:
 
 
 def error_classes() -> list[type[sealift.Error]]:
-    for package in (sealift_keys, sealift, sealift_bundler):
+    for package in (sealift_keys, sealift, sealift_bundler, sealift_pipeline):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
                 import_module(module.name)
@@ -79,7 +81,11 @@ def test_scripts_get_the_remedy() -> None:
 
 
 def test_an_application_can_catch_every_error_of_loader_and_keys_from_sealift() -> None:
-    wanted = {cls.__name__ for cls in error_classes() if not cls.__module__.startswith("sealift_bundler")}
+    wanted = {
+        cls.__name__
+        for cls in error_classes()
+        if not cls.__module__.startswith(("sealift_bundler", "sealift_pipeline"))
+    }
     assert {name for name in wanted if getattr(sealift, name, None) is None or name not in sealift.__all__} == set()
 
 

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"sealift", "sealift_bundler", "sealift_common", "sealift_keys"}
+PACKAGES = {"sealift", "sealift_bundler", "sealift_common", "sealift_keys", "sealift_pipeline"}
 KIT = "sealift_bundler/kit/"
 
 
@@ -42,7 +42,7 @@ def metadata(wheel: zipfile.ZipFile) -> Message:
     return HeaderParser().parsestr(wheel.read(name).decode())
 
 
-def test_the_wheel_holds_the_four_packages_and_its_metadata(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_five_packages_and_its_metadata(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     assert len(tops) == len(PACKAGES) + 1
@@ -51,7 +51,9 @@ def test_the_wheel_holds_the_four_packages_and_its_metadata(wheel: zipfile.ZipFi
 def test_the_wheel_holds_source_and_type_markers_only(wheel: zipfile.ZipFile) -> None:
     files = [name for name in wheel.namelist() if ".dist-info/" not in name]
     markers = {f"{package}/py.typed" for package in PACKAGES}
+    templates = (ROOT / "bundler" / "sealift_pipeline" / "settings" / "templates").iterdir()
     data = {"sealift_common/review/questionnaire.toml"}
+    data |= {path.relative_to(ROOT / "bundler").as_posix() for path in templates}
     assert {name for name in files if not name.endswith(".py") and not name.startswith(KIT)} == markers | data
     assert not [name for name in files if {"test", "tests"} & set(name.split("/")) or "/test_" in name]
 
@@ -104,7 +106,7 @@ def test_the_sdist_holds_every_file_for_admins(dist: Path) -> None:
     assert carried == files
 
 
-def test_the_console_scripts_are_the_three_commands(wheel: zipfile.ZipFile) -> None:
+def test_the_console_scripts_are_the_four_commands(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
     entry_points = ConfigParser()
     entry_points.read_string(wheel.read(name).decode())
@@ -112,6 +114,7 @@ def test_the_console_scripts_are_the_three_commands(wheel: zipfile.ZipFile) -> N
         "sealift": "sealift.cli:main",
         "sealift-bundler": "sealift_bundler.cli:main",
         "sealift-keys": "sealift_keys.cli:main",
+        "sealift-pipeline": "sealift_pipeline.cli:main",
     }
 
 
@@ -154,4 +157,5 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
 def test_the_extras_are_bundler_dev_serve_where_keys_live_and_where_models_come_from(metadata: Message) -> None:
     keys = {"hsm", "awskms", "gcpkms", "azurekms", "vault"}
     sources = {"xgboost", "lightgbm", "catboost", "skops", "torch", "keras"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", "serve", *keys, *sources}
+    pipeline = {"pipeline", "pipeline-nats"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", "serve", *keys, *sources, *pipeline}

@@ -11,7 +11,12 @@ import click
 
 from sealift_common.console import run
 
-_NAMES = {"sealift": "sealift", "sealift_bundler": "sealift-bundler", "sealift_keys": "sealift-keys"}
+_NAMES = {
+    "sealift": "sealift",
+    "sealift_bundler": "sealift-bundler",
+    "sealift_keys": "sealift-keys",
+    "sealift_pipeline": "sealift-pipeline",
+}
 
 
 def name_of(group: click.Command) -> str:

@@ -97,6 +97,7 @@ def _exit_status() -> list[str]:
 
 def _tree(error: type[Error]) -> Iterator[type[Error]]:
     for child in error.__subclasses__():
-        if child.__module__.startswith("sealift"):
+        # A kit carries no pipeline, whose errors are there only where something has imported it.
+        if child.__module__.startswith("sealift") and not child.__module__.startswith("sealift_pipeline"):
             yield child
             yield from _tree(child)

@@ -1,0 +1,1 @@
+"""Events of a GitLab instance as training data that can be cited and erased."""

@@ -1,0 +1,63 @@
+"""Every error that the pipeline raises, in addition to those of the loader, the keys and the bundler: 70 to 79."""
+
+from sealift_common.errors import Error
+
+
+class DataPolicyError(Error):
+    """The data policy or the settings have an unknown key, a wrong type, or a path that cannot be."""
+
+    exit_code = 70
+    code = "data-policy"
+    remedy = (
+        "Correct the line of data-policy.toml or pipeline.toml that the message names, then start the command again."
+    )
+
+
+class EventLogError(Error):
+    """The durable log takes no event or gives none: it is locked, full, damaged, or its server does not answer."""
+
+    exit_code = 71
+    code = "event-log"
+    remedy = (
+        "Free the disk or start the server that the message names. Nothing was acknowledged that is not in the log."
+    )
+
+
+class TableError(Error):
+    """A table of events is missing, is not one that Sealift wrote, or has a column of another type."""
+
+    exit_code = 72
+    code = "table"
+    remedy = "Check the folder of the table, or give the column in the data policy a new name, then land again."
+
+
+class LanderBusyError(Error):
+    """Another process is landing events, erasing a person or compacting a table."""
+
+    exit_code = 73
+    code = "lander-busy"
+    remedy = "Wait until the other process has finished, or stop it. Two landers would write rows twice."
+
+
+class GitlabError(Error):
+    """GitLab's interface refuses, does not answer, or answers with something that is not an event."""
+
+    exit_code = 74
+    code = "gitlab"
+    remedy = "Check the address, the project, the hook and the token that the message names, then run backfill again."
+
+
+class UnknownKindError(Error):
+    """No table holds events of this kind, and the data policy does not name it."""
+
+    exit_code = 75
+    code = "unknown-kind"
+    remedy = "Name a kind that `sealift-pipeline status` lists, or add it to data-policy.toml and land events of it."
+
+
+class ErasureError(Error):
+    """An erasure is not complete: something of the person is still in the log or in a table."""
+
+    exit_code = 76
+    code = "erasure"
+    remedy = "Stop what holds the files that the message names, then run the same erasure again; it goes on from there."
