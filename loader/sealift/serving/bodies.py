@@ -70,7 +70,8 @@ class Bodies:
                 self.held_bytes += len(parts[-1])
                 if size > LIMITS.serve_body_bytes or self.held_bytes > LIMITS.serve_bodies_bytes:
                     parts.clear()
-                    await _read_on(receive)
+                    if message["more_body"]:
+                        await _read_on(receive)
                     raise _too_large(size) if size > LIMITS.serve_body_bytes else _too_many()
                 if not message["more_body"]:
                     kept = True

@@ -159,8 +159,8 @@ def serve(service: Service) -> None:
 
 def _config(application: Any, deadline_s: float) -> uvicorn.Config:
     # What a stranger sends is no news, and its own words do not belong into a log.
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
-    logging.getLogger("uvicorn").propagate = False
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return uvicorn.Config(
         application,
         http=BoundedProtocol,

@@ -40,7 +40,7 @@ def check_shape(name: str, shape: Any, datatype: Any) -> tuple[int, ...]:
     Raises:
         InputError: no such datatype, or no shape.
     """
-    if datatype not in DTYPE_OF:
+    if not isinstance(datatype, str) or datatype not in DTYPE_OF:
         raise InputError(f"input {name[:80]!r} has datatype {datatype!r:.80}; expected one of {', '.join(DTYPE_OF)}")
     # Each size is bounded before they are multiplied: the product of many large ones takes minutes.
     if not (

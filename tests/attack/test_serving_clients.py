@@ -1,0 +1,307 @@
+"""Clients that lie, flood, stall or send rubbish: refused within bounds, while others are answered as before."""
+
+import json
+import socket
+from contextlib import suppress
+
+import pytest
+from support.servers.model_server import ModelClient, serving, until
+
+from sealift.errors import Error, InputError
+from sealift.limits import LIMITS
+from sealift.serving import bodies
+from sealift.serving.listening import connections
+from sealift.serving.protocol.infer_request import parse_request
+from sealift.testing import ToyModel, toy_store
+
+GOOD = {"name": "rows", "datatype": "BYTES", "shape": [2], "data": ["a", "b"]}
+
+
+@pytest.fixture(scope="module")
+def toys():
+    with toy_store(models={"toy": ToyModel(texts=True, answers={"a": "yes"})}) as made:
+        yield made
+
+
+@pytest.fixture
+def client(toys):
+    with serving(toys.store) as client:
+        yield client
+        # Whatever it met, it answers on, and holds nothing.
+        assert client.texts("toy", "a").outputs()["predict"] == ["yes"]
+        assert b"sealift_serve_request_bytes 0\n" in client.get("/metrics").body
+
+
+def raw(client, *parts, shut=False):
+    """Send bytes over a connection of its own, and give what comes back until the server closes it."""
+    with socket.socket(socket.AF_UNIX) as own:
+        own.settimeout(30)
+        own.connect(str(client.path))
+        for part in parts:
+            own.sendall(part)
+        if shut:
+            own.shutdown(socket.SHUT_WR)
+        found = b""
+        try:
+            while data := own.recv(65536):
+                found += data
+        except ConnectionResetError:
+            pass
+        return found
+
+
+def head(*headers, method="POST", route="/v2/models/toy/infer"):
+    return "\r\n".join([f"{method} {route} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+# --- what a request says of itself ------------------------------------------------------------------
+
+
+LIES = {
+    "too large a shape": {**GOOD, "shape": [9]},
+    "too small a shape": {**GOOD, "shape": [1]},
+    "a negative size": {**GOOD, "shape": [-1]},
+    "a size of a truth value": {**GOOD, "shape": [True, 2]},
+    "a product that overflows": {**GOOD, "shape": [2**31 - 1] * 31},
+    "a size beyond all": {**GOOD, "shape": [10**30]},
+    "too many dimensions": {**GOOD, "shape": [1] * 40},
+    "no shape": {"name": "rows", "datatype": "BYTES", "data": ["a"]},
+    "a shape that is text": {**GOOD, "shape": "2"},
+    "another datatype": {**GOOD, "datatype": "COMPLEX64"},
+    "a datatype that is a list": {**GOOD, "datatype": ["BYTES"]},
+    "a number among texts": {**GOOD, "data": ["a", 1]},
+    "a text among numbers": {**GOOD, "datatype": "FP32", "data": [1, "2"]},
+    "a truth value among numbers": {**GOOD, "datatype": "INT64", "data": [1, True]},
+    "a fraction among integers": {**GOOD, "datatype": "INT64", "data": [1, 1.5]},
+    "nothing among integers": {**GOOD, "datatype": "INT64", "data": [1, None]},
+    "a number beyond its type": {**GOOD, "datatype": "INT8", "data": [1, 300]},
+    "a float beyond its type": {**GOOD, "datatype": "FP32", "data": [1, 1e39]},
+    "rows of two lengths": {**GOOD, "shape": [2, 2], "data": [["a"], ["b", "c", "d"]]},
+    "rows within rows": {**GOOD, "shape": [2], "data": [["a"], ["b"]]},
+    "data that is no array": {**GOOD, "data": {"a": 1}},
+    "no data": {"name": "rows", "datatype": "BYTES", "shape": [2]},
+    "data twice": {**GOOD, "parameters": {"binary_data_size": 3}},
+    "bytes that are not there": {
+        "name": "rows",
+        "datatype": "INT8",
+        "shape": [3],
+        "parameters": {"binary_data_size": 3},
+    },
+    "a size that is text": {"name": "rows", "datatype": "INT8", "shape": [3], "parameters": {"binary_data_size": "3"}},
+    "shared memory": {"name": "rows", "datatype": "INT8", "shape": [3], "parameters": {"shared_memory_region": "x"}},
+    "base64 of texts": {"name": "rows", "datatype": "BYTES", "shape": [1], "base64": "YQ=="},
+    "base64 that is none": {"name": "rows", "datatype": "INT8", "shape": [1], "base64": "!"},
+    "no name": {"datatype": "BYTES", "shape": [2], "data": ["a", "b"]},
+    "a misspelled key": {**GOOD, "Data": []},
+    "a tensor that is a number": 5,
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("tensor", LIES.values(), ids=LIES.keys())
+def test_a_tensor_that_is_not_what_it_says(tensor):
+    with pytest.raises(InputError) as caught:
+        parse_request(json.dumps({"inputs": [tensor]}).encode(), None)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+DOCUMENTS = {
+    "empty": b"",
+    "no JSON": b"{",
+    "not UTF-8": b'{"inputs": ["\xff"]}',
+    "a list": b"[]",
+    "no inputs": b"{}",
+    "no tensor": b'{"inputs": []}',
+    "inputs of a number": b'{"inputs": 1}',
+    "the same input twice": json.dumps({"inputs": [GOOD, GOOD]}).encode(),
+    "a key twice": b'{"inputs": [], "inputs": []}',
+    "an unknown key": json.dumps({"inputs": [GOOD], "output": []}).encode(),
+    "NaN": b'{"inputs": [{"name": "rows", "datatype": "FP32", "shape": [1], "data": [NaN]}]}',
+    "beyond a double": b'{"inputs": [{"name": "rows", "datatype": "FP32", "shape": [1], "data": [1e999]}]}',
+    "half a surrogate pair": b'{"inputs": [{"name": "rows", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
+    "outputs of a number": json.dumps({"inputs": [GOOD], "outputs": 1}).encode(),
+    "an output twice": json.dumps({"inputs": [GOOD], "outputs": [{"name": "predict"}] * 2}).encode(),
+    "classification": json.dumps(
+        {"inputs": [GOOD], "outputs": [{"name": "predict", "parameters": {"classification": 3}}]}
+    ).encode(),
+    "an id that is a number": json.dumps({"inputs": [GOOD], "id": 1}).encode(),
+    "another method": json.dumps({"inputs": [GOOD], "parameters": {"method": "__class__"}}).encode(),
+    "parameters of a list": json.dumps({"inputs": [GOOD], "parameters": [1]}).encode(),
+    "deep": b'{"inputs":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "many arrays": b'{"inputs":[' + b"[]," * 150_000 + b"[]]}",
+}
+
+
+@pytest.mark.parametrize("body", DOCUMENTS.values(), ids=DOCUMENTS.keys())
+def test_a_document_that_is_no_request(body):
+    with pytest.raises(Error) as caught:
+        parse_request(body, None)
+    assert caught.value.code in {"input", "malformed", "limit"}
+
+
+@pytest.mark.parametrize(
+    ("body", "size", "message"),
+    [
+        (b'{"inputs": []}', 99, "the body has 14 bytes"),
+        (b'{"inputs": [{"name":"a","datatype":"INT16","shape":[1],"parameters":{"binary_data_size":3}}]}abc', None, "JSON"),
+        (b'{"inputs": [{"name":"a","datatype":"INT16","shape":[1],"parameters":{"binary_data_size":3}}]}abc', -3, "whole number"),
+        (b'{"inputs": [{"name":"a","datatype":"INT8","shape":[2],"parameters":{"binary_data_size":2}}]}abc', -3, "are left"),
+        (b'{"inputs": [{"name":"a","datatype":"INT8","shape":[9],"parameters":{"binary_data_size":3}}]}abc', -3, "3 values"),
+        (b'{"inputs": [{"name":"a","datatype":"BOOL","shape":[3],"parameters":{"binary_data_size":3}}]}abc', -3, "neither"),
+        (b'{"inputs": [{"name":"a","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":3}}]}abc', -3, "ends within"),
+        (b'{"inputs": [{"name":"a","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":6}}]}\xff\xff\xff\xffab', -6, "ends within"),
+        (b'{"inputs": [{"name":"a","datatype":"BYTES","shape":[1],"parameters":{"binary_data_size":5}}]}\x01\0\0\0\xff', -5, "not UTF-8"),
+    ],
+)  # fmt: skip
+def test_bytes_that_are_not_what_they_say(body, size, message):
+    with pytest.raises(Error, match=message):
+        parse_request(body, size if size is None or size > 0 else len(body) + size)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip"},
+        {"Inference-Header-Content-Length": "-1"},
+        {"Inference-Header-Content-Length": "9" * 30},
+        {"Inference-Header-Content-Length": "x"},
+    ],
+)
+def test_headers_that_lie(client, headers):
+    assert client.infer("toy", {"inputs": [GOOD]}, headers).status == 400
+
+
+def test_rows_that_the_model_does_not_take(client):
+    for tensor in (
+        {**GOOD, "datatype": "FP32", "data": [1, 2]},
+        {**GOOD, "shape": [2, 1]},
+        {**GOOD, "shape": [], "data": ["a"]},
+        {**GOOD, "data": ["a", "b\0"]},
+        {**GOOD, "data": ["\U0010ffff", "b"]},
+    ):
+        assert client.infer("toy", {"inputs": [tensor]}).refusal == (400, "input")
+    assert client.infer("toy", {"inputs": [GOOD], "outputs": [{"name": "transform"}]}).refusal == (400, "input")
+    assert client.infer("toy", {"inputs": [GOOD, {**GOOD, "name": "more"}]}).refusal == (400, "input")
+    assert client.infer("toy", {"inputs": [GOOD], "parameters": {"method": "run"}}).refusal == (400, "input")
+
+
+# --- how much, how fast and how many ----------------------------------------------------------------
+
+
+def test_a_body_of_60_mb_is_refused_before_it_is_kept(client):
+    reply = client.infer("toy", b" " * 60_000_000)
+    assert reply.refusal == (413, "too-large")
+    assert reply.headers["connection"] == "close"
+    client.close()
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    said = raw(client, head("Transfer-Encoding: chunked"), *[chunk] * 200, b"0\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 413 ")
+
+
+def test_all_bodies_together_have_a_bound(client, monkeypatch):
+    monkeypatch.setattr(bodies, "LIMITS", LIMITS._replace(serve_bodies_bytes=100_000))
+    reply = client.infer("toy", b" " * 200_000)
+    assert (reply.refusal, reply.headers["retry-after"]) == ((503, "busy"), "1")
+    client.close()
+
+
+def test_a_body_that_does_not_come(client, monkeypatch):
+    monkeypatch.setattr(bodies, "LIMITS", LIMITS._replace(serve_body_s=0.2))
+    assert b'"code": "slow"' in raw(client, head("Content-Length: 100"), b"{")
+    # And one whose sender went away.
+    assert raw(client, head("Content-Length: 100"), b"{", shut=True).startswith((b"", b"HTTP/1.1 408"))
+
+
+def test_a_head_that_does_not_come(client, monkeypatch):
+    monkeypatch.setattr(connections, "LIMITS", LIMITS._replace(serve_head_s=0.2))
+    assert raw(client, b"POST /v2/models").startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_that_says_nothing_is_closed_in_time(client, monkeypatch):
+    monkeypatch.setattr(connections, "LIMITS", LIMITS._replace(serve_idle_s=0.2))
+    assert raw(client) == b""
+    client.close()
+
+
+def test_a_head_without_an_end(client):
+    line = b"X-Much: " + b"a" * 8000 + b"\r\n"
+    assert b'"code": "head"' in raw(client, b"GET /v2 HTTP/1.1\r\n", line * 5)
+
+
+def test_rubbish(client):
+    for rubbish in (b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\0\x01", b"GET /\xff HTTP/1.1\r\n\r\n"):
+        assert raw(client, rubbish, shut=True).startswith(b"HTTP/1.1 4"), rubbish
+    assert client.get("/v2/models/%00").status == 404
+    assert client.get("/v2/models/" + "a" * 9000).status == 404
+    assert b" 200 " in raw(client, head("Connection: Upgrade, close", "Upgrade: websocket", method="GET", route="/v2"))
+
+
+def test_requests_without_waiting_for_answers_have_a_bound(client):
+    said = raw(client, head(method="GET", route="/v2") * 2000)
+    assert said.count(b"HTTP/1.1") < 100
+    # Some in advance are fine.
+    some = head(method="GET", route="/v2") * 5 + head("Connection: close", method="GET", route="/v2")
+    assert raw(client, some).count(b"HTTP/1.1 200") == 6
+
+
+def test_more_connections_than_there_is_room_for(client, monkeypatch):
+    monkeypatch.setattr(connections, "LIMITS", LIMITS._replace(serve_connections=20))
+    idle = []
+    for _ in range(200):
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(str(client.path))
+        idle.append(one)
+    # Those that are idle make room, and nobody who asks is refused.
+    for _ in range(5):
+        other = ModelClient(client.path)
+        assert other.texts("toy", "a").status == 200
+    until(lambda: b"sealift_serve_connections 20\n" in client.another().get("/metrics").body)
+    # None of these is idle: each has begun a head.
+    busy = []
+
+    def one_more():
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(str(client.path))
+        with suppress(BrokenPipeError):
+            one.sendall(b"POST /v2/mo")
+        busy.append(one)
+        return said_busy(client)
+
+    until(one_more)
+    assert len(busy) >= 19
+    for one in [*idle, *busy]:
+        one.close()
+    client.close()
+    until(lambda: not said_busy(client))
+
+
+def said_busy(client):
+    try:
+        return client.another().get("/v2").status == 503
+    except ConnectionError:
+        return True
+
+
+def test_an_answer_that_nobody_reads(client, monkeypatch):
+    monkeypatch.setattr(connections, "LIMITS", LIMITS._replace(serve_unread_s=0.2))
+    body = json.dumps({"inputs": [{**GOOD, "shape": [50_000], "data": ["a"] * 50_000}]}).encode()
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.connect(str(client.path))
+        stuck.sendall(head(f"Content-Length: {len(body)}") + body)
+        until(lambda: b"sealift_serve_connections 1\n" in client.another().get("/metrics").body)
+
+
+def test_others_are_answered_while_some_are_stuck(client):
+    """Slow heads, slow bodies, unread answers: a request beside them takes as long as before."""
+    stuck = []
+    for part in (b"", b"POST /v2", head("Content-Length: 5000"), head("Content-Length: 5000") + b"{"):
+        for _ in range(10):
+            one = socket.socket(socket.AF_UNIX)
+            one.connect(str(client.path))
+            one.sendall(part)
+            stuck.append(one)
+    for _ in range(50):
+        assert client.texts("toy", "a").status == 200
+    for one in stuck:
+        one.close()
