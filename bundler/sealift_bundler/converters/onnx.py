@@ -71,7 +71,7 @@ class OnnxConverter:
 
         if samples.interface != "tensors":
             raise SourceError("a ready-made model takes named tensors; give the samples as .npz or a dict of arrays")
-        session = _session(source)
+        session = session_of(source)
         inputs = [node.name for node in session.get_inputs()]
         outputs = [node.name for node in session.get_outputs()]
         given = set(samples.rows)
@@ -117,7 +117,12 @@ class OnnxConverter:
         yield Rung("ready-made", partial(candidate_of, source))
 
 
-def _session(source: ReadyMade) -> Any:
+def session_of(source: ReadyMade) -> Any:
+    """Open a ready-made graph in ONNX Runtime, as it is.
+
+    Raises:
+        ConversionError: ONNX Runtime refuses it.
+    """
     from sealift.model.runtime.onnx import onnxruntime
 
     _check(source.model)

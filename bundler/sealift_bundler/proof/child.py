@@ -58,6 +58,7 @@ def _convert(request: dict[str, Any]) -> "Conversion":
     import_modules(request["imports"])
     from joblib import parallel_config
 
+    from sealift_bundler.converters.encoders.settings import TextFrontend
     from sealift_bundler.proof.conversion import Order
     from sealift_bundler.proof.ladder import convert_object
     from sealift_bundler.samples.files import read_samples
@@ -73,6 +74,7 @@ def _convert(request: dict[str, Any]) -> "Conversion":
         probe=request["probe"],
         holdout=_rows(request["holdout"]),
         trust_globals=tuple(request["trust_globals"]),
+        frontend=None if request["frontend"] is None else TextFrontend.of(request["frontend"]),
     )
     # An estimator says itself how many processes it starts (`n_jobs`), and this limit of memory is for each of them.
     with parallel_config(backend="sequential"):

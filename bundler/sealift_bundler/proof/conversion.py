@@ -10,6 +10,7 @@ from sealift.model.model import Model
 from sealift_common.wording import counted
 
 if TYPE_CHECKING:
+    from sealift_bundler.converters.encoders.settings import TextFrontend
     from sealift_bundler.disclosure import Finding
 
 GENERATED, SAMPLES, FILE = "generated", "samples", "file"
@@ -34,6 +35,8 @@ class Order:
     probe: bool = False
     holdout: Any = None
     trust_globals: tuple[str, ...] = ()
+    # What stands before and behind a graph of tokens.
+    frontend: "TextFrontend | None" = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from sealift_bundler.samples.interfaces import SampleColumn, Samples
 
 MISSING = "missing"
 UNSEEN = "unseen category"
+HARD = "hard texts"
 # Kinds of edge rows that the loader can refuse where the original answers.
 REFUSABLE = frozenset([MISSING, UNSEEN])
 # A model is not refused for rows of these kinds alone: they are so far from the caller's that float64 has to do.
@@ -40,7 +41,7 @@ _MOST_ROWS = {"thresholds": 3072, "round numbers": 1024, "extremes": 1024, "larg
 _MOST_OF_OTHERS = 256
 _FEW = 8
 # Kinds of which the original may refuse any row, so that it is asked for single ones; otherwise for pieces.
-_ONE_BY_ONE = {"extremes", "round numbers", *CHOOSE_THE_RUNG}
+_ONE_BY_ONE = {"extremes", "round numbers", HARD, *CHOOSE_THE_RUNG}
 _ROWS_A_PIECE = 8
 # Of a kind of rows, so many times: enough to find each of 160 columns by halving.
 _MOST_ASKS = 320
@@ -78,8 +79,12 @@ class EdgeRows:
 _Change = tuple[SampleColumn, Any, int]
 
 
-def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
-    """Make edge rows and note in `samples` which columns may hold a missing value."""
+def edge_rows(samples: Samples, original: Original, hard_texts: Sequence[str] = ()) -> list[EdgeRows]:
+    """Make edge rows and note in `samples` which columns may hold a missing value.
+
+    Args:
+        hard_texts: rows of their own, where a model takes texts.
+    """
     generator = np.random.default_rng(20_240_229)
     makers: dict[str, Callable[[Samples, np.random.Generator], Iterator[EdgeRows]]] = {
         "columns": _of_frame,
@@ -89,7 +94,8 @@ def edge_rows(samples: Samples, original: Original) -> list[EdgeRows]:
     maker = makers.get(samples.interface)
     known = {column.name: column for column in samples.columns}
     result: list[EdgeRows] = []
-    for edge in maker(samples, generator) if maker else ():
+    hard = [EdgeRows(HARD, list(hard_texts), {}, len(hard_texts))] if hard_texts else []
+    for edge in (*maker(samples, generator), *hard) if maker else ():
         accepted = list(_accepted(original, replace(edge, own=samples.own)))
         if accepted:
             accepted[0] = replace(accepted[0], possible=edge.possible)

@@ -62,6 +62,7 @@ def convert_in_child(path: Path, samples: Any, order: Order, limits: ChildLimits
             "tolerance": [order.tolerance.atol, order.tolerance.rtol],
             "imports": order.imports,
             "trust_globals": order.trust_globals,
+            "frontend": None if order.frontend is None else order.frontend.document(),
             "memory_bytes": limits.memory_bytes,
         }
         (work / "request.json").write_text(json.dumps(request), "utf-8")

@@ -31,6 +31,8 @@ from sealift_bundler.converters import (
     find_converter,
 )
 from sealift_bundler.converters.asking import ask
+from sealift_bundler.converters.encoders.settings import TextFrontend
+from sealift_bundler.converters.encoders.source import TextEncoder
 from sealift_bundler.converters.graph import text_locales
 from sealift_bundler.converters.libraries import as_estimator
 from sealift_bundler.converters.refused import check_takes_rows
@@ -45,6 +47,7 @@ from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, UNCHANGED, Parity, prove
 from sealift_bundler.proof.probing import probe_model, read_holdout
 from sealift_bundler.samples.files import read_samples
+from sealift_bundler.samples.generated.hard_texts import HARD_TEXTS
 from sealift_bundler.samples.interfaces import Samples
 from sealift_bundler.source.modules import check_modules, import_modules
 from sealift_bundler.source.trusted_globals import check_trusted_globals
@@ -69,6 +72,7 @@ def convert(
     holdout: Any = None,
     probe: bool = False,
     trust_globals: Sequence[str] = (),
+    frontend: TextFrontend | None = None,
 ) -> Conversion:
     """Convert a trained model to ONNX and prove that its answers did not change.
 
@@ -92,6 +96,8 @@ def convert(
         probe: Whether to probe the converted model for `Conversion.probe`; a `holdout` is always probed.
         trust_globals: Classes and functions of your own that a pickle may use, by full name, for example
             `our.steps.Clipped`. The pickle may call them with any arguments. A model in memory needs none.
+        frontend: The tokenizer of a graph that takes tokens, and what is made of its answers; the samples are texts
+            then, or a table or dict of "text" and the answers of the original library.
 
     Warns:
         DisclosureWarning: the files hold a secret or personal data: `Conversion.findings` lists each, and
@@ -116,6 +122,7 @@ def convert(
         probe=probe or holdout is not None,
         holdout=holdout,
         trust_globals=tuple(trust_globals),
+        frontend=frontend,
     )
     if isinstance(model, str | Path):
         return _warned(convert_in_child(Path(model), samples, order, limits))
@@ -134,6 +141,8 @@ def _warned(conversion: Conversion) -> Conversion:
 def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     """Convert a model that is in memory; see `convert`."""
     model = as_estimator(model)
+    if order.frontend is not None:
+        model, rows = TextEncoder.of(model, order.frontend).with_rows(rows)
     converter = find_converter(model)
     if converter is None:
         raise SourceError(
@@ -142,7 +151,7 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
         )
     check_takes_rows(model)
     samples, original, expected = ask(converter, model, rows)
-    edges = edge_rows(samples, original)
+    edges = edge_rows(samples, original, HARD_TEXTS if order.frontend else ())
     maker = ExampleMaker(converter, model, samples, original, expected, order)
     holdout = read_holdout(order.holdout, model, samples)
     conversion = _climb(converter, model, samples, original, expected, edges, maker, order)

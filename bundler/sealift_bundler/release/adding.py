@@ -159,6 +159,7 @@ def _converted(
             golden=graph.golden,
             holdout=holdout or recipe.holdout,
             probe=probe,
+            frontend=recipe.frontend,
         )
     if benchmark:
         from sealift_bundler.proof.recording import with_benchmark

@@ -21,6 +21,9 @@
     "NOTICE" = "NOTICE.txt"
     [graphs]                         # in place of `source`: several graphs that belong together, by name,
     encoder = "encoder.onnx"         #   with samples.encoder = "encoder.npz", and golden.encoder where it is chosen
+    [frontend]                       # a graph of tokens takes texts: its tokenizer, and what is made of its answers
+    tokenizer = "tokenizer.json"     #   installed as tokenizer.json; max_tokens with special ones; pooling "mean",
+    max_tokens = 256                 #   "cls" or "none"; normalize to the length 1; or labels = ["no", "yes"]
     # kind = "files"                 # weights and what goes with them, carried as they are: [files] alone, no source
     [[accepted]]                     # one finding of the disclosure scan that may leave, as `add` printed it
     kind = "e-mail"
@@ -42,9 +45,12 @@ from typing import Any
 from sealift.errors import Error, UsageError
 from sealift.model.documents.description import GRAPHS, MODEL
 from sealift.model.documents.file_set import problem_of as problem_of_side_file
+from sealift.model.frontend.tokenizer.declared import SUFFIX as TOKENIZER_FILE
+from sealift_bundler.converters.encoders.settings import TextFrontend
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import broken_link, require_written
+from sealift_bundler.release.recipe_frontend import FRONTEND_KEYS, problem_of_frontend
 from sealift_bundler.release.recipe_kinds import REQUIRED_OF, GraphRecipe, problem_of_graphs, problem_of_kind
 from sealift_bundler.review.answers import read_acceptances
 from sealift_bundler.review.bom import FILE_NAME as BOM
@@ -63,7 +69,7 @@ TEXTS = (
     "created_at",
 )
 LISTS = ("authors", "licenses", "import", "trust_globals")
-TABLES = ("parity", "convert", "files", "graphs")
+TABLES = ("parity", "convert", "files", "graphs", "frontend")
 KEYS = (*REQUIRED, *ROWS, *TEXTS, *LISTS, *TABLES, "accepted")
 # Whose rows travel; anything else is the path of a file.
 GOLDEN_CHOICES = ("generated", "samples")
@@ -91,6 +97,7 @@ class Recipe:
         rtol: relative tolerance of scores; None leaves it to the converter.
         imports: modules to import before the model is opened; whether they exist is not checked here.
         trust_globals: full names of classes and functions that a pickle may use besides those of known libraries.
+        frontend: the tokenizer of a graph of tokens; None for any other model.
         options: the `[convert]` table; not checked here.
         documents: name within the model version to file, with CARD.md and LICENSE.
         accepted: findings of the disclosure scan that may leave; whether they are there is not checked here.
@@ -117,6 +124,7 @@ class Recipe:
     rtol: float | None = None
     imports: tuple[str, ...] = ()
     trust_globals: tuple[str, ...] = ()
+    frontend: TextFrontend | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     documents: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     accepted: tuple[Acceptance, ...] = ()
@@ -204,6 +212,7 @@ class _Reader:
             rtol=self._tolerance(parity, "rtol"),
             imports=self._imports(),
             trust_globals=self._trust_globals(),
+            frontend=self._frontend(),
             options=MappingProxyType(self._toml.table("convert")),
             documents=MappingProxyType(self._documents(texts["card"], texts["license_file"])),
             accepted=tuple(read_acceptances(self._toml)),
@@ -230,6 +239,19 @@ class _Reader:
             )
             for name in sorted(sources)
         }
+
+    def _frontend(self) -> TextFrontend | None:
+        if "frontend" not in self._document:
+            return None
+        table = self._toml.table("frontend")
+        self._toml.check_keys(table, FRONTEND_KEYS, "frontend")
+        if problem := problem_of_frontend(table):
+            raise self._toml.error(*problem, "frontend")
+        path = self._existing("tokenizer", table["tokenizer"], folder=False, section="frontend")
+        try:
+            return TextFrontend(**{**table, "tokenizer": path, "labels": tuple(table.get("labels", ()))})
+        except UsageError as error:
+            raise self._toml.error("tokenizer", str(error), "frontend") from None
 
     def _golden(self, value: str, *, key: str = "golden", section: str = "") -> str | Path | None:
         if not value or value in GOLDEN_CHOICES:
@@ -316,6 +338,8 @@ class _Reader:
         key = _OWN_KEYS.get(name.casefold())
         if key is not None:
             return f"has a key of its own; write {key} = …"
+        if "frontend" in self._document and name.casefold() == TOKENIZER_FILE:
+            return "is the tokenizer of [frontend]; leave it out of [files]"
         if "review" in self._document and name.casefold() == BOM.casefold():
             # One of one's own may travel where a review makes none.
             return "is made by the review; leave it out of [files]"

@@ -17,8 +17,19 @@ REQUIRED_OF = {
 }
 _NOT_OF = {
     MODEL: ("graphs",),
-    GRAPHS: ("source", "holdout"),
-    FILES: ("source", "samples", "graphs", "golden", "holdout", "import", "trust_globals", "parity", "convert"),
+    GRAPHS: ("source", "holdout", "frontend"),
+    FILES: (
+        "source",
+        "samples",
+        "graphs",
+        "frontend",
+        "golden",
+        "holdout",
+        "import",
+        "trust_globals",
+        "parity",
+        "convert",
+    ),
 }
 _WHY_NOT = {
     MODEL: "it has one source",

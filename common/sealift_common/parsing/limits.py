@@ -38,6 +38,25 @@ class Limits(NamedTuple):
     frontend_columns: int = 2**24
     # A token pattern is run on every text. This bounds its compilation, not its backtracking.
     token_pattern_chars: int = 1_000
+    # tokenizer.json: the largest vocabularies that are published have 260,000 pieces, and 600,000 merges.
+    tokenizer_size_bytes: int = 32 * MIB
+    tokenizer_pieces: int = 1_000_000
+    # The longest published piece that is no run of one sign has 128 characters.
+    tokenizer_piece_chars: int = 256
+    tokenizer_added: int = 10_000
+    # Time goes with the square of it, word by word; the library's own value is 100.
+    tokenizer_word_chars: int = 200
+    # Normalizers, and pre-tokenizers, of one file; the longest published list has six of them, on two levels.
+    tokenizer_parts: int = 16
+    tokenizer_levels: int = 4
+    # Places of a template around a text, and ids in one place.
+    tokenizer_template: int = 16
+    # What a model takes of a text, special tokens included.
+    text_tokens: int = 8192
+    # Of one text. A million characters take 1.5 to 3.7 s, where the whole text has to be looked at.
+    text_chars: int = 1_000_000
+    # Where a tokenizer may not look at the beginning of a text alone.
+    whole_text_chars: int = 100_000
 
     # TUF metadata, as python-tuf's own client bounds it; targets hold 20,000 versions at 250 bytes.
     root_size_bytes: int = 512_000

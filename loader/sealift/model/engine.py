@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,15 @@ from sealift.model.documents.description import (
 from sealift.model.documents.file_set import is_side_file
 from sealift.model.frontend.document import Frontend, parse
 from sealift.model.frontend.inputs import check_inputs
-from sealift.model.frontend.sorted_feeds import SortedFeeds
+from sealift.model.frontend.ordered import OrderedFeeds
+from sealift.model.frontend.tokenizer.declared import check_file, tokenizers_of
 from sealift.model.inputs.feeder import Feeder
 from sealift.model.inputs.tensors import checked_tensors
 from sealift.model.runtime.sealed import Content
 from sealift.model.runtime.session import make_session, memory
+
+if TYPE_CHECKING:
+    from sealift.model.frontend.tokenizer.encoder import Encoder
 
 RUN = "run"
 _REASON_CHARS = 300
@@ -93,8 +97,9 @@ class Engine:
         if GRAPH_FILE not in files:
             raise MalformedError(f"the model lacks {GRAPH_FILE!r}; it has {sorted(files)}")
         frontends = _frontends(description, files)
+        encoder = _encoder(description, frontends, files)
         session = make_session(description, files, threads, providers)
-        feeder = None if description.interface == "tensors" else Feeder(description, frontends)
+        feeder = None if description.interface == "tensors" else Feeder(description, frontends, encoder)
         engine = cls(description, session, feeder, side_files_of(files), digest)
         if threads != 1:
             lifetime.watch(engine)
@@ -190,7 +195,7 @@ class Engine:
             raise UsageError(f"model {self.name!r} takes named tensors: call run")
         chunks = self.feeder.feeds(rows)
         parts = [self._run(names, feeds) for feeds in chunks]
-        return chunks.in_order(parts) if isinstance(chunks, SortedFeeds) else parts
+        return chunks.in_order(parts) if isinstance(chunks, OrderedFeeds) else parts
 
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
@@ -240,6 +245,22 @@ def _frontends(description: ModelDescription, files: Mapping[str, Content]) -> t
     frontends = parse(bytes(memory(files[FRONTEND_FILE])))
     check_inputs(description.inputs, frontends)
     return frontends
+
+
+def _encoder(
+    description: ModelDescription, frontends: Sequence[Frontend], files: Mapping[str, Content]
+) -> "Encoder | None":
+    """Open the tokenizer of a model that has one."""
+    declared = next(iter(tokenizers_of(frontends)), None)
+    if declared is None:
+        return None
+    from sealift.model.frontend.tokenizer.encoder import Encoder
+    from sealift.model.frontend.tokenizer.library import open_tokenizer
+
+    what = f"model {description.name!r}"
+    own = {declared.file: bytes(memory(files[declared.file]))} if declared.file in files else {}
+    checked = check_file(declared, own, what)
+    return Encoder(declared, open_tokenizer(own[declared.file], declared.max_tokens, what), checked.specials)
 
 
 def _witness(description: ModelDescription, outputs: Sequence[TensorOutput]) -> TensorOutput | None:

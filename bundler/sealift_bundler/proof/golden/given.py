@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sealift_bundler.converters.encoders.source import TextEncoder, split_rows
 from sealift_bundler.errors import SourceError
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.interfaces import Samples, as_samples
@@ -24,6 +25,8 @@ def read_rows(given: Any, model: Any, samples: Samples, what: str) -> Samples:
     path = Path(given) if isinstance(given, str | Path) else None
     try:
         rows = given if path is None else read_samples(path, model)
+        if isinstance(model, TextEncoder):
+            rows, _ = split_rows(rows, model.frontend.methods)
         own = as_samples(rows, model, text=samples.interface == "text", unread=samples.unread)
     except SourceError as error:
         # What reads them speaks of samples, and these are other rows.

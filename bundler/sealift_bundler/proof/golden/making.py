@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters import Answers, Candidate, Converter, NeverConverts, Original
+from sealift_bundler.converters.encoders.source import TextEncoder
 from sealift_bundler.errors import ConversionError, SourceError
 from sealift_bundler.proof.conversion import FILE, GENERATED, SAMPLES, Golden, Order
 from sealift_bundler.proof.edges import EdgeRows
@@ -23,6 +24,7 @@ from sealift_bundler.proof.golden.writing import (
     why_not_recordable,
     write_examples,
 )
+from sealift_bundler.samples.generated.hard_texts import HARD_TEXTS
 from sealift_bundler.samples.generated.rows import Travelling, generated_rows
 from sealift_bundler.samples.interfaces import Samples
 
@@ -30,6 +32,8 @@ GENERATED_ROWS = 64
 _SEED = 20_260_704
 # Rows to choose from; many where few do not show every label.
 _POOLS = (512, 4096)
+# Each takes a run of the graph.
+_POOLS_OF_ENCODERS = (96, 512)
 _POOL_VALUES = 400_000
 # Rows that are asked one by one where the original refuses them together.
 _ALONE = 128
@@ -67,6 +71,10 @@ class ExampleMaker:
             self._made = self._of_samples()
         elif self._source != GENERATED:
             self._made = self._of_file()
+
+    @property
+    def _hard_texts(self) -> Sequence[str]:
+        return HARD_TEXTS if isinstance(self.model, TextEncoder) else ()
 
     @property
     def from_samples(self) -> bool:
@@ -109,7 +117,8 @@ class ExampleMaker:
         width = max(1, values_a_row(self.samples) if not self.samples.whole else 1)
         held = travelling(candidate)
         # Of public words first: a name in the vocabulary leaves in any case, and need not leave twice.
-        sizes = [max(GENERATED_ROWS, min(size, _POOL_VALUES // width)) for size in _POOLS]
+        pools = _POOLS_OF_ENCODERS if isinstance(self.model, TextEncoder) else _POOLS
+        sizes = [max(GENERATED_ROWS, min(size, _POOL_VALUES // width)) for size in pools]
         for size, strings in ((sizes[0], held.public()), *((size, held) for size in sizes)):
             pool = None if strings is None else self._pool(size, strings)
             if pool is None:
@@ -129,7 +138,8 @@ class ExampleMaker:
         kept = None
         if not rows.whole:
             limit = min(most_examples(rows, expected), max(GENERATED_ROWS, 2 * len(classes)))
-            kept = _balanced(usable, expected, limit, classes)
+            hard = usable[usable < len(self._hard_texts)]
+            kept = np.union1d(hard, _balanced(usable[len(hard) :], expected, limit - len(hard), classes))
             rows = rows.like(rows.take(kept.tolist()))
             expected = {key: values[kept] for key, values in expected.items()}
         proof = EdgeRows(GENERATED, rows.rows, expected, own=rows.own)
@@ -138,6 +148,8 @@ class ExampleMaker:
     def _pool(self, size: int, strings: Travelling) -> tuple[Samples, Answers] | None:
         generator = np.random.default_rng(_SEED)
         rows = generated_rows(self.samples, size, strings, generator)
+        if self._hard_texts:
+            rows = rows.like([*self._hard_texts, *rows.rows[len(self._hard_texts) :]])
         expected = _accepted(self.original, rows)
         if expected is not None or rows.whole:
             return None if expected is None else (rows, expected)

@@ -24,6 +24,11 @@ class Fields:
         self._where = where
         self._read: set[str] = set()
 
+    @property
+    def where(self) -> str:
+        """The place of this object in its document."""
+        return self._where
+
     def text(self, key: str, *, allowed: Collection[str] | None = None) -> str:
         """The string at `key`, one of `allowed` where that is given."""
         value = self._get(key)
@@ -57,6 +62,11 @@ class Fields:
         if not isinstance(value, bool):
             raise self._wrong(key, value, "true or false")
         return value
+
+    def optional_boolean(self, key: str) -> bool | None:
+        """The boolean at `key`, or None where the key is absent or null."""
+        self._read.add(key)
+        return self.boolean(key) if self._value.get(key) is not None else None
 
     def mapping(self, key: str) -> dict[str, Any]:
         """The free-form object at `key`; empty where the key is absent."""

@@ -16,6 +16,7 @@ from sealift.model.documents.fields import Fields
 from sealift.model.frontend.analyzer import Analyzer
 from sealift.model.frontend.counter import Hashing, TermCounter
 from sealift.model.frontend.sparse import SparseCounter
+from sealift.model.frontend.tokenizer.declared import TOKENIZER, DeclaredTokenizer, parse_tokenizer
 from sealift_common.parsing.strict_json import parse as parse_json
 
 SCHEMA = "sealift.frontend/1"
@@ -23,7 +24,7 @@ SCHEMA = "sealift.frontend/1"
 KINDS_SCHEMA = "sealift.frontend/2"
 COUNTER = "counter"
 
-Frontend = TermCounter | SparseCounter
+Frontend = TermCounter | SparseCounter | DeclaredTokenizer
 
 
 def parse(data: bytes) -> tuple[Frontend, ...]:
@@ -78,7 +79,7 @@ def _sparse_counter(fields: Fields) -> SparseCounter:
     return counter
 
 
-_KINDS: Mapping[str, Callable[[Fields], Frontend]] = {COUNTER: _sparse_counter}
+_KINDS: Mapping[str, Callable[[Fields], Frontend]] = {COUNTER: _sparse_counter, TOKENIZER: parse_tokenizer}
 
 
 def _counter(fields: Fields) -> TermCounter:

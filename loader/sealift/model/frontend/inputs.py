@@ -6,6 +6,8 @@ from sealift.errors import MalformedError
 from sealift.model.documents.description import FRONTEND_FILE, TensorInput
 from sealift.model.frontend.counter import TermCounter
 from sealift.model.frontend.document import Frontend
+from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
+from sealift.model.frontend.tokenizer.declared import check_inputs as check_tokens
 
 _FLOATS = ("float32", "float64")
 
@@ -29,6 +31,12 @@ def check_inputs(inputs: Sequence[TensorInput], frontends: Sequence[Frontend]) -
         frontend = frontends[number]
         if isinstance(frontend, TermCounter):
             _check_dense(tensors, frontend)
+        elif isinstance(frontend, DeclaredTokenizer):
+            if len(tensors) != len(inputs):
+                raise MalformedError(
+                    f"front end {number} is a tokenizer; expected that it makes all inputs of the graph"
+                )
+            check_tokens(tensors, frontend)
         else:
             _check_sparse(tensors, number)
 

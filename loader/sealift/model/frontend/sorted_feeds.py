@@ -10,9 +10,9 @@ from sealift.model.documents.description import TensorInput
 from sealift.model.frontend.chunks import chunks, windows
 from sealift.model.frontend.document import Frontend
 from sealift.model.frontend.inputs import of_sparse
+from sealift.model.frontend.ordered import Feeds, OrderedFeeds
 from sealift.model.frontend.sparse import Counts, SparseCounter
 
-Feeds = dict[str, NDArray[Any]]
 # Makes the feeds of the other inputs, of the rows at some places of a window; None means all of them.
 Others = Callable[[slice, NDArray[Any] | None], Feeds]
 
@@ -70,33 +70,22 @@ class SparseInputs:
             yield places, feeds
 
 
-class SortedFeeds:
+class SortedFeeds(OrderedFeeds):
     """The feeds of each chunk, once; afterwards, the way back from the answers to the order of the rows."""
 
     def __init__(self, inputs: SparseInputs, strings: Mapping[str, Sequence[str]], others: Others) -> None:
+        super().__init__()
         self._inputs = inputs
         self._strings = strings
         self._others = others
-        self._order: list[NDArray[Any]] = []
-        self._moved = False
 
     def __iter__(self) -> Iterator[Feeds]:
         """Yield feeds."""
         for part in self._inputs.windows(self._strings):
             for places, feeds in self._inputs.feeds(self._strings, part):
-                self._moved = self._moved or places is not None
-                self._order.append(np.arange(part.start, part.stop) if places is None else part.start + places)
+                rows = np.arange(part.start, part.stop) if places is None else part.start + places
+                self.note(rows)
                 others = self._others(part, places)
-                if len(self._order[-1]) % 2:
+                if len(rows) % 2:
                     others = {name: np.concatenate([values, values[-1:]]) for name, values in others.items()}
                 yield feeds | others
-
-    def in_order(self, parts: list[list[NDArray[Any]]]) -> list[list[NDArray[Any]]]:
-        """Put what the graph gave for each chunk into the order of the rows, without those that made them even."""
-        parts = [[values[: len(rows)] for values in part] for part, rows in zip(parts, self._order, strict=True)]
-        if not self._moved:
-            return parts
-        order = np.concatenate(self._order)
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return [[np.concatenate(values)[back] for values in zip(*parts, strict=True)]]

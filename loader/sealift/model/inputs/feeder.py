@@ -7,22 +7,27 @@ names the column, the dtype and the row.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, ModelDescription, TensorInput
+from sealift.model.frontend.counter import TermCounter
 from sealift.model.frontend.document import Frontend
 from sealift.model.frontend.sorted_feeds import SortedFeeds, SparseInputs
-from sealift.model.frontend.sparse import SparseCounter
+from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
 from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.reading import Reading, parse_reading
 from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
 from sealift.model.inputs.texts import texts
 from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
+
+if TYPE_CHECKING:
+    from sealift.model.frontend.tokenizer.encoder import Encoder
+    from sealift.model.frontend.tokenizer.feeds import TokenInputs
 
 Feeds = dict[str, NDArray[Any]]
 
@@ -38,7 +43,9 @@ _COMPARED_NAMES = 2000
 class Feeder:
     """Makes the graph's feeds from rows, in chunks where the tensors or what the graph makes of them are large."""
 
-    def __init__(self, description: ModelDescription, frontends: Sequence[Frontend]) -> None:
+    def __init__(
+        self, description: ModelDescription, frontends: Sequence[Frontend], encoder: "Encoder | None" = None
+    ) -> None:
         self._interface = description.interface
         self._reading = parse_reading(description.source)
         self._inputs = description.inputs
@@ -57,7 +64,7 @@ class Feeder:
         dense = {
             tensor.frontend: (tensor, frontend)
             for tensor in self._inputs
-            if tensor.frontend is not None and not isinstance(frontend := frontends[tensor.frontend], SparseCounter)
+            if tensor.frontend is not None and isinstance(frontend := frontends[tensor.frontend], TermCounter)
         }
         self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
             number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()
@@ -65,6 +72,7 @@ class Feeder:
         widths = [counter.width for _, counter in dense.values()]
         self._chunk_rows = min(_CHUNK_ROWS, max(1, _CHUNK_VALUES // max(1, *widths))) if widths else _CHUNK_ROWS
         self._sparse = SparseInputs(self._inputs, frontends)
+        self._tokens = None if encoder is None else _token_inputs(self._inputs, frontends, encoder)
 
     def feeds(self, rows: Any) -> Iterable[Feeds]:
         """Make the feeds of one or more calls of the graph; none where there are no rows.
@@ -86,10 +94,13 @@ class Feeder:
         if self._interface == "columns":
             return self._cut(*self._of_table(rows))
         column = self._first.columns[0]
-        found = texts(_one_dimension(rows), column, "text")
+        # A tokenizer takes NUL, which ends a string of ONNX's.
+        found = texts(_one_dimension(rows), column, "text", nul=self._tokens is not None)
         return self._cut(len(found), {column.name: found}, {})
 
     def _cut(self, rows: int, strings: Mapping[str, Sequence[str]], numeric: Feeds) -> Iterable[Feeds]:
+        if self._tokens is not None:
+            return self._tokens.of(strings)
         if self._sparse:
             return SortedFeeds(self._sparse, strings, partial(self._plain_feeds, strings, numeric))
         return self._chunks(rows, strings, numeric)
@@ -144,6 +155,13 @@ class Feeder:
     def _names(self) -> str:
         names = self._wanted
         return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def _token_inputs(inputs: Sequence[TensorInput], frontends: Sequence[Frontend], encoder: "Encoder") -> "TokenInputs":
+    from sealift.model.frontend.tokenizer.feeds import TokenInputs
+
+    (declared,) = (one for one in frontends if isinstance(one, DeclaredTokenizer))
+    return TokenInputs(inputs, declared, encoder)
 
 
 def _column_values(table: Table, name: str) -> NDArray[Any]:

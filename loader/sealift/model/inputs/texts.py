@@ -17,7 +17,7 @@ from sealift.model.inputs.values import is_pandas_na, shown, str_of
 _ROWS_AT_ONCE = 1 << 14
 
 
-def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = False) -> list[str]:
+def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = False, nul: bool = False) -> list[str]:
     """See `values` as strings; None and NaN become the token that stands for them.
 
     Args:
@@ -25,6 +25,7 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
         column: what the model knows of the column.
         what: the column, for messages.
         typed: the original would see None, NaN and pandas' NA as different things, as scikit-learn does.
+        nul: whether a text may hold NUL.
 
     Raises:
         InputError: a value is not text, is missing where the model takes no missing value, holds half
@@ -35,8 +36,8 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
     found: list[Any] = values.tolist()
     for start in range(0, len(found), _ROWS_AT_ONCE):
         part = found[start : start + _ROWS_AT_ONCE]
-        if not _is_plain(part):
-            found[start : start + _ROWS_AT_ONCE] = _checked(part, start, column, what, typed=typed)
+        if not _is_plain(part, nul=nul):
+            found[start : start + _ROWS_AT_ONCE] = _checked(part, start, column, what, typed=typed, nul=nul)
     if column.categories is not None:
         known = {*column.categories, column.missing}
         if not known.issuperset(found):
@@ -47,17 +48,17 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
     return found
 
 
-def _is_plain(values: Sequence[Any]) -> bool:
+def _is_plain(values: Sequence[Any], *, nul: bool) -> bool:
     """Return whether all are strings that UTF-8 and the runtime take, and none is the token of a missing one."""
     if set(map(type, values)) - {str}:
         return False
     joined = "".join(values)
-    if "\0" in joined:
+    if not nul and "\0" in joined:
         return False
     return joined.isascii() or (MISSING_TEXT not in joined and _is_encodable(joined))
 
 
-def _checked(values: Sequence[Any], start: int, column: Column, what: str, *, typed: bool) -> list[str]:
+def _checked(values: Sequence[Any], start: int, column: Column, what: str, *, typed: bool, nul: bool) -> list[str]:
     """Check values one by one; `start` is the row of the first."""
     found = []
     for row, value in enumerate(values, start=start):
@@ -69,7 +70,7 @@ def _checked(values: Sequence[Any], start: int, column: Column, what: str, *, ty
         if text == MISSING_TEXT:
             raise InputError(f"{place} is U+10FFFF, which stands for a missing value")
         # ONNX strings are UTF-8, and end at the first NUL on some paths into the runtime.
-        if "\0" in text:
+        if not nul and "\0" in text:
             raise InputError(f"{place} holds a NUL character; expected text without it")
         if not _is_encodable(text):
             raise InputError(f"{place} holds half of a surrogate pair, which is not text")
