@@ -19,9 +19,11 @@ lock() {
 }
 
 # Every extra but those for keys in a cloud, which no test can reach.
-lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra hsm --extra serve --extra pipeline --extra pipeline-nats --extra dev "$@"
+lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra text --extra hsm --extra serve --extra pipeline --extra pipeline-nats --extra dev "$@"
 # The base install gets the versions that the tests ran with, never newer ones.
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
+# What `sealift-bundler kit --extra text` carries besides.
+printf 'tokenizers>=0.19.1,<0.24\n' | lock requirements/text.lock - --constraints requirements/dev.lock "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
 printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
 # pandas before it had a dtype of its own for text: for `make pandas` alone, over what dev.lock installs.

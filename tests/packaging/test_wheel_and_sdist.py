@@ -70,7 +70,9 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile) -> Non
 def test_the_wheel_holds_what_a_kit_is_made_from(wheel: zipfile.ZipFile) -> None:
     carried = {name for name in wheel.namelist() if name.startswith(KIT) and not name.endswith(".py")}
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    assert carried == {KIT + name for name in {*pages, "requirements/base.lock", "requirements/kit.lock"}}
+    assert carried == {
+        KIT + name for name in {*pages, *(f"requirements/{lock}.lock" for lock in ("base", "kit", "text"))}
+    }
     for name in carried:
         assert wheel.read(name) == (ROOT / name.removeprefix(KIT)).read_bytes()
 
@@ -154,8 +156,8 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
     }
 
 
-def test_the_extras_are_bundler_dev_serve_where_keys_live_and_where_models_come_from(metadata: Message) -> None:
+def test_the_extras_are_bundler_dev_serve_text_where_keys_live_and_where_models_come_from(metadata: Message) -> None:
     keys = {"hsm", "awskms", "gcpkms", "azurekms", "vault"}
     sources = {"xgboost", "lightgbm", "catboost", "skops", "torch", "keras"}
     pipeline = {"pipeline", "pipeline-nats"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", "serve", *keys, *sources, *pipeline}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", "serve", "text", *keys, *sources, *pipeline}

@@ -14,7 +14,13 @@ from sealift_bundler.samples.generated.words import PUBLIC_WORDS
 
 KINDS = ("wordpiece", "bpe", "unigram")
 WIDTH, HEADS, POSITIONS = 16, 2, 256
-_SCRIPTS = ["Съешь ещё этих мягких булок", "東京都は日本の首都です", "مرحبا بالعالم", "naïve café Übergröße", "😀 👍 don't 12 345"]
+_SCRIPTS = [
+    "Съешь ещё этих мягких булок",
+    "東京都は日本の首都です",
+    "مرحبا بالعالم",
+    "naïve café Übergröße",
+    "😀 👍 don't 12 345",
+]
 
 
 @cache
@@ -40,7 +46,9 @@ def tokenizer_json(kind: str) -> str:
         )
     else:
         made = tokenizers.Tokenizer(models.Unigram())
-        made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(tokenizers.Regex(" {2,}"), " ")])
+        made.normalizer = normalizers.Sequence(
+            [normalizers.NFKC(), normalizers.Replace(tokenizers.Regex(" {2,}"), " ")]
+        )
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
         special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]

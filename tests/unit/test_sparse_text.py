@@ -181,7 +181,7 @@ def test_a_sparse_counter_that_breaks_the_schema_is_malformed(changes):
 
 
 def test_a_kind_that_is_not_known_is_an_unsupported_version():
-    with pytest.raises(UnsupportedVersionError, match=r"kind 'oracle'; this Sealift knows \['counter'\]"):
+    with pytest.raises(UnsupportedVersionError, match=r"kind 'oracle'; this Sealift knows \['counter', 'tokenizer'\]"):
         document.parse(declared(COUNTER, {"kind": "oracle"}))
 
 
