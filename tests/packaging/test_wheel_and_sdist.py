@@ -160,4 +160,12 @@ def test_the_extras_are_bundler_dev_serve_text_where_keys_live_and_where_models_
     keys = {"hsm", "awskms", "gcpkms", "azurekms", "vault"}
     sources = {"xgboost", "lightgbm", "catboost", "skops", "torch", "keras"}
     pipeline = {"pipeline", "pipeline-nats"}
-    assert set(metadata.get_all("Provides-Extra", [])) == {"bundler", "dev", "serve", "text", *keys, *sources, *pipeline}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "bundler",
+        "dev",
+        "serve",
+        "text",
+        *keys,
+        *sources,
+        *pipeline,
+    }
