@@ -11,13 +11,13 @@ from sealift_bundler.samples import interfaces
 
 # One case or two of each kind; each takes a fraction of a second.
 AGREEING = {
-    "any": (300, 304),
+    "any": (301, 304),
     "integers": (300, 304),
     "absent": (300, 302),
-    "rounded": (303,),
-    "jumps": (303, 305),
-    "raising": (302,),
-    "far": (301, 305),
+    "rounded": (303, 305),
+    "jumps": (300, 301),
+    "raising": (305,),
+    "far": (301, 304),
     EXPORTS: (300, 302),
 }
 
@@ -33,7 +33,7 @@ def test_a_case_agrees_on_rows_that_the_conversion_never_saw(kind, seed):
     assert found.rows["agree"] > 9_000
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("any", 302), ("rounded", 305)])
+@pytest.mark.parametrize(("kind", "seed"), [("absent", 303), ("raising", 304)])
 def test_a_case_is_refused_by_name(kind, seed):
     found = verdict(seed, kind)
     assert found.outcome == REFUSED
@@ -44,16 +44,16 @@ def test_it_finds_integers_that_lightgbm_rounds(monkeypatch):
     monkeypatch.setattr(lightgbm, "rounds_integers", lambda rows: False)
     monkeypatch.setattr(Reading, "rounds", lambda *_, **__: False)
     monkeypatch.setattr(Reading, "check_integers", lambda *_, **__: None)
-    assert verdict(333, "integers").outcome == DISAGREES
+    assert verdict(487, "integers").outcome == DISAGREES
 
 
 def test_it_finds_absent_entries_taken_for_zeros(monkeypatch):
     monkeypatch.setattr(xgboost, "takes_absent_for_missing", lambda model: False)
     monkeypatch.setattr(interfaces, "takes_absent_for_missing", lambda model: False)
     monkeypatch.setattr(Reading, "check_absent", lambda *_: None)
-    assert verdict(699).outcome == DISAGREES
+    assert verdict(384).outcome == DISAGREES
 
 
 def test_it_finds_trees_that_turn_beside_a_rounded_number(monkeypatch):
     monkeypatch.setattr(leaves, "placed", lambda context, features, tensor, *_: tensor)
-    assert verdict(8, "raising").outcome == DISAGREES
+    assert verdict(307, "raising").outcome == DISAGREES

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-_LANES, _STEPS = 256, 64
+_LANES, _STEPS = 256, 32
 
 
 def boundaries(ask: Callable[[Any], Any], rows: Any, generator: np.random.Generator, count: int) -> Any:
@@ -29,11 +29,18 @@ def boundaries(ask: Callable[[Any], Any], rows: Any, generator: np.random.Genera
         middle = _between(below, above)
         if ((middle == below) | (middle == above)).all():
             break
-        probe = low.copy()
-        probe[lane, column] = middle
-        same = ask(probe) == first
-        low[lane, column] = np.where(same, middle, below)
-        high[lane, column] = np.where(same, above, middle)
+        # Both next middles are asked for at once: calls cost more than rows.
+        inner = [_between(below, middle), middle, _between(middle, above)]
+        probe = np.concatenate([low] * len(inner))
+        for place, values in enumerate(inner):
+            probe[place * _LANES + lane, column] = values
+        same = ask(probe).reshape(len(inner), _LANES) == first
+        for values, alike in (
+            (middle, same[1]),
+            (np.where(same[1], inner[2], inner[0]), np.where(same[1], same[2], same[0])),
+        ):
+            below, above = np.where(alike, values, below), np.where(alike, above, values)
+        low[lane, column], high[lane, column] = below, above
     found = [low, high]
     if rows.dtype.kind == "f":
         for side in (-np.inf, np.inf):

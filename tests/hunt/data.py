@@ -8,7 +8,7 @@ import pandas as pd
 
 from hunt.containers import fitting
 
-TRAINED, SAMPLES, UNSEEN = 500, 200, 10_000
+TRAINED, SAMPLES, UNSEEN = 300, 200, 10_000
 CITIES = ("Zürich", "Lyon", "İzmir", "東京", "8", "08")
 
 COLUMNS = {
