@@ -249,13 +249,18 @@ def _compare(parity: Parity, model: Model, edge: EdgeRows, given: Any) -> None:
         if got.shape != wanted.shape or (got.dtype != wanted.dtype and got.dtype.kind != wanted.dtype.kind):
             parity.failure = f"{name} gives {got.dtype} {got.shape}; the original gives {wanted.dtype} {wanted.shape}"
             return
-        if wanted.dtype.kind == "f":
+        # Where the original overflows in float32 it does not in the float64 that it makes of a list.
+        if wanted.dtype.kind == "f" and (kind == CALLER or not _is_narrow(model)):
             parity.finite = parity.finite and bool(np.isfinite(wanted).all())
         if wanted.dtype.kind == "f" and not (name == "predict" and model.classes is not None):
             wrong |= _scores(parity, kind, rows, name, got, wanted)
         else:
             _labels(parity, group, kind, rows, name, got, wanted, _tied(expected, got, model.classes))
     group.scores_wrong += int(wrong.sum())
+
+
+def _is_narrow(model: Model) -> bool:
+    return any(column.dtype == "float32" for tensor in model.description.inputs for column in tensor.columns)
 
 
 def _refused(parity: Parity, model: Model, edge: EdgeRows, error: Error) -> None:

@@ -14,9 +14,19 @@ from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.lightgbm_linear import emit_linear
 from sealift_bundler.converters.boosters.native import NativeBooster
 from sealift_bundler.converters.graph import Graph
-from sealift_bundler.converters.steps import Context, Features, Heads, argmax, class_labels, flat, predicts
+from sealift_bundler.converters.steps import (
+    Context,
+    Features,
+    Heads,
+    argmax,
+    class_labels,
+    columns_of,
+    flat,
+    gather,
+    predicts,
+)
 from sealift_bundler.converters.steps.given import given_to, rounds_integers
-from sealift_bundler.converters.steps.text.columns import numbered, plain
+from sealift_bundler.converters.steps.text.columns import SparseColumns, numbered, plain
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 
 _IDENTITY = (
@@ -91,7 +101,7 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
         columns.number(0)  # every tree is one leaf; the operator wants a column all the same
     tested = columns.emit(ensemble.trees)
     if not any(int(tree.get("is_linear", 0)) for tree in parsed.trees):
-        return ensemble.emit_float64(context.graph, tested)
+        return _without_least(context, estimator, features, parsed, ensemble.emit_float64(context.graph, tested))
     if parsed.pandas_categories:
         raise context.refuse("its leaves hold linear models beside categories, which is not supported", estimator)
     whole = tuple(range(len(features)))
@@ -99,6 +109,26 @@ def _raw(context: Context, estimator: Any, features: Features, parsed: _Parsed) 
     for feature in whole:
         plain.number(feature)
     return emit_linear(context.graph, tested, plain.emit(()), ensemble.trees, parsed.trees, parsed.groups)
+
+
+def _without_least(context: Context, estimator: Any, features: Features, parsed: _Parsed, raw: str) -> str:
+    """Let the graph refuse the one number that LightGBM takes for zero in some containers, where a tree asks for it."""
+    split = {
+        feature
+        for tree in parsed.trees
+        if "threshold" in tree
+        for feature, threshold in zip(_ints(tree, "split_feature").tolist(), _floats(tree, "threshold"), strict=True)
+        if threshold == -_ZERO
+    }
+    if isinstance(features, SparseColumns):
+        return raw
+    some = tuple(features[place] for place in sorted(split) if not features[place].text and not features[place].rough)
+    if not some:
+        return raw
+    graph = context.graph
+    found = graph.add("Equal", gather(context, some, estimator), graph.constant(-_ZERO))
+    reason = f"step {context.where(estimator)} takes {-_ZERO!r} for zero in some containers and not in others"
+    return context.trapped(raw, found, columns_of(some), reason, "float64")
 
 
 def _rounded(context: Context, estimator: Any, features: Features) -> bool:

@@ -38,12 +38,14 @@ class Rough:
     """A number that may differ from the original's in its last bit.
 
     `step` is the step that makes it, "" until that is known. `signed` says that its sign is the original's, and that
-    it is zero where that is.
+    it is zero where that is. `product` says that such numbers were multiplied: products that are equal but for rounding
+    are common among ordinary rows, and a graph orders them otherwise.
     """
 
     step: str = ""
     pull: Pull | None = None
     signed: bool = False
+    product: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Feature:
 
     `integral` says that the value is a whole number of an integer dtype in the original, or a code: float32 has room
     for it, and keeps what it is compared with below 2^24. `rough` is None where a float64 graph has the original's
-    number bit for bit, unless that is `single`. `doubt` names the step that may have made NaN or infinity out of a
+    number bit for bit, unless that is `single`. `divided` says that scikit-learn divided it, and would multiply it in
+    sparse rows, with another last bit. `doubt` names the step that may have made NaN or infinity out of a
     finite number; `column` is the caller's column that a message then names.
     """
 
@@ -75,6 +78,7 @@ class Feature:
     single: bool = False
     integral: bool = False
     rough: Rough | None = None
+    divided: bool = False
     doubt: str | None = None
     column: str | None = None
 

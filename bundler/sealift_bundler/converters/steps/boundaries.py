@@ -63,10 +63,11 @@ class Compared:
         return found
 
     def _value(self, x: NDArray[Any]) -> NDArray[Any]:
-        return _through(self.functions, x)
+        return through(self.functions, x)
 
 
-def _through(functions: tuple[Function, ...], x: NDArray[Any]) -> NDArray[Any]:
+def through(functions: tuple[Function, ...], x: NDArray[Any]) -> NDArray[Any]:
+    """Apply the original's functions one after another, without NumPy's warnings."""
     with np.errstate(all="ignore"):
         for function in functions:
             x = function(x)
@@ -102,11 +103,13 @@ def base_of(context: Context, pull: Pull) -> str:
 
 
 def check_double(context: Context, estimator: Any, features: Features) -> None:
-    """Check that the original has none of these numbers from arithmetic in float32.
+    """Check that the original has none of these numbers from arithmetic in float32; note where sparse rows differ.
 
     Raises:
         NeverConverts: it has.
     """
+    if any(feature.divided for feature in features):
+        context.reads.setdefault("absent", "refused")
     if any(feature.single for feature in features):
         raise context.refuse(
             "its answers jump, and it is given what scikit-learn computes in float32, whose last digit a graph does "
@@ -217,7 +220,7 @@ def whole(context: Context, estimator: Any, feature: Feature, step: Function, ro
     # The first number that gives each level; the lowest is given by all that give any.
 
     def holds(x: NDArray[Any], place: NDArray[Any]) -> NDArray[Any]:
-        reached: NDArray[Any] = _through(functions, x) >= levels[place]
+        reached: NDArray[Any] = through(functions, x) >= levels[place]
         return reached
 
     starts = first_true(holds, len(levels))
@@ -249,9 +252,9 @@ def _looked_up(graph: Graph, x: str, rounded: str, starts: NDArray[Any], low: in
 def _ends(functions: tuple[Function, ...]) -> tuple[float, float] | None:
     """The lowest and the highest whole number that functions give; None where they give no finite one."""
     # Beyond the numbers that a function takes, and where it overflows, there are none.
-    least = first_true(lambda x, _place: _through(functions, x) > -np.inf, 1)
-    overflows = first_true(lambda x, _place: _through(functions, x) == np.inf, 1)
-    values = _through(functions, np.append(least, min(np.nextafter(overflows, -np.inf)[0], _LARGEST)))
+    least = first_true(lambda x, _place: through(functions, x) > -np.inf, 1)
+    overflows = first_true(lambda x, _place: through(functions, x) == np.inf, 1)
+    values = through(functions, np.append(least, min(np.nextafter(overflows, -np.inf)[0], _LARGEST)))
     return (float(values[0]), float(values[1])) if np.isfinite(values).all() else None
 
 
@@ -318,6 +321,6 @@ def extended(
     name = before.step if before is not None and before.step else step
     signed = signed and (before is None or before.signed)
     if function is None or (before is not None and before.pull is None):
-        return Rough(name, signed=signed)
+        return Rough(name, signed=signed, product=before is not None and before.product)
     pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
     return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)

@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, gather, numbers, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import concatenated
 from sealift_bundler.converters.steps.boundaries import check_double, extended, whole
+from sealift_bundler.converters.steps.domains import BEGINNING, begins_elsewhere, begun
+from sealift_bundler.converters.steps.given import given_to
 
 _SMALL = 1e-4
 # Beyond it, x² + 1 is x² in float64.
@@ -176,16 +179,29 @@ def _check_integers(context: Context, estimator: FunctionTransformer, features: 
         context.reads.setdefault("integers", "all")
         context.reads.setdefault("rounded", False)
     name, dtypes = function_name(estimator.func), [np.dtype(feature.dtype) for feature in features if not feature.text]
+    if estimator.func in (*_STEPS, *_MARKS):
+        return
     whole = [dtype for dtype in dtypes if dtype.kind in "iub"]
-    if len(whole) < len(dtypes) or not whole or estimator.func in (*_STEPS, *_MARKS):
+    wrapping = _WRAPPING
+    if len(whole) < len(dtypes) or not whole:
+        # NumPy computes in each column of a frame, before scikit-learn makes float64 of all.
+        whole, wrapping = _integer_columns(given_to(context, estimator)), {np.square}
+    if not whole:
         return
     widest = np.result_type(*whole)
-    if estimator.func in _WRAPPING or widest.itemsize < np.dtype(np.int32).itemsize:
+    if estimator.func in wrapping or widest.itemsize < np.dtype(np.int32).itemsize:
         raise context.refuse(
             f"numpy.{name} of {widest} is computed in integers, which wrap around, or in less than float64; "
             "give float64 samples: .astype('float64')",
             estimator,
         )
+
+
+def _integer_columns(rows: Any) -> list[np.dtype[Any]]:
+    """The dtypes of the columns of integers in a pandas frame, those of pandas' own as NumPy has them."""
+    if not isinstance(rows, pd.DataFrame):
+        return []
+    return [np.dtype(f"{dtype.kind}{dtype.itemsize}") for dtype in rows.dtypes if getattr(dtype, "kind", "O") in "iu"]
 
 
 def _clip_bounds(estimator: FunctionTransformer) -> tuple[float, float] | None:
@@ -254,11 +270,15 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
     _check_integers(context, estimator, features)
     if function in _STEPS:
         return _jumping(context, estimator, features)
+    if function in BEGINNING and context.narrow and any(feature.rough for feature in features):
+        raise context.climb(
+            "it takes no number below its first, and float32 rounds the number in front of it", estimator
+        )
     if function is np.sqrt and context.narrow and not all(feature.integral for feature in features):
         raise context.climb("it refuses the least number below zero, of which float32 makes zero", estimator)
     if function in _MARKS:
         return _marking(context, estimator, features)
-    tensor = emitter(context.graph, numbers(context, features, estimator))
+    tensor = _computed(context, estimator, features, emitter)
     step = context.where(estimator)
     rising = function if function in _RISING else None
     doubt = {} if function in _BOUNDED else {"doubt": step}
@@ -266,6 +286,21 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
         replace(made, rough=extended(feature, rising, step, starts=function not in _SAME, signed=function in _SIGNED))
         for made, feature in zip(one_to_one(features, tensor, **doubt), features, strict=True)
     )
+
+
+def _computed(
+    context: Context, estimator: FunctionTransformer, features: Features, emitter: Callable[[Graph, str], str]
+) -> str:
+    """The function of all features, which is a number where the original's is."""
+    if context.narrow or not any(begins_elsewhere(estimator.func, feature) for feature in features):
+        return emitter(context.graph, numbers(context, features, estimator))
+    parts = [
+        begun(context, estimator, feature, emitter)
+        if begins_elsewhere(estimator.func, feature)
+        else emitter(context.graph, gather(context, (feature,), estimator))
+        for feature in features
+    ]
+    return concatenated(context.graph, parts)
 
 
 def _jumping(context: Context, estimator: FunctionTransformer, features: Features) -> Features:

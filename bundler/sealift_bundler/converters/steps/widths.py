@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
-from sealift_bundler.converters.steps.boundaries import check_double
+from sealift_bundler.converters.steps.boundaries import check_double, refused
 from sealift_bundler.converters.steps.given import same_bits
 
 # Steps that compare one number with another look for themselves, see `boundaries`.
 _JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
 _SHORT = 2
+_TREES = (".trees.", ".boosters.")
 # Steps of these cast what they are given to a dtype of their own, or hand it on as it is.
 _CASTING_MODULES = (".trees.", ".boosters.", ".meta.")
 _ASKED_ROWS = 512
@@ -26,13 +27,19 @@ _NOT_OF_ABSENT = {"RobustScaler", "QuantileTransformer", "MissingIndicator", "Si
 
 
 def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:
-    """Refuse a model whose answers jump behind arithmetic that the original does in float32.
+    """Refuse a model whose answers jump behind what a graph does not repeat, and where ordinary rows tell.
+
+    That is arithmetic that the original does in float32, and products of numbers that are rounded otherwise.
 
     Raises:
         NeverConverts: the model is such a one.
     """
-    if any(part in f"{emitter.__module__}." for part in _JUMPING):
+    name = f"{emitter.__module__}."
+    if any(part in name for part in _JUMPING):
         check_double(context, estimator, features)
+    product = next((feature for feature in features if feature.rough is not None and feature.rough.product), None)
+    if product is not None and any(part in name for part in _TREES):
+        raise refused(context, estimator, product)
 
 
 def note_width(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:

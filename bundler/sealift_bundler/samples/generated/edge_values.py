@@ -70,14 +70,18 @@ def numbers_around(
     some = np.concatenate([known, middle])
     if len(some) > _ROWS_A_COLUMN // 3:
         some = generator.choice(some, size=_ROWS_A_COLUMN // 3, replace=False)
-    yield "thresholds", _with_neighbors(some, dtype)
+    beside = _with_neighbors(some, dtype)
+    # Next to zero is farther from ordinary numbers than any sample.
+    denormal = (beside != 0) & (np.abs(beside) < np.finfo(dtype).tiny)
+    yield "thresholds", beside[~denormal]
     # Logarithms and roots of these are whole.
     inside = _ROUND[(low - span <= _ROUND) & (high + span >= _ROUND)]
     yield "round numbers", _with_neighbors(some_of(inside, _ROWS_A_COLUMN // 3), dtype)
     beyond = np.array([0.0, -0.0, -1.0, low - span, high + span, low - 100 * span, high + 100 * span])
     yield "extremes", beyond[np.abs(beyond) < np.finfo(dtype).max].astype(dtype)
     yield FAR, far[np.abs(far) < np.finfo(dtype).max].astype(dtype)
-    yield NEAR_ZERO, np.array([1e-20, -1e-20, 1e-50, -1e-50, 1e-300]).astype(dtype)
+    near = np.array([1e-20, -1e-20, 1e-50, -1e-50, 1e-300]).astype(dtype)
+    yield NEAR_ZERO, np.concatenate([near, np.unique(beside[denormal])])
 
 
 def _with_neighbors(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

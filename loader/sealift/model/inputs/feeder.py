@@ -130,6 +130,12 @@ class Feeder:
         if not is_frame(rows) or len(rows) != 1 or self._reading.absent == "refused":
             return None
         columns = read_row(rows, self._texts.keys(), self._numbers)
+        if (
+            columns is not None
+            and self._reading.sparse_missing == "refused"
+            and any(map(_is_missing, columns.values()))
+        ):
+            return None  # whether its columns are Sparse matters then
         return None if columns is None else Table(columns.keys(), 1, columns.__getitem__, typed=True)
 
     def _chunks(self, rows: int, strings: Mapping[str, Sequence[str]], numeric: Feeds) -> Iterator[Feeds]:
@@ -162,6 +168,10 @@ def _token_inputs(inputs: Sequence[TensorInput], frontends: Sequence[Frontend], 
 
     (declared,) = (one for one in frontends if isinstance(one, DeclaredTokenizer))
     return TokenInputs(inputs, declared, encoder)
+
+
+def _is_missing(one: NDArray[Any]) -> bool:
+    return bool(one.dtype.kind == "f" and one[0] != one[0])  # NaN alone
 
 
 def _column_values(table: Table, name: str) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from sealift.errors import InputError
 from sealift.model.documents.description import Column, TensorInput
 from sealift.model.inputs.reading import Reading, densified
 from sealift.model.inputs.tables import is_frame, matrix_of_frame
-from sealift.model.inputs.values import all_finite, cast, check_dtype, check_numbers, numbers
+from sealift.model.inputs.values import all_finite, cast, check_dtype, check_numbers, check_untyped, check_wide, numbers
 
 
 class MatrixReader:
@@ -62,9 +62,13 @@ class MatrixReader:
         typed |= table and (values.dtype.kind == "f" or self._reading.strict)
         typed &= not objects
         values = numbers(values, "the array")
+        if objects and hasattr(rows, "dtype"):
+            check_wide(self._columns[0], "the array")
         if objects and self._reading.integers != "none":
             self._reading.check_integers(values.astype(np.float64), "the array", self._columns[0].dtype, table=table)
-        if typed:
+        if not typed:
+            check_untyped(values, self._columns[0], "the array")
+        else:
             # NaN of absent entries makes floats of integers.
             dtype = rows.dtype if hasattr(rows, "toarray") else values.dtype
             check_dtype(dtype, self._columns[0], "the array", strict=self._reading.strict)

@@ -19,6 +19,7 @@ _KNOWN = {
     "integers": ("arrays", "all"),
     "rounded": (True, False),
     "narrow": ("refused",),
+    "sparse_missing": ("refused",),
 }
 
 
@@ -27,13 +28,15 @@ class Reading(NamedTuple):
 
     `absent` says what the absent entries of a sparse matrix are to it: "zero", "missing", or "refused" where that
     depends on the step that they reach. `integers` says which integers beyond 2^24 it may round to float32: none, those
-    of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows.
+    of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows. `narrow` and
+    `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way.
     """
 
     absent: str = "zero"
     integers: str = "none"
     rounded: bool = False
     narrow: str = "taken"
+    sparse_missing: str = "taken"
 
     @property
     def strict(self) -> bool:
@@ -50,6 +53,21 @@ class Reading(NamedTuple):
             raise InputError(
                 f"rows are {rows}, whose absent entries a step of the original does not take for zeros, and the model "
                 "was proven on dense rows; convert them, for example with .toarray()"
+            )
+
+    def check_sparse_missing(self, values: NDArray[Any], what: str) -> None:
+        """Refuse a missing number in a column of a Sparse dtype, of which scikit-learn makes a sparse matrix.
+
+        Raises:
+            InputError: a number is missing; the trees of scikit-learn do not know NaN in a sparse matrix.
+        """
+        if self.sparse_missing != "refused" or values.dtype.kind != "f":
+            return
+        missing = np.isnan(values)
+        if missing.any():
+            raise InputError(
+                f"{what} row {int(np.argmax(missing))} is missing in a column of a Sparse dtype, which the original "
+                "does not take as it takes one of a dense column: convert the column with .sparse.to_dense()"
             )
 
     def check_integers(self, values: NDArray[Any], what: str, proven: str | None, *, table: bool) -> None:

@@ -97,8 +97,11 @@ def matrix_of_frame(frame: Any, reading: Reading) -> NDArray[Any]:
     Raises:
         InputError: its columns are of Sparse dtypes, and the original's answer depends on how a step passes them on.
     """
-    if any(_is_sparse(dtype) for dtype in frame.dtypes):
+    sparse = [place for place, dtype in enumerate(frame.dtypes) if _is_sparse(dtype)]
+    if sparse:
         reading.check_absent("a frame of Sparse columns")
+    for place in sparse if reading.sparse_missing == "refused" else ():
+        reading.check_sparse_missing(np.asarray(frame.iloc[:, place]), f"column {place}")
     extensions = [dtype for dtype in frame.dtypes if _is_extension(dtype)]
     for dtype in extensions:
         _check_extension(dtype, "the frame", reading)
@@ -121,13 +124,17 @@ def _of_series(column: Any, name: str, reading: Reading) -> NDArray[Any]:
         _check_extension(column.dtype, f"column {name!r}", reading)
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     values = values_of(column, f"column {name!r}")
+    if not _is_sparse(column.dtype):
+        return values
+    reading.check_sparse_missing(values, f"column {name!r}")
     # pandas itself makes float64 of Sparse[float32].
-    return values.astype(column.dtype.subtype) if _is_sparse(column.dtype) else values
+    return values.astype(column.dtype.subtype)
 
 
 def _check_extension(dtype: Any, what: str, reading: Reading) -> None:
-    """Refuse short numbers of pandas' own, where a NumPy function computes in them before they become float64."""
-    if reading.strict and dtype.itemsize < np.dtype(np.float64).itemsize:
+    """Refuse numbers of pandas' own, where a NumPy function computes in them before they become float64."""
+    wraps = dtype.kind in "iu" and reading.integers == "all"
+    if reading.strict and (wraps or dtype.itemsize < np.dtype(np.float64).itemsize):
         raise InputError(
             f"{what} has dtype {dtype}, in which the original computes before it makes float64 of it: convert it with "
             ".astype('float64')"

@@ -19,6 +19,9 @@ _PLAIN_NUMBERS |= {np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, n
 # From here on not every integer is a float64.
 _EXACT = 2**53
 
+# Between these a list may hold numbers for a model in float32.
+_LARGEST, _SMALLEST = 2**24, 1e-6
+
 # Below this a sum is not worth silencing NumPy's warnings for.
 _FEW = 1 << 14
 
@@ -133,6 +136,40 @@ def check_dtype(dtype: np.dtype[Any], column: Column, what: str, *, strict: bool
         same = dtype == np.int64 and not narrow
     if not same:
         raise _other_dtype(dtype, column.dtype, what)
+
+
+def check_wide(column: Column, what: str) -> None:
+    """Refuse an array of objects where the model was proven on narrow floats: the original makes float64 of it.
+
+    Raises:
+        InputError: the proven dtype is float16 or float32.
+    """
+    if column.dtype in ("float16", "float32"):
+        raise _other_dtype(np.dtype(object), column.dtype, what)
+
+
+def check_untyped(values: NDArray[Any], column: Column, what: str) -> None:
+    """Refuse numbers without a dtype of which a model in float32 makes something else than its original.
+
+    The original reads lists as float64, in which it neither overflows nor takes a small number for none.
+
+    Args:
+        values: numbers of a list, of dicts or of JSON.
+        column: with the proven dtype.
+        what: names the numbers in the message.
+
+    Raises:
+        InputError: the model was proven on float32, and a number is beyond 2^24, or not zero and below 1e-6.
+    """
+    if column.dtype != "float32":
+        return
+    size = np.abs(values.astype(np.float64))
+    reason = (
+        f"is beyond 2^24, or below {_SMALLEST:g}, in a list; the model was proven on float32, in which its original "
+        "computes, and of a list it makes float64: give an array, with numpy.float32"
+    )
+    with np.errstate(invalid="ignore"):
+        _refuse((size > _LARGEST) | ((size < _SMALLEST) & (size > 0)), what, reason)
 
 
 def _other_dtype(dtype: np.dtype[Any], proven: str, what: str) -> InputError:

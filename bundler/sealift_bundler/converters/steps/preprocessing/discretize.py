@@ -37,6 +37,7 @@ from sealift_bundler.converters.steps.boundaries import (
     is_above,
     number_among,
 )
+from sealift_bundler.converters.steps.domains import above_zero, has_way_back
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.tabulated import normal_quantile, piecewise
 
@@ -77,10 +78,13 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
     graph = context.graph
     tensor = wide_numbers(context, estimator, features)
     if estimator.method == "box-cox":
-        tensor = context.trapped(
-            tensor, graph.add("LessOrEqual", tensor, graph.constant(0.0)), columns_of(features),
-            f"step {context.where(estimator)} takes numbers above zero alone",
-        )  # fmt: skip
+        sides = [
+            above_zero(context, estimator, feature, column(graph, tensor, index))
+            for index, feature in enumerate(features)
+        ]
+        at_most, kept = (concatenated(graph, [*parts]) for parts in zip(*sides, strict=True))
+        reason = f"step {context.where(estimator)} takes numbers above zero alone"
+        tensor = context.trapped(kept, at_most, columns_of(features), reason)
     parts = []
     for index, power in enumerate(estimator.lambdas_):
         x = column(graph, tensor, index)
@@ -149,14 +153,10 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
     for index in range(len(features)):
         known = numbers_of(estimator.quantiles_[:, index])
         x = column(graph, tensor, index)
-        number = compared(context, estimator, features[index]) if repeats(known) else Compared(x)
+        jumps = repeats(known) or (normal and has_way_back(features[index]))
+        number = compared(context, estimator, features[index]) if jumps else Compared(x)
         share = _rank(graph, x, number, known, references)
-        low, high = graph.constant(float(known[0])), graph.constant(float(known[-1]))
-        if normal:
-            at_low = graph.add("Less", graph.add("Sub", x, graph.constant(_BOUNDS)), low)
-            at_high = graph.add("Greater", graph.add("Add", x, graph.constant(_BOUNDS)), high)
-        else:
-            at_low, at_high = graph.add("LessOrEqual", x, low), graph.add("GreaterOrEqual", x, high)
+        at_low, at_high = _ends(graph, number, known, normal=normal)
         share = graph.add("Where", at_high, graph.constant(1.0), share)
         share = graph.add("Where", at_low, graph.constant(0.0), share)
         if normal:
@@ -170,6 +170,26 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
             zip(one_to_one(features, concatenated(graph, parts)), features, strict=True)
         )
     )
+
+
+def _ends(graph: Graph, number: Compared, known: Any, *, normal: bool) -> tuple[str, str]:
+    """Whether a number is at the lower end, and at the upper one."""
+    x, low, high = number.tensor, float(known[0]), float(known[-1])
+    if number.functions:
+        less = replace(number, functions=(*number.functions, lambda x: x - _BOUNDS) if normal else number.functions)
+        more = replace(number, functions=(*number.functions, lambda x: x + _BOUNDS) if normal else number.functions)
+        first = less.at_least([low]) if normal else less.above([low])
+        last = more.above([high]) if normal else more.at_least([high])
+        return (
+            graph.add("Less", x, graph.constant(first[np.newaxis])),
+            graph.add("GreaterOrEqual", x, graph.constant(last[np.newaxis])),
+        )
+    if normal:
+        return (
+            graph.add("Less", graph.add("Sub", x, graph.constant(_BOUNDS)), graph.constant(low)),
+            graph.add("Greater", graph.add("Add", x, graph.constant(_BOUNDS)), graph.constant(high)),
+        )
+    return graph.add("LessOrEqual", x, graph.constant(low)), graph.add("GreaterOrEqual", x, graph.constant(high))
 
 
 def _one_quantile(estimator: QuantileTransformer, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
@@ -299,9 +319,12 @@ def _polynomial(context: Context, estimator: PolynomialFeatures, features: Featu
     for power in range(1, table.shape[1]):
         factor = graph.add("Gather", padded, graph.constant(table[:, power]), axis=1)
         product = graph.add("Mul", product, factor)
-    same = not context.sparse and not any(feature.rough for feature in features)
-    made = features_of(product, len(factors), same=same)
-    return tuple(replace(feature, doubt=context.where(estimator)) for feature in made)
+    rough = any(feature.rough for feature in features)
+    step = context.where(estimator)
+    made = features_of(product, len(factors), same=not context.sparse and not rough)
+    return tuple(
+        replace(feature, doubt=step, rough=feature.rough and replace(feature.rough, product=rough)) for feature in made
+    )
 
 
 def _finite(graph: Graph, tensor: str) -> str:

@@ -125,7 +125,8 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
 
     def emit(context: Context, estimator: Any, features: Features) -> Features:
         tensor = numbers(context, features, estimator)
-        if estimator.scale_ is not None and sparse_given(context, estimator):
+        sparse = estimator.scale_ is not None and sparse_given(context, estimator)
+        if sparse:
             if _moments(estimator)[0] is not None:
                 raise context.refuse(
                     "it centers dense rows and no sparse ones; give dense samples, with .toarray(), or train it "
@@ -140,9 +141,16 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
             ways = [way(estimator, index) for index in range(len(features))]
             tensor = build(context.graph, estimator, tensor)
         step = context.where(estimator)
+        # The others take no sparse rows, or treat them otherwise altogether.
+        takes_sparse = isinstance(estimator, StandardScaler | MaxAbsScaler) and _moments(estimator)[0] is None
+        divided = not sparse and takes_sparse and estimator.scale_ is not None
         made = one_to_one(features, tensor)
         return tuple(
-            replace(made[index], rough=extended(feature, ways[index], step, starts=False))
+            replace(
+                made[index],
+                rough=extended(feature, ways[index], step, starts=False),
+                divided=divided or feature.divided,
+            )
             for index, feature in enumerate(features)
         )
 
@@ -213,6 +221,16 @@ def _max_abs_way(scaler: Any, index: int) -> Callable[[NDArray[Any]], NDArray[An
     return lambda x: np.clip(x / scale, low, high)
 
 
+def _without_tiny_rows(context: Context, estimator: Normalizer, tensor: str, least: float) -> str:
+    """Let the graph refuse rows whose numbers are all tiny: scikit-learn leaves those as they are if they are dense."""
+    graph = context.graph
+    largest = graph.add("ReduceMax", graph.add("Abs", tensor), graph.constant([1]), keepdims=1)
+    some = graph.add("Greater", largest, graph.constant(0.0))
+    tiny = graph.add("And", some, graph.add("Less", largest, graph.constant(least)))
+    reason = f"step {context.where(estimator)} divides a row of numbers below {least:.2g} in sparse rows alone"
+    return context.trapped(tensor, tiny, [None], reason)
+
+
 def normalize(graph: Graph, norm: str, tensor: str, least: float = 0.0) -> str:
     """Divide each row by its norm; rows of zeros stay, and those whose norm is below `least`."""
     axis = graph.constant([1])
@@ -238,7 +256,12 @@ def _normalizer(context: Context, estimator: Normalizer, features: Features) -> 
     # Of rows that are not sparse, scikit-learn leaves those with a tiny norm as they are.
     dtype = np.result_type(*(feature.dtype for feature in features))
     eps = float(np.finfo(dtype if dtype.kind == "f" else np.float64).eps)
-    least = 0.0 if sparse_given(context, estimator) else 10 * eps
+    least = 10 * eps
+    if sparse_given(context, estimator):
+        tensor = _without_tiny_rows(context, estimator, tensor, least)
+        least = 0.0
+    else:
+        context.reads.setdefault("absent", "refused")
     tensor = normalize(context.graph, estimator.norm, tensor, least)
     return features_of(tensor, len(features), signed=all(not one.rough or one.rough.signed for one in features))
 

@@ -37,6 +37,8 @@ def tree_input(context: Context, estimator: Any, features: Features, trees: Sequ
     """The float32 tensor that trees see."""
     tensor = numbers(context, features, estimator)
     graph = context.graph
+    # Of a frame of Sparse columns alone scikit-learn makes a sparse matrix, in which a tree knows no NaN.
+    context.reads["sparse_missing"] = "refused"
     if not context.narrow:
         cast = graph.cast(tensor, "float32")
         if not all(feature.integral for feature in features):
