@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealift.errors import Error, MalformedError
-from sealift.inspection.described import described, description_file, plain_bytes
+from sealift.inspection.described import described, description_file
+from sealift.inspection.plain import plain_bytes
 from sealift.model.documents import golden
 from sealift.model.documents.description import FILE_NAME, FILES, FRONTEND_FILE, GOLDEN_FILE, ModelDescription
 from sealift.model.documents.file_set import files_of_graph
 from sealift.model.documents.kinds import require_part
 from sealift.model.frontend import document as frontend
 from sealift.model.frontend.inputs import check_inputs
+from sealift.model.frontend.tokenizer.declared import check_declared, tokenizers_of
 from sealift.model.weights.check import check_file
 from sealift_bundler.errors import GateError
 from sealift_bundler.packing.blobs import blob_chunks, read_blob
@@ -55,7 +57,11 @@ def _check_documents(blobs: Path, manifest: Manifest, files: Mapping[str, ModelF
         raise MalformedError(f"{files[FILE_NAME].name!r} needs {FRONTEND_FILE!r}, which is not there")
     golden.parse(_read(blobs, manifest, files[GOLDEN_FILE]), description)
     if FRONTEND_FILE in files:
-        check_inputs(description.inputs, frontend.parse(_read(blobs, manifest, files[FRONTEND_FILE])))
+        frontends = frontend.parse(_read(blobs, manifest, files[FRONTEND_FILE]))
+        check_inputs(description.inputs, frontends)
+        for declared in tokenizers_of(frontends):
+            data = _read(blobs, manifest, files[declared.file]) if declared.file in files else None
+            check_declared(declared, data, str(manifest.model))
     return description
 
 

@@ -14,7 +14,6 @@ from sealift.model.documents.description import FILE_NAME, FILES, GOLDEN_FILE, M
 from sealift.model.documents.file_set import check_file_set, is_side_file
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
-from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest, ModelFile
 
 Sink = Callable[[Blob, Iterator[bytes]], object]
@@ -71,7 +70,7 @@ def _require_readable(manifest: Manifest) -> None:
 
 
 class DescriptionCheck:
-    """A sink for the payload of a bundle that checks descriptions of versions, and headers of weights, as they come.
+    """A sink for the payload of a bundle that checks descriptions, headers of weights and tokenizers as they come.
 
     A differential bundle leaves out files that an instance has: installing checks them there.
 
@@ -85,33 +84,25 @@ class DescriptionCheck:
 
     def __init__(self, manifests: Collection[Manifest], scratch: Path) -> None:
         self._headers = HeaderCheck(manifests, scratch)
+        self._tokenizers = TokenizerCheck(manifests)
         self._waiting: dict[Blob, list[tuple[Manifest, ModelFile]]] = {}
         for manifest in manifests:
             file = description_file(manifest)
             self._waiting.setdefault(file.blob, []).append((manifest, file))
 
     def take(self, blob: Blob, chunks: Iterator[bytes]) -> None:
-        """Read one blob; of any other than a description and weights nothing is kept.
+        """Read one blob; of any other than a description, weights and a tokenizer nothing is kept.
 
         Raises:
-            MalformedError, UnsupportedVersionError, LimitError: see `described` and `check_file`.
+            MalformedError, UnsupportedVersionError, LimitError: see `described`, `check_file` and `TokenizerCheck`.
             DigestError: the blob is not what was signed.
         """
         uses = self._waiting.pop(blob, ())
-        if uses:
+        if uses or self._tokenizers.wants(blob):
             data = b"".join(chunks)
             for manifest, file in uses:
                 described(plain_bytes(data, manifest, file), manifest)
+            self._tokenizers.take(blob, data)
             # The same bytes may be another file as well.
             chunks = iter([data])
         self._headers.take(blob, chunks)
-
-
-def plain_bytes(data: bytes, manifest: Manifest, file: ModelFile) -> bytes:
-    """Return the content of a small file, of whose blob the bytes were verified.
-
-    Raises:
-        DigestError: it does not expand to what was signed.
-    """
-    what = f"{file.name!r} of {manifest.model}"
-    return b"".join(expand([data], file.plain, what)) if file.compressed else data

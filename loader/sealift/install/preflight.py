@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from sealift.bundle.reader import Contents, read_ahead
 from sealift.bundle.source import Source
 from sealift.errors import Error, IncompatibleError, NoSpaceError, PreflightError
-from sealift.inspection.described import described, description_file, plain_bytes
+from sealift.inspection.described import described, description_file
+from sealift.inspection.plain import plain_bytes
 from sealift.install.base_files import BaseFiles
 from sealift.model.documents.description import FILES, ModelDescription, Requirements
 from sealift.model.trial.process import SelfTestProcess

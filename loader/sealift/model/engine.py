@@ -30,7 +30,7 @@ from sealift.model.documents.file_set import is_side_file
 from sealift.model.frontend.document import Frontend, parse
 from sealift.model.frontend.inputs import check_inputs
 from sealift.model.frontend.ordered import OrderedFeeds
-from sealift.model.frontend.tokenizer.declared import check_file, tokenizers_of
+from sealift.model.frontend.tokenizer.declared import check_declared, tokenizers_of
 from sealift.model.inputs.feeder import Feeder
 from sealift.model.inputs.tensors import checked_tensors
 from sealift.model.runtime.sealed import Content
@@ -258,9 +258,9 @@ def _encoder(
     from sealift.model.frontend.tokenizer.library import open_tokenizer
 
     what = f"model {description.name!r}"
-    own = {declared.file: bytes(memory(files[declared.file]))} if declared.file in files else {}
-    checked = check_file(declared, own, what)
-    return Encoder(declared, open_tokenizer(own[declared.file], declared.max_tokens, what), checked.specials)
+    data = bytes(memory(files[declared.file])) if declared.file in files else None
+    checked = check_declared(declared, data, what)
+    return Encoder(declared, open_tokenizer(data or b"", declared.max_tokens, what), checked.specials)
 
 
 def _witness(description: ModelDescription, outputs: Sequence[TensorOutput]) -> TensorOutput | None:

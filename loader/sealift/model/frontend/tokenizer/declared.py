@@ -91,43 +91,49 @@ def check_inputs(tensors: Sequence[TensorInput], declared: DeclaredTokenizer) ->
             )
 
 
-def check_file(declared: DeclaredTokenizer, files: Mapping[str, bytes], where: str) -> Checked:
-    """Check the file that a tokenizer declares.
+def check_declared(declared: DeclaredTokenizer, data: bytes | None, where: str) -> Checked:
+    """Check the file that a tokenizer declares, before the library sees it.
 
     Args:
         declared: the front end.
-        files: names and contents of the version's files; of others than this one nothing is read.
+        data: the file; None where the version has none of its name.
         where: the model, for messages.
 
     Raises:
-        MalformedError, LimitError, DigestError: see `check_facts` and `check_tokenizer`.
+        MalformedError, LimitError, DigestError: see `require_digest`, `check_tokenizer` and `check_facts`.
     """
-    if declared.file not in files:
+    if data is None:
         raise MalformedError(f"{where} lacks {declared.file!r}, which its {FRONTEND_FILE} names")
-    data = files[declared.file]
-    if sha256(data) != declared.digest:
-        raise DigestError(
-            f"{declared.file!r} of {where} has {sha256(data)}; its {FRONTEND_FILE} says {declared.digest}"
-        )
+    require_digest(declared, sha256(data), where)
     checked = check_tokenizer(data, declared.file)
-    check_facts(declared, checked)
+    check_facts(declared, checked, where)
     return checked
 
 
-def check_facts(declared: DeclaredTokenizer, checked: Checked) -> None:
-    """Check that a tokenizer's file fits its declaration.
+def require_digest(declared: DeclaredTokenizer, digest: str, where: str) -> None:
+    """Check that a file is the one that a tokenizer declares.
+
+    Raises:
+        DigestError: it is another one.
+    """
+    if digest != declared.digest:
+        raise DigestError(f"{declared.file!r} of {where} has {digest}; its {FRONTEND_FILE} says {declared.digest}")
+
+
+def check_facts(declared: DeclaredTokenizer, checked: Checked, where: str) -> None:
+    """Check that what a tokenizer's file was found to be fits its declaration.
 
     Raises:
         MalformedError: it knows more tokens than the graph, or puts more around a text than a text may have.
     """
     if checked.tokens > declared.embedding_rows:
         raise MalformedError(
-            f"{declared.file!r} knows {checked.tokens:,} tokens; the graph knows {declared.embedding_rows:,}"
+            f"{declared.file!r} of {where} knows {checked.tokens:,} tokens; the graph knows {declared.embedding_rows:,}"
         )
     if checked.specials >= declared.max_tokens:
         raise MalformedError(
-            f"{declared.file!r} puts {checked.specials} tokens around a text; max_tokens is {declared.max_tokens}, "
-            "which leaves none for the text"
+            f"{declared.file!r} of {where} puts {checked.specials} tokens around a text; max_tokens is "
+            f"{declared.max_tokens}, which leaves none for the text"
         )
 
 
