@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from sealift_bundler.samples.generated.words import PUBLIC_WORDS
+from sealift_common.oci.layout import sha256
 
 KINDS = ("wordpiece", "bpe", "unigram")
 WIDTH, HEADS, POSITIONS = 16, 2, 256
@@ -173,3 +175,27 @@ class _Bert:
 def document(kind: str = "wordpiece") -> dict:
     """Return a tokenizer's file as a document, to be changed; without padding and truncation."""
     return {**json.loads(tokenizer_json(kind)), "truncation": None, "padding": None}
+
+
+@cache
+def encoder_files(kind: str = "wordpiece", name: str = "words", *, labels: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """Return the files of a converted encoder of 16 tokens."""
+    from sealift_bundler.converters.encoders.settings import TextFrontend
+    from sealift_bundler.proof.conversion import Order
+    from sealift_bundler.proof.ladder import convert_object
+    from sealift_bundler.proof.parity import DEFAULT_TOLERANCE
+    from sealift_bundler.source.openers import open_model
+
+    with TemporaryDirectory() as folder:
+        graph, tokenizer = write_encoder(Path(folder), kind, labels=len(labels))
+        pooled = {"labels": labels} if labels else {"pooling": "mean", "normalize": True}
+        frontend = TextFrontend(tokenizer, 16, **pooled)
+        order = Order(name, "1.0.0", DEFAULT_TOLERANCE, frontend=frontend)
+        return dict(convert_object(open_model(graph), ["hello old house", "What?"], order).files)
+
+
+def with_tokenizer(files: dict[str, bytes], data: bytes, **declared) -> dict[str, bytes]:
+    """Return the files of an encoder with another tokenizer, which its front end declares."""
+    frontend = json.loads(files["frontend.json"])
+    frontend["frontends"][0] |= {"digest": sha256(data), **declared}
+    return {**files, "tokenizer.json": data, "frontend.json": json.dumps(frontend).encode()}

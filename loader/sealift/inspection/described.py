@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sealift.errors import Error, LimitError, MalformedError
 from sealift.inspection.headers import HeaderCheck
+from sealift.inspection.plain import plain_bytes
+from sealift.inspection.tokenizers import TokenizerCheck
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME, FILES, GOLDEN_FILE, ModelDescription
 from sealift.model.documents.file_set import check_file_set, is_side_file

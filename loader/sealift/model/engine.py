@@ -260,7 +260,7 @@ def _encoder(
     what = f"model {description.name!r}"
     data = bytes(memory(files[declared.file])) if declared.file in files else None
     checked = check_declared(declared, data, what)
-    return Encoder(declared, open_tokenizer(data or b"", declared.max_tokens, what), checked.specials)
+    return Encoder(declared, open_tokenizer(data or b"", what), checked)
 
 
 def _witness(description: ModelDescription, outputs: Sequence[TensorOutput]) -> TensorOutput | None:

@@ -9,6 +9,7 @@ from onnx import numpy_helper
 from sealift.errors import Error
 from sealift.model.frontend.tokenizer.declared import IDS, MASK, TYPES, DeclaredTokenizer
 from sealift.model.frontend.tokenizer.encoder import Encoder
+from sealift.model.frontend.tokenizer.library import open_tokenizer
 from sealift_bundler.converters.encoders.reference import Reference
 from sealift_bundler.converters.encoders.source import TextEncoder
 from sealift_bundler.errors import ConversionError, SourceError
@@ -67,14 +68,14 @@ def beginning_is_enough(
         texts: of the samples.
         whole: looks at whole texts.
     """
-    looking = Encoder(declared, whole.tokenizer, encoder.checked.specials)
+    looking = Encoder(declared, open_tokenizer(encoder.data, "this model"), encoder.checked)
     for text in _long_texts(texts, 8 * declared.max_tokens):
         try:
             expected = whole.tokenizer.encode(text)
             (got,) = looking.encode([text])
         except Error:
             return False
-        if got.ids != expected.ids or got.type_ids != expected.type_ids:
+        if got.ids != expected.ids or got.types != expected.type_ids:
             return False
     return True
 
@@ -87,7 +88,7 @@ def _long_texts(texts: Sequence[str], first_chars: int) -> list[str]:
     most = min(3 * first_chars + _MOST_HARD_CHARS, _MOST_LONG_CHARS)
     found = []
     for parts in (some, hard, list(PUBLIC_WORDS), [*some, *hard]):
-        for joint in (" ", "\n", "  ", " \n ", ".\n", "\u3000 "):
+        for joint in (" ", "\n", "  ", " \n ", ".\n", "\u3000", "\u3002"):
             pieces: list[str] = []
             size = 0
             while size < most:

@@ -45,7 +45,8 @@ class Reference:
         self._inputs = token_inputs(encoder)
         self._output = pooled_output(encoder.ready.model, encoder.frontend.pooling).name
         self.session = session_of(encoder.ready)
-        self.tokenizer = open_tokenizer(encoder.data, encoder.frontend.max_tokens, "this model")
+        self.tokenizer = open_tokenizer(encoder.data, "this model")
+        self.tokenizer.enable_truncation(encoder.frontend.max_tokens)
         self._dtypes = {node.name: _dtype(node) for node in self.session.get_inputs()}
 
     def answers(self, texts: Sequence[str]) -> Answers:

@@ -22,7 +22,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from sealift.child_environment import child_environment
-from sealift.errors import Error, IncompatibleError, MalformedError, SelfTestError, UnsupportedVersionError
+from sealift.errors import (
+    DigestError,
+    Error,
+    IncompatibleError,
+    LimitError,
+    MalformedError,
+    SelfTestError,
+    UnsupportedVersionError,
+)
 from sealift.limits import LIMITS
 from sealift.model.documents.description import Requirements
 from sealift.model.runtime import memory_file
@@ -33,7 +41,7 @@ from sealift_common.wording import human
 
 # What the child says of a model that is at fault, by its stable word; anything else is a failed self-test.
 _REFUSALS: Mapping[str, type[Error]] = {
-    cls.code: cls for cls in (IncompatibleError, MalformedError, UnsupportedVersionError)
+    cls.code: cls for cls in (DigestError, IncompatibleError, LimitError, MalformedError, UnsupportedVersionError)
 }
 # How ONNX Runtime, the C++ library, NumPy and Python say it.
 _OUT_OF_MEMORY = re.compile("bad_alloc|[Ff]ailed to allocate memory|[Uu]nable to allocate|MemoryError")
@@ -130,7 +138,7 @@ class SelfTestProcess:
         Raises:
             SelfTestError: an answer differs, or the child crashed, hung, or wanted more memory than it may have.
             IncompatibleError: the graph does not load here.
-            MalformedError, UnsupportedVersionError: a file is not as its schema demands.
+            MalformedError, UnsupportedVersionError, LimitError, DigestError: a file is not as its schema demands.
         """
         started = time.monotonic()
         answer = self._try("replay", directory, what)

@@ -20,10 +20,16 @@ FORMAT = "1.0"
 
 
 class Checked(NamedTuple):
-    """What a checked tokenizer is: how many tokens it knows, ids 0 and up, and how many it puts around a text."""
+    """What a checked tokenizer is: how many tokens it knows, ids 0 and up; how many it puts before and after a text."""
 
     tokens: int
-    specials: int
+    before: int
+    after: int
+
+    @property
+    def specials(self) -> int:
+        """How many tokens it puts around a text."""
+        return self.before + self.after
 
 
 def check_tokenizer(data: bytes, what: str) -> Checked:
@@ -78,4 +84,4 @@ def check_tokenizer(data: bytes, what: str) -> Checked:
     if processor is not None:
         processors.check(processor)
     top.close()
-    return Checked(len(ids), processors.specials)
+    return Checked(len(ids), processors.before, processors.after)

@@ -3,16 +3,19 @@
 A text of a million characters takes seconds, and the graph takes the first few hundred tokens. So the library gets the
 beginning of a long text, up to white space, and twice as much while there are too few tokens in it. That these are the
 tokens of the whole text is proven for each model where it is packed; where it is not, long texts are refused.
+
+Tokens beyond `max_tokens` are left out here: the library would make an object of every so many of them.
 """
 
 import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealift.errors import Error, InputError
 from sealift.limits import LIMITS
+from sealift.model.frontend.tokenizer.check import Checked
 from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
 from sealift.model.frontend.tokenizer.library import asked
 
@@ -20,13 +23,21 @@ from sealift.model.frontend.tokenizer.library import asked
 _CHARACTERS_A_TOKEN = 8
 # The last tokens of a beginning may not be those of the whole: a sign and the line end behind it are one, say.
 _SPARE_TOKENS = 16
-_BEFORE_SPACE = re.compile(r"(?s:.*)[^\s](?=[ \n])")
-# The library makes up to 18 characters of one, U+FDFA; and time and memory go with what it makes.
-_MOST_OF_ONE = 18
+# Chinese and Japanese have full stops where others have spaces.
+_BEFORE_SPACE = re.compile("(?s:.*)[^\\s\u3002](?=[ \\n\u3000\u3002])")
+# The library makes up to 18 characters of one, U+FDFA, of three bytes each.
+_MOST_OF_ONE = 54
 # Up to so many texts one after the other; more are faster together, if the application lets the library start threads.
 _FEW_TEXTS = 16
 _PARALLEL = "TOKENIZERS_PARALLELISM"
 _YES = frozenset(["1", "true", "t", "on", "yes", "y"])
+
+
+class Tokens(NamedTuple):
+    """The tokens of one text, special ones included, and what the model tells apart by their types; as many of each."""
+
+    ids: list[int]
+    types: list[int]
 
 
 class Encoder:
@@ -34,20 +45,20 @@ class Encoder:
 
     Args:
         declared: what the model says of it.
-        tokenizer: the library's own, which cuts at `declared.max_tokens`.
-        specials: how many tokens it puts around a text.
+        tokenizer: the library's own, which cuts nothing off.
+        checked: what its file was found to be.
     """
 
-    def __init__(self, declared: DeclaredTokenizer, tokenizer: Any, specials: int) -> None:
+    def __init__(self, declared: DeclaredTokenizer, tokenizer: Any, checked: Checked) -> None:
         self._tokenizer = tokenizer
         self._max_tokens = declared.max_tokens
-        self._specials = specials
+        self._after = checked.after
         self._prefix = declared.prefix
         self._most_chars = LIMITS.text_chars if declared.prefix else LIMITS.whole_text_chars
         self._first_chars = _CHARACTERS_A_TOKEN * declared.max_tokens
 
-    def encode(self, texts: Sequence[str], first_row: int = 0) -> list[Any]:
-        """Return the library's encoding of each text: `ids` and `type_ids`.
+    def encode(self, texts: Sequence[str], first_row: int = 0) -> list[Tokens]:
+        """Return the tokens of each text.
 
         Args:
             texts: without halves of surrogate pairs.
@@ -65,12 +76,12 @@ class Encoder:
             found = self._together(texts, first_row)
         else:
             found = [self._one(text, row) for row, text in enumerate(texts, first_row)]
-        empty = next((row for row, encoding in enumerate(found, first_row) if not len(encoding)), None)
+        empty = next((row for row, tokens in enumerate(found, first_row) if not tokens.ids), None)
         if empty is not None:
             raise InputError(f"text row {empty} has no token in it, so the model has nothing to answer")
         return found
 
-    def _together(self, texts: Sequence[str], first_row: int) -> list[Any]:
+    def _together(self, texts: Sequence[str], first_row: int) -> list[Tokens]:
         """Encode in the library's own threads what needs no look at its beginning alone."""
         places = [place for place, text in enumerate(texts) if len(text) <= self._first_chars]
 
@@ -78,35 +89,37 @@ class Encoder:
             return InputError(f"the tokenizer cannot take one of the texts: {reason}")
 
         encodings = asked(refused, self._tokenizer.encode_batch, [texts[place] for place in places])
-        found = dict(zip(places, encodings, strict=True))
+        found = {place: self._cut(encoding) for place, encoding in zip(places, encodings, strict=True)}
         return [
             found[place] if place in found else self._one(text, first_row + place) for place, text in enumerate(texts)
         ]
 
-    def _one(self, text: str, row: int) -> Any:
+    def _one(self, text: str, row: int) -> Tokens:
         end = self._first_chars
         while self._prefix and end < len(text):
             beginning = _BEFORE_SPACE.match(text[: end + 1])
             if beginning is not None:
                 encoding = self._whole(beginning[0], row)
-                if self._is_enough(encoding):
-                    return encoding
+                if len(encoding) >= self._max_tokens + _SPARE_TOKENS:
+                    return self._cut(encoding)
             end *= 2
-        return self._whole(text, row)
+        return self._cut(self._whole(text, row))
 
-    def _is_enough(self, encoding: Any) -> bool:
-        """Return whether there are some tokens beyond those that count."""
-        if len(encoding) < self._max_tokens:
-            return False
-        return sum(len(part) - self._specials for part in encoding.overflowing) >= _SPARE_TOKENS
+    def _cut(self, encoding: Any) -> Tokens:
+        """Leave out the tokens that are too many, before the special ones at the end."""
+        ids, types, most = encoding.ids, encoding.type_ids, self._max_tokens
+        if len(ids) <= most:
+            return Tokens(ids, types)
+        kept, last = most - self._after, len(ids) - self._after
+        return Tokens(ids[:kept] + ids[last:], types[:kept] + types[last:])
 
     def _whole(self, text: str, row: int) -> Any:
-        if len(text) > LIMITS.text_chars // _MOST_OF_ONE:
-            made = len(unicodedata.normalize("NFKD", text))
-            if made > LIMITS.text_chars:
+        if len(text) > LIMITS.text_made_bytes // _MOST_OF_ONE:
+            made = len(unicodedata.normalize("NFKD", text).encode("utf-8"))
+            if made > LIMITS.text_made_bytes:
                 raise InputError(
-                    f"text row {row} has {len(text):,} characters without white space that stand for {made:,}; "
-                    f"expected at most {LIMITS.text_chars:,}"
+                    f"text row {row} has {len(text):,} characters without enough tokens, or white space, to cut it; "
+                    f"they come to {made:,} bytes, expected at most {LIMITS.text_made_bytes:,}: cut it"
                 )
 
         def refused(reason: str) -> Error:

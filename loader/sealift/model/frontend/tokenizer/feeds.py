@@ -6,8 +6,8 @@ import numpy as np
 
 from sealift.model.documents.description import TensorInput
 from sealift.model.frontend.ordered import Feeds, OrderedFeeds
-from sealift.model.frontend.tokenizer.declared import IDS, MASK, TYPES, DeclaredTokenizer
-from sealift.model.frontend.tokenizer.encoder import Encoder
+from sealift.model.frontend.tokenizer.declared import IDS, MASK, DeclaredTokenizer
+from sealift.model.frontend.tokenizer.encoder import Encoder, Tokens
 
 # Texts that are looked at together: enough to find others of the same length, few enough to stay small.
 _WINDOW_ROWS = 4096
@@ -24,24 +24,19 @@ class TokenInputs:
         dtypes = {tensor.name: np.dtype(tensor.dtype) for tensor in inputs}
         self._inputs = [(what, name, dtypes[name]) for what, name in declared.inputs.items()]
 
-    def feeds(self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]) -> Feeds:
+    def feeds(self, texts: Sequence[Tokens]) -> Feeds:
         """Make the tensors of texts of as many tokens, each [rows, tokens]."""
         feeds: Feeds = {}
         for what, name, dtype in self._inputs:
             if what == MASK:
-                feeds[name] = np.ones((len(ids), len(ids[0])), dtype)
+                feeds[name] = np.ones((len(texts), len(texts[0].ids)), dtype)
             else:
-                feeds[name] = np.array(ids if what == IDS else types, dtype)
+                feeds[name] = np.array([tokens.ids if what == IDS else tokens.types for tokens in texts], dtype)
         return feeds
 
     def of(self, strings: Mapping[str, Sequence[str]]) -> "TokenFeeds":
         """Make the feeds of all texts."""
         return TokenFeeds(self, strings)
-
-    @property
-    def takes_types(self) -> bool:
-        """Return whether the graph takes the type of each token."""
-        return any(what == TYPES for what, _, _ in self._inputs)
 
 
 class TokenFeeds(OrderedFeeds):
@@ -58,12 +53,8 @@ class TokenFeeds(OrderedFeeds):
             yield from self._of_window(start)
 
     def _of_window(self, start: int) -> Iterator[Feeds]:
-        encodings = self._inputs.encoder.encode(self._texts[start : start + _WINDOW_ROWS], start)
-        ids = [encoding.ids for encoding in encodings]
-        types = [encoding.type_ids for encoding in encodings] if self._inputs.takes_types else ids
-        # They hold every token's text as well.
-        del encodings
-        lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+        found = self._inputs.encoder.encode(self._texts[start : start + _WINDOW_ROWS], start)
+        lengths = np.fromiter((len(tokens.ids) for tokens in found), np.int64, len(found))
         order = np.argsort(lengths, kind="stable")
         place = 0
         while place < len(order):
@@ -72,4 +63,4 @@ class TokenFeeds(OrderedFeeds):
             rows = order[place : min(same, place + max(1, _BATCH_TOKENS // length))]
             place += len(rows)
             self.note(start + rows)
-            yield self._inputs.feeds([ids[row] for row in rows], [types[row] for row in rows])
+            yield self._inputs.feeds([found[row] for row in rows])

@@ -34,12 +34,11 @@ def library() -> Any:
     return tokenizers
 
 
-def open_tokenizer(data: bytes, max_tokens: int, what: str) -> Any:
-    """Let the library read a `tokenizer.json` that was checked, to cut texts at so many tokens.
+def open_tokenizer(data: bytes, what: str) -> Any:
+    """Let the library read a `tokenizer.json` that was checked.
 
     Args:
         data: the file; `check_tokenizer` has passed it.
-        max_tokens: the most tokens of a text, special ones included.
         what: the model, for messages.
 
     Raises:
@@ -50,9 +49,7 @@ def open_tokenizer(data: bytes, max_tokens: int, what: str) -> Any:
     def refused(reason: str) -> Error:
         return IncompatibleError(f"tokenizers {tokenizers.__version__} refuses the tokenizer of {what}: {reason}")
 
-    made = asked(refused, tokenizers.Tokenizer.from_buffer, data)
-    asked(refused, made.enable_truncation, max_tokens)
-    return made
+    return asked(refused, tokenizers.Tokenizer.from_buffer, data)
 
 
 def asked(refused: Callable[[str], Error], call: Callable[..., Any], *arguments: Any) -> Any:

@@ -17,7 +17,7 @@ class Processors:
     def __init__(self, ids: Mapping[str, int]) -> None:
         """Take the id of each token, by its text."""
         self._ids = ids
-        self.specials = 0
+        self.before = self.after = 0
 
     def check(self, fields: Fields) -> None:
         """Check a post-processor and those in it.
@@ -40,7 +40,8 @@ class Processors:
             if len(token) != 2 or not isinstance(token[0], str):
                 raise fields.refuse(f"has {key} {token!r:.80}; expected a token and its id")
             self._require(fields, token[0], token[1])
-        self.specials += 2
+        self.before += 1
+        self.after += 1
 
     def _roberta(self, fields: Fields) -> None:
         self._pair(fields)
@@ -62,7 +63,8 @@ class Processors:
                 raise LimitError(
                     f"{fields.where}.{key} has {len(places):,} places; expected at most {LIMITS.tokenizer_template}"
                 )
-            count, texts = 0, []
+            texts: list[str] = []
+            around = [0, 0]
             for place in fields.objects(key, lambda place: place):
                 kind = "SpecialToken" if place.has("SpecialToken") else "Sequence"
                 token = place.object(kind)
@@ -76,13 +78,14 @@ class Processors:
                 elif name not in lengths:
                     raise token.refuse(f"names the special token {name[:80]!r}, which special_tokens do not have")
                 else:
-                    count += lengths[name]
+                    around[bool(texts)] += lengths[name]
             expected = ["A"] if key == "single" else ["A", "B"]
             # Older files have no template for pairs, which are never asked for.
             if sorted(texts) != expected and not (key == "pair" and not places):
                 raise fields.refuse(f"has {texts!r:.80} among the places of {key!r}; expected {expected}")
             if key == "single":
-                self.specials += count
+                self.before += around[0]
+                self.after += around[1]
 
     def _special(self, fields: Fields, name: str) -> int:
         if fields.text("id") != name:
