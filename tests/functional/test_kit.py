@@ -65,9 +65,9 @@ def downloaded(tmp_path_factory, channel) -> Path:
 
 @pytest.fixture(scope="module")
 def for_another_machine(tmp_path_factory) -> Path:
-    """A kit for another Python and processor, unpacked."""
+    """A kit for another Python and processor, with what models need that take text, unpacked."""
     place = tmp_path_factory.mktemp("aarch64")
-    kit("--platform", ELSEWHERE, "--python", OTHER, "-o", place)
+    kit("--platform", ELSEWHERE, "--python", OTHER, "--extra", "text", "-o", place)
     return unpack(place / f"sealift-kit-{sealift.__version__}-{ELSEWHERE}.tar", place / "unpacked")
 
 
@@ -164,6 +164,21 @@ def test_the_same_wheels_give_the_same_bytes_and_no_connection(downloaded, unpac
     kit(*words, *root, "-o", tmp_path / "dated.tar")
     with tarfile.open(tmp_path / "dated.tar") as archive:
         assert {member.mtime for member in archive} == {1700000000}
+
+
+def test_what_takes_text_travels_on_request_with_its_licence(for_another_machine, unpacked):
+    def there(kit):
+        return [path.name for path in (kit / "wheels").iterdir() if path.name.startswith("tokenizers-")]
+
+    assert there(unpacked) == []
+    assert not (unpacked / "licenses").exists()
+    (wheel,) = there(for_another_machine)
+    assert wheel.endswith("aarch64.whl")
+    assert "Apache License" in (for_another_machine / "licenses/tokenizers.txt").read_text()
+    target = Target(ELSEWHERE, OTHER)
+    assert "tokenizers==" in (for_another_machine / f"requirements/{target.interpreter}.txt").read_text()
+    # Its client of a model hub stays away.
+    assert not list((for_another_machine / "wheels").glob("huggingface*"))
 
 
 def test_a_kit_for_another_platform_holds_its_wheels_and_no_root(for_another_machine):

@@ -7,6 +7,7 @@ import click
 
 from sealift.errors import UsageError
 from sealift_bundler.cli.options import json_option
+from sealift_bundler.kit.carried import EXTRAS
 from sealift_bundler.kit.target import PLATFORMS, PYTHONS, Target
 from sealift_common.console import print_json
 from sealift_common.files.output import require_place
@@ -25,6 +26,13 @@ from sealift_keys.keyfiles.signers import open_signers
     multiple=True,
     type=click.Choice(PYTHONS),
     help="Python version on those machines; repeat for several.",
+)
+@click.option(
+    "--extra",
+    "extras",
+    multiple=True,
+    type=click.Choice(EXTRAS),
+    help="Bring what these models need as well: `text` for those that take a tokenizer.",
 )
 @click.option(
     "--channel",
@@ -66,6 +74,7 @@ def command(
     *,
     platform: str,
     pythons: tuple[str, ...],
+    extras: tuple[str, ...],
     directory: Path | None,
     root_file: Path | None,
     wheels: Path | None,
@@ -100,7 +109,7 @@ def command(
             click.echo(f"{text} …", err=True)
 
     targets = [Target(platform, python) for python in PYTHONS if python in pythons]
-    kit = make_kit(output, targets, root=root, wheels=wheels, stage=stage)
+    kit = make_kit(output, targets, root=root, wheels=wheels, extras=extras, stage=stage)
     signed = sign_kit(kit.written.path, signers[0]) if signers else None
     if as_json:
         print_json(

@@ -3,6 +3,7 @@
 In a wheel they lie in this package. A checkout has them where people edit them.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from sealift.errors import LocalError
@@ -10,6 +11,11 @@ from sealift.errors import LocalError
 _HERE = Path(__file__).parent
 # What a kit installs itself with: the script that a person runs, and what that runs once the kit was checked.
 INSTALL_SCRIPTS = (_HERE / "install.py", _HERE / "environments.py")
+# What a kit carries on request, each with a lock file of its name.
+EXTRAS = ("text",)
+_LICENSES = _HERE / "licenses"
+# By their extras.
+_UNLICENSED = {"text": "tokenizers"}
 _CHECKOUT = _HERE.parents[2]
 
 
@@ -25,6 +31,11 @@ def lock(name: str) -> Path:
         LocalError: it was not installed with Sealift.
     """
     return _carried("requirements") / name
+
+
+def licenses(extras: Collection[str]) -> list[Path]:
+    """Return the licence texts of packages whose wheels bring none, of some extras."""
+    return [_LICENSES / f"{package}.txt" for extra, package in _UNLICENSED.items() if extra in extras]
 
 
 def pages() -> dict[str, Path]:

@@ -55,6 +55,7 @@ def make_kit(
     *,
     root: bytes | None = None,
     wheels: Path | None = None,
+    extras: Sequence[str] = (),
     stage: Callable[[str], object] = lambda _: None,
 ) -> Kit:
     """Write the kit for the Pythons of one platform.
@@ -64,6 +65,7 @@ def make_kit(
         targets: one for each Python, all of one platform.
         root: the channel's first root, or None.
         wheels: a folder that has the wheels already; None means that pip downloads them.
+        extras: of `carried.EXTRAS`, whose packages come along.
         stage: called with one line of text when something slow begins.
 
     Raises:
@@ -79,7 +81,7 @@ def make_kit(
     with scratch.folder("sealift-kit") as work:
         stage("making Sealift's own wheel")
         own = own_wheel(work)
-        chosen = {target: [*_wheels(target, wheels, work, stage), own] for target in targets}
+        chosen = {target: [*_wheels(target, wheels, work, extras, stage), own] for target in targets}
         everything = {wheel.path.name: wheel for of_target in chosen.values() for wheel in of_target}
         moment = _moment(everything.values())
         files: dict[str, bytes | Wheel] = {f"wheels/{name}": wheel for name, wheel in everything.items()}
@@ -90,6 +92,7 @@ def make_kit(
         files |= _man_pages(version, moment)
         pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
         files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
+        files |= {f"licenses/{path.name}": path.read_bytes() for path in carried.licenses(extras)}
         if root is not None:
             files["1.root.json"] = root
         files["README.md"] = readme(
@@ -120,9 +123,11 @@ def kit_path(output: Path, platform: str) -> Path:
     return output / f"sealift-kit-{sealift.__version__}-{platform}.tar" if output.is_dir() else output
 
 
-def _wheels(target: Target, given: Path | None, work: Path, stage: Callable[[str], object]) -> list[Wheel]:
+def _wheels(
+    target: Target, given: Path | None, work: Path, extras: Sequence[str], stage: Callable[[str], object]
+) -> list[Wheel]:
     pins: list[Pin] = []
-    for name in _LOCKS:
+    for name in (*_LOCKS, *(f"{extra}.lock" for extra in carried.EXTRAS if extra in extras)):
         pins += parse_lock(carried.lock(name).read_text("utf-8"), target)
     directory = given
     if directory is None:
