@@ -1,5 +1,6 @@
 """The how-to pages about models of other kinds, typed into a shell that has a build machine and an instance."""
 
+import json
 import re
 import sys
 from functools import partial
@@ -12,7 +13,12 @@ import pytest
 from onnx import TensorProto, helper
 from support.pages.page_shell import Shell, commands, missing, unindented
 from support.release.weights import safetensors
+from support.text_encoders import write_encoder
 
+from sealift_bundler.converters.encoders.reference import Reference
+from sealift_bundler.converters.encoders.settings import TextFrontend
+from sealift_bundler.converters.encoders.source import TextEncoder
+from sealift_bundler.converters.onnx import ReadyMade
 from sealift_common.console import run
 from sealift_keys.cli import command
 from sealift_keys.keyfiles import pbes2
@@ -80,6 +86,25 @@ def test_carry_language_model_weights(work: Path) -> None:
         (work / "blobs" / name).write_bytes(data)
         (work / "snapshot" / name).symlink_to(f"../blobs/{name}")
     follow(page, work)
+
+
+def test_ship_a_text_encoder(work: Path, monkeypatch) -> None:
+    page = (PAGES / "ship-a-text-encoder.md").read_text("utf-8")
+    (recipe,) = recipes(page)
+    (work / "sentences.toml").write_text(recipe, "utf-8")
+    write_encoder(work)
+    texts = ["a quick fox", "rain in the evening"]
+    frontend = TextFrontend(work / "tokenizer.json", 64, "mean", normalize=True)
+    reference = Reference(TextEncoder.of(ReadyMade(work / "model.onnx"), frontend))
+    answers = reference.answers(texts)["transform"]
+    (work / "samples.json").write_text(json.dumps({"text": texts, "transform": answers.tolist()}))
+    follow(page, work)
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setenv("SEALIFT_STORE", str(work.parent / "store"))
+    monkeypatch.setenv("SEALIFT_TRUST", str(work.parent / "trust"))
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - our own page
+    assert np.allclose(names["vectors"], answers, atol=1e-6)
 
 
 def test_ship_a_model_of_several_graphs(work: Path, monkeypatch) -> None:

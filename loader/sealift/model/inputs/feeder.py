@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, ModelDescription, TensorInput
-from sealift.model.frontend.counter import TermCounter
 from sealift.model.frontend.document import Frontend
 from sealift.model.frontend.sorted_feeds import SortedFeeds, SparseInputs
+from sealift.model.frontend.sparse import SparseCounter
 from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
 from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Feeds = dict[str, NDArray[Any]]
 
+_NOT_DENSE = SparseCounter | DeclaredTokenizer
 # Dense counts of 20,000 terms are 80 KB a row: rows go through the graph in chunks that stay in the cache.
 _CHUNK_VALUES = 512 * 1024
 # A graph may hold many values a row, such as the distance to each support vector: ten million rows at once
@@ -64,7 +65,7 @@ class Feeder:
         dense = {
             tensor.frontend: (tensor, frontend)
             for tensor in self._inputs
-            if tensor.frontend is not None and isinstance(frontend := frontends[tensor.frontend], TermCounter)
+            if tensor.frontend is not None and not isinstance(frontend := frontends[tensor.frontend], _NOT_DENSE)
         }
         self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
             number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()
