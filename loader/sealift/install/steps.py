@@ -40,6 +40,7 @@ from sealift.store.upkeep.completion import complete
 from sealift.trust import pin
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
+from sealift_common.oci import layout
 
 
 @dataclass(frozen=True)
@@ -212,8 +213,9 @@ class _Run:
             raise reviewing.refusal(lacking)
         if lacking:
             plan = reviewing.without(plan, lacking, active.models if active else {}, verified.release)
-        # Early: the child imports ONNX Runtime while this process reads.
-        process = self._stack.enter_context(start_self_test()) if plan.new else None
+        # Early: the child imports ONNX Runtime while this process reads. Files that nobody converts need none.
+        tried = any(manifest.form == layout.ONNX for manifest in plan.new)
+        process = self._stack.enter_context(start_self_test()) if tried else None
         base = BaseFiles(self._store, verified.release, verified.contents, plan.new)
         base.require()
         descriptions = preflight.read_descriptions(archive, verified.contents, plan.new, base)
