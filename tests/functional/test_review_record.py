@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.release.review_answers import ANSWERS, said_of
 from support.release.workbench import Workbench
 
 from sealift_bundler.review.digests import digest_of
@@ -16,50 +17,6 @@ from sealift_common.names import ModelVersion
 from sealift_common.review.questionnaire import FILE_NAME, default_bytes, parse_questionnaire
 from sealift_common.review.record import parse_record
 
-
-def said_of(bom: str) -> object:
-    """What the official schema, strictly read, finds wrong in it; None for nothing."""
-    # A second of processor time, in each process that collects tests.
-    from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
-
-    return JsonStrictValidator(SchemaVersion.V1_6).validate_str(bom)
-
-
-ANSWERS = """\
-schema = "sealift.review/1"
-risk = "limited"
-[use]
-purpose = "Says whether a car is new."
-users = ["dealers"]
-decision = "advises"
-security_model = false
-out_of_scope = ["prices"]
-[[datasets]]
-name = "cars"
-owner = "the team of cars"
-classification = "public"
-personal_data = false
-license = "CC-BY-4.0"
-private_projects = false
-[preprocessing]
-steps = ["rows without a year were dropped"]
-[licenses]
-model = "MIT"
-data = ["CC-BY-4.0"]
-[export]
-control = "none applies"
-[evaluation]
-metrics = {accuracy = 0.93}
-slices = [{name = "old cars", accuracy = 0.8}]
-[abuse]
-atlas = ["AML.T0015"]
-mitigation = "a person decides"
-[limits]
-known = ["trucks"]
-[golden]
-source = "generated"
-"""
 MODEL = ModelVersion.parse("m", "1.0.0")
 
 

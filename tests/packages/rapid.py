@@ -33,8 +33,11 @@ def prepare(folder: Path) -> Mapping[str, Any]:
 
 
 def engine() -> Any:
-    """The package's own reader; it loads its models when it sees the first text."""
-    made = rapidocr.RapidOCR(params={"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": 1})
+    """The package's own reader, for small pictures; it loads its models when it sees the first text."""
+    threads = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
+    made = rapidocr.RapidOCR(
+        params={"Global.log_level": "error", "Det.limit_side_len": 320, "Det.limit_type": "max", **threads}
+    )
     made(written(np.full((90, 300, 3), 255, np.uint8), "Sealift", (20, 60)))
     return made
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sealift_bundler.proof.conversion import Conversion
 
 _LICENSE_REF = "LicenseRef-"
+# Whose rows can travel as golden examples, from those that disclose most on.
+_ROWS = ("samples", "file", "generated", "none")
 
 
 class Review(NamedTuple):
@@ -53,18 +55,18 @@ class Review(NamedTuple):
         from sealift_bundler.review.digests import digest_of_all
         from sealift_bundler.review.record import record_bytes
 
-        for conversion in conversions.values():
-            self._require_golden(recipe, conversion)
+        self._require_golden(recipe, conversions)
         self._require_licenses(recipe)
         described = files[DESCRIPTION]
-        description = ModelDescription.parse(described if isinstance(described, bytes) else described.read_bytes())
+        whole = ModelDescription.parse(described if isinstance(described, bytes) else described.read_bytes())
+        descriptions = {name: one.description for name, one in conversions.items()} or {"": whole}
         samples = {name: graph.samples for name, graph in parts_of(recipe).items()} if conversions else {}
         probes = {name: one.probe for name, one in conversions.items()}
         versions: dict[str, str] = {}
         for conversion in conversions.values():
             versions |= conversion.description.source.get("versions", {})
         bom = bom_bytes(
-            recipe.model, description, files, self.answers, created_at=recipe.creation_time(), text=recipe.description
+            recipe.model, descriptions, files, self.answers, created_at=recipe.creation_time(), text=recipe.description
         )
         record = record_bytes(
             recipe.model,
@@ -78,10 +80,11 @@ class Review(NamedTuple):
         )
         return {BOM: bom, RECORD: record}
 
-    def _require_golden(self, recipe: Recipe, conversion: "Conversion") -> None:
+    def _require_golden(self, recipe: Recipe, conversions: "Mapping[str, Conversion]") -> None:
         path, tables = self.answers.path, self.answers.tables
         said = tables.get("golden", {}).get("source")
-        travels = conversion.description.conversion.get("golden")
+        found = {one.description.conversion.get("golden") for one in conversions.values()} or {"none"}
+        travels = next((rows for rows in _ROWS if rows in found), None)
         if said is not None and travels is not None and said != travels:
             raise RecipeError(
                 f"{path}: [golden] source is {said!r}, and {travels} rows travel; correct the answer, or `golden` in "

@@ -24,7 +24,7 @@ _NAMESPACE = uuid.UUID("6c2b7f0e-3a0f-5d2c-9a41-1f6f2a2f6c11")
 
 def bom_bytes(
     model: ModelVersion,
-    description: ModelDescription,
+    descriptions: Mapping[str, ModelDescription],
     files: Mapping[str, bytes | Path],
     answers: Answers,
     *,
@@ -34,14 +34,17 @@ def bom_bytes(
     """Return the bill of materials.
 
     Args:
+        descriptions: of the model under "", or of each of several graphs under its name.
         files: the version's files, whose digests it lists; it is not among them.
         created_at: RFC 3339, when the model was made.
         text: what the model is, for people.
     """
-    versions = description.source.get("versions", {})
+    versions: dict[str, object] = {}
+    for one in descriptions.values():
+        versions |= one.source.get("versions", {})
     libraries = [_library(name, str(version)) for name, version in sorted(versions.items())]
     datasets = [_dataset(number, dataset) for number, dataset in enumerate(answers.datasets, 1)]
-    main = _model(model, description, files, answers, text)
+    main = _model(model, descriptions, files, answers, text)
     document: dict[str, Any] = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -57,7 +60,11 @@ def bom_bytes(
 
 
 def _model(
-    model: ModelVersion, description: ModelDescription, files: Mapping[str, bytes | Path], answers: Answers, text: str
+    model: ModelVersion,
+    descriptions: Mapping[str, ModelDescription],
+    files: Mapping[str, bytes | Path],
+    answers: Answers,
+    text: str,
 ) -> dict[str, Any]:
     licenses = answers.tables.get("licenses", {})
     component: dict[str, Any] = {
@@ -65,7 +72,7 @@ def _model(
         "bom-ref": "model",
         "name": model.name,
         "version": str(model.version),
-        "modelCard": _card(description, answers),
+        "modelCard": _card(descriptions, answers),
         "components": [_file(name, data) for name, data in sorted(files.items())],
     }
     if text:
@@ -75,13 +82,16 @@ def _model(
     return component
 
 
-def _card(description: ModelDescription, answers: Answers) -> dict[str, Any]:
+def _card(descriptions: Mapping[str, ModelDescription], answers: Answers) -> dict[str, Any]:
+    # The schema knows one model: what is of one of several graphs begins with that graph's name.
+    named = [(f"{name}: " if name else "", one) for name, one in sorted(descriptions.items())]
+    estimators = [(name, str(one.source.get("estimator", ""))) for name, one in named]
     parameters: dict[str, Any] = {
-        "task": description.task,
-        "modelArchitecture": str(description.source.get("estimator", ""))[:2000],
+        "task": "; ".join(f"{name}{one.task}" for name, one in named if one.task),
+        "modelArchitecture": "; ".join(f"{name}{estimator}" for name, estimator in estimators if estimator)[:2000],
         "datasets": [{"ref": f"dataset-{number}"} for number, _ in enumerate(answers.datasets, 1)],
-        "inputs": [{"format": f"{one.name}: {one.dtype}"} for one in description.inputs],
-        "outputs": [{"format": f"{one.name}: {one.dtype}"} for one in description.outputs],
+        "inputs": [{"format": f"{name}{put.name}: {put.dtype}"} for name, one in named for put in one.inputs],
+        "outputs": [{"format": f"{name}{put.name}: {put.dtype}"} for name, one in named for put in one.outputs],
     }
     card: dict[str, Any] = {"modelParameters": {name: value for name, value in parameters.items() if value}}
     metrics = list(_metrics(answers.tables.get("evaluation", {})))

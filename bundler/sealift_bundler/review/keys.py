@@ -102,7 +102,7 @@ KEYS: Mapping[str, Mapping[str, Kind]] = {
     "evaluation": {"metrics": METRICS, "slices": SLICES},
     "abuse": {"atlas": ATLAS, "mitigation": TEXT},
     "limits": {"known": TEXTS},
-    "golden": {"source": _choice("generated", "file", "samples")},
+    "golden": {"source": _choice("generated", "file", "samples", "none")},
 }
 RISKS = _choice(*CLASSES)
 
