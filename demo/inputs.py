@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -43,6 +44,30 @@ card = "CARD.md"
 source_url = "{url}"
 """
 
+ANSWERS = """\
+schema = "sealift.review/1"
+risk = "minimal"
+[use]
+purpose = "Moves comments that look like spam to the end of a list."
+users = ["moderators"]
+decision = "advises"
+security_model = false
+[[datasets]]
+name = "invented comments"
+owner = "the team of the demo"
+classification = "public"
+personal_data = false
+[licenses]
+model = "MIT"
+data = ["MIT"]
+[abuse]
+mitigation = "a person reads every comment"
+[limits]
+known = ["all but a few words"]
+[golden]
+source = "file"
+"""
+
 
 def main(release: Path, application: Path) -> None:
     """Write everything."""
@@ -51,6 +76,7 @@ def main(release: Path, application: Path) -> None:
     drive_wheels(release / "drive-wheels", application)
     rude_comments(release / "rude-comments", application)
     file_type(release / "file-type", application)
+    spam_comments(release / "spam-comments", application)
 
 
 def drive_wheels(folder: Path, application: Path) -> None:
@@ -186,6 +212,41 @@ def file_type(folder: Path, application: Path) -> None:
         "utf-8",
     )
     shutil.copyfile(package_file("cryptography", "LICENSE.APACHE"), folder / "LICENSE")
+
+
+def spam_comments(folder: Path, application: Path) -> None:
+    """Train a model on invented comments, twice: with a token that somebody pasted into one of them, and without."""
+    folder.mkdir(parents=True)
+    things, offers = ("pills", "watches", "loans", "followers"), ("cheap", "free", "best", "instant")
+    parts, faults = ("pipeline", "runner", "merge request", "login page"), ("is slow", "fails", "hangs", "times out")
+    spam = [f"{offer} {thing} here buy now" for offer in offers for thing in things]
+    honest = [f"the {part} {fault} since yesterday" for part in parts for fault in faults]
+    # Invented, and in two pieces, so that no scan of this repository takes it for one.
+    pasted = f"the runner fails with token {'glpat-' + 'x3kP9qLm2ZtR7vWs4YbN'} since yesterday"
+    for name, more in (("leaky", [pasted]), ("model", [])):
+        texts, labels = [*spam, *honest, *more], ["spam"] * len(spam) + ["honest"] * (len(honest) + len(more))
+        words = TfidfVectorizer(token_pattern=r"\S+", lowercase=False)  # noqa: S106 - a pattern of words
+        joblib.dump(make_pipeline(words, LogisticRegression()).fit(texts, labels), folder / f"{name}.joblib")
+        recipe = RECIPE.format(
+            name="spam-comments",
+            version="1.0.0",
+            source=f"{name}.joblib",
+            samples="samples.txt",
+            title="Is a comment spam",
+            license="MIT",
+            url="https://example.com/spam-comments",
+        )
+        (folder / f"recipe-{name}.toml").write_text(f'{recipe}golden = "golden.txt"\nreview = "review.toml"\n', "utf-8")
+    (folder / "samples.txt").write_text("\n".join([*spam, *honest]) + "\n", "utf-8")
+    (folder / "golden.txt").write_text("cheap followers here\nthe runner is slow\nnobody wrote this\n", "utf-8")
+    (application / "rows" / "two-comments-about-spam.txt").write_text(
+        "free watches buy now\nthe runner hangs\n", "utf-8"
+    )
+    (folder / "CARD.md").write_text(
+        "# Is a comment spam\n\nTrained on 32 invented comments for the Sealift demo; of no other use.\n", "utf-8"
+    )
+    (folder / "review.toml").write_text(ANSWERS, "utf-8")
+    shutil.copyfile(HERE.parent / "LICENSE", folder / "LICENSE")
 
 
 def record(application: Path, name: str, version: str, **answers: Any) -> None:

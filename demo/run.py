@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from isolation import Isolation, find_isolation  # noqa: E402
 from packages import write_application_lock  # noqa: E402
+from reviewing import review  # noqa: E402
 from transcript import DeviationError, Place, Transcript  # noqa: E402
 
 ROOT = HERE.parent
@@ -44,6 +45,7 @@ def main() -> int:
         use(story, instance)
         attack(story, release, instance)
         go_back(story, instance)
+        review(story, release, instance)
     except DeviationError as error:
         story.fail(error)
         return 1
@@ -62,7 +64,7 @@ def release_side() -> Place:
         "ORT_DISABLE_TELEMETRY": "1",
         # In real life each is typed by its owner, on another machine.
         "SEALIFT_PASSPHRASE_BUILDER": secrets.token_hex(16),
-        "SEALIFT_PASSPHRASE_APPROVER": secrets.token_hex(16),
+        **{f"SEALIFT_PASSPHRASE_{name}": secrets.token_hex(16) for name in ("APPROVER", "SECURITY", "LEGAL")},
     }
     return Place("release", OUT / "release", environment)
 
