@@ -30,7 +30,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -74,6 +74,10 @@ bare: $(READY) tools ## Lead from nothing to a prediction on a bare Debian witho
 kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
 	@.ci/debian-packages --missing kits
 	@$(RUN) python -m pytest -v --durations=0 tests/kits $(PYTEST_ARGS)
+
+pages: $(READY) ## Look at every page for people in Chromium: on A4, on a narrow screen, and what it fetches
+	@.ci/debian-packages --missing pages
+	@$(RUN) python -m pytest -v tests/pages $(PYTEST_ARGS)
 
 lint: $(READY) ## Check style, formatting and the direction of imports
 	@echo "==> ruff check"

@@ -58,5 +58,5 @@ def decide(story: Transcript, release: Place, instance: Place, digest: str) -> N
     story.run(release, pack, quiet=True)
     story.run(instance, "sealift install gitlab-models-5.tar", contains="spam-comments 1.0.0")
     story.run(instance, "sealift predict spam-comments --input application/rows/two-comments-about-spam.txt")
-    story.step("Who approved it, until when? The statements are signed, and openssl checks them, too.")
+    story.step("Who approved it, until when? The signed statements came with the bundle.")
     story.run(instance, "sealift review spam-comments", contains="security")
