@@ -307,3 +307,18 @@ def test_an_own_review_that_is_refused_writes_nothing(sim, tmp_path, keys, chang
     assert (found, out) == (status, "")
     assert says in err
     assert not (tmp_path / "own").exists()
+
+
+def test_review_shows_whose_word_it_is_and_what_root_asks_for(sim, instance, bundle, carol, sealift_command, tmp_path):
+    say_both(instance, sim, carol)
+    instance.install(bundle)
+    status, out, err = sealift_command("review", "toy", "--attestations", tmp_path / "a")
+    assert (status, err) == (0, "")
+    assert "policy   asked for here: security, site\n" in out
+    assert "carol (this site)" in out
+    assert "it may be installed and loaded here" in out
+    document = json.loads(sealift_command("review", "toy", "--json")[1])
+    assert [(one["by"], one["site"]) for one in document["decisions"]] == [("ada", False), ("carol", True)]
+    assert len(list((tmp_path / "a").iterdir())) == 4
+    say(instance, sim, carol, "rejected", note="not here")
+    assert "it is not loaded here: " in sealift_command("review", "toy")[1]

@@ -52,7 +52,7 @@ def test_who_approved_until_when(made, sealift):
     status, out, err = sealift("review", "issue-triage")
     assert (status, err) == (0, "")
     assert "issue-triage 1.4.0   channel sim, release " in out
-    assert "policy   this instance has no policy, so it asks for no approval" in out
+    assert "policy   neither the channel nor this instance asks for approvals" in out
     assert re.search(r"\nlegal +approved +bob +\d{4}-\d\d-\d\d +\d{4}-\d\d-\d\d +licenses checked\n", out)
     document = json.loads(sealift("review", "issue-triage", "--json")[1])
     assert [one["by"] for one in document["decisions"]] == ["bob", "ada"]
@@ -69,7 +69,7 @@ def test_a_policy_is_judged_and_the_status_stays_zero(made, sealift):
     try:
         status, out, _ = sealift("review", "issue-triage")
         assert status == 0
-        assert "policy   this instance asks for: security, privacy\n" in out
+        assert "policy   asked for here: security, privacy\n" in out
         assert "it is not loaded here: channel 'sim' has no reviewers for 'privacy'\n" in out
         assert sealift("review", "issue-triage", "--html", "r.html")[0] == 0
         assert "It is not loaded: channel 'sim' has no reviewers" in Structure(Path("r.html").read_text()).text

@@ -28,15 +28,15 @@ def decision_rows(found: Reviewed, now: datetime) -> list[tuple[str, ...]]:
         said = one.statement
         word = f"{said.decision}, expired" if one.expired(now) else said.decision
         until = "" if said.expires is None else f"{said.expires:%Y-%m-%d}"
-        rows.append((said.role, word, one.name, f"{said.created:%Y-%m-%d}", until, said.note))
+        rows.append((said.role, word, found.by(one), f"{said.created:%Y-%m-%d}", until, said.note))
     return rows
 
 
 def policy_line(found: Reviewed) -> str:
     """Say what this instance asks for."""
     if found.roles is None:
-        return "this instance has no policy, so it asks for no approval"
-    return f"this instance asks for: {', '.join(found.roles) or 'no role'}"
+        return "neither the channel nor this instance asks for approvals"
+    return f"asked for here: {', '.join(found.roles) or 'no role'}"
 
 
 def _body(found: Reviewed, now: datetime) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _body(found: Reviewed, now: datetime) -> Iterator[str]:
     if found.decisions:
         yield "<h2>Keys</h2>"
         keys = {
-            (one.statement.role, one.name): fingerprint.grouped(fingerprint.of_bytes(one.reviewer.material))
+            (one.statement.role, found.by(one)): fingerprint.grouped(fingerprint.of_bytes(one.reviewer.material))
             for one in found.decisions
         }
         yield table(("role", "key", "fingerprint"), [(*who, printed) for who, printed in keys.items()])

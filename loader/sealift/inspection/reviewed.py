@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sealift.policy.policy import Excepted, Policy
-from sealift.policy.verdict import unmet
+from sealift.policy.verdict import heard, in_force, unmet
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
 from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest
 from sealift_common.release_document import Release
 from sealift_common.review.dsse import canonical
-from sealift_common.review.judgement import Decision, decisions
+from sealift_common.review.judgement import Decision
 from sealift_common.review.record import FILE_NAME
-from sealift_common.review.statement import Subject
 
 _FINGERPRINT_CHARS = 16
 
@@ -27,9 +26,10 @@ class Reviewed(NamedTuple):
     Attributes:
         digest: of its manifest, which reviewers approved.
         record: digest of its `REVIEW.json`; None where it has none.
-        roles: that the policy of this instance asks for; None without a policy.
+        roles: that the channel's root and the policy of this instance ask for; None where nobody asks.
         excepted: the policy's exception for it.
-        decisions: that count, in the order of roles and names.
+        decisions: that count: of reviewers of the channel, then of this site's own.
+        ours: keys of this site's own reviewers, by material.
         unmet: what keeps it from being loaded here, in words.
         unmet_for_installing: what would keep it from being installed anew, where time matters.
     """
@@ -42,14 +42,24 @@ class Reviewed(NamedTuple):
     roles: tuple[str, ...] | None
     excepted: Excepted | None
     decisions: tuple[Decision, ...]
+    ours: frozenset[bytes]
     unmet: tuple[str, ...]
     unmet_for_installing: tuple[str, ...]
+
+    def by(self, decision: Decision) -> str:
+        """Return who decided, as people call the key."""
+        return f"{decision.name} (this site)" if self._is_ours(decision) else decision.name
+
+    def _is_ours(self, decision: Decision) -> bool:
+        return decision.reviewer.material in self.ours
 
     def document(self, now: datetime) -> dict[str, Any]:
         """Return the same for scripts."""
         return {
             "channel": self.channel,
-            "decisions": [_decision(one, now) for one in self.decisions],
+            "decisions": [
+                {**_decision(one, now), "site": one.reviewer.material in self.ours} for one in self.decisions
+            ],
             "digest": self.digest,
             "exception": None
             if self.excepted is None
@@ -76,20 +86,26 @@ def reviewed(release: Release, manifest: Manifest, policy: Policy, now: datetime
     Raises:
         MalformedError, LimitError: a review that names the version is not of its form.
     """
-    record = next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None)
-    subject = Subject(manifest.model, manifest.digest)
-    found = () if release.reviewers is None else decisions(release.reviews, release.reviewers, subject, record)
+    reviewers = release.reviewers
+    roles = list(policy.roles_for(manifest.model.name))
+    if reviewers is not None and manifest.digest not in reviewers.exempt:
+        roles += reviewers.require
+    ours = frozenset[bytes]()
+    if policy.own is not None:
+        own = policy.own.reviewers(release.channel)
+        ours = frozenset(one.material for role in own.roles.values() for one in role.reviewers)
     return Reviewed(
         channel=release.channel,
         release=release.number,
         model=manifest.model,
         digest=manifest.digest,
-        record=record,
-        roles=policy.roles_for(manifest.model.name) if policy.demands else None,
+        record=next((file.plain.digest for file in manifest.files if file.name == FILE_NAME), None),
+        roles=tuple(dict.fromkeys(roles)) if in_force(policy, release) else None,
         excepted=policy.exceptions.get(manifest.digest),
-        decisions=tuple(found),
-        unmet=tuple(unmet(policy, release, manifest)) if policy.demands else (),
-        unmet_for_installing=tuple(unmet(policy, release, manifest, now)) if policy.demands else (),
+        decisions=tuple(heard(policy, release, manifest)),
+        ours=ours,
+        unmet=tuple(unmet(policy, release, manifest)),
+        unmet_for_installing=tuple(unmet(policy, release, manifest, now)),
     )
 
 
