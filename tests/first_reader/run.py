@@ -15,8 +15,12 @@ import numpy as np
 import onnx
 from first_reader.old_release import OLD, Instance, old_reader
 from onnx import TensorProto, helper
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 from support.release.weights import gguf, safetensors
+from support.text_encoders import write_encoder
 
 from sealift_bundler import convert
 from sealift_bundler.proof.documents import with_schema
@@ -57,6 +61,22 @@ def several_graphs(channel: ChannelSimulator, folder: Path) -> None:
     add(Recipe.load(folder / "recipe.toml"), channel.channel)
 
 
+def text_encoder(channel: ChannelSimulator, folder: Path) -> None:
+    write_encoder(folder)
+    (folder / "texts.txt").write_text("hello old house\na bird by the sea\n")
+    text = 'name = "newer"\nversion = "1.0.0"\nsource = "model.onnx"\nsamples = "texts.txt"\n[frontend]\n'
+    (folder / "recipe.toml").write_text(f'{text}tokenizer = "tokenizer.json"\nmax_tokens = 64\npooling = "mean"\n')
+    add(Recipe.load(folder / "recipe.toml"), channel.channel)
+
+
+def text_without_zeros(channel: ChannelSimulator, _: Path) -> None:
+    texts = ["good day", "bad day", "good night", "bad night"] * 5
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
+        texts, [text.startswith("good") for text in texts]
+    )
+    channel.add("newer", "1.0.0", convert(model, texts, name="newer", version="1.0.0").files)
+
+
 def weights(data: bytes, name: str) -> Callable[[ChannelSimulator, Path], None]:
     def put(channel: ChannelSimulator, folder: Path) -> None:
         (folder / name).write_bytes(data)
@@ -71,6 +91,8 @@ KINDS: Mapping[str, Callable[[ChannelSimulator, Path], None]] = {
     "a side file": side_file,
     "golden examples as bytes": large_golden,
     "several graphs": several_graphs,
+    "a text encoder": text_encoder,
+    "text without zeros": text_without_zeros,
     "weights in safetensors": weights(safetensors(), "model.safetensors"),
     "weights in GGUF": weights(gguf(), "model.gguf"),
 }

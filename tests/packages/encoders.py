@@ -11,6 +11,8 @@ from transformers import BertConfig, BertModel
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OPSET = 18
+# What sentence-transformers reads of a text; the file of the tokenizer says 128.
+MOST_TOKENS = 256
 WORDS = [
     "the",
     "a",
@@ -43,7 +45,7 @@ class Encoder(torch.nn.Module):
         return self.bert(**dict(zip(INPUTS, tensors, strict=True))).last_hidden_state
 
 
-def export(bert: Any, folder: Path, tokens: int) -> Mapping[str, Any]:
+def export(bert: Any, folder: Path) -> None:
     bert.set_attn_implementation("eager")
     asked = {
         "input_ids": torch.randint(0, bert.config.vocab_size, (2, 7)),
@@ -60,9 +62,6 @@ def export(bert: Any, folder: Path, tokens: int) -> Mapping[str, Any]:
         opset_version=OPSET,
         dynamo=False,
     )
-    rng = np.random.default_rng(6)
-    np.savez(folder / "samples.npz", **tokens_of(rng, 8, min(tokens, 24), bert.config.vocab_size))
-    return {"source": "encoder.onnx", "samples": "samples.npz"}
 
 
 def tokens_of(rng: np.random.Generator, rows: int, tokens: int, vocabulary: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -73,22 +72,26 @@ def tokens_of(rng: np.random.Generator, rows: int, tokens: int, vocabulary: int)
 
 
 def prepare_minilm(folder: Path) -> Mapping[str, Any]:
-    found = export(load_model("cpu")[0].auto_model, folder, 256)
+    export(load_model("cpu")[0].auto_model, folder)
     (folder / "tokenizer.json").write_bytes((get_model_path() / "tokenizer.json").read_bytes())
-    return {**found, "files": {"tokenizer.json": "tokenizer.json"}}
+    rng = np.random.default_rng(6)
+    (folder / "texts.txt").write_text("".join(f"{text_of(rng)}\n" for _ in range(20)), "utf-8")
+    frontend = {"tokenizer": "tokenizer.json", "max_tokens": MOST_TOKENS, "pooling": "mean", "normalize": True}
+    return {"source": "encoder.onnx", "samples": "texts.txt", "frontend": frontend}
+
+
+def text_of(rng: np.random.Generator) -> str:
+    """Up to 300 words of several scripts: sometimes none, sometimes more than the model reads."""
+    return " ".join(rng.choice(WORDS, int(rng.integers(0, rng.choice([5, 80, 300])))))
 
 
 def compare_minilm(model: Any, _: Path, inputs: int) -> Iterator[tuple[Any, Any]]:
-    """Mean of the vectors of all tokens, of length one, as sentence-transformers has it."""
+    """Texts in, vectors out, as sentence-transformers answers them."""
     original = load_model("cpu")
     rng = np.random.default_rng(7)
-    for _ in range(inputs):
-        text = " ".join(rng.choice(WORDS, int(rng.integers(0, 80))))
-        asked = {name: tensor.numpy() for name, tensor in original.preprocess([text]).items() if name in INPUTS}
-        vectors = model.run(asked)["last_hidden_state"]
-        mask = asked["attention_mask"][..., None].astype(np.float32)
-        mean = (vectors * mask).sum(1) / mask.sum(1)
-        yield original.encode([text]), mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    texts = [text_of(rng) for _ in range(inputs)]
+    for text, ours in zip(texts, model.transform(texts), strict=True):
+        yield original.encode(text), ours
 
 
 def tiny() -> BertModel:
@@ -105,7 +108,9 @@ def tiny() -> BertModel:
 
 
 def prepare_tiny(folder: Path) -> Mapping[str, Any]:
-    return export(tiny(), folder, 64)
+    export(tiny(), folder)
+    np.savez(folder / "samples.npz", **tokens_of(np.random.default_rng(6), 8, 24, 500))
+    return {"source": "encoder.onnx", "samples": "samples.npz"}
 
 
 def compare_tiny(model: Any, _: Path, inputs: int) -> Iterator[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ what an instance installed, lets the package's own code ask it in place of its o
 answers are apart.
 """
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -42,10 +43,10 @@ ORIGINALS = {
 def recipe(name: str, parts: Mapping[str, Any]) -> str:
     """Write a recipe: tables of `parts` become tables of TOML, the rest lines at its top."""
     lines = [f'name = "{name}"', 'version = "1.0.0"', 'licenses = ["MIT"]']
-    lines += [f'{key} = "{value}"' for key, value in parts.items() if not isinstance(value, dict)]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in parts.items() if not isinstance(value, dict)]
     for table, values in parts.items():
         if isinstance(values, dict):
-            lines += [f"[{table}]", *(f'"{key}" = "{value}"' for key, value in values.items())]
+            lines += [f"[{table}]", *(f'"{key}" = {json.dumps(value)}' for key, value in values.items())]
     return "\n".join(lines) + "\n"
 
 
