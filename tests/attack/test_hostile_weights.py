@@ -15,7 +15,7 @@ from sealift.model.weights.check import check_file
 from sealift_bundler.cli import command as bundler
 from sealift_bundler.errors import GateError
 from sealift_bundler.proof.documents import canonical
-from sealift_bundler.release import modelpack
+from sealift_bundler.release import carried_files, modelpack
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
 from sealift_common.names import ModelVersion
@@ -199,16 +199,23 @@ def test_the_recipe_is_refused_in_one_line(what, bench):
     assert said.split("|")[0].replace("\\", "")[:12] in err or "|" in said
 
 
-def test_a_file_that_is_too_large_says_how_to_divide_it(bench):
-    with (bench.folder / "x.gguf").open("wb") as file:
-        file.write(gguf())
-        file.truncate(LIMITS.member_size_bytes + 1)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("x.gguf", "llama-gguf-split --split-max-size 4G of llama.cpp"),
+        ("x.safetensors", "save_pretrained(FOLDER, max_shard_size='4GB') of transformers"),
+    ],
+)
+def test_a_file_that_is_too_large_says_how_to_divide_it(bench, name, how, monkeypatch):
+    monkeypatch.setattr(carried_files, "LIMITS", LIMITS._replace(member_size_bytes=999))
+    (bench.folder / name).write_bytes(bytes(1000))
     (bench.folder / "recipe.toml").write_text(
-        'name = "m"\nversion = "1.0.0"\nkind = "files"\n[files]\n"x.gguf" = "x.gguf"\n'
+        f'name = "m"\nversion = "1.0.0"\nkind = "files"\n[files]\n"{name}" = "{name}"\n'
     )
     status, out, err = bench.add()
-    assert (out, err.count("\n")) == ("", 1), err
-    assert status != 0
+    assert (status, out, err.count("\n")) == (LimitError.exit_code, "", 1), err
+    assert f"has 1,000 bytes; expected at most 999: divide it, for example with {how}" in err
+    assert bench.channel.staged() == {}
 
 
 def signed(channel, files, formats, form="files"):
