@@ -18,6 +18,7 @@ HUNT ?=
 KIND ?=
 FIRST ?= 0
 OLD ?=
+KSERVE ?=
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kserve serve-clients kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -70,6 +71,13 @@ chart: $(READY) ## Lint and render the example chart with the real Helm, in an e
 
 bare: $(READY) tools ## Lead from nothing to a prediction on a bare Debian without a network (root; a minute)
 	@$(RUN) python -m pytest -v tests/kits/test_bare_system.py $(PYTEST_ARGS)
+
+kserve: $(READY) ## Compare deploy/kserve with KServe's resource definitions, which lie in the folder KSERVE
+	@$(RUN) python tests/kserve/run.py $(KSERVE)
+
+serve-clients: $(READY) ## Ask a server with tritonclient, KServe's client and Go, each Python client in an environment of its own (500 MB)
+	@.ci/debian-packages --missing clients
+	@$(RUN) python tests/serve_clients/run.py
 
 kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
 	@.ci/debian-packages --missing kits

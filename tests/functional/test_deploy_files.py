@@ -1,8 +1,11 @@
 """The files under deploy/ are run, not only read: units, alert rules and playbooks with the tools that they are for."""
 
 import ctypes
+import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.release.instance import Instance
+from support.servers.model_server import ModelClient
 
 pytestmark = pytest.mark.slow
 
@@ -89,20 +93,25 @@ def test_all_services_are_protected_in_the_same_way():
         "Restart",
         "RestartSec",
         "SuccessExitStatus",
+        # Of the server alone.
+        "WatchdogSec",
+        "MemoryMax",
+        "LimitNOFILE",
     }
     rest = [
         [entry for entry in settings(unit)["Service"] if entry[0] not in {*known, "ReadWritePaths"}]
         for unit in SERVICES
     ]
-    assert len(rest) == 3
-    assert rest[0] == rest[1] == rest[2]
+    assert len(rest) == 4
+    assert rest[0] == rest[1] == rest[2] == rest[3]
     assert len(rest[0]) > 25
 
 
 def test_no_service_may_write_where_the_root_is_pinned():
     for unit in SERVICES:
         assert service(unit)["ProtectSystem"] == "strict"
-        assert not [path for path in service(unit)["ReadWritePaths"].split() if path.startswith("/etc")]
+        assert not [path for path in service(unit).get("ReadWritePaths", "").split() if path.startswith("/etc")]
+    assert "ReadWritePaths" not in service(DEPLOY / "systemd" / "sealift-serve.service")
 
 
 def syscall_groups(analyze):
@@ -175,6 +184,46 @@ def test_the_services_work_within_what_the_units_allow(channel, instance, tmp_pa
     used -= {"syscall", "total"}
     assert len(used) > 50
     assert used - allowed == set()
+
+
+def test_the_server_works_within_what_its_unit_allows(channel, instance, tmp_path, require_tool):
+    """Started as systemd starts it, with its socket; every system call of loading, answering and ending passes."""
+    strace, analyze = require_tool("strace"), require_tool("systemd-analyze")
+    channel.add("alpha", "1.0.0")
+    channel.release()
+    instance.pin(channel.root_bytes)
+    instance.install(channel.pack(tmp_path))
+    assert service(DEPLOY / "systemd" / "sealift-serve.service")["ExecStart"] == f"{INSTALLED_AS} serve"
+    started_by_systemd = "import os; os.dup2(int(os.environ['PASSED']), 3); os.environ['LISTEN_PID'] = str(os.getpid())"
+    program = f"{started_by_systemd}; from sealift.cli import main; main()"
+    counts, path = tmp_path / "counts", tmp_path / "serve.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        process = subprocess.Popen(
+            [strace, "-f", "-c", "-U", "name", "-o", counts, sys.executable, "-c", program, "serve"],
+            env={**instance.environment, "LISTEN_FDS": "1", "PASSED": str(listening.fileno())},
+            pass_fds=[listening.fileno()],
+            preexec_fn=no_executable_memory,  # noqa: PLW1509 - no thread runs here
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    lines = [process.stdout.readline().strip() for _ in range(3)]
+    assert lines[0] == f"listening at {path}"
+    assert lines[2] == "ready"
+    rows = {"name": "rows", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
+    client = ModelClient(path)
+    assert client.infer("alpha", {"inputs": [rows]}).status == 200
+    client.close()
+    # To the server itself, and not to strace, which would drop its counts.
+    (server,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(server), signal.SIGTERM)
+    assert process.wait(60) == 143
+    used = {line.strip() for line in counts.read_text().splitlines() if re.fullmatch(r"[a-z0-9_]+", line.strip())}
+    groups = syscall_groups(analyze)
+    used -= {"syscall", "total"}
+    assert {"accept4", "epoll_wait"} <= used
+    assert used - (groups["@system-service"] - groups["@privileged"]) == set()
 
 
 # --- Prometheus -------------------------------------------------------------------------------------

@@ -60,12 +60,16 @@ class Application:
         catalog: what is served.
         deadline_s: how long a request may wait and run.
         connections: counts those that are open.
+        requests: counts those that have begun.
     """
 
-    def __init__(self, catalog: Catalog, deadline_s: float, connections: Callable[[], int]) -> None:
+    def __init__(
+        self, catalog: Catalog, deadline_s: float, connections: Callable[[], int], requests: Callable[[], int]
+    ) -> None:
         self._catalog = catalog
         self._deadline_s = deadline_s
         self._connections = connections
+        self._requests = requests
         self._observations = Observations()
         self._bodies = Bodies()
         self._batchers: dict[ServedModel, Batcher] = {}
@@ -151,7 +155,8 @@ class Application:
             batcher = self._batchers.get(served)
             if batcher is None:
                 batcher = self._batchers[served] = Batcher(self._runs, self._observations.run)
-            answers = await batcher.ask(model, question, len(body), self._deadline_s)
+            alone = self._requests() <= 1
+            answers = await batcher.ask(model, question, len(body), self._deadline_s, alone=alone)
             large = sum(values.size for values in answers.values()) > _LARGE_VALUES
             answer: Answer = await self._maybe_large(large, write_answer, request, route.name, model.version, answers)
         finally:

@@ -121,7 +121,12 @@ class Service:
         self._tell = tell
         self._manager = ServiceManager()
         self._is_ready = False
-        self._application = Application(self._catalog, deadline_s, lambda: len(self.server.server_state.connections))
+        self._application = Application(
+            self._catalog,
+            deadline_s,
+            connections=lambda: len(self.server.server_state.connections),
+            requests=lambda: len(self.server.server_state.tasks),
+        )
         self.server = Server(_config(self._application, deadline_s), self._manager, self._tick)
 
     async def run(self) -> int | None:

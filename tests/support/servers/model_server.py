@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,13 +104,13 @@ def until(condition: Any, seconds: float = PATIENCE_S) -> Any:
 
 
 @contextmanager
-def serving(store: Store, *wanted: str, **options: Any) -> Iterator[ModelClient]:
-    """Serve a store's models in a thread of this process, from the moment that they are loaded."""
+def serving(store: Store, *wanted: str, more: Sequence[socket.socket] = (), **options: Any) -> Iterator[ModelClient]:
+    """Serve a store's models in a thread of this process, at `more` sockets as well, from when they are loaded."""
     told: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         listening = UnixSocket(Path(folder) / "s", None)
         names = [Wanted.parse(text) for text in wanted]
-        service = Service(store, names, [listening.socket], tell=lambda *what: told.append(what), **options)
+        service = Service(store, names, [listening.socket, *more], tell=lambda *what: told.append(what), **options)
         thread = threading.Thread(target=lambda: asyncio.run(service.run()))
         thread.start()
         client = ModelClient(listening.path, service, told)

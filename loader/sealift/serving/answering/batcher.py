@@ -56,6 +56,8 @@ class Batcher:
         self._waiting: deque[Job] = deque()
         self._running: Sequence[Job] = ()
         self._is_busy = False
+        # For those that do not wait.
+        self._never: asyncio.Future[Answers] = self._loop.create_future()
         # Of the runs before, so that the next one can be estimated; unknown at first.
         self._run_s = 0.0
         self._run_bytes = 0.0
@@ -65,8 +67,15 @@ class Batcher:
         """How many requests wait for a run."""
         return len(self._waiting)
 
-    async def ask(self, model: Model, question: Question, size: int, deadline_s: float) -> Answers:
+    async def ask(
+        self, model: Model, question: Question, size: int, deadline_s: float, *, alone: bool = False
+    ) -> Answers:
         """Answer a question together with others.
+
+        Args:
+            size: bytes of its request.
+            deadline_s: how long it may wait and run.
+            alone: whether there is no other request, so that a short run can be now.
 
         Raises:
             RefusedError: too many wait, its rows do not fit the model, or the deadline has passed.
@@ -75,6 +84,8 @@ class Batcher:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "busy", f"{len(self._waiting)} requests wait for this model already"
             )
+        if alone and not self._is_busy and self._is_short(size):
+            return self._now(Job(model, question, size, 0.0, self._never))
         answer: asyncio.Future[Answers] = self._loop.create_future()
         self._waiting.append(Job(model, question, size, self._loop.time() + deadline_s, answer))
         if not self._is_busy:
@@ -100,7 +111,7 @@ class Batcher:
             self._is_busy = False
             return
         size = sum(job.size for job in batch)
-        if self._run_bytes and self._run_s * max(1.0, size / self._run_bytes) <= _SHORT_S:
+        if self._is_short(size):
             self._deliver(batch, *_run(batch))
             # What waits still has another turn, after the connections had theirs.
             if self._waiting:
@@ -110,6 +121,16 @@ class Batcher:
             return
         self._running = batch
         self._loop.run_in_executor(self._executor, _run, batch).add_done_callback(self._ended)
+
+    def _is_short(self, size: int) -> bool:
+        return bool(self._run_bytes) and self._run_s * max(1.0, size / self._run_bytes) <= _SHORT_S
+
+    def _now(self, job: Job) -> Answers:
+        (result,), took_s = _run([job])
+        self._note(1, job.size, took_s)
+        if isinstance(result, RefusedError):
+            raise result
+        return result
 
     def _ended(self, run: "asyncio.Future[tuple[list[Answers | RefusedError], float]]") -> None:
         batch, self._running = self._running, ()
@@ -140,10 +161,7 @@ class Batcher:
         return batch
 
     def _deliver(self, batch: Sequence[Job], results: "list[Answers | RefusedError]", took_s: float) -> None:
-        self._observe(len(batch))
-        share = _LATEST_SHARE if self._run_bytes else 1.0
-        self._run_s += share * (took_s - self._run_s)
-        self._run_bytes += share * (sum(job.size for job in batch) - self._run_bytes)
+        self._note(len(batch), sum(job.size for job in batch), took_s)
         for job, result in zip(batch, results, strict=True):
             if job.answer.done():
                 continue
@@ -151,6 +169,12 @@ class Batcher:
                 job.answer.set_exception(result)
             else:
                 job.answer.set_result(result)
+
+    def _note(self, requests: int, size: int, took_s: float) -> None:
+        self._observe(requests)
+        share = _LATEST_SHARE if self._run_bytes else 1.0
+        self._run_s += share * (took_s - self._run_s)
+        self._run_bytes += share * (size - self._run_bytes)
 
 
 def _run(batch: Sequence[Job]) -> "tuple[list[Answers | RefusedError], float]":

@@ -16,6 +16,35 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
+_CONTINUE = b"HTTP/1.1 100 "
+
+
+class OneWrite:
+    """A transport that sends the head of an answer together with what follows: each system call costs some requests."""
+
+    def __init__(self, transport: "asyncio.Transport") -> None:
+        self._transport = transport
+        self._head = b""
+        self._began = False
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, and send everything else at once."""
+        if not self._began and not data.startswith(_CONTINUE):
+            self._began, self._head = True, data
+            return
+        self._transport.write(self._head + data if self._head else data)
+        self._head = b""
+
+    def close(self) -> None:
+        """Send what is left, and close."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Return whether it is."""
+        return self._transport.is_closing()
+
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection.
@@ -52,6 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= LIMITS.serve_pipelined:
             raise ValueError("too many requests without waiting for answers")
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", OneWrite(self.transport))
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or answer one that came already."""

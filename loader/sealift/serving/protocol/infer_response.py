@@ -10,6 +10,9 @@ from sealift.errors import InputError
 from sealift.serving.protocol.infer_request import InferRequest
 from sealift.serving.protocol.tensors import bytes_of_tensor, datatype_of, json_of_tensor
 
+# Made once: `json.dumps` would make one for every answer.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 class Answer(NamedTuple):
     """The body of an answer, and the length of its JSON where bytes stand behind it; None where all is JSON."""
@@ -51,4 +54,4 @@ def write_answer(request: InferRequest, name: str, version: str, answers: Mappin
 
 def to_json(document: object) -> bytes:
     """Write a document as one line of UTF-8."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+    return _ENCODER.encode(document).encode("utf-8")
