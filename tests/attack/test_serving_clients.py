@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 from support.servers.model_server import ModelClient, serving, until
+from support.servers.request_storm import mutated, statuses
 
 from sealift.errors import Error, InputError
 from sealift.limits import LIMITS
@@ -305,3 +306,10 @@ def test_others_are_answered_while_some_are_stuck(client):
         assert client.texts("toy", "a").status == 200
     for one in stuck:
         one.close()
+
+
+def test_mutated_requests(client):
+    """`make serve-storm` sends 10,000, and measures the memory that they leave."""
+    found = statuses(client.path, mutated(300, seed=1))
+    assert set(found) <= {0, 200, *range(400, 500)}, found
+    assert sum(count for status, count in found.items() if 400 <= status < 500) > 100

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from support.servers.model_server import ModelClient, until
@@ -258,3 +259,25 @@ def test_json_lines_for_a_program(toys, folder):
     assert process.wait(PATIENCE_S) == 128 + signal.SIGHUP
     assert [line["model"] for line in lines] == ["", "toy", ""]
     assert time.strptime(lines[0]["time"], "%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_the_kernel_sees_no_internet_socket(toys, folder):
+    """A filter kills the server, and all that it starts, at the first socket of the internet's families."""
+    filtered = Path(__file__).parents[1] / "support" / "machine" / "no_internet.py"
+    path = folder / "s"
+    command = [sys.executable, filtered, *SEALIFT, "serve", "--socket", path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    wait_for(process, "ready")
+    client = ModelClient(path)
+    assert client.texts("toy", "a").outputs()["predict"] == ["yes"]
+    assert client.get("/metrics").status == 200
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 143
+    # It would have died.
+    tcp = subprocess.run(
+        [sys.executable, filtered, *SEALIFT, "serve", "--tcp", "127.0.0.1:0"],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert tcp.returncode == -signal.SIGSYS

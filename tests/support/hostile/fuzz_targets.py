@@ -36,12 +36,16 @@ from sealift.inspection.explain import explain
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
 from sealift.model.frontend import document as frontend
+from sealift.model.model import Model
 from sealift.model.runtime.external_data import external_tensors
 from sealift.model.runtime.header import read_header
 from sealift.registry import address
 from sealift.registry.sources.release_artifact import artifact_bytes, parse_artifact
 from sealift.registry.tags import annotations, claimed_release
 from sealift.rows.source import Source
+from sealift.serving.answering.question import ask, question_of
+from sealift.serving.protocol.infer_request import parse_request
+from sealift.serving.protocol.infer_response import write_answer
 from sealift.testing import ToyModel
 from sealift.trust import pin
 from sealift.trust.client import TrustClient, same_channel
@@ -346,6 +350,21 @@ def _review() -> bytes:
     return canonical(Envelope(statement.to_bytes(), (Signature("k", "00" * 64),)))
 
 
+def infer_request(data: bytes) -> None:
+    """A request of a served model: two bytes of the length of its JSON, or nothing where all of it is."""
+    size = int.from_bytes(data[:2], "little")
+    request = parse_request(data[2:], size or None)
+    model = _served()
+    question = question_of(model.description, request)
+    (answers,) = ask(model, [question])
+    write_answer(request, "m", "1.0.0", answers)
+
+
+@cache
+def _served() -> Model:
+    return Model.from_files(ToyModel(columns={"a": "float", "b": "str"}, key="b").files("m"))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
@@ -375,6 +394,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         review_record,
         review,
         questionnaire,
+        infer_request,
     )
 }
 
@@ -416,12 +436,41 @@ def _joblib(value: Any) -> bytes:
     return buffer.getvalue()
 
 
+def _requests() -> list[bytes]:
+    """A request in JSON, the same nested and with all that is optional, and one whose tensors are bytes."""
+    a = {"name": "a", "datatype": "FP32", "shape": [2], "data": [1.5, None]}
+    b = {"name": "b", "datatype": "BYTES", "shape": [2], "data": ["x", None]}
+    outputs = [{"name": "predict", "parameters": {"binary_data": True}}, {"name": "predict_proba"}]
+    full = {"id": "7", "parameters": {"binary_data_output": False}, "inputs": [a, b], "outputs": outputs}
+    run = {"name": "texts", "datatype": "BYTES", "shape": [2, 1], "data": [["x"], ["y"]]}
+    number = {"name": "numbers", "datatype": "FP32", "shape": [2, 1], "data": [[1], [2]]}
+    binary = {
+        "inputs": [
+            {"name": "a", "datatype": "FP64", "shape": [2], "parameters": {"binary_data_size": 16}},
+            {"name": "b", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": 10}},
+        ]
+    }
+    head = json.dumps(binary).encode()
+    return [
+        *(
+            b"\0\0" + json.dumps(document).encode()
+            for document in (
+                {"inputs": [a, b]},
+                full,
+                {"inputs": [run, number], "parameters": {"method": "run"}},
+            )
+        ),
+        len(head).to_bytes(2, "little") + head + bytes(16) + b"\1\0\0\0x\1\0\0\0y",
+    ]
+
+
 def seeds(name: str) -> list[bytes]:
     """Return good inputs for a target, from which a fuzzer departs."""
     data, files, raw, raw_config = good()
     toy = toy_files()
     frame = zstd.compress(b"hello" * 100)
     return {
+        "infer_request": _requests(),
         "tar_header": [data[:512]],
         "part_header": [parts.PartHeader("x", SHA, 9, 1, 2, 0, 5, SHA).to_bytes()],
         "release_artifact": [artifact_bytes({"index.json": b"{}", "tuf/1.root.json": b""}, annotations("sim", 3, ""))],

@@ -28,8 +28,9 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
+        # With a timeout, a Unix socket whose queue is full refuses at once.
         self.sock.connect(str(self._path))
+        self.sock.settimeout(self.timeout)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from sealift.serving.protocol.tensors import TEXT, check_shape, tensor_of_bytes,
 from sealift_common.parsing.strict_json import parse
 
 _SIZE = "binary_data_size"
-_KEYS = frozenset(["id", "parameters", "inputs", "outputs"])
+# KServe's client repeats what the path says; the path counts.
+_KEYS = frozenset(["id", "parameters", "inputs", "outputs", "model_name", "model_version"])
 _INPUT_KEYS = frozenset(["name", "datatype", "shape", "data", "parameters", COMPACT])
 
 
