@@ -2,10 +2,6 @@
 
 The server is a process of its own, and its processor time is what the kernel counts for it: the clients' does not
 count. In process the same bytes are read, the same model asked, and the same answer written.
-
-    python tests/bench/bench_serving.py [--mlserver PYTHON]
-
-With an interpreter that has MLServer, the same model is served by that too, in a runtime that calls Sealift.
 """
 
 import json
@@ -31,7 +27,6 @@ SECONDS = 4.0
 ROUNDS = 3
 # Times the processor time of the same call in process.
 MOST_TIMES = {1: 2.5, 32: 1.2}
-MOST_OF_MLSERVER = 0.5
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 WORDS = [
     "crash",
@@ -187,26 +182,15 @@ def ours(toys):
 
 
 def main() -> int:
-    others = sys.argv[2] if sys.argv[1:2] == ["--mlserver"] else None
     broken = 0
     with tempfile.TemporaryDirectory() as folder, toy_store(Path(folder) / "toys", models={"triage": files()}) as toys:
         bare = min(in_process(SECONDS / 2) for _ in range(ROUNDS))
         found = ours(toys)
-        rival = {}
-        if others is not None:
-            from serve_clients.mlserver import measure
-
-            rival = measure(
-                others, toys, lambda pid, connect, route: {n: served(pid, connect, route, n) for n in CLIENTS}
-            )
     print(f"in process, JSON both ways: {bare:,.0f} µs of processor time a call")
     for clients, took in found.items():
         times = took / bare
         kept = times <= MOST_TIMES.get(clients, times)
         line = f"served to {clients:2} clients: {took:6,.0f} µs a request, {times:.2f} times in process"
-        if rival:
-            line += f"; MLServer {rival[clients]:,.0f} µs, {took / rival[clients]:.2f} of it"
-            kept &= took <= MOST_OF_MLSERVER * rival[clients]
         print(line + ("" if kept else "  TOO SLOW"), flush=True)
         broken += not kept
     return 1 if broken else 0
