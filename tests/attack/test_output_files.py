@@ -72,13 +72,14 @@ PLACES = [
     Place("sealift-keys import hsm:1 OUT/x", "x", "file", 53),
     Place("sealift-keys init OUT/x --name c --key KEY", "x", "directory", 55),
     Place("sealift-pipeline init OUT/x", "x", "directory"),
+    Place("sealift-pipeline snapshot issue -o OUT/x", "x", "output"),
 ]
 # Paths that are read, and folders of Sealift's own: a store, a trust folder, a channel, a drop folder.
 OTHERS = {
     *("root", "store_path", "trust_path", "bundle", "base", "before", "after", "ca_file", "tmpdir", "folder"),
     *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys", "root_keys", "targets_keys"),
     *("snapshot_keys", "timestamp_keys", "directory", "other", "add", "replacement", "model", "samples", "recipe"),
-    *("model_key", "root_file", "wheels", "sign_key", "holdout", "key", "policy"),
+    *("model_key", "root_file", "wheels", "sign_key", "holdout", "key", "policy", "snapshot_file"),
     # Where a server listens; obstacles there are those of test_serving_sockets.
     "socket_path",
 }

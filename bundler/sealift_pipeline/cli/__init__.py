@@ -4,7 +4,7 @@ import click
 
 from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
-_NAMES = ("init", "receive")
+_NAMES = ("init", "receive", "land", "status", "snapshot", "verify", "backfill", "erase")
 MODULES = {name: f"sealift_pipeline.cli.{name}" for name in _NAMES}
 
 EPILOG = """\b

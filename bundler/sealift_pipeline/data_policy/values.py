@@ -65,6 +65,11 @@ def _person(value: Any, protection: Protection) -> str:
 
 
 def _time(value: Any, _with: Protection) -> int:
+    return time_of(value)
+
+
+def time_of(value: Any) -> int:
+    """Return a time of GitLab's in whole microseconds since 1970, UTC; raises ValueError where it is none."""
     if not isinstance(value, str):
         raise ValueError  # noqa: TRY004 - as above
     # GitLab also writes "2026-11-23 12:00:00 UTC" and "… +0200".

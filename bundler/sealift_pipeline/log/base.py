@@ -66,7 +66,7 @@ class EventLog(Protocol):
         """Keep that an event did not fit."""
 
     def read(self, after: int, limit: int) -> list[Entry]:
-        """Return the oldest records after a number, in order."""
+        """Return the oldest records after a number, in order; fewer than `limit` where they are large."""
 
     def trim(self, upto: int) -> bool:
         """Forget the content of all records up to a number, but not their keys.

@@ -29,6 +29,8 @@ LOCK_TIMEOUT_S = 5.0
 # At 45 bytes each; GitLab shows a delivery for seven days, at eight events a second.
 KEPT_KEYS = 5_000_000
 KEPT_REJECTIONS = 100_000
+# Records are in memory some three times while they are landed.
+MOST_READ_BYTES = 64 * 1024 * 1024
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, record BLOB);
@@ -107,9 +109,16 @@ class SqliteLog:
     def read(self, after: int, limit: int) -> list[Entry]:
         """Return the oldest records that are not trimmed; see `EventLog.read`."""
         with self._lock, _translated(self.path):
-            found = self._connection.execute(
+            found, size = [], 0
+            cursor = self._connection.execute(
                 "SELECT seq, record FROM log WHERE seq > ? AND record IS NOT NULL ORDER BY seq LIMIT ?", (after, limit)
-            ).fetchall()
+            )
+            for seq, record in cursor:
+                found.append((seq, record))
+                size += len(record)
+                if size > MOST_READ_BYTES:
+                    break
+            cursor.close()
         return [Entry(seq, Record.of(json.loads(record))) for seq, record in found]
 
     def trim(self, upto: int) -> bool:

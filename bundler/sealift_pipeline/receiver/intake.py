@@ -1,6 +1,7 @@
 """From a body and its headers to a record in the log: the part of the receiver that knows no HTTP."""
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,7 +56,16 @@ class Intake:
         event = strict_json.parse(body, "event", max_size_bytes=MOST_BODY_BYTES)
         if not isinstance(event, dict):
             raise MalformedError(f"an event is a JSON object, and this is a {type(event).__name__}")
+        return self.take_event(event, headers, body)
+
+    def take_event(self, event: dict[str, Any], headers: Mapping[str, str], body: bytes = b"") -> Outcome:
+        """Keep an event that was parsed; see `take`.
+
+        Args:
+            body: as it came; empty where it came in a list.
+        """
         kind, now = kind_of(event), time.time_ns() // 1_000
+        body = body or json.dumps(event, sort_keys=True).encode("utf-8")
         try:
             record = apply(self._policy, event, key=key_of(event, headers, body), received=now, secret=self._secret)
         except RejectedError as error:

@@ -32,7 +32,7 @@ _TOKENS = (
 _PAGE = 100
 
 
-class _Token:
+class InstanceToken:
     """The token for one GitLab instance; it goes nowhere else, not to object storage either."""
 
     def __init__(self, origin: Origin, environment: Mapping[str, str]) -> None:
@@ -47,9 +47,11 @@ class _Token:
         self._headers = {header: token} if token else {}
 
     def headers(self, origin: Origin) -> dict[str, str]:
+        """Return the header with the token, for this instance alone."""
         return self._headers if origin == self.origin else {}
 
     def answer(self, _challenges: list[str]) -> None:
+        """Refuse: a token that was not taken is not taken the second time either."""
         raise LocalError(
             f"{self.origin} requires a token" + (", and refuses the one given" if self._headers else "") + "; "
             f"set one of {', '.join(name for name, _ in _TOKENS)} in the environment"
@@ -171,6 +173,6 @@ def open_project(address: GitlabAddress, access: Access) -> Iterator[Project]:
     try:
         origin = transport.origin(address.host)
         transport.require_allowed(origin, "the instance is")
-        yield Project(origin, address, Session(transport, _Token(origin, os.environ)))
+        yield Project(origin, address, Session(transport, InstanceToken(origin, os.environ)))
     finally:
         transport.close()

@@ -1,0 +1,198 @@
+"""One table of events, in a folder or in object storage: append, scan, remove rows, compact.
+
+Statistics are kept of `seq` alone, because the log of a table keeps the least and greatest text of a column for ever.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from sealift_common.errors import UnsupportedVersionError
+from sealift_pipeline.errors import TableError
+
+if TYPE_CHECKING:
+    from deltalake import CommitProperties, DeltaTable
+
+FORMAT = 1
+NAME = "sealift-events"
+# What this library reads and writes; a table of a newer protocol is for a newer one.
+_READER, _WRITER = 1, 2
+_CONFIGURATION = {"delta.dataSkippingStatsColumns": "seq"}
+# Of old versions, for those who read them still.
+_KEPT_HOURS = 7 * 24
+_BATCH_ROWS = 4096
+
+
+class EventTable:
+    """A table, which need not exist yet.
+
+    Args:
+        place: address of the folder of tables.
+        name: of the kind, or `erased`.
+    """
+
+    def __init__(self, place: str, name: str) -> None:
+        self.name = name
+        self.uri = f"{place.rstrip('/')}/{name}"
+
+    @property
+    def path(self) -> Path | None:
+        """The folder; None in object storage, which is durable by itself."""
+        return None if "://" in self.uri else Path(self.uri)
+
+    def open(self) -> "DeltaTable | None":
+        """Open the table as it is now; None where there is none.
+
+        Raises:
+            TableError: it is not one of ours, or damaged.
+            UnsupportedVersionError: it is of a newer format.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        try:
+            table = DeltaTable(self.uri)
+            protocol, metadata = table.protocol(), table.metadata()
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError, ValueError) as error:
+            if any(word in str(error) for word in ("reader version", "writer version", "Unsupported", "unsupported")):
+                raise UnsupportedVersionError(self._newer(_first_line(error))) from error
+            raise TableError(f"table {self.uri!r} cannot be opened: {_first_line(error)}") from error
+        if protocol.min_reader_version > _READER or protocol.min_writer_version > _WRITER:
+            asked = f"Delta reader {protocol.min_reader_version} and writer {protocol.min_writer_version}"
+            raise UnsupportedVersionError(self._newer(asked))
+        if metadata.name != NAME:
+            raise TableError(
+                f"table {self.uri!r} is not one of events that Sealift wrote; give the pipeline a new folder"
+            )
+        if metadata.description != f"format {FORMAT}":
+            raise UnsupportedVersionError(self._newer(str(metadata.description)[:40]))
+        return table
+
+    def _newer(self, asked: str) -> str:
+        known = f"this Sealift knows format {FORMAT}, Delta reader {_READER} and writer {_WRITER}"
+        return f"table {self.uri!r} asks for {asked}; {known}: upgrade it"
+
+    def required(self) -> "DeltaTable":
+        """Open the table; raises TableError also where there is none."""
+        table = self.open()
+        if table is None:
+            raise TableError(f"table {self.uri!r} does not exist; land events of it first")
+        return table
+
+    def append(self, rows: pa.Table, *, writer: str, upto: int) -> None:
+        """Commit rows, and with them that this writer has come to `upto`.
+
+        Raises:
+            TableError: the table refuses them.
+        """
+        from deltalake import WriterProperties, write_deltalake
+        from deltalake.exceptions import DeltaError
+
+        try:
+            write_deltalake(
+                self.uri,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                name=NAME,
+                description=f"format {FORMAT}",
+                configuration=_CONFIGURATION,
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+                commit_properties=_position(writer, upto),
+            )
+        except (DeltaError, OSError) as error:
+            raise TableError(f"table {self.uri!r} cannot be written: {_first_line(error)}") from error
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Commit that these rows are gone; the log of the table names neither them nor a person.
+
+        Raises:
+            TableError: the table refuses.
+        """
+        from deltalake.exceptions import DeltaError
+
+        source = pa.table({"seq": pa.array(numbers, pa.int64())})
+        try:
+            merge = self.required().merge(source, "t.seq = s.seq", source_alias="s", target_alias="t")
+            merge.when_matched_delete().execute()
+        except (DeltaError, OSError) as error:
+            raise TableError(f"table {self.uri!r} cannot be written: {_first_line(error)}") from error
+
+    def vacuum(self, *, everything: bool) -> None:
+        """Delete files that no version needs; with `everything`, also those of all versions but this one."""
+        hours = 0 if everything else _KEPT_HOURS
+        table = self.required()
+        table.vacuum(retention_hours=hours, enforce_retention_duration=not everything, dry_run=False, full=everything)
+
+    def compact(self) -> None:
+        """Write small files together."""
+        self.required().optimize.compact()
+
+
+def position(table: "DeltaTable | None", writer: str) -> int:
+    """Return how far a writer has come; 0 where it never wrote."""
+    return 0 if table is None else int(table.transaction_version(writer) or 0)
+
+
+def greatest(table: "DeltaTable | None") -> int:
+    """Return the greatest number of a row, from the statistics of the files."""
+    return max((last for _, _, last, _ in files(table)), default=0) if table is not None else 0
+
+
+def files(table: "DeltaTable") -> list[tuple[str, int, int, int]]:
+    """Return of each file its address in the table, the first and last number of its rows, and its size in bytes."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    names = ("path", "min.seq", "max.seq", "size_bytes")
+    if not set(names) <= set(actions.column_names):
+        return []
+    return list(zip(*(actions.column(name).to_pylist() for name in names), strict=True))
+
+
+def scan(table: "DeltaTable", columns: Sequence[str], upto: int | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield some columns of all rows up to a number, in no order, some thousand rows at a time.
+
+    Raises:
+        OSError, pyarrow.ArrowException: a file is damaged.
+    """
+    where = None if upto is None else pc.field("seq") <= upto
+    data: ds.Dataset = table.to_pyarrow_dataset()
+    # One batch in advance: this bounds the memory.
+    yield from data.scanner(
+        columns=list(columns), filter=where, batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1
+    ).to_batches()
+
+
+def about(table: "DeltaTable", subjects: Sequence[str]) -> Iterator[tuple[int, bytes]]:
+    """Yield number and leaf of each row that is about one of these persons."""
+    wanted = set(subjects)
+    for batch in scan(table, ("seq", "leaf", "subjects")):
+        values = zip(*(batch.column(name).to_pylist() for name in ("seq", "leaf", "subjects")), strict=True)
+        yield from ((seq, leaf) for seq, leaf, persons in values if not wanted.isdisjoint(persons or ()))
+
+
+def counts(table: "DeltaTable") -> Mapping[str, Any]:
+    """Return what `status` says of a table."""
+    listed = files(table)
+    return {
+        "rows": int(table.count()),
+        "files": len(listed),
+        "size": sum(size for *_, size in listed),
+        "last": greatest(table),
+        "version": int(table.version()),
+    }
+
+
+def _position(writer: str, upto: int) -> "CommitProperties":
+    from deltalake import CommitProperties, Transaction
+
+    return CommitProperties(app_transactions=[Transaction(app_id=writer, version=upto)])
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
