@@ -103,7 +103,7 @@ class MixError(Error):
 
 
 class UnreviewedError(Error):
-    """The model version lacks an approval that this instance's policy demands, or a reviewer rejected it."""
+    """The model version lacks an approval that root or this instance's policy demands, or a reviewer rejected it."""
 
     exit_code = 29
     code = "unreviewed"

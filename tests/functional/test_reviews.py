@@ -438,6 +438,28 @@ def test_targets_that_would_be_too_large_are_refused_before_anything_is_written(
     assert len(statements(sim.directory)) == 1
 
 
+def test_targets_that_grow_large_are_said_to_be(sim, bundler, monkeypatch):
+    from sealift_bundler.release import staging
+
+    sim.say(sim.stage("1.0.0"), "security", "ada")
+    monkeypatch.setattr(staging, "WARN_TARGETS_BYTES", 1000)
+    status, _, err = bundler("release", "--channel", sim.directory)
+    assert status == 0
+    assert "note: the targets have " in err
+    assert "and beyond 4,500,000 nothing is released: have each reviewer run `sealift-keys gather`" in err
+
+
+def test_approvals_of_what_waits_are_gathered_too(sim):
+    """So that a first release of very many versions is possible at all."""
+    models = [sim.stage(f"1.{number}.0") for number in range(3)]
+    for model in models:
+        sim.say(model, "security", "ada")
+    assert [len(one.subjects) for one in gather(sim.channel, "security", sim.people["ada"])] == [3]
+    sim.release()
+    assert sim.channel.released().keys() == set(models)
+    assert [len(one.subjects) for one in listed(sim)] == [3]
+
+
 def test_gathered_approvals_take_a_tenth_of_the_room_and_approve_the_same(sim):
     models = [sim.stage(f"1.{number}.0") for number in range(12)]
     for model in models:

@@ -109,6 +109,7 @@ def report(channel: Channel, made: Made, *, as_json: bool) -> None:
                 "release": made.number,
                 "added": [str(model.reference) for model in made.added],
                 "removed": [str(model.reference) for model in made.withdrawn],
+                "notes": list(made.notes),
                 "signed": [{"key": one.key_name, "role": one.role, "version": one.version} for one in made.signed],
             }
         )
@@ -119,4 +120,6 @@ def report(channel: Channel, made: Made, *, as_json: bool) -> None:
     for model in made.withdrawn:
         click.echo(f"  withdrew {model}")
     echo_signed(made.signed)
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
     echo_state(state)

@@ -36,16 +36,20 @@ from sealift_keys.channel.status import status
 MAX_REASON_CHARS = 500
 # Instances read 5 MB; four ML-DSA-65 signatures and some more take the rest.
 MAX_TARGETS_BYTES = 4_500_000
+# Enough room for some hundred approvals, and time to ask for them to be gathered.
+WARN_TARGETS_BYTES = 4_000_000
+_GATHER = "have each reviewer run `sealift-keys gather`, or withdraw versions that nobody needs"
 
 
 @dataclass(frozen=True)
 class Made:
-    """A release that was written: its number, what is new in it, and the signatures it has so far."""
+    """A release that was written: its number, what is new in it, the signatures it has so far, and what to think of."""
 
     number: int
     added: tuple[ModelVersion, ...]
     withdrawn: tuple[ModelVersion, ...]
     signed: tuple[Signed, ...]
+    notes: tuple[str, ...] = ()
 
 
 def check_may_add(channel: Channel, model: ModelVersion) -> None:
@@ -128,13 +132,13 @@ def release(
             _require_approval(channel, reviewers, staged, envelopes, now or datetime.now(UTC))
             require_harmless_notes(reviews, before.reviews)
         content = before._replace(models=models, released=next_release_time(before.released), reviews=reviews)
-        _require_size(content)
+        notes = _require_size(content)
         signed = new_release(channel, content, signers, now=now)
         for model in staged:
             channel.unstage(model)
         forget_statements(channel.directory, listed)
         added = tuple(model for model in staged if model not in before.models)
-        return Made(channel.targets().signed.version, added, (), tuple(signed))
+        return Made(channel.targets().signed.version, added, (), tuple(signed), notes)
 
 
 def _require_approval(
@@ -165,8 +169,8 @@ def _require_approval(
         )
 
 
-def _require_size(release: Release) -> None:
-    """Check that instances can read the targets, with room for signatures.
+def _require_size(release: Release) -> tuple[str, ...]:
+    """Check that instances can read the targets, with room for signatures; say so where that ends soon.
 
     Raises:
         LimitError: they are too large.
@@ -176,9 +180,11 @@ def _require_size(release: Release) -> None:
     if size > MAX_TARGETS_BYTES:
         raise LimitError(
             f"the targets of this release would have {size:,} bytes, with {counted(len(release.reviews), 'review')}; "
-            f"expected at most {MAX_TARGETS_BYTES:,}: have each reviewer run `sealift-keys gather`, or withdraw "
-            "versions that nobody needs"
+            f"expected at most {MAX_TARGETS_BYTES:,}: {_GATHER}"
         )
+    if size <= WARN_TARGETS_BYTES:
+        return ()
+    return (f"the targets have {size:,} bytes, and beyond {MAX_TARGETS_BYTES:,} nothing is released: {_GATHER}",)
 
 
 def withdraw(

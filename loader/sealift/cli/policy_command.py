@@ -115,6 +115,7 @@ def _report(policy: "Policy", stopped: dict[str, str], *, as_json: bool) -> None
     for pattern, roles in policy.models.items():
         click.echo(plain(f"  {pattern}: {', '.join(roles)} as well"))
     for one in policy.exceptions.values():
-        click.echo(plain(f"  except {one.digest} until {one.until:%Y-%m-%d}: {one.reason}"))
+        ended = ", which has ended" if one.until <= datetime.now(UTC) else ""
+        click.echo(plain(f"  except {one.digest} until {one.until:%Y-%m-%d}{ended}: {one.reason}"))
     for model, why in stopped.items():
         click.echo(plain(f"  stops {model}: {why}"))
