@@ -1,4 +1,4 @@
-"""Which packages the demo's application needs as well as Sealift: pandas, as the development lock file pins it."""
+"""Which packages the demo needs as well as Sealift: pandas and those of the model server, as dev.lock pins them."""
 
 import re
 from importlib.metadata import requires
@@ -10,11 +10,14 @@ from packaging.utils import canonicalize_name
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
-def write_application_lock(requirements: Path, output: Path, package: str = "pandas") -> None:
-    """Write the pins and hashes of `package` and what it needs, without those of the base lock file."""
+PACKAGES = ("pandas", "uvicorn", "httptools")
+
+
+def write_application_lock(requirements: Path, output: Path, packages: tuple[str, ...] = PACKAGES) -> None:
+    """Write the pins and hashes of `packages` and what they need, without those of the base lock file."""
     base = set(_pins((requirements / "base.lock").read_text("utf-8")))
     pins = _pins((requirements / "dev.lock").read_text("utf-8"))
-    wanted = sorted(_needed_by(package) - base)
+    wanted = sorted(_needed_by(packages) - base)
     output.write_text("".join(pins[name] for name in wanted), "utf-8")
 
 
@@ -25,9 +28,9 @@ def _pins(text: str) -> dict[str, str]:
     return {name: text[start:end] for (start, name), end in zip(starts, ends, strict=True)}
 
 
-def _needed_by(package: str) -> set[str]:
+def _needed_by(packages: tuple[str, ...]) -> set[str]:
     found: set[str] = set()
-    waiting = [package]
+    waiting = [*packages]
     while waiting:
         name = canonicalize_name(waiting.pop())
         if name in found:

@@ -45,6 +45,7 @@ def main() -> int:
         use(story, instance)
         attack(story, release, instance)
         go_back(story, instance)
+        serve(story, instance)
         review(story, release, instance)
     except DeviationError as error:
         story.fail(error)
@@ -124,7 +125,7 @@ def carry(story: Transcript, release: Place) -> None:
     story.part("The stick: what is carried in")
     story.step("The bundle, and once per instance the channel's root and Sealift itself as wheels.")
     story.run(release, "cp gitlab-models-2.tar channel/tuf/1.root.json ../instance/")
-    for name in ("app.py", "plain_onnxruntime.py"):
+    for name in ("app.py", "plain_onnxruntime.py", "other_language.py", "ask.rb", "ask.mjs"):
         shutil.copyfile(HERE / name, OUT / "instance" / "application" / name)
     wheels = OUT / "instance" / "wheels"
     story.run(
@@ -157,15 +158,17 @@ def set_up(story: Transcript, instance: Place, isolation: Isolation) -> None:
         story.check(
             "python3 -c 'import socket; socket.socket()' was killed with SIGSYS", holds=killed in (-31, 128 + 31)
         )
-    story.step("Sealift is installed from the carried wheels: the base install, and pandas for the application.")
+    story.step(
+        "Sealift is installed from the carried wheels: the base install, the server, and pandas for the application."
+    )
     if isolation.namespace:
         story.say("(pip looks for IPv6 by opening a socket, so it alone runs in the namespace without the filter.)")
     quiet = Place(instance.prompt, instance.directory, instance.environment, isolation.namespace)
     story.run(quiet, f"{sys.executable} -m venv venv", shown="python3 -m venv venv")
     story.run(
         quiet,
-        "python -m pip install --quiet --disable-pip-version-check --no-index --find-links wheels sealift pandas",
-        shown="pip install --no-index --find-links wheels sealift pandas",
+        "python -m pip install -q --disable-pip-version-check --no-index --find-links wheels sealift[serve] pandas",
+        shown="pip install --no-index --find-links wheels 'sealift[serve]' pandas",
     )
     code = "from importlib.metadata import distributions as d; print(*sorted({x.name for x in d()}))"
     listed = story.run(instance, f'python -c "{code}"', contains="sealift")
@@ -237,6 +240,13 @@ def go_back(story: Transcript, instance: Place) -> None:
     story.run(instance, "python application/app.py", contains="drive-wheels 1.0.0")
     story.step("Who did what, when, and on whose signatures?")
     story.run(instance, "sealift history", contains="rollback")
+
+
+def serve(story: Transcript, instance: Place) -> None:
+    """Let an application in another language ask, over a socket."""
+    story.part("Instance: applications that are not Python")
+    story.step("A server verifies the models, and answers over a Unix socket; every recorded example is posted to it.")
+    story.run(instance, "python application/other_language.py", contains="0 differences")
 
 
 def snapshot(store: Path) -> dict[str, str]:
