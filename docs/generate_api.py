@@ -13,6 +13,7 @@ from typing import Any
 import sealift
 import sealift.testing
 import sealift_bundler
+import sealift_pipeline
 
 PAGE = Path(__file__).parent / "reference" / "api.md"
 
@@ -31,6 +32,7 @@ SECTIONS: dict[str, tuple[Any, list[str]]] = {
     "sealift": (sealift, ["load", "models", "ActiveModel", "Model", "Store", "Prediction"]),
     "sealift.testing": (sealift.testing, ["toy_store", "ToyModel", "ToyGraphs", "ToyFiles", "ToyStore"]),
     "sealift_bundler": (sealift_bundler, ["convert", "Conversion"]),
+    "sealift_pipeline": (sealift_pipeline, ["events", "split", "scrub", "pseudonym", "Snapshot"]),
 }
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Warns|Raises):$")
 _ITEM = re.compile(r"^([\w`, .*]+): (.*)$")
