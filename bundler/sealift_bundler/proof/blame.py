@@ -15,6 +15,7 @@ from sealift.model.documents.description import (
 )
 from sealift.model.model import Model
 from sealift_bundler.converters import Candidate, Converter, NeedsLaterRung, NeverConverts, UnknownStep
+from sealift_bundler.converters.encoders.source import TextEncoder
 from sealift_bundler.proof.documents import frontend_json, model_json
 from sealift_bundler.proof.parity import Parity
 from sealift_bundler.samples.interfaces import Samples
@@ -39,6 +40,8 @@ def explained(converter: Converter, model: Any, samples: Samples, parity: Parity
             f"{what}Tried: every row agrees with a tolerance of --atol {tolerance.atol * factor:.0e} "
             f"--rtol {tolerance.rtol * factor:.0e}, which is recorded, if such an error is harmless"
         )
+    if isinstance(model, TextEncoder):
+        return "Compare max_tokens, pooling, normalize and the order of labels with the original's own configuration"
     if place is not None and steps is not None and place + 1 < len(steps):
         if _rest_converts(converter, model, samples, place, tolerance):
             return (

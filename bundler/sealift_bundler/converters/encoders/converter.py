@@ -9,7 +9,7 @@ from sealift.model.frontend.tokenizer.declared import SUFFIX, TOKENIZER, Declare
 from sealift.model.frontend.tokenizer.library import library
 from sealift_bundler.converters import Answers, Candidate, Original, Rung
 from sealift_bundler.converters.encoders.head import with_head
-from sealift_bundler.converters.encoders.proofs import beginning_is_enough, embedding_rows
+from sealift_bundler.converters.encoders.proofs import beginning_is_enough, embedding_rows, require_length
 from sealift_bundler.converters.encoders.reference import Reference, token_inputs
 from sealift_bundler.converters.encoders.source import TEXT, TextEncoder
 from sealift_bundler.converters.onnx import candidate_of
@@ -60,6 +60,7 @@ def _candidate(source: TextEncoder, samples: "Samples") -> Candidate:
     width = len(reference.vector("a text"))
     if width == 0:
         raise SourceError("the graph gives vectors of no numbers")
+    require_length(source, reference)
     declared = DeclaredTokenizer(
         file=SUFFIX,
         digest=sha256(source.data),

@@ -42,6 +42,21 @@ def embedding_rows(encoder: TextEncoder, inputs: dict[str, str], reference: Refe
     return tokens if rows is None else rows
 
 
+def require_length(encoder: TextEncoder, reference: Reference) -> None:
+    """Check that the graph takes a text of as many tokens as it is to be given.
+
+    Raises:
+        ConversionError: it does not: it has fewer places, say.
+    """
+    most = encoder.frontend.max_tokens
+    try:
+        reference.run({IDS: [0] * most, MASK: [1] * most, TYPES: [0] * most})
+    except SourceError as error:
+        raise ConversionError(
+            f"max_tokens is {most:,}, and {error}; give what the model's configuration says"
+        ) from None
+
+
 def _rows_of_table(model: onnx.ModelProto, ids: str) -> int | None:
     """Find the table that token ids are looked up in; None where the graph does so in another way."""
     tables = {tensor.name: list(tensor.dims) for tensor in model.graph.initializer}
