@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from support.hostile.bundles import raw_header
+from support.hostile.tokenizer_files import small as small_tokenizer
 from support.release.channel_simulator import ChannelSimulator, toy_files
 
 from sealift.bundle import base
@@ -36,6 +37,7 @@ from sealift.inspection.explain import explain
 from sealift.model.documents import golden
 from sealift.model.documents.description import ModelDescription
 from sealift.model.frontend import document as frontend
+from sealift.model.frontend.tokenizer.check import check_tokenizer
 from sealift.model.model import Model
 from sealift.model.runtime.external_data import external_tensors
 from sealift.model.runtime.header import read_header
@@ -109,6 +111,22 @@ SPARSE_FRONTEND = json.dumps(
         "frontends": [
             json.loads(FRONTEND)["counters"][0]
             | {"kind": "counter", "layout": "sparse", "term_values": 2, "row_values": 3}
+        ],
+    }
+).encode()
+TOKENIZER_FRONTEND = json.dumps(
+    {
+        "schema": frontend.KINDS_SCHEMA,
+        "frontends": [
+            {
+                "kind": "tokenizer",
+                "file": "tokenizer.json",
+                "digest": "sha256:" + "0" * 64,
+                "max_tokens": 16,
+                "embedding_rows": 4,
+                "prefix": True,
+                "inputs": {"ids": "input_ids"},
+            }
         ],
     }
 ).encode()
@@ -261,6 +279,10 @@ def golden_json(data: bytes) -> None:
     golden.parse(data)
 
 
+def tokenizer_json(data: bytes) -> None:
+    check_tokenizer(data, "tokenizer.json")
+
+
 def frontend_json(data: bytes) -> None:
     frontend.parse(data)
 
@@ -386,6 +408,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         golden_json,
         golden_of_model,
         frontend_json,
+        tokenizer_json,
         graph,
         rows_of_every_format,
         release_artifact,
@@ -491,7 +514,8 @@ def seeds(name: str) -> list[bytes]:
         "model_json": [toy["model.json"]],
         "golden_json": [toy["golden.json"]],
         "golden_of_model": [toy["golden.json"]],
-        "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND, SPARSE_FRONTEND],
+        "frontend_json": [b'{"schema":"sealift.frontend/1"}', FRONTEND, SPARSE_FRONTEND, TOKENIZER_FRONTEND],
+        "tokenizer_json": [small_tokenizer()],
         "rows_of_every_format": [
             b'text\n"a\nb"\n\xef\xbb\xbfc\r\n',
             b"[[1,2],[3,4.5]]",
