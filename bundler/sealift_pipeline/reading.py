@@ -1,4 +1,4 @@
-"""Read tables of events from a notebook or a script: an Arrow dataset, parts that never mix, persons that are hidden."""
+"""Read tables of events from a notebook or a script: an Arrow dataset, parts that never mix, hidden persons."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
