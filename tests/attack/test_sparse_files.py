@@ -113,7 +113,7 @@ def test_a_backup_of_holes(bundle, instance, tmp_path):
     """Its document can name zeros by their digest, so that every file is as it says."""
     from click.testing import CliRunner
 
-    from sealift.cli.restore_command import command
+    from sealift.cli.store.restore import command
 
     path = tmp_path / "store.tar"
     path.write_bytes(b"x" * 4096)

@@ -10,7 +10,7 @@ from support.release.channel_simulator import renamed, toy_files
 from support.release.self_test_stub import Passes
 
 from sealift.bundle.archive import Archive
-from sealift.cli.diff_command import _change
+from sealift.cli.bundles.diff import _change
 from sealift_bundler.packing.parts import split
 
 EVIL = "\x1b]0;owned\x07\u202eevil"

@@ -155,7 +155,7 @@ def test_the_page_about_it_is_typed(made, tmp_path, require_tool):
 def test_models_are_completed(made, sealift):
     import click
 
-    from sealift.cli.review_command import command
+    from sealift.cli.state.review import command
 
     context = click.Context(command)
     (name,) = [parameter for parameter in command.params if parameter.name == "name"]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sealift.cli.answer_writer import FORMATS, AnswerWriter
+from sealift.cli.answers.answer_writer import FORMATS, AnswerWriter
 
 MODEL = SimpleNamespace(name="m", version="1.0.0", digest="sha256:0", classes=np.array(["a", "b,c"], dtype=object))
 

@@ -4,35 +4,19 @@ import click
 
 from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
-_COMMANDS = (
-    "trust",
-    "policy",
-    "verify",
-    "inspect",
-    "diff",
-    "install",
-    "push",
-    "status",
-    "list",
-    "show",
-    "review",
-    "history",
-    "rollback",
-    "export",
-    "restore",
-    "doctor",
-    "check",
-    "prune",
-    "path",
-    "predict",
-    "bench",
-    "serve",
-)
+# By the rooms that hold their modules, in the order of the story that they tell.
+_COMMANDS = {
+    "trust": ("trust", "policy"),
+    "bundles": ("verify", "inspect", "diff", "push"),
+    "store": ("install", "rollback", "check", "prune", "export", "restore"),
+    "state": ("status", "list", "show", "review", "history", "doctor", "path"),
+    "answers": ("predict", "bench", "serve"),
+}
 
 
 @click.group(
     cls=LazyGroup,
-    modules={name: f"sealift.cli.{name}_command" for name in _COMMANDS},
+    modules={name: f"sealift.cli.{room}.{name}" for room, names in _COMMANDS.items() for name in names},
     context_settings=HELP_OPTIONS,
     epilog="""\b
 Tab completion: eval "$(_SEALIFT_COMPLETE=bash_source sealift)"

@@ -111,7 +111,7 @@ def command(
     FILE is a bundle, or all parts of one in any order, or directories that hold them. ADDRESS is a release in a
     registry: oci://HOST[:PORT]/REPOSITORY[:TAG|@DIGEST] or gitlab://HOST/GROUP%2FPROJECT/PACKAGE[/RELEASE].
     """
-    from sealift.cli.watching import watch
+    from sealift.cli.store.watching import watch
     from sealift.inspection.opening import size_of
     from sealift.install.steps import Observer, install
     from sealift.registry.access import Access

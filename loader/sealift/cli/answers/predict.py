@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sealift.cli.answer_writer import FORMATS, AnswerWriter
+from sealift.cli.answers.answer_writer import FORMATS, AnswerWriter
 from sealift.cli.options import chosen_graph, graph_option, model_argument, store_options, version_option
 
 _INPUT_FORMATS = ("csv", "json", "jsonl", "parquet", "txt")

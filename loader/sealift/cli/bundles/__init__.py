@@ -1,0 +1,1 @@
+"""What there is in a bundle, and the way to a registry."""

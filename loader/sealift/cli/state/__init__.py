@@ -1,0 +1,1 @@
+"""What is installed, who approved it, and how a machine fares."""

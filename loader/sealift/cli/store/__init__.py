@@ -1,0 +1,1 @@
+"""Commands that change a store, or compare it with what is signed."""

@@ -1,0 +1,1 @@
+"""The pinned root, and the policy beside it."""
