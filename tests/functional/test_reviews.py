@@ -217,6 +217,18 @@ def test_a_role_that_nobody_holds_is_named(sim):
     unapproved(sim, "channel 'sim' has no reviewers for 'privacy'")
 
 
+def test_the_questionnaire_that_root_names_stays_with_the_channel(sim, monkeypatch):
+    """A later Sealift may bring another one, and what is staged goes on being released."""
+    model = sim.stage("1.0.0")
+    sim.say(model, "security", "ada")
+    later = default_bytes() + b"\n# of a later Sealift\n"
+    for module in ("sealift_keys.ceremony.quorum", "sealift_bundler.release.reviewing"):
+        monkeypatch.setattr(f"{module}.default_bytes", lambda: later)
+    assert (sim.directory / FILE_NAME).read_bytes() == default_bytes()
+    sim.release()
+    assert sim.channel.released().keys() == {model}
+
+
 def test_a_questionnaire_that_root_does_not_name_stops_the_release(sim):
     model = sim.stage("1.0.0")
     sim.say(model, "security", "ada")

@@ -23,6 +23,7 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import UsageError
+from sealift_common.files import durable
 from sealift_common.names import is_model_name
 from sealift_common.release_document import FIELD, key_name, revocations
 from sealift_common.review.questionnaire import FILE_NAME, default_bytes, parse_questionnaire
@@ -51,7 +52,8 @@ def change_reviewers(
 ) -> Changed:
     """Put keys into a role of reviewers, let others retire, or change how many must approve, in one new root.
 
-    The questionnaire that counts now, the channel's own or Sealift's, is recorded with it.
+    The questionnaire that counts now, the channel's own or Sealift's, is recorded with it. Where it is Sealift's, the
+    channel gets it as its own: the next Sealift may ask other questions.
 
     Args:
         role: of reviewers; empty where only questionnaires become void.
@@ -67,7 +69,8 @@ def change_reviewers(
         raise UsageError(f"{role[:80]!r} is no name for reviewers; expected for example 'security'")
     if not role and (add or remove or threshold is not None or require is not None):
         raise UsageError("say which reviewers, for example --role security")
-    questionnaire = parse_questionnaire(channel.questionnaire() or default_bytes()).digest
+    own = channel.questionnaire()
+    questionnaire = parse_questionnaire(own or default_bytes()).digest
 
     def edit(draft: Draft) -> None:
         before = len(draft.lines)
@@ -83,7 +86,10 @@ def change_reviewers(
             )
         _accept(draft, channel, accept_loss=accept_loss)
 
-    return change_root(channel, edit, signers, now)
+    changed = change_root(channel, edit, signers, now)
+    if own is None:
+        durable.write_file(channel.directory / FILE_NAME, default_bytes())
+    return changed
 
 
 def _change_role(
