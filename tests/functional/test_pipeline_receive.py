@@ -68,6 +68,17 @@ def test_every_kind_of_event_is_kept_once_however_often_it_is_sent(server, hook)
     assert [record.key for record in kept(server)] == keys
 
 
+def test_the_largest_body_that_gitlab_sends_is_taken(server, hook):
+    event = {**EVENT, "changes": ""}
+    event["changes"] = "x" * (MOST_BODY_BYTES - len(json.dumps(event)))
+    assert len(json.dumps(event)) == MOST_BODY_BYTES == 26_214_400
+    assert hook.send(event) == 200
+    assert len(kept(server)) == 1
+    event["changes"] += "x"
+    assert hook.send(event) in (413, 0)
+    assert len(kept(server)) == 1
+
+
 def test_a_signature_alone_is_enough(server):
     hook = Hook(server.server_address[:2], signing_secret=SECRET)
     assert hook.send(EVENT) == 200
@@ -104,7 +115,7 @@ def test_a_wrong_token_is_refused_before_the_body_comes(server):
         (401, {"X-Gitlab-Token": "wrong"}, b"{}"),
         # A right signature does not make up for a wrong token.
         (401, {"X-Gitlab-Token": "w\xf6rong"}, b"{}"),
-        (413, {"X-Gitlab-Token": "TOKEN", "Content-Length": "26000000"}, b""),
+        (413, {"X-Gitlab-Token": "TOKEN", "Content-Length": "27000000"}, b""),
         (413, {"X-Gitlab-Token": "TOKEN", "Content-Length": str(MOST_BODY_BYTES + 1)}, b""),
         (411, {"X-Gitlab-Token": "TOKEN", "Content-Length": "-1"}, b""),
         (411, {"X-Gitlab-Token": "TOKEN", "Transfer-Encoding": "chunked"}, b"2\r\n{}\r\n0\r\n\r\n"),

@@ -19,7 +19,7 @@ from sealift_common.parsing import strict_json
 from sealift_pipeline.errors import GitlabError
 from sealift_pipeline.settings.settings import FILE, Settings
 
-# Events have up to 25 MB, so few are asked for at once.
+# Events have up to 25 MiB, so few are asked for at once.
 _EVENTS_PAGE, _ISSUES_PAGE = 20, 100
 _PAGE_BYTES = 128 * 1024 * 1024
 # A million events, ten million issues.

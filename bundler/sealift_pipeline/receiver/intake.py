@@ -14,8 +14,8 @@ from sealift_pipeline.data_policy.record import RejectedError, apply, kind_of
 from sealift_pipeline.log.base import EventLog, Rejection
 from sealift_pipeline.receiver.committer import Committer
 
-# What GitLab sends at most is 25 MB.
-MOST_BODY_BYTES = 25_000_000
+# GitLab sends no larger body: its REQUEST_BODY_SIZE_LIMIT is 25 MiB.
+MOST_BODY_BYTES = 25 * 1024 * 1024
 _KEY_HEADERS = ("webhook-id", "idempotency-key")
 _MOST_KEY_CHARS = 200
 

@@ -128,7 +128,8 @@ class EventTable:
         """Delete files that no version needs; with `everything`, also those of all versions but this one."""
         hours = 0 if everything else _KEPT_HOURS
         table = self.required()
-        table.vacuum(retention_hours=hours, enforce_retention_duration=not everything, dry_run=False, full=everything)
+        # Full, for a write that found no room leaves a file that no version ever named.
+        table.vacuum(retention_hours=hours, enforce_retention_duration=not everything, dry_run=False, full=True)
 
     def compact(self) -> None:
         """Write small files together."""

@@ -36,6 +36,9 @@ def sync(table: Path, after: int) -> int:
         OSError: the disk failed; nothing may be trimmed.
     """
     folder = table / LOG_FOLDER
+    if not folder.is_dir():
+        # A first commit that found no room leaves a folder without a log.
+        return after
     fresh = [version for version in versions(table) if version > after]
     folders = {table}
     for version in fresh:
