@@ -1,6 +1,7 @@
 """GitLab's lists: what a hook sent in seven days, and the issues of a project, a page at a time."""
 
 import json
+import ssl
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,8 +78,13 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def gitlab_api():
+def gitlab_api(certificate=None):
+    """Answer on loopback; `certificate` is a pair of files, and then it is TLS."""
     with Server() as server:
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

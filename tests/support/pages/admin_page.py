@@ -25,13 +25,18 @@ def carry(directory: Path) -> Path:
 
 
 class Page:
-    """A page, a directory to type it in, and the places that it names with SEALIFT_STORE and SEALIFT_TRUST."""
+    """A page, a directory to type it in, and the places that it names with SEALIFT_STORE and SEALIFT_TRUST.
 
-    def __init__(self, place: Path, carried: Path) -> None:
+    Args:
+        place: an empty folder.
+        carried: what `carry` wrote; None for a page of somebody to whom nothing is carried.
+    """
+
+    def __init__(self, place: Path, carried: Path | None = None) -> None:
         self.work, self.store = place / "work", place / "var" / "sealift"
         for directory in (self.work, place / "home", place / "bin", self.store.parent):
             directory.mkdir()
-        for name in ("1.root.json", "gitlab-models-2.tar", "gitlab-models-3.tar"):
+        for name in ("1.root.json", "gitlab-models-2.tar", "gitlab-models-3.tar") if carried else ():
             (self.work / name).write_bytes((carried / name).read_bytes())
         self._place = place
         self._environment = {

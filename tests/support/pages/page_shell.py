@@ -1,7 +1,9 @@
 """Type a page of the documentation into a shell, and compare what it shows with what the shell says."""
 
+import os
 import re
 import shlex
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def type(self, command: str) -> list[str]:
@@ -74,7 +77,8 @@ class Shell:
         pytest.fail(f"the shell ended in {command!r}: {lines}")
 
     def close(self) -> None:
-        self.process.kill()
+        # With what the page left running in the background.
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 

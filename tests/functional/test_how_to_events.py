@@ -1,0 +1,58 @@
+"""The pages about events, typed into a shell: a hook, a receiver, GitLab's lists behind a private CA, an erasure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.gitlab.api import TOKEN, gitlab_api, issue_of
+from support.gitlab.events import Events, person
+from support.gitlab.hook import Hook
+from support.gitlab.pipeline import land, new_pipeline, put, rows
+from support.pages.admin_page import Page
+from support.servers.registry_server import free_port, private_ca
+
+from sealift_pipeline.data_policy.protection import pseudonym
+from sealift_pipeline.settings.settings import Settings
+from sealift_pipeline.snapshots.taking import take
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    return Page(tmp_path)
+
+
+def test_receive_events_of_gitlab(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "ca").mkdir()
+    ca = private_ca(tmp_path / "ca")
+    (page.work / "certs").mkdir()
+    shutil.copy(ca / "ca.pem", page.work / "certs" / "ca.crt")
+    events = Events(2, size=1_700)
+    # Nobody answered three deliveries, and what happened while the hook was off is in the list of issues alone.
+    missed = Hook(("127.0.0.1", free_port()), token="not shown")
+    assert [missed.send(events.make("issue")) for _ in range(3)] == [0, 0, 0]
+    with gitlab_api((ca / "server.pem", ca / "server.key")) as gitlab:
+        gitlab.sent = lambda: missed.sent
+        gitlab.issues = [issue_of(events.make("issue", updated_at="2099-11-01 08:00:00 UTC")) for _ in range(2)]
+        page.set(GITLAB=f"127.0.0.1:{gitlab.server_address[1]}", RECEIVER=f"127.0.0.1:{free_port()}", TOKEN=TOKEN)
+        page.follow("receive-events-of-gitlab.md")
+    settings = Settings.load(page.work / "events")
+    assert len(rows(settings)) == 6
+    assert rows(settings)[0]["description"] == "Ask <mention>, or <e-mail>"
+
+
+def test_erase_a_person(page: Page) -> None:
+    settings = new_pipeline(page.work / "events")
+    put(settings, Events(4, size=1_700, users=20).several(120, ["issue", "note", "push"]))
+    land(settings)
+    snapshot = take(settings, settings.data_policy(), "issue")
+    (settings.folder / "snapshots").mkdir()
+    (settings.folder / "snapshots" / "issue-120.json").write_bytes(snapshot.to_bytes())
+    one, key = person(12), bytes.fromhex(settings.key_file.read_text())
+    assert (one["username"], one["email"]) == ("chioma.invented12", "chioma12@invented.invented.example")
+    hidden = {pseudonym(who, key) for who in (12, one["username"], one["email"])}
+    kinds = ("issue", "note", "push")
+    assert all(any(hidden & set(row["subjects"]) for row in rows(settings, kind)) for kind in kinds)
+    page.follow("erase-a-person.md")
+    assert not any(hidden & set(row["subjects"]) for kind in kinds for row in rows(settings, kind))
