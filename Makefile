@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kserve serve-clients serve-storm kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kserve serve-clients serve-storm events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -81,6 +81,9 @@ serve-clients: $(READY) ## Ask a server with tritonclient, KServe's client and G
 
 serve-storm: $(READY) ## Install and roll back under load, send 10,000 mutated requests, and let clients stall (three minutes)
 	@$(RUN) PYTHONPATH=tests python tests/serve_storm/run.py $(SERVE_STORM_ARGS)
+
+events: $(READY) ## Deliver 10,000 events, kill receiver and lander, search for planted secrets, cite a million rows (ten minutes)
+	@$(RUN) PYTHONPATH=tests python tests/events/run.py $(EVENTS_ARGS)
 
 kits: $(READY) ## Install kits for every Python and for an emulated aarch64, without network (root; a quarter of an hour)
 	@.ci/debian-packages --missing kits

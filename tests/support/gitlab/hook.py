@@ -76,9 +76,9 @@ class Hook:
             return None
         body = json.dumps(event).encode()
         headers = self.headers(event, body, key or str(uuid.uuid4()))
-        status = self._post(body, headers)
+        status = self.post(body, headers)
         if twice:
-            status = self._post(body, headers)
+            status = self.post(body, headers)
         with self._lock:
             shown = {**headers, **({"X-Gitlab-Token": "[REDACTED]"} if self.token else {})}
             self.sent.append(
@@ -105,7 +105,7 @@ class Hook:
         if self.failures >= _FAILURES_BEFORE_OFF:
             self.off_until = self.clock() + min(60 * 2 ** (self.failures - _FAILURES_BEFORE_OFF), _LONGEST_S)
 
-    def _post(self, body, headers):
+    def post(self, body, headers):
         connection = http.client.HTTPConnection(*self.address, timeout=10)
         try:
             connection.request("POST", "/", body, {**headers, "Connection": "close"})

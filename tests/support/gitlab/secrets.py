@@ -4,7 +4,10 @@ import json
 
 import pyarrow.parquet as pq
 from support.gitlab.events import Events
+from support.gitlab.pipeline import land, put
 from support.hostile.planted import ALL
+
+from sealift_pipeline.snapshots.taking import take
 
 # Ten names that only the events themselves give; the rest are secrets of the kinds that the disclosure scan knows.
 NAMES = tuple(f"{first} Erfundenski{number}" for number, first in enumerate(("Maria", "Jan", "Zoë", "Li", "Omar") * 2))
@@ -49,3 +52,31 @@ def found(folder):
                 rows = pq.read_table(path).to_pylist()
                 texts.append(json.dumps(rows, default=str, ensure_ascii=False))
     return {secret for secret in PLANTED if any(secret in text or json.dumps(secret)[1:-1] in text for text in texts)}
+
+
+def unprotected(text):
+    """A data policy with every text and person kept as it is, and the names of persons in addition."""
+    text = text.replace('type = "text"', 'type = "str"')
+    lines = [line for line in text.splitlines() if 'type = "person"' not in line]
+    names = {"[push]": "user_name", "[pipeline]": "user.name", "[issue]": "user.name", "[note]": "user.name"}
+    return (
+        "\n".join(
+            f'{line}\nwho = {{ path = "{names[line]}", type = "str" }}' if line in names else line
+            for line in lines
+            if line != "[user_destroy]"
+        )
+        + "\n"
+    )
+
+
+def carried(settings, number):
+    """Land half of the events and leave half in the log, and cite what was landed; return what stood in the log first."""
+    events = planted_events(number)
+    put(settings, events[: number // 2])
+    before = found(settings.folder)
+    land(settings)
+    snapshots = settings.folder / "snapshots"
+    snapshots.mkdir()
+    (snapshots / "issue.json").write_bytes(take(settings, settings.data_policy(), "issue").to_bytes())
+    put(settings, events[number // 2 :], first=number)
+    return before
