@@ -23,7 +23,8 @@ def page(tmp_path: Path) -> Page:
     return Page(tmp_path)
 
 
-def test_receive_events_of_gitlab(page: Page, tmp_path: Path) -> None:
+def test_receive_events_of_gitlab(page: Page, tmp_path: Path, require_tool) -> None:
+    require_tool("curl")
     (tmp_path / "ca").mkdir()
     ca = private_ca(tmp_path / "ca")
     (page.work / "certs").mkdir()

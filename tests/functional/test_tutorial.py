@@ -38,7 +38,8 @@ def test_the_page_is_read_as_a_person_reads_it():
 @pytest.mark.parametrize(
     ("name", "least"), [("carry-a-model.md", 40), ("from-events-to-a-data-snapshot.md", 15)], ids=["carry", "events"]
 )
-def test_every_command_of_a_tutorial_does_what_the_page_shows(shell, name, least):
+def test_every_command_of_a_tutorial_does_what_the_page_shows(shell, require_tool, name, least):
+    require_tool("curl")
     # Where the page says `${PORT:=8417}`, for other tests may listen there.
     shell.type(f"PORT={free_port()}")
     typed = commands((TUTORIALS / name).read_text("utf-8"))
