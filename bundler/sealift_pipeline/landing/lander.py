@@ -17,18 +17,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from sealift_common.files.lock_file import HeldError, hold
 from sealift_pipeline.data_policy.policy import RESERVED_KINDS, DataPolicy, Kind
-from sealift_pipeline.errors import LanderBusyError
+from sealift_pipeline.errors import EventLogError, LanderBusyError
 from sealift_pipeline.landing.state import State
 from sealift_pipeline.log.base import Entry, EventLog
 from sealift_pipeline.settings.settings import LOCK_FILE, Settings
 from sealift_pipeline.table import durability
-from sealift_pipeline.table.delta import EventTable, greatest, position
+from sealift_pipeline.table.delta import EventTable, greatest, known_keys, position
 from sealift_pipeline.table.schema import columns_for, to_table
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 ERASED = "erased"
 MOST_ROWS = 5_000
@@ -108,7 +112,7 @@ class Lander:
         self._settings = settings
         self._policy = policy
         self._log = log
-        self._writer = f"sealift-log:{log.identity}"
+        self._writer = ""
 
     def table(self, name: str) -> EventTable:
         """Return the table of a kind, or that of erased leaves."""
@@ -143,8 +147,15 @@ class Lander:
             EventLogError: the log does not answer.
         """
         state, taken_back = self._recovered(State.load(self._settings.folder))  # 1
+        # A stream that was made anew meanwhile is another log.
+        self._writer = f"sealift-log:{self._log.identity}"
         self._follow_older_log(state)
         before = self._log.position()
+        if before.last < state.last:
+            raise EventLogError(
+                f"the log ends at event {before.last}, and event {state.last} was landed from it: it was restored from "
+                "an older copy, and what comes would be taken for landed; give `url` in [log] a new log"
+            )
         entries = self._log.read(before.trimmed, MOST_ROWS)  # 2
         if not entries:
             return Landed({}, state.last, self._log.trim(before.trimmed), taken_back)
@@ -208,6 +219,8 @@ class Lander:
         opened = table.open()
         after = position(opened, self._writer)
         fresh = [one for one in entries if one.seq > after]
+        if self._log.forgets_keys:
+            fresh = _new_keys(opened, fresh)
         if not fresh:
             return 0
         if opened is None and name not in self._policy.kinds:
@@ -226,6 +239,13 @@ def kinds_of(settings: Settings, policy: DataPolicy) -> list[str]:
     if "://" not in settings.table_place and place.is_dir():
         found |= dict.fromkeys(path.name for path in sorted(place.iterdir()) if path.is_dir())
     return [name for name in found if name not in RESERVED_KINDS]
+
+
+def _new_keys(table: "DeltaTable | None", entries: list[Entry]) -> list[Entry]:
+    """Return the first entry of each key that the table does not have."""
+    known = set() if table is None else known_keys(table, [one.record.key for one in entries])
+    found = {one.record.key: one for one in reversed(entries) if one.record.key not in known}
+    return sorted(found.values(), key=lambda one: one.seq)
 
 
 def _by_kind(entries: list[Entry]) -> dict[str, list[Entry]]:

@@ -1,10 +1,15 @@
 """What every durable log does, so that receiver and lander need not know which one it is."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from sealift_pipeline.data_policy.record import Record
+
+# Records are in memory some three times while they are landed.
+MOST_READ_BYTES = 64 * 1024 * 1024
 
 
 class Entry(NamedTuple):
@@ -49,7 +54,12 @@ class Rejection(NamedTuple):
 class EventLog(Protocol):
     """A log; each method raises EventLogError where the log does not answer, and nothing is half done."""
 
-    identity: str
+    # Whether a second delivery of what was landed is known by its key in the table alone.
+    forgets_keys: bool
+
+    @property
+    def identity(self) -> str:
+        """Return what no other log has, also not a later one in its place."""
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -58,6 +68,9 @@ class EventLog(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it."""
+
+    def takes(self, record: Record) -> bool:
+        """Return whether a record is not too large for the log, whatever its place."""
 
     def append(self, records: Sequence[Record]) -> list[bool]:
         """Keep records; what this returns is on the disk. False for a record whose key was there before."""
@@ -79,3 +92,18 @@ class EventLog(Protocol):
 
     def position(self) -> Position:
         """Return where the log stands."""
+
+
+def digest(key: str) -> bytes:
+    """Return what is kept of a key, 16 bytes."""
+    return hashlib.sha256(key.encode("utf-8")).digest()[:16]
+
+
+def written(record: Record) -> bytes:
+    """Return a record as logs hold it: JSON in UTF-8."""
+    return json.dumps(record.document(), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def read_back(content: bytes) -> Record:
+    """Return the record that `written` wrote."""
+    return Record.of(json.loads(content))

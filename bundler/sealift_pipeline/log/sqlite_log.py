@@ -4,8 +4,6 @@ A record's content goes when it is landed; sixteen bytes of its key's digest sta
 Deleted content is overwritten (`secure_delete`), and the write-ahead log is emptied after each trim.
 """
 
-import hashlib
-import json
 import os
 import sqlite3
 import stat
@@ -21,7 +19,7 @@ from sealift_common.errors import UnsupportedVersionError
 from sealift_common.files import durable
 from sealift_pipeline.data_policy.record import Record
 from sealift_pipeline.errors import EventLogError
-from sealift_pipeline.log.base import Entry, Position, Rejection
+from sealift_pipeline.log.base import MOST_READ_BYTES, Entry, Position, Rejection, digest, read_back, written
 
 FORMAT = 1
 # GitLab waits 10 s for an answer.
@@ -29,8 +27,6 @@ LOCK_TIMEOUT_S = 5.0
 # At 45 bytes each; GitLab shows a delivery for seven days, at eight events a second.
 KEPT_KEYS = 5_000_000
 KEPT_REJECTIONS = 100_000
-# Records are in memory some three times while they are landed.
-MOST_READ_BYTES = 64 * 1024 * 1024
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, record BLOB);
@@ -58,6 +54,8 @@ class SqliteLog:
         EventLogError: the file is not such a log.
         UnsupportedVersionError: it is of a newer format.
     """
+
+    forgets_keys = False
 
     def __init__(self, path: Path, *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
         self.path = path
@@ -90,9 +88,13 @@ class SqliteLog:
         """Close the file."""
         self._connection.close()
 
+    def takes(self, _record: Record) -> bool:
+        """Take a record of any size that GitLab sends."""
+        return True
+
     def append(self, records: Sequence[Record]) -> list[bool]:
         """Keep records in one transaction; see `EventLog.append`."""
-        rows = [(_digest(record.key), _written(record)) for record in records]
+        rows = [(digest(record.key), written(record)) for record in records]
         with self._transaction() as connection:
             # The number of changed rows is what tells a record from one whose key was there.
             statement = "INSERT OR IGNORE INTO log (digest, record) VALUES (?, ?)"
@@ -119,7 +121,7 @@ class SqliteLog:
                 if size > MOST_READ_BYTES:
                     break
             cursor.close()
-        return [Entry(seq, Record.of(json.loads(record))) for seq, record in found]
+        return [Entry(seq, read_back(record)) for seq, record in found]
 
     def trim(self, upto: int) -> bool:
         """Forget content; see `EventLog.trim`. False where another process reads the log and so keeps its old pages."""
@@ -168,14 +170,6 @@ class SqliteLog:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8")).digest()[:16]
-
-
-def _written(record: Record) -> bytes:
-    return json.dumps(record.document(), ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
 def _make(path: Path) -> None:

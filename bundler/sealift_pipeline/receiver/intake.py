@@ -68,6 +68,8 @@ class Intake:
         body = body or json.dumps(event, sort_keys=True).encode("utf-8")
         try:
             record = apply(self._policy, event, key=key_of(event, headers, body), received=now, secret=self._secret)
+            if record is not None and not self.log.takes(record):
+                raise RejectedError("(size)")
         except RejectedError as error:
             shown = kind[:64]
             self.log.reject(Rejection(hashlib.sha256(body).hexdigest(), shown, error.path, now))

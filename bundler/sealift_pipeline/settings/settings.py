@@ -14,6 +14,7 @@ from sealift_common.errors import UnsupportedVersionError
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.errors import DataPolicyError
+from sealift_pipeline.settings import nats
 
 FORMAT = 1
 FILE, POLICY_FILE, KEY_FILE, TOKEN_FILE = "pipeline.toml", "data-policy.toml", "pseudonym.key", "hook.token"
@@ -21,7 +22,7 @@ LOG_FILE, TABLE_FOLDER, SNAPSHOT_FOLDER, LOCK_FILE = "log/events.db", "table", "
 DEFAULT_LISTEN = "127.0.0.1:8417"
 _KEYS = {
     "receiver": ("listen", "token_file", "signing_secret_files"),
-    "log": ("url",),
+    "log": ("url", *nats.KEYS),
     "table": ("url",),
     "gitlab": ("url", "project", "hook"),
 }
@@ -38,7 +39,8 @@ class Settings:
         port: of the receiver; 0 for any free one.
         token_file: with the token of the hook; None for none.
         signing_secret_files: each with a secret of a hook that signs (Standard Webhooks).
-        log_url: `sqlite:PATH`.
+        log_url: `sqlite:PATH`, or addresses of servers of NATS.
+        nats: where the log is on NATS; None where it is embedded.
         table_url: a folder.
         gitlab_url: of the instance; empty where the file does not say.
         project: its number, or its path with groups.
@@ -51,6 +53,7 @@ class Settings:
     token_file: Path | None
     signing_secret_files: tuple[Path, ...]
     log_url: str
+    nats: nats.NatsSettings | None
     table_url: str
     gitlab_url: str
     project: str
@@ -82,13 +85,15 @@ class Settings:
             raise toml.error("signing_secret_files", "'signing_secret_files' is not a list of paths", "receiver")
         if not token and not secrets:
             raise toml.error("token_file", "no way to know GitLab: give token_file or signing_secret_files", "receiver")
+        log_url = _log(toml)
         return cls(
             folder=folder,
             host=host,
             port=port,
             token_file=folder / token if token else None,
             signing_secret_files=tuple(folder / one for one in secrets),
-            log_url=_log(toml),
+            log_url=log_url,
+            nats=nats.parse(toml, log_url, folder) if nats.is_nats(log_url) else None,
             table_url=_text(toml, "table", "url", TABLE_FOLDER),
             gitlab_url=_gitlab(toml),
             project=_project(toml),
@@ -140,8 +145,11 @@ def _listen(toml: StrictToml) -> tuple[str, int]:
 
 def _log(toml: StrictToml) -> str:
     value = _text(toml, "log", "url", f"sqlite:{LOG_FILE}")
+    if nats.is_nats(value):
+        return value
     if not value.startswith("sqlite:") or value == "sqlite:":
-        raise toml.error("url", f"'url' is {value!r:.80}; expected sqlite:PATH", "log")
+        raise toml.error("url", f"'url' is {value!r:.80}; expected sqlite:PATH or tls://HOST:PORT", "log")
+    nats.require_none(toml)
     return value
 
 

@@ -25,6 +25,8 @@ _CONFIGURATION = {"delta.dataSkippingStatsColumns": "seq"}
 # Of old versions, for those who read them still.
 _KEPT_HOURS = 7 * 24
 _BATCH_ROWS = 4096
+# As many as the embedded log knows.
+_KEYS_OF_ROWS = 5_000_000
 
 
 class EventTable:
@@ -167,6 +169,13 @@ def scan(table: "DeltaTable", columns: Sequence[str], upto: int | None = None) -
     yield from data.scanner(
         columns=list(columns), filter=where, batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1
     ).to_batches()
+
+
+def known_keys(table: "DeltaTable", keys: Sequence[str]) -> set[str]:
+    """Return which of these keys the newest five million rows have."""
+    data: ds.Dataset = table.to_pyarrow_dataset()
+    where = (pc.field("seq") > greatest(table) - _KEYS_OF_ROWS) & pc.field("key").isin(pa.array(keys, pa.string()))
+    return set(data.to_table(columns=["key"], filter=where).column("key").to_pylist())
 
 
 def about(table: "DeltaTable", subjects: Sequence[str]) -> Iterator[tuple[int, bytes]]:

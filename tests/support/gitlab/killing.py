@@ -86,12 +86,13 @@ class Delivery:
                 time.sleep(0.02)
 
 
-def delivered_under_kills(settings, number, kills):
+def delivered_under_kills(settings, number, kills, servers=()):
     """Deliver events while receiver and lander are killed in turn; return what was acknowledged, and the keys of all rows.
 
     Args:
         settings: of a pipeline with the data policy `POLICY`.
         kills: how often; spread over the events.
+        servers: that the log stands on, with `kill` and `start`; they are killed in their turn.
     """
     chosen = random.Random(5)
     receiver = Service("receive", "--json", "--pipeline", settings.folder)
@@ -101,7 +102,7 @@ def delivered_under_kills(settings, number, kills):
             for kill in range(kills):
                 delivery.wait_for((kill + 1) * number // (kills + 1))
                 time.sleep(chosen.random())
-                one = (receiver, lander)[kill % 2]
+                one = (receiver, lander, *servers)[kill % (2 + len(servers))]
                 one.kill()
                 one.start()
             delivery.wait_for(number)
