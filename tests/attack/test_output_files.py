@@ -49,6 +49,7 @@ PLACES = [
     Place("sealift predict toy --input ROWS --output OUT/x", "x", "output"),
     Place("sealift status --metrics OUT/x", "x", "metrics"),
     Place("sealift export OUT/x", "x", "target"),
+    Place("sealift export --modelcar OUT/x", "x", "target"),
     Place("sealift review toy --html OUT/x", "x", "html"),
     Place("sealift review toy --attestations OUT/x", "x", "folder", into=True),
     Place("sealift-bundler convert MODEL --samples SAMPLES -o FREE --report OUT/x", "x", "report"),

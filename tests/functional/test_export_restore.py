@@ -255,7 +255,7 @@ def test_a_killed_export_is_cleaned_up_by_the_next(used, tmp_path):
 
 def test_no_space(used, fresh, tmp_path, monkeypatch):
     export(used.store, str(tmp_path / "store.tar"))
-    monkeypatch.setattr("sealift.backup.export.shutil.disk_usage", lambda _: _Full())
+    monkeypatch.setattr("sealift.backup.writing.shutil.disk_usage", lambda _: _Full())
     with pytest.raises(NoSpaceError, match="1,000 are free"):
         export(used.store, str(tmp_path / "again.tar"))
     assert not (tmp_path / "again.tar").exists()

@@ -5,8 +5,6 @@ it trusts nothing of that: `sealift.load` verifies from its own pinned root down
 """
 
 import hashlib
-import json
-import platform
 import tarfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,23 +14,19 @@ from sealift.errors import UsageError
 from sealift.inspection.opening import open_bundle
 from sealift.inspection.verify import Verified, verify_head
 from sealift.install.steps import install
+from sealift.publish.image_documents import config_bytes, manifest_bytes
 from sealift.publish.layout_file import FileBlob
 from sealift.publish.sending import PushReport, Sending
 from sealift.registry.access import Access
 from sealift.registry.address import OciAddress
 from sealift.registry.repository import open_repository
-from sealift.registry.tags import annotations, tags_for
+from sealift.registry.tags import tags_for
 from sealift.store import Store
 from sealift.trust import pin
 from sealift_common.blob import Blob
-from sealift_common.clock import rfc3339
 from sealift_common.files.scratch import folder
 from sealift_common.oci import layout
-from sealift_common.release_document import Release
 
-_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
-_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What belongs to the machine that made the store, and not to the store.
 _LEFT_OUT = {"lock", "staging"}
 
@@ -73,8 +67,8 @@ def push_image(
         _write_layer(directory / "store", layer, int(release.released.timestamp()))
         with layer.open("rb") as file:
             blob = Blob(_digest(layer), layer.stat().st_size)
-            config = _config(blob, release.released)
-            raw = _manifest(config, blob, release)
+            config = config_bytes(blob, release.released)
+            raw = manifest_bytes(config, blob, release)
             with open_repository(address, access, "pull,push") as repository:
                 tags = tags_for(repository, release.channel, release.number, "-image")
                 sending = Sending(repository, progress)
@@ -119,34 +113,3 @@ def _write_layer(store: Path, layer: Path, mtime: int) -> None:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _config(layer: Blob, created: datetime) -> bytes:
-    machine = platform.machine()
-    if machine not in _ARCHITECTURES:
-        raise UsageError(f"no name for the architecture {machine!r} in an image; expected {', '.join(_ARCHITECTURES)}")
-    return _json(
-        {
-            "architecture": _ARCHITECTURES[machine],
-            "os": "linux",
-            "created": rfc3339(created),
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
-        }
-    )
-
-
-def _manifest(config: bytes, layer: Blob, release: Release) -> bytes:
-    return _json(
-        {
-            "schemaVersion": 2,
-            "mediaType": layout.MANIFEST_TYPE,
-            "config": {"mediaType": _CONFIG_TYPE, "digest": layout.sha256(config), "size": len(config)},
-            "layers": [{"mediaType": _LAYER_TYPE, "digest": layer.digest, "size": layer.size}],
-            "annotations": annotations(release.channel, release.number, rfc3339(release.released)),
-        }
-    )
-
-
-def _json(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")

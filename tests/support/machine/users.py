@@ -50,6 +50,12 @@ class Users:
     def sealift(self, uid: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.python(uid, "from sealift.cli import main; main()", *arguments, **environment)
 
+    def mount_read_only(self, name: str) -> None:
+        """Make a folder of `place` one that nobody can write, root neither."""
+        path = f"{PLACE}/{name}"
+        for words in (["--bind", path, path], ["-o", "remount,bind,ro", path]):
+            subprocess.run(["nsenter", "-m", "-t", str(self._process.pid), "mount", *words], check=True)
+
     def snapshot(self) -> dict[str, tuple[int, int, int, str]]:
         """Name to owner, group, mode and content of everything but the interpreter; the lock's content aside."""
         found = {}

@@ -1,0 +1,54 @@
+"""Config and manifest of an image of one layer that holds a store (OCI image specification 1.0). Pure."""
+
+import json
+import platform
+from datetime import datetime
+
+from sealift.errors import UsageError
+from sealift.registry.tags import annotations
+from sealift_common.blob import Blob
+from sealift_common.clock import rfc3339
+from sealift_common.oci import layout
+from sealift_common.release_document import Release
+
+_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+_LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+def config_bytes(layer: Blob, created: datetime) -> bytes:
+    """Return the config of an image for this machine's architecture.
+
+    Raises:
+        UsageError: images have no name for it.
+    """
+    machine = platform.machine()
+    if machine not in _ARCHITECTURES:
+        raise UsageError(f"no name for the architecture {machine!r} in an image; expected {', '.join(_ARCHITECTURES)}")
+    return to_json(
+        {
+            "architecture": _ARCHITECTURES[machine],
+            "os": "linux",
+            "created": rfc3339(created),
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
+        }
+    )
+
+
+def manifest_bytes(config: bytes, layer: Blob, release: Release) -> bytes:
+    """Return the manifest of an image; its annotations name the channel and the release."""
+    return to_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": layout.MANIFEST_TYPE,
+            "config": {"mediaType": _CONFIG_TYPE, "digest": layout.sha256(config), "size": len(config)},
+            "layers": [{"mediaType": _LAYER_TYPE, "digest": layer.digest, "size": layer.size}],
+            "annotations": annotations(release.channel, release.number, rfc3339(release.released)),
+        }
+    )
+
+
+def to_json(document: object) -> bytes:
+    """Write a document in one way only: sorted keys, no spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
