@@ -190,7 +190,7 @@ def run_container(rendered, container, directories, **more):
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    image = containers.stages()[container["image"].partition(":")[0]]
+    image = containers.stages()[container["image"].partition(":")[0].removeprefix("sealift-")]
     volumes = [
         Volume(directories[mount["name"]] / mount.get("subPath", ""), mount["mountPath"], mount.get("readOnly", False))
         for mount in container["volumeMounts"]
@@ -268,6 +268,59 @@ def test_a_pod_installs_checks_and_serves(channel, bundle, tmp_path):
     # The pod's containers start again on the same volume.
     again = initialize(rendered, directories)
     assert [status for _, status, _ in again] == [0, 0, 0]
+
+
+ASK_OVER_THE_SOCKET = """
+import http.client, json, os, socket
+class Connection(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect("/run/sealift/serve.sock")
+connection = Connection("localhost")
+rows = {"name": "rows", "datatype": "FP32", "shape": [1, 4], "data": [2, 2, 0, 0]}
+connection.request("POST", "/v2/models/toy/infer", json.dumps({"inputs": [rows], "outputs": [{"name": "predict"}]}))
+answer = json.loads(connection.getresponse().read())
+print(answer["model_version"], answer["outputs"][0]["data"])
+try:
+    os.unlink("/run/sealift/serve.sock")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_server_beside_the_application_answers_over_a_socket(channel, bundle, tmp_path):
+    """Without a network; the probes see when it is ready, and the application can ask and not replace the socket."""
+    server = {"enabled": True, "image": "sealift-server:0.1.0"}
+    rendered = chart.render({**values(channel, bundle), "server": server}, "demo")
+    directories = volume_directories(rendered, tmp_path, bundle)
+    assert [status for _, status, _ in initialize(rendered, directories)] == [0, 0, 0]
+    application, serve = pod(rendered)["containers"]
+
+    def probe(kind):
+        command = serve[kind]["exec"]["command"]
+        return run_container(rendered, {**serve, "command": command}, directories).wait(60)
+
+    assert probe("livenessProbe") == 1
+    process = run_container(rendered, serve, directories)
+    try:
+        ends = time.monotonic() + 60
+        while probe("readinessProbe") != 0:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < ends
+        assert probe("livenessProbe") == 0
+        asking = {**application, "command": ["python", "-c", ASK_OVER_THE_SOCKET]}
+        output, errors = run_container(rendered, asking, directories).communicate(timeout=60)
+        assert output.splitlines() == ["1.0.0 [1]", "Read-only file system"], errors
+    finally:
+        process.terminate()
+        said, errors = process.communicate(timeout=60)
+    assert "listening at /run/sealift/serve.sock" in said, errors
+
+
+def test_a_pod_without_a_server_has_nothing_of_it(channel, bundle):
+    rendered = chart.render(values(channel, bundle), "demo")
+    assert [container["name"] for container in pod(rendered)["containers"]] == ["application"]
+    assert "run" not in [volume["name"] for volume in pod(rendered)["volumes"]]
 
 
 def test_a_tampered_bundle_keeps_the_application_from_starting(channel, bundle, tmp_path):

@@ -33,6 +33,7 @@ CASES = [
         "bundleVolume": {"emptyDir": {}, "persistentVolumeClaim": None},
         "registryVolume": {"secret": {"secretName": "sealift-registry"}, "emptyDir": None},
     },
+    {**GIVEN, "server": {"enabled": True}},
 ]
 REFUSED = [
     {},
@@ -40,6 +41,8 @@ REFUSED = [
     {**GIVEN, "bundle": "oci://x y"},
     {**GIVEN, "model": "A B"},
     {**GIVEN, "root": ""},
+    {**GIVEN, "server": {"enabled": "yes"}},
+    {**GIVEN, "server": {"port": 8000}},
 ]
 ASK = """
 import json, sys

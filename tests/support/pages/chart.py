@@ -1,4 +1,4 @@
-"""The example chart as Kubernetes objects, by the three template forms that it uses; `make chart` asks the real Helm."""
+"""The example chart as Kubernetes objects, by the four template forms that it uses; `make chart` asks the real Helm."""
 
 import json
 import re
@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 CHART = Path(__file__).parents[3] / "deploy" / "helm" / "sealift-example"
+# Not nested.
+_IF = re.compile(r"\s*\{\{- if (?P<value>\S+) \}\}(?P<body>.*?)\s*\{\{- end \}\}", re.DOTALL)
 _ACTION = re.compile(r"(?P<lead>\n *)?\{\{(?P<trim>-)? (?P<text>[^{}]*) \}\}")
 
 
@@ -24,9 +26,12 @@ def render(values: Mapping[str, Any], name: str) -> dict[str, Any]:
         text = _action(match["text"], scope)
         return text if match["trim"] else f"{match['lead'] or ''}{text}"
 
+    def choose(match: re.Match[str]) -> str:
+        return match["body"] if _value(match["value"], scope) else ""
+
     found = {}
     for template in sorted((CHART / "templates").iterdir()):
-        document = yaml.safe_load(_ACTION.sub(fill, template.read_text("utf-8")))
+        document = yaml.safe_load(_ACTION.sub(fill, _IF.sub(choose, template.read_text("utf-8"))))
         found[document["kind"]] = document
     return found
 
