@@ -73,11 +73,14 @@ def test_use_in_a_container(page: Page) -> None:
 
 def test_the_images_of_the_page_are_those_of_the_dockerfile() -> None:
     text = (PAGES / "use-in-a-container.md").read_text("utf-8")
-    assert set(re.findall(r"--target (\S+) -t \1 ", text)) == {
-        stage for stage in stages() if not stage.startswith("build")
+    serving = (PAGES / "run-the-model-server.md").read_text("utf-8")
+    named = {
+        *re.findall(r"--target (\S+) -t \1 ", text),
+        *re.findall(r"--target (\S+) -t sealift-\1:", serving),
     }
+    assert named == set(stages()) - {"build", "build-server"}
     (base,) = {value.partition("=")[2] for name, value in instructions() if name == "ARG"}
-    assert set(re.findall(r"--build-arg BASE=(\S+)", text)) == {base}
+    assert set(re.findall(r"--build-arg BASE=(\S+)", text + serving)) == {base}
 
 
 def test_the_page_about_helm_sets_what_the_chart_knows() -> None:
