@@ -226,6 +226,25 @@ def test_what_others_can_write_is_refused(sim, instance, bundle, carol, place):
         instance.store.load("toy")
 
 
+@pytest.mark.parametrize("statements", [True, False], ids=["statements", "none"])
+def test_a_folder_that_others_can_write_is_refused_even_when_they_emptied_it(
+    sim, instance, bundle, carol, statements, refused
+):
+    """Who can write it can take a rejection out of it."""
+    demand(instance, SECURITY)
+    instance.install(bundle)
+    if statements:
+        say(instance, sim, carol, "rejected")
+    else:
+        (instance.trust_path / "reviews").mkdir()
+    instance.store.load("toy")
+    (instance.trust_path / "reviews").chmod(0o777)
+    with pytest.raises(UnsafeStoreError, match="what the policy needs is not safe"):
+        instance.store.load("toy")
+    with refused(UnsafeStoreError):
+        instance.install(bundle)
+
+
 @pytest.mark.parametrize(
     ("own", "says"),
     [

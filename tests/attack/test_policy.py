@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.release.instance import Instance
-from support.release.reviews import BOTH, ReviewedChannel, demand, list_reviews, signer
+from support.release.reviews import BOTH, SECURITY, ReviewedChannel, demand, list_reviews, signed, signer
 
 from sealift.errors import Error, LocalError, MalformedError, RollbackError, UnreviewedError, UnsafeStoreError
 from sealift.policy.policy import parse_policy
@@ -129,6 +129,21 @@ def test_an_approval_that_is_too_old_blocks_installing_only(sim, instance, tmp_p
         instance.install(bundle, now=datetime.now(UTC) + timedelta(days=11))
     instance.install(bundle)
     assert instance.store.load("toy").version == "1.0.0"
+
+
+def test_approvals_of_the_last_day_of_the_calendar(sim, instance, tmp_path, sealift_command):
+    """A statement may name any time, and what is reckoned from it stays a time."""
+    model = sim.stage("1.0.0")
+    made = sim.say(model, "security", "ada").statement
+    sim.release()
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    late = signed(made._replace(serial=2, created=last, expires=last), sim.people["ada"])
+    list_reviews(sim, lambda _: [late])
+    demand(instance, SECURITY.replace('"security"]', '"security"]\nmax_age_days = 36500'))
+    instance.install(sim.pack(tmp_path / "b.tar"))
+    assert instance.store.load("toy").version == "1.0.0"
+    assert sealift_command("list")[0] == 0
+    assert sealift_command("review", "toy")[0] == 0
 
 
 def test_an_approval_taken_back_later_stops_this_model_alone(sim, instance, tmp_path):

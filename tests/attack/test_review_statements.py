@@ -209,6 +209,13 @@ def test_envelopes_of_another_form_are_malformed(document):
         ('{"_type"', '{ "_type"'),
         ("sha256", "sha512"),
         ('"expires":"2', '"expires":"x'),
+        ('"note":""', '"note":null'),
+        ('"note":""', '"note":["a"]'),
+        ('"note":""', '"note":{"a":1}'),
+        ('"role":"security"', '"role":null'),
+        ('"sealift":{', '"more":{'),
+        ('"name":"models/toy/1.0.0"', '"name":["models/toy/1.0.0"]'),
+        ('"name":"models/toy/1.0.0"', '"name":{}'),
     ],
 )  # fmt: skip
 def test_statements_of_another_form_are_malformed(world, old, new):
@@ -216,6 +223,41 @@ def test_statements_of_another_form_are_malformed(world, old, new):
     assert old in payload
     with pytest.raises((MalformedError, LimitError)):
         parse_statement(payload.replace(old, new, 1).encode(), "a review")
+
+
+NOTHING = [None, True, 0, 1.5, "", "x", [], [[]], {}, {"a": 1}]
+
+
+def test_a_statement_with_anything_in_the_place_of_any_value_is_ours_or_malformed(world):
+    """Whatever JSON has: only our errors come out."""
+    document = json.loads(world[2].to_bytes())
+    refused = 0
+    for place in places(document):
+        for value in NOTHING:
+            data = json.dumps(replaced(document, place, value), sort_keys=True, separators=(",", ":")).encode()
+            try:
+                parse_statement(data, "a review")
+            except (MalformedError, LimitError):
+                refused += 1
+    assert refused > 200
+
+
+def places(document, here=()):
+    yield here
+    inner = document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else ())
+    for key, value in inner:
+        yield from places(value, (*here, key))
+
+
+def replaced(document, place, value):
+    if not place:
+        return value
+    changed = copy.deepcopy(document)
+    holder = changed
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    return changed
 
 
 def test_random_bit_flips_approve_nothing(world):

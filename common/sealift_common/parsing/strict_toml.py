@@ -15,6 +15,10 @@ from sealift_common.files.secret_file import read_regular
 from sealift_common.wording import nearest
 
 MAX_SIZE_BYTES = 1024 * 1024
+# Tables in tables; more of them cannot even be shown in a message.
+MAX_LEVELS = 64
+# Of the dots of each line, squared: the parser's work for a key of many parts. One line may have a thousand.
+_MAX_DOTS = 1_000_000
 
 _KINDS = {errno.EISDIR: "it is a directory, not a file", errno.EINVAL: "it is not a plain file"}
 _HEADER = re.compile(r"\s*\[{1,2}\s*([A-Za-z0-9_.\"-]+)\s*\]")
@@ -69,10 +73,14 @@ class StrictToml:
         self.name = name
         self._text = text
         self._class = error
+        if sum(line.count(".") ** 2 for line in text.splitlines()) > _MAX_DOTS:
+            raise error(f"{what} {name!r} has lines of very many dots; expected keys of a few parts")
         try:
             self.document: dict[str, Any] = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as reason:
             raise error(f"{what} {name!r} is not TOML: {reason}") from reason
+        if _is_deep(self.document):
+            raise error(f"{what} {name!r} nests deeper than {MAX_LEVELS} levels; expected tables of a few levels")
 
     def check_keys(self, table: Mapping[str, Any], known: Collection[str], section: str = "") -> None:
         """Refuse a key that is not known, and propose the nearest one.
@@ -125,3 +133,16 @@ class StrictToml:
             elif current == section and assignment.match(line):
                 return number
         return 0
+
+
+def _is_deep(document: dict[str, Any]) -> bool:
+    """Return whether anything lies deeper than `MAX_LEVELS`, without going there by recursion."""
+    level: list[Any] = [document]
+    for _ in range(MAX_LEVELS):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)

@@ -46,7 +46,8 @@ class Decision(NamedTuple):
 
     def older(self, now: datetime | None, max_age: timedelta | None) -> bool:
         """Return whether it was made longer before `now` than `max_age`."""
-        return now is not None and max_age is not None and self.statement.created + max_age < now
+        # Counted from `now`, because a statement may name any day of the calendar, and nothing comes after the last.
+        return now is not None and max_age is not None and self.statement.created < now - max_age
 
 
 def decisions(envelopes: Envelopes, reviewers: Reviewers, subject: Subject, record: str | None) -> list[Decision]:

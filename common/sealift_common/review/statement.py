@@ -131,7 +131,7 @@ def parse_statement(payload: bytes, what: str) -> Statement:
     document = strict_json.parse(payload, what, max_size_bytes=MAX_PAYLOAD_BYTES)
     try:
         statement = _statement(document)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
         raise MalformedError(f"{what} is not a statement of a review: {error!s:.120}") from None
     # Whatever was left out of it above, and every other spelling, comes out here.
     if statement.to_bytes() != payload:

@@ -1,7 +1,7 @@
 """Say in a word and a day how the approvals of an active version stand: for `sealift list` and `doctor`. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sealift.policy.policy import Policy
@@ -12,6 +12,7 @@ from sealift_common.review.statement import APPROVED
 
 # When an end is near enough to mention it.
 SOON = timedelta(days=30)
+_SECOND = timedelta(seconds=1)
 UNREVIEWED, EXCEPTED, EXPIRING, EXPIRED, APPROVED_MARK = "unreviewed", "excepted", "expiring", "expired", "approved"
 
 
@@ -45,9 +46,8 @@ def mark(policy: Policy, release: Release, manifest: Manifest, now: datetime) ->
     if exception is not None and unmet(policy._replace(exceptions={}), release, manifest):
         return Mark(EXCEPTED, exception.until)
     # The first moment from which an install would refuse it.
-    second = timedelta(seconds=1)
     ends = sorted(set(_ends(policy, release, manifest)))
-    until = next((end for end in ends if unmet(policy, release, manifest, end + second)), None)
+    until = next((end for end in ends if unmet(policy, release, manifest, _after(end, _SECOND))), None)
     if until is None:
         return Mark(APPROVED_MARK, None)
     return Mark(EXPIRED if until <= now else EXPIRING if until - now <= SOON else APPROVED_MARK, until)
@@ -59,4 +59,9 @@ def _ends(policy: Policy, release: Release, manifest: Manifest) -> Iterator[date
             if decision.statement.expires is not None:
                 yield decision.statement.expires
             if policy.max_age is not None:
-                yield decision.statement.created + policy.max_age
+                yield _after(decision.statement.created, policy.max_age)
+
+
+def _after(moment: datetime, later: timedelta) -> datetime:
+    """Add to a time that a statement names, which may be the last of the calendar."""
+    return moment + min(later, datetime.max.replace(tzinfo=UTC) - moment)

@@ -144,6 +144,8 @@ def _read(directory: Path, keys: Mapping[str, tuple[str, ...]], store: Path | No
 def _statements(folder: Path, store: Path | None) -> Iterator[tuple[Mapping[str, Any], str]]:
     if not os.path.lexists(folder):
         return
+    # An empty one too: somebody may have taken a rejection out.
+    _require_safe(pin.unsafe_folder_beside(folder, store))
     for name in sorted(entry for entry in os.listdir(folder) if entry.endswith(SUFFIX)):
         path = folder / name
         data = _safe_bytes(path, _MAX_STATEMENT_BYTES, store)
@@ -158,12 +160,15 @@ def _statements(folder: Path, store: Path | None) -> Iterator[tuple[Mapping[str,
 
 def _safe_bytes(path: Path, most: int, store: Path | None) -> bytes:
     try:
-        problems = pin.unsafe_beside(path, store)
-        if problems:
-            raise UnsafeStoreError(f"what the policy needs is not safe: {'; '.join(problems)}")
+        _require_safe(pin.unsafe_beside(path, store))
         return plain_file.read(path, most, follow=True)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _require_safe(problems: list[str]) -> None:
+    if problems:
+        raise UnsafeStoreError(f"what the policy needs is not safe: {'; '.join(problems)}")
 
 
 def _unreadable(path: Path, error: OSError) -> LocalError:

@@ -115,6 +115,11 @@ def unsafe_beside(path: Path, store: Path | None) -> list[str]:
     return unsafe_file(path, _owners(store), _GROUPS)
 
 
+def unsafe_folder_beside(path: Path, store: Path | None) -> list[str]:
+    """Return what lets others put files into a folder that an admin keeps beside the pinned root, or take them out."""
+    return unsafe_parents(path / "any", _owners(store), _GROUPS)
+
+
 def _owners(store: Path | None) -> set[int]:
     owners = {os.geteuid()}
     with suppress(OSError):
