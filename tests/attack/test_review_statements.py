@@ -244,7 +244,9 @@ def test_a_statement_with_anything_in_the_place_of_any_value_is_ours_or_malforme
 
 def places(document, here=()):
     yield here
-    inner = document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else ())
+    inner = (
+        document.items() if isinstance(document, dict) else enumerate(document if isinstance(document, list) else ())
+    )
     for key, value in inner:
         yield from places(value, (*here, key))
 
