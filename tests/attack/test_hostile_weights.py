@@ -106,6 +106,15 @@ GGUF = {
         LimitError,
         "header",
     ),
+    "two million texts of nothing": (
+        gguf(
+            pairs=tuple(
+                pair(key, ARRAY, struct.pack("<IQ", STRING, 10**6 + 1) + bytes(8 * (10**6 + 1))) for key in (b"a", b"b")
+            )
+        ),
+        LimitError,
+        "2,000,002 texts in its metadata",
+    ),
     "an array of arrays": (
         gguf(pairs=(pair(b"a", ARRAY, struct.pack("<IQ", ARRAY, 1)),)),
         MalformedError,

@@ -397,7 +397,7 @@ def test_a_version_that_was_rejected_is_not_rolled_back_to(sim, instance, tmp_pa
 
 
 WRONG = [
-    ("", "'schema' is None"),
+    ("", "it has no 'schema'; write schema = 'sealift.policy/1'"),
     ("[", "is not TOML"),
     ('schema = "sealift.policy/2"', "this Sealift knows 'sealift.policy/1', install a newer one"),
     (BOTH.replace("roles", "rolls"), "unknown key 'rolls' in [require]; did you mean 'roles'?"),
@@ -405,6 +405,7 @@ WRONG = [
     (BOTH + "max_age_days = 0\n", "expected a number of days from 1 on"),
     (BOTH + "max_age_days = true\n", "expected a number of days from 1 on"),
     (BOTH + "[require.models]\nx = 1\n", "is not a table"),
+    (BOTH + "".join(f'[require.models."m{n}"]\n' for n in range(1001)), "has 1,001 patterns; expected at most 1,000"),
     (BOTH + "[[except]]\n", "'digest' is None"),
     (BOTH + f'[[except]]\ndigest = "sha256:{"0" * 64}"\n', "'reason' is None"),
     (BOTH + f'[[except]]\ndigest = "sha256:{"0" * 64}"\nreason = "x"\nuntil = "soon"\n', "expected a day such as"),

@@ -199,6 +199,8 @@ def test_graphs_may_be_models_of_any_framework(bench):
         (("[golden]\nencoder", "[golden]\nencode"), "unknown key 'encode' in [golden]; did you mean 'encoder'?"),
         (('decoder = "decoder.npz"', 'decodr = "decoder.npz"'), "graph 'decoder' has no samples"),
         (('encoder = "encoder.onnx"', '"a.b" = "encoder.onnx"'), "graph 'a.b' is not a name"),
+        (('encoder = "encoder.onnx"', 'Encoder = "encoder.onnx"'), "graph 'Encoder' is not a name"),
+        (("encoder = ", "con = "), "graph 'con' is a device of Windows"),
         (('encoder = "encoder.onnx"', "encoder = 3"), "'encoder' is 3; expected a path"),
         (('encoder = "encoder.onnx"', 'encoder = "gone.onnx"'), "names 'gone.onnx', which does not exist"),
         (("licenses", 'source = "encoder.onnx"\nlicenses'), "'source' does not go with the kind 'graphs': each graph"),

@@ -93,6 +93,8 @@ def test_rows_that_are_no_texts_are_refused_by_number():
             ([("a", "b")], "text row 0 is .*tuple"),
             (["a", None], "text row 1 is missing"),
             ("a", "rows are one string"),
+            ({"a", "b"}, "rows are a set, which has no order"),
+            ({"a": 1}.keys(), "rows are a set, which has no order"),
             (["a", "b " * 500_001], r"text row 1 has 1,000,002 characters; expected at most 1,000,000"),
             (["x" * 700_000], r"text row 0 has 700,000 characters without enough tokens"),
             (["\ufdfa" * 30_000], r"they come to 990,000 bytes"),

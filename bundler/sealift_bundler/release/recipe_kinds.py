@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sealift.limits import LIMITS
-from sealift.model.documents.description import FILES, GRAPHS, MODEL
+from sealift.model.documents.description import FILES, GRAPH_FILE, GRAPHS, MODEL
 from sealift.model.documents.kinds import is_graph_name
+from sealift_common.oci.layout import is_file_name
 
 KINDS = (MODEL, GRAPHS, FILES)
 REQUIRED_OF = {
@@ -62,6 +63,11 @@ def problem_of_graphs(sources: Mapping[str, Any], samples: Mapping[str, Any]) ->
     for name, source in sources.items():
         if not is_graph_name(name):
             return name, f"graph {name[:80]!r} is not a name; expected [a-z0-9][a-z0-9_-]*, at most 64 characters"
+        if not is_file_name(f"{name}.{GRAPH_FILE}"):
+            return (
+                name,
+                f"graph {name!r} is a device of Windows, where its files could not be opened; name it otherwise",
+            )
         if name not in samples:
             return name, f"graph {name!r} has no samples; add samples.{name} = …"
         for value in (source, samples[name]):

@@ -153,6 +153,8 @@ class Limits(NamedTuple):
     safetensors_header_bytes: int = 16 * MIB
     gguf_header_bytes: int = 64 * MIB
     gguf_pairs: int = 10_000
+    # In all arrays together; each takes microseconds.
+    gguf_texts: int = 2_000_000
     # ONNX Runtime's kernels know eight dimensions or fewer.
     tensor_dimensions: int = 16
     # Model, graph, node, attribute, graph …: loops in loops in loops; this protects the stack.

@@ -93,6 +93,8 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
     """
     toml = StrictToml(decoded(data, f"policy {name!r}", LocalError), name=name, what="policy", error=LocalError)
     schema = toml.document.get("schema")
+    if schema is None:
+        raise toml.error("schema", f"it has no 'schema'; write schema = {SCHEMA!r} as its first line")
     if schema != SCHEMA:
         raise toml.error("schema", f"'schema' is {schema!r:.80}; this Sealift knows {SCHEMA!r}, install a newer one")
     toml.check_keys(toml.document, ("schema", "require", "except", "own"))
@@ -104,7 +106,11 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
             "max_age_days", f"'max_age_days' is {days!r:.40}; expected a number of days from 1 on", "require"
         )
     models = require.get("models", {})
-    if not isinstance(models, dict) or len(models) > MAX_ENTRIES:
+    if isinstance(models, dict) and len(models) > MAX_ENTRIES:
+        raise toml.error(
+            "models", f"'models' has {len(models):,} patterns; expected at most {MAX_ENTRIES:,}", "require"
+        )
+    if not isinstance(models, dict):
         raise toml.error("models", "'models' is not a table; write [require.models.\"NAME\"]", "require")
     more = {}
     for pattern, table in models.items():

@@ -6,6 +6,7 @@ names the column, the dtype and the row.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -229,6 +230,9 @@ def _one_dimension(rows: Any) -> NDArray[Any]:
         raise InputError("rows are one string; expected a list of strings, one a row")
     if as_table(rows) is not None:
         raise InputError("rows are a table; expected a list of strings, for example frame['text']")
+    if isinstance(rows, AbstractSet):
+        # Its order is another in each process, so nobody could say which answer is of which text.
+        raise InputError("rows are a set, which has no order; expected a list of strings")
     if hasattr(rows, "to_numpy"):
         rows = values_of(rows, "text")
     elif not isinstance(rows, np.ndarray):

@@ -97,7 +97,7 @@ def check_gguf(data: Bytes) -> int:
 
 def _read_metadata(data: Bytes, pairs: int) -> int:
     """Pass over the metadata; return the alignment of the data."""
-    alignment, seen = 32, set()
+    alignment, seen, texts = 32, set(), 0
     for _ in range(pairs):
         key = _text(data, _MOST_KEY_BYTES)
         if key in seen:
@@ -109,7 +109,7 @@ def _read_metadata(data: Bytes, pairs: int) -> int:
             if kind != _UINT32 or alignment % 8 or not 8 <= alignment <= 2**20:
                 raise MalformedError(f"{data.what} has the alignment {alignment}; expected a multiple of 8, up to 2^20")
         elif kind == _ARRAY:
-            _skip_array(data, key)
+            texts = _skip_array(data, key, texts)
         elif kind == _STRING:
             _text(data, LIMITS.gguf_header_bytes)
         else:
@@ -117,16 +117,21 @@ def _read_metadata(data: Bytes, pairs: int) -> int:
     return alignment
 
 
-def _skip_array(data: Bytes, key: bytes) -> None:
+def _skip_array(data: Bytes, key: bytes, texts: int) -> int:
+    """Pass over an array; return how many texts were in arrays, `texts` of them before it."""
     kind, count = _number(data, 4), _number(data, 8)
     if kind == _STRING:
         # A string has at least the eight bytes of its length.
         _require(data, 8 * count)
+        texts += count
+        if texts > LIMITS.gguf_texts:
+            raise LimitError(f"{data.what} has {texts:,} texts in its metadata; expected at most {LIMITS.gguf_texts:,}")
         for _ in range(count):
             _text(data, LIMITS.gguf_header_bytes)
     else:
         # Arrays of arrays are written by nobody.
         _skip(data, _size_of(kind, data, key) * count)
+    return texts
 
 
 def _size_of(kind: int, data: Bytes, key: bytes) -> int:
