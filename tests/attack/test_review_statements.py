@@ -3,14 +3,16 @@
 import base64
 import copy
 import json
+import os
 import random
+from pathlib import Path
 
 import pytest
 from securesystemslib.signer import CryptoSigner
 from support.depth import DEPTH
 from support.release.reviews import ReviewedChannel, signer
 
-from sealift_common.errors import Error, LimitError, MalformedError
+from sealift_common.errors import ChannelError, Error, LimitError, MalformedError
 from sealift_common.names import ModelVersion
 from sealift_common.release_document import FIELD, REVOKED
 from sealift_common.review.dsse import Envelope, canonical, parse_envelope, pre_authentication
@@ -342,3 +344,11 @@ def test_a_statement_of_many_subjects_approves_each_of_them(world):
     batch = said(world, sim.people["ada"], record=None, subjects=(other, subject))
     assert open_questions(world, batch) == []
     assert isinstance(statement, Statement)
+
+
+@pytest.mark.parametrize("what", ["file", "pipe", "link"])
+def test_something_else_in_the_place_of_the_reviews_is_not_a_channel_without_them(what, tmp_path):
+    make = {"file": Path.touch, "pipe": os.mkfifo, "link": lambda path: path.symlink_to("gone")}
+    make[what](tmp_path / "reviews")
+    with pytest.raises(ChannelError, match="is not a folder; restore it"):
+        statements(tmp_path)

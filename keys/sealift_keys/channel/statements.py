@@ -32,9 +32,12 @@ def statements(channel_directory: Path) -> dict[str, Envelope]:
     """Read every statement: file name to envelope, in the order of names.
 
     Raises:
-        ChannelError: there are too many, or one is damaged.
+        ChannelError: there are too many, one is damaged, or something else stands in the place of their folder.
     """
     directory = channel_directory / DIRECTORY
+    if os.path.lexists(directory) and not directory.is_dir():
+        # Not the same as a channel without reviews: a rejection may have been in it.
+        raise ChannelError(f"{str(directory)!r} is not a folder; restore it, or remove what stands there")
     names = sorted(filter(_FILE.fullmatch, os.listdir(directory))) if directory.is_dir() else []
     if len(names) > MAX_FILES:
         raise ChannelError(f"{str(directory)!r} holds {len(names):,} statements; expected at most {MAX_FILES:,}")
