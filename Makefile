@@ -31,10 +31,10 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins oldest packages pandas first-reader chart kserve serve-clients serve-storm events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(READY) ## Carry three real models across an air gap, with a transcript
 	@$(RUN) python demo/run.py
@@ -52,6 +52,11 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 	@test -d build/plugins || { $(PYTHON) -m venv build/plugins && \
 	    build/plugins/bin/pip install -qq pytest torch==2.13.0 '.[bundler,keras]'; }
 	@KERAS_BACKEND=torch build/plugins/bin/python -m pytest -q tests/plugins
+
+pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto plays it in an environment of its own (250 MB)
+	@test -x build/moto/bin/moto_server || { $(BIN)/python -m venv build/moto && \
+	    build/moto/bin/pip install -qq 'moto[server]==5.2.5'; }
+	@$(RUN) MOTO_SERVER=build/moto/bin/moto_server python -m pytest -q tests/object_storage
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py

@@ -27,6 +27,7 @@ from sealift_pipeline.log.base import EventLog
 from sealift_pipeline.settings.settings import SNAPSHOT_FOLDER, Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.table.delta import EventTable, about, scan
+from sealift_pipeline.table.places import log_files
 
 RECORD_FILE = "erasures.jsonl"
 _WAIT_S = 60.0
@@ -115,15 +116,9 @@ def _require_gone(log: EventLog, tables: Sequence[EventTable], subjects: Sequenc
         if opened is not None and next(about(opened, subjects), None) is not None:
             raise ErasureError(f"table {table.uri!r} got a row of the person meanwhile; erase again")
     wanted = [one.encode("ascii") for one in subjects]
-    for path in _logs_of(tables):
-        data = path.read_bytes()
+    for path, data in (one for table in tables for one in log_files(table.uri)):
         if any(one in data for one in wanted):
-            raise ErasureError(f"{str(path)!r} still holds a pseudonym of the person; stop what keeps it, erase again")
-
-
-def _logs_of(tables: Sequence[EventTable]) -> list[Path]:
-    folders = [table.path / "_delta_log" for table in tables if table.path is not None]
-    return [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+            raise ErasureError(f"{path!r} still holds a pseudonym of the person; stop what keeps it, erase again")
 
 
 def _record(folder: Path, request: str, rows: Mapping[str, int]) -> None:

@@ -29,6 +29,7 @@ from sealift_pipeline.log.base import Entry, EventLog
 from sealift_pipeline.settings.settings import LOCK_FILE, Settings
 from sealift_pipeline.table import durability
 from sealift_pipeline.table.delta import EventTable, greatest, known_keys, position
+from sealift_pipeline.table.places import tables_in
 from sealift_pipeline.table.schema import columns_for, to_table
 
 if TYPE_CHECKING:
@@ -235,9 +236,7 @@ class Lander:
 def kinds_of(settings: Settings, policy: DataPolicy) -> list[str]:
     """Return the kinds that the data policy names, and those that have a table from an earlier one."""
     found = dict.fromkeys(policy.kinds)
-    place = Path(settings.table_place)
-    if "://" not in settings.table_place and place.is_dir():
-        found |= dict.fromkeys(path.name for path in sorted(place.iterdir()) if path.is_dir())
+    found |= dict.fromkeys(tables_in(settings.table_place))
     return [name for name in found if name not in RESERVED_KINDS]
 
 
