@@ -9,6 +9,7 @@ from support.gitlab.events import Events, person
 from support.gitlab.hook import Hook
 from support.gitlab.pipeline import land, new_pipeline, put, rows
 from support.pages.admin_page import Page
+from support.servers.nats_server import nats_server
 from support.servers.registry_server import free_port, private_ca
 
 from sealift_pipeline.data_policy.protection import pseudonym
@@ -57,3 +58,18 @@ def test_erase_a_person(page: Page) -> None:
     assert all(any(hidden & set(row["subjects"]) for row in rows(settings, kind)) for kind in kinds)
     page.follow("erase-a-person.md")
     assert not any(hidden & set(row["subjects"]) for kind in kinds for row in rows(settings, kind))
+
+
+def test_outgrow_one_machine(page: Page, tmp_path: Path) -> None:
+    settings = new_pipeline(page.work / "events")
+    before = list(Events(4, size=1_700).several(12, ["issue"]))
+    put(settings, before)
+    with nats_server(tmp_path / "nats", authorization={"token": "correct-horse-battery"}) as server:
+        page.set(NATS=server.url, NATS_TOKEN="correct-horse-battery")
+        page.follow("outgrow-one-machine.md")
+        settings = Settings.load(page.work / "events")
+        assert settings.nats is not None
+        # What the old log had landed comes once more, and three new ones.
+        put(settings, [*before, *Events(5, size=1_700).several(3, ["issue"])])
+        assert land(settings).rows == {"issue": 3}
+    assert [row["key"] for row in rows(settings)] == [f"key-{number}" for number in range(15)]
