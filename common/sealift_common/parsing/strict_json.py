@@ -96,6 +96,10 @@ def first_twice(names: Iterable[str]) -> str | None:
 
 def _check_form(text: str, what: str, max_containers: int, max_values: int) -> None:
     """Bound depth and number of everything before the recursive parser sees it; strings are skipped."""
+    # What stands in strings counts as well here: few enough of all this is few enough, and most documents are small.
+    opened = text.count("[") + text.count("{")
+    if opened <= min(LIMITS.json_depth, max_containers) and max(text.count(","), text.count('"')) <= max_values:
+        return
     depth = containers = strings = values = 0
     # Commas are mostly few enough without a look at which of them stand in strings.
     marks = _STRING_OR_BRACKET if text.count(",") <= max_values else _STRING_OR_MARK

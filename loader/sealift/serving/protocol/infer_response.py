@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.serving.protocol.infer_request import InferRequest
-from sealift.serving.protocol.tensors import bytes_of_tensor, datatype_of, json_of_tensor
+from sealift.serving.protocol.tensors import bytes_of_tensor, datatype_of_array, json_of_tensor
 
-# Made once: `json.dumps` would make one for every answer.
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Made once: `json.dumps` would make one for every answer. What it writes was made here, and holds no cycle.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
 class Answer(NamedTuple):
@@ -43,7 +43,7 @@ def write_answer(request: InferRequest, name: str, version: str, answers: Mappin
             continue
         data = bytes_of_tensor(array)
         behind.append(data)
-        head = {"name": output, "datatype": datatype_of(array.dtype.name), "shape": list(array.shape)}
+        head = {"name": output, "datatype": datatype_of_array(array.dtype), "shape": list(array.shape)}
         tensors.append({**head, "parameters": {"binary_data_size": len(data)}})
     document: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": tensors}
     if request.id is not None:

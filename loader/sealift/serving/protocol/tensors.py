@@ -5,6 +5,7 @@ BYTES are UTF-8. Numbers are little-endian; each BYTES element has its length be
 """
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,13 @@ _TYPES = {TEXT: _TEXTS, "BOOL": frozenset([bool])}
 def datatype_of(dtype: str) -> str:
     """Return the protocol's word for the name of a NumPy dtype; "string" and "str" are BYTES."""
     return _DATATYPE_OF.get(dtype, TEXT)
+
+
+# NumPy puts the name of a dtype together anew each time, which takes longer than the rest of a small tensor.
+@lru_cache(maxsize=64)
+def datatype_of_array(dtype: np.dtype[Any]) -> str:
+    """Return the protocol's word for a NumPy dtype."""
+    return datatype_of(dtype.name)
 
 
 def check_shape(name: str, shape: Any, datatype: Any) -> tuple[int, ...]:
@@ -147,16 +155,17 @@ def json_of_tensor(name: str, array: NDArray[Any]) -> dict[str, Any]:
         InputError: it holds infinity, which JSON does not have.
     """
     values = array.ravel().tolist()
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    # A sum with infinity or NaN in it is one of them; one that only overflows is looked at again.
+    if array.dtype.kind == "f" and not math.isfinite(sum(values)) and not np.isfinite(array).all():
         if np.isinf(array).any():
             raise InputError(f"the answer {name!r} holds infinity, which JSON does not have; ask for binary data")
         values = [None if value != value else value for value in values]  # noqa: PLR0124 - NaN differs from itself
-    return {"name": name, "datatype": datatype_of(array.dtype.name), "shape": list(array.shape), "data": values}
+    return {"name": name, "datatype": datatype_of_array(array.dtype), "shape": list(array.shape), "data": values}
 
 
 def bytes_of_tensor(array: NDArray[Any]) -> bytes:
     """Return the bytes of an answer's tensor."""
-    datatype = datatype_of(array.dtype.name)
+    datatype = datatype_of_array(array.dtype)
     if datatype != TEXT:
         return array.astype(np.dtype(DTYPE_OF[datatype]).newbyteorder("<")).tobytes()
     texts = [str(value).encode("utf-8") for value in array.ravel().tolist()]
