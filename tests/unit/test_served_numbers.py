@@ -16,7 +16,7 @@ def test_finite_numbers_are_themselves_though_their_sum_may_not_be_finite(values
 
 @pytest.mark.parametrize("values", [[1.0, np.nan], [np.nan, LARGEST, LARGEST]], ids=str)
 def test_nan_is_null(values):
-    assert json_of_tensor("x", np.array(values))["data"] == [None if value != value else value for value in values]
+    assert json_of_tensor("x", np.array(values))["data"] == [None if np.isnan(value) else value for value in values]
 
 
 @pytest.mark.parametrize("values", [[np.inf], [np.inf, -np.inf], [np.nan, np.inf], [-np.inf, 1.0]], ids=str)
