@@ -38,14 +38,15 @@ class Rough:
     """A number that may differ from the original's in its last bit.
 
     `step` is the step that makes it, "" until that is known. `signed` says that its sign is the original's, and that
-    it is zero where that is. `product` says that such numbers were multiplied: products that are equal but for rounding
-    are common among ordinary rows, and a graph orders them otherwise.
+    it is zero where that is. `unordered` says that a graph may order such numbers otherwise among ordinary rows: they
+    were multiplied, and products that are equal but for rounding are common, or a step took their way back, and
+    numbers around a scaler's zero are as common.
     """
 
     step: str = ""
     pull: Pull | None = None
     signed: bool = False
-    product: bool = False
+    unordered: bool = False
 
 
 @dataclass(frozen=True)

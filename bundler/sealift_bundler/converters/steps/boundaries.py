@@ -30,6 +30,9 @@ _FARTHEST_JUMP = 2048
 # Up to this many they are all compared with.
 _FEW_JUMPS = 64
 _LARGEST = np.finfo(np.float64).max
+# How far a graph's numbers may be from the original's, and a change of an interpolated number that matters.
+_LAST_BITS = 4
+_SHOWN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,29 @@ def refused(context: Context, estimator: Any, feature: Feature) -> Exception:
         f"its answers jump, and the numbers of step {first} in front of it differ in a graph in their last bit, "
         "which decides a row on a boundary; give it the columns as they are, in front of that step or beside it in a "
         "ColumnTransformer",
+        estimator,
+    )
+
+
+def magnifies(known: NDArray[Any], values: NDArray[Any]) -> bool:
+    """Return whether a line between two of some known numbers, [count], rises so steeply that it shows their rounding.
+
+    Args:
+        known: Ascending; equal neighbors are a jump, and none of these lines.
+        values: What the line is at each of them.
+    """
+    width, rise = np.diff(known), np.abs(np.diff(values))
+    rounding = _LAST_BITS * np.spacing(np.maximum(np.abs(known[:-1]), np.abs(known[1:])))
+    return bool(((width > 0) & (rise * rounding > _SHOWN * width)).any())
+
+
+def refused_magnifying(context: Context, estimator: Any, feature: Feature) -> Exception:
+    """Make the error for a step that interpolates between numbers a few last bits apart, behind one that rounds."""
+    first = feature.rough.step if feature.rough is not None and feature.rough.step else "another step"
+    return context.refuse(
+        f"it interpolates between numbers that differ in their last bits alone, and the numbers of step {first} in "
+        "front of it differ in a graph in their last bit; give it the columns as they are, in front of that step or "
+        "beside it in a ColumnTransformer",
         estimator,
     )
 
@@ -321,6 +347,8 @@ def extended(
     name = before.step if before is not None and before.step else step
     signed = signed and (before is None or before.signed)
     if function is None or (before is not None and before.pull is None):
-        return Rough(name, signed=signed, product=before is not None and before.product)
+        # A function that falls leaves no way back to take.
+        unordered = before is not None and (before.unordered or before.pull is not None)
+        return Rough(name, signed=signed, unordered=unordered)
     pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
     return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)

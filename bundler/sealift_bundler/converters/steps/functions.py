@@ -13,9 +13,11 @@ from sealift_bundler.converters.steps import Context, Features, gather, numbers,
 from sealift_bundler.converters.steps.arithmetic import concatenated
 from sealift_bundler.converters.steps.boundaries import check_double, extended, whole
 from sealift_bundler.converters.steps.domains import BEGINNING, begins_elsewhere, begun
+from sealift_bundler.converters.steps.ends import ended, ends_elsewhere
 from sealift_bundler.converters.steps.given import given_to
 
 _SMALL = 1e-4
+_SMALL_SINH = 1e-2
 # Beyond it, x² + 1 is x² in float64.
 _LARGE = 1e9
 
@@ -66,6 +68,27 @@ def _near_arcsinh(graph: Graph, x: str) -> str:
     return _log1p(graph, graph.add("Add", x, more))
 
 
+def _sinh(graph: Graph, x: str) -> str:
+    """The hyperbolic sine of x >= 0, by its series near zero, where a difference of exponentials would cancel."""
+    square = graph.add("Mul", x, x)
+    near = graph.add("Add", x, graph.add("Mul", x, _series(graph, square, (1 / 6, 1 / 120))))
+    rise, fall = _halves(graph, x)
+    small = graph.add("Less", x, graph.constant(_SMALL_SINH))
+    return graph.add("Where", small, near, graph.add("Sub", rise, fall))
+
+
+def _cosh(graph: Graph, x: str) -> str:
+    """The hyperbolic cosine of x >= 0."""
+    return graph.add("Add", *_halves(graph, x))
+
+
+def _halves(graph: Graph, x: str) -> tuple[str, str]:
+    """Half of exp(x), where exp(x) alone may overflow, and half of exp(-x)."""
+    root = graph.add("Exp", graph.add("Mul", x, graph.constant(0.5)))
+    fall = graph.add("Mul", graph.add("Exp", graph.add("Neg", x)), graph.constant(0.5))
+    return graph.add("Mul", graph.add("Mul", root, graph.constant(0.5)), root), fall
+
+
 def _odd(graph: Graph, x: str, function: Callable[[Graph, str], str]) -> str:
     """A function with f(-x) = -f(x), from its values for x >= 0."""
     return graph.add("Mul", graph.add("Sign", x), function(graph, graph.add("Abs", x)))
@@ -96,12 +119,8 @@ FUNCTIONS: dict[Any, Callable[[Graph, str], str]] = {
     ),
     np.square: lambda graph, x: graph.add("Mul", x, x),
     np.tanh: _unary("Tanh"),
-    np.sinh: lambda graph, x: graph.add(
-        "Mul", graph.add("Sub", graph.add("Exp", x), graph.add("Exp", graph.add("Neg", x))), graph.constant(0.5)
-    ),
-    np.cosh: lambda graph, x: graph.add(
-        "Mul", graph.add("Add", graph.add("Exp", x), graph.add("Exp", graph.add("Neg", x))), graph.constant(0.5)
-    ),
+    np.sinh: lambda graph, x: _odd(graph, x, _sinh),
+    np.cosh: lambda graph, x: _cosh(graph, graph.add("Abs", x)),
     np.arcsinh: lambda graph, x: _odd(graph, x, _arcsinh),
     np.arctanh: lambda graph, x: graph.add(
         "Mul",
@@ -291,16 +310,22 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
 def _computed(
     context: Context, estimator: FunctionTransformer, features: Features, emitter: Callable[[Graph, str], str]
 ) -> str:
-    """The function of all features, which is a number where the original's is."""
-    if context.narrow or not any(begins_elsewhere(estimator.func, feature) for feature in features):
-        return emitter(context.graph, numbers(context, features, estimator))
-    parts = [
-        begun(context, estimator, feature, emitter)
-        if begins_elsewhere(estimator.func, feature)
-        else emitter(context.graph, gather(context, (feature,), estimator))
-        for feature in features
-    ]
-    return concatenated(context.graph, parts)
+    """The function of all features, which is a number, and finite, where the original's is."""
+    graph, function = context.graph, estimator.func
+    begins = [begins_elsewhere(function, feature) and not context.narrow for feature in features]
+    if any(begins):
+        parts = [
+            begun(context, estimator, feature, emitter)
+            if there
+            else emitter(graph, gather(context, (feature,), estimator))
+            for feature, there in zip(features, begins, strict=True)
+        ]
+        return concatenated(graph, parts)
+    given = numbers(context, features, estimator)
+    made = emitter(graph, given)
+    if not any(ends_elsewhere(context, function, feature) for feature in features):
+        return made
+    return ended(context, estimator, features, given, made, [function] * len(features))
 
 
 def _jumping(context: Context, estimator: FunctionTransformer, features: Features) -> Features:

@@ -29,7 +29,7 @@ _NOT_OF_ABSENT = {"RobustScaler", "QuantileTransformer", "MissingIndicator", "Si
 def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:
     """Refuse a model whose answers jump behind what a graph does not repeat, and where ordinary rows tell.
 
-    That is arithmetic that the original does in float32, and products of numbers that are rounded otherwise.
+    That is arithmetic that the original does in float32, and numbers that are rounded otherwise and have no order.
 
     Raises:
         NeverConverts: the model is such a one.
@@ -37,9 +37,9 @@ def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor",
     name = f"{emitter.__module__}."
     if any(part in name for part in _JUMPING):
         check_double(context, estimator, features)
-    product = next((feature for feature in features if feature.rough is not None and feature.rough.product), None)
-    if product is not None and any(part in name for part in _TREES):
-        raise refused(context, estimator, product)
+    rough = next((feature for feature in features if feature.rough is not None and feature.rough.unordered), None)
+    if rough is not None and any(part in name for part in _TREES):
+        raise refused(context, estimator, rough)
 
 
 def note_width(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:

@@ -35,9 +35,12 @@ from sealift_bundler.converters.steps.boundaries import (
     compared,
     extended,
     is_above,
+    magnifies,
     number_among,
+    refused_magnifying,
 )
 from sealift_bundler.converters.steps.domains import above_zero, has_way_back
+from sealift_bundler.converters.steps.ends import ended
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.tabulated import normal_quantile, piecewise
 
@@ -94,13 +97,17 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
             parts.append(_box_cox(graph, x, float(power)))
         else:
             parts.append(_yeo_johnson(graph, x, float(power)))
-    tensor = concatenated(graph, parts)
+    given = tensor
+    powers = [_one_power(estimator, index, scaled=False) for index in range(len(features))]
+    tensor = ended(context, estimator, features, given, concatenated(graph, parts), powers)
     if estimator.standardize:
         scaler = estimator._scaler  # noqa: SLF001 - there is no public form
         reason = f"step {context.where(estimator)} makes an infinite number, which its own scaler does not take"
         tensor = context.trapped(tensor, graph.add("IsInf", tensor), columns_of(features), reason)
         tensor = graph.add("Sub", tensor, graph.constant(numbers_of(scaler.mean_)))
         tensor = graph.add("Div", tensor, graph.constant(numbers_of(scaler.scale_)))
+        powers = [_one_power(estimator, index) for index in range(len(features))]
+        tensor = ended(context, estimator, features, given, tensor, powers)
     step = context.where(estimator)
     made = one_to_one(features, tensor, doubt=step)
     return tuple(
@@ -109,14 +116,16 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
     )
 
 
-def _one_power(estimator: PowerTransformer, index: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """What a PowerTransformer does to one column, as scikit-learn computes it."""
+def _one_power(
+    estimator: PowerTransformer, index: int, *, scaled: bool = True
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What a PowerTransformer does to one column, as scikit-learn computes it; not `scaled` leaves out its scaler."""
     power = estimator.lambdas_[index]
     function = {"box-cox": boxcox, "yeo-johnson": stats.yeojohnson}[estimator.method]
-    scaler = estimator._scaler if estimator.standardize else None  # noqa: SLF001 - there is no public form
+    scaler = estimator._scaler if estimator.standardize and scaled else None  # noqa: SLF001 - there is no public form
 
     def apply(x: NDArray[Any]) -> NDArray[Any]:
-        x = np.asarray(function(x, power), dtype=np.float64)
+        x = x if np.isnan(power) else np.asarray(function(x, power), dtype=np.float64)
         return x if scaler is None else (x - float(scaler.mean_[index])) / float(scaler.scale_[index])
 
     return apply
@@ -155,6 +164,8 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
         x = column(graph, tensor, index)
         jumps = repeats(known) or (normal and has_way_back(features[index]))
         number = compared(context, estimator, features[index]) if jumps else Compared(x)
+        if features[index].rough is not None and magnifies(known, references):
+            raise refused_magnifying(context, estimator, features[index])
         share = _rank(graph, x, number, known, references)
         at_low, at_high = _ends(graph, number, known, normal=normal)
         share = graph.add("Where", at_high, graph.constant(1.0), share)
@@ -323,7 +334,8 @@ def _polynomial(context: Context, estimator: PolynomialFeatures, features: Featu
     step = context.where(estimator)
     made = features_of(product, len(factors), same=not context.sparse and not rough)
     return tuple(
-        replace(feature, doubt=step, rough=feature.rough and replace(feature.rough, product=rough)) for feature in made
+        replace(feature, doubt=step, rough=feature.rough and replace(feature.rough, unordered=rough))
+        for feature in made
     )
 
 

@@ -34,6 +34,7 @@ from sealift_bundler.converters.steps import (
     Context,
     Features,
     Heads,
+    Rough,
     features_of,
     gather,
     is_missing,
@@ -72,14 +73,24 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
             index=index,
             width=width,
             integral=feature.integral and float(fills[index]).is_integer(),
-            # What is filled in has no way back.
-            rough=feature.rough and replace(feature.rough, pull=None, signed=False),
+            rough=_filled(feature.rough, sentinel=not is_missing(estimator.missing_values)),
         )
         for index, feature in enumerate(used)
     )
     if estimator.add_indicator:
         return (*result, *_missing_indicator(context, estimator.indicator_, features))
     return result
+
+
+def _filled(rough: Rough | None, *, sentinel: bool) -> Rough | None:
+    """A rough number some of which were filled in, which have no way back.
+
+    A sentinel such as zero is a number on which others lie by a last bit, as those beside the median do that a
+    RobustScaler made zero.
+    """
+    if rough is None:
+        return None
+    return replace(rough, pull=None, signed=False, unordered=rough.unordered or (sentinel and rough.pull is not None))
 
 
 @transforms(MissingIndicator)

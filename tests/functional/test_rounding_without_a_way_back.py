@@ -1,0 +1,67 @@
+"""Rounded numbers that a later step gives no way back from: what would show it is refused, and names both steps."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer, RobustScaler
+from support.answers.row_by_row import wrong_rows
+
+from sealift_bundler import convert
+from sealift_bundler.errors import ConversionError
+
+COUNTS = np.random.default_rng(7).poisson(3, (400, 2)) + 1.0
+FIT = 300
+
+
+def fitted(*steps, rows=COUNTS):
+    return make_pipeline(*steps).fit(rows[:FIT], rows[:FIT].sum(axis=1))
+
+
+def function(name):
+    return FunctionTransformer(getattr(np, name))
+
+
+@pytest.mark.parametrize("last", ["RandomForestRegressor", "LGBMRegressor"])
+@pytest.mark.parametrize(
+    "between",
+    [SimpleImputer(missing_values=0), function("negative"), function("abs"), function("cosh")],
+    ids=["sentinel", "negative", "abs", "cosh"],
+)
+def test_trees_are_refused(between, last):
+    if last == "LGBMRegressor":
+        trees = pytest.importorskip("lightgbm").LGBMRegressor(n_estimators=3, verbose=-1, min_child_samples=5)
+    else:
+        trees = RandomForestRegressor(5, random_state=0)
+    original = fitted(PowerTransformer(), RobustScaler(), between, trees)
+    with pytest.raises(ConversionError, match=rf"{last}.*its answers jump.*'powertransformer'"):
+        convert(original, COUNTS[FIT:])
+    # Without rounding in front, they are converted.
+    exact = fitted(RobustScaler(), between, trees)
+    assert wrong_rows(exact, convert(exact, COUNTS[FIT:]).open(), COUNTS) == []
+
+
+def test_smooth_models_and_missing_numbers_are_converted():
+    for last in (Ridge(), RandomForestRegressor(5, random_state=0)):
+        original = fitted(PowerTransformer(), SimpleImputer(), last)
+        assert wrong_rows(original, convert(original, COUNTS[FIT:]).open(), COUNTS) == []
+    original = fitted(PowerTransformer(), RobustScaler(), SimpleImputer(missing_values=0), Ridge())
+    assert wrong_rows(original, convert(original, COUNTS[FIT:]).open(), COUNTS) == []
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_interpolation_between_neighboring_quantiles_is_refused_behind_rounding(distribution):
+    rows = np.random.default_rng(8).uniform(1, 100, (400, 2))
+    quantiles = QuantileTransformer(n_quantiles=100, output_distribution=distribution)
+    original = fitted(function("log1p"), quantiles, Ridge(), rows=rows)
+    assert wrong_rows(original, convert(original, rows[FIT:]).open(), rows) == []
+    known = original[1].quantiles_
+    known[50, 0] = np.nextafter(known[49, 0], np.inf)
+    with pytest.raises(ConversionError, match=r"QuantileTransformer.*interpolates between.*'functiontransformer'"):
+        convert(original, rows[FIT:])
+    # Nothing rounds in front of this one.
+    exact = fitted(quantiles, Ridge(), rows=rows)
+    exact[0].quantiles_[50, 0] = np.nextafter(exact[0].quantiles_[49, 0], np.inf)
+    assert wrong_rows(exact, convert(exact, rows[FIT:]).open(), rows) == []
