@@ -105,6 +105,21 @@ def test_after_the_window_a_key_is_known_by_the_table(settings, monkeypatch):
     assert sorted(row["key"] for row in rows(settings)) == sorted(f"key-{number}" for number in range(20))
 
 
+def test_an_erased_event_does_not_come_back_after_the_window(settings, call, monkeypatch):
+    monkeypatch.setattr(nats_log, "DUPLICATE_WINDOW_S", 0.1)
+    events = list(Events(1).several(20, ["issue"]))
+    for event in events[:4]:
+        event["object_attributes"]["author_id"] = 4711
+    put(settings, events)
+    land(settings)
+    erase = ("erase", "--user-id", 4711, "--request", "T-1", "--pipeline", settings.folder)
+    assert "erased 4 rows" in call(command, *erase)[1]
+    time.sleep(0.3)
+    put(settings, events)
+    assert land(settings).rows == {}
+    assert len(rows(settings)) == 16
+
+
 def test_a_trim_takes_no_record_that_comes_at_the_same_moment(settings):
     with NatsLog(settings.nats) as log, NatsLog(settings.nats) as reader:
         over = threading.Event()

@@ -23,7 +23,7 @@ from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.errors import ErasureError
 from sealift_pipeline.landing.lander import ERASED, Lander, kinds_of, writing
 from sealift_pipeline.landing.state import State
-from sealift_pipeline.log.base import EventLog
+from sealift_pipeline.log.base import EventLog, digest
 from sealift_pipeline.settings.settings import SNAPSHOT_FOLDER, Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.table.delta import EventTable, about, scan
@@ -84,15 +84,15 @@ def _erase_kind(lander: Lander, folder: Path, kind: str, subjects: Sequence[str]
     found = sorted(about(opened, subjects))  # 2
     if not found:
         return []
-    numbers = [number for number, _ in found]
+    numbers = [number for number, *_ in found]
     _keep_leaves(lander, folder, kind, found)  # 3
     table.remove(numbers)  # 4
     lander.synced(State.load(folder), [kind]).save(folder)
     return numbers
 
 
-def _keep_leaves(lander: Lander, folder: Path, kind: str, found: Sequence[tuple[int, bytes]]) -> None:
-    """Keep leaves that are not kept yet, of an erasure that was interrupted."""
+def _keep_leaves(lander: Lander, folder: Path, kind: str, found: Sequence[tuple[int, bytes, str]]) -> None:
+    """Keep leaves that are not kept yet, of an erasure that was interrupted; and digests of keys, as a log does."""
     erased = lander.table(ERASED)
     opened = erased.open()
     before = (
@@ -101,8 +101,9 @@ def _keep_leaves(lander: Lander, folder: Path, kind: str, found: Sequence[tuple[
     found = [one for one in found if one[0] not in before]
     if not found:
         return
-    columns = {"kind": [kind] * len(found), "seq": [number for number, _ in found], "leaf": [leaf for _, leaf in found]}
-    fields = [("kind", pa.string()), ("seq", pa.int64()), ("leaf", pa.binary())]
+    numbers, leaves, keys = zip(*found, strict=True)
+    columns = {"kind": [kind] * len(found), "seq": numbers, "leaf": leaves, "key": [digest(key) for key in keys]}
+    fields = [("kind", pa.string()), ("seq", pa.int64()), ("leaf", pa.binary()), ("key", pa.binary())]
     kept = pa.table([pa.array(columns[name], type_) for name, type_ in fields], names=[name for name, _ in fields])
     erased.append(kept, writer="sealift-erase", upto=found[-1][0])
     lander.synced(State.load(folder), [ERASED]).save(folder)

@@ -25,10 +25,10 @@ from sealift_common.files.lock_file import HeldError, hold
 from sealift_pipeline.data_policy.policy import RESERVED_KINDS, DataPolicy, Kind
 from sealift_pipeline.errors import EventLogError, LanderBusyError
 from sealift_pipeline.landing.state import State
-from sealift_pipeline.log.base import Entry, EventLog
+from sealift_pipeline.log.base import Entry, EventLog, digest
 from sealift_pipeline.settings.settings import LOCK_FILE, Settings
 from sealift_pipeline.table import durability
-from sealift_pipeline.table.delta import EventTable, greatest, known_keys, position
+from sealift_pipeline.table.delta import EventTable, erased_keys, greatest, known_keys, position
 from sealift_pipeline.table.places import tables_in
 from sealift_pipeline.table.schema import columns_for, to_table
 
@@ -221,7 +221,7 @@ class Lander:
         after = position(opened, self._writer)
         fresh = [one for one in entries if one.seq > after]
         if self._log.forgets_keys:
-            fresh = _new_keys(opened, fresh)
+            fresh = _new_keys(opened, self.table(ERASED).open(), fresh)
         if not fresh:
             return 0
         if opened is None and name not in self._policy.kinds:
@@ -240,9 +240,12 @@ def kinds_of(settings: Settings, policy: DataPolicy) -> list[str]:
     return [name for name in found if name not in RESERVED_KINDS]
 
 
-def _new_keys(table: "DeltaTable | None", entries: list[Entry]) -> list[Entry]:
-    """Return the first entry of each key that the table does not have."""
+def _new_keys(table: "DeltaTable | None", erased: "DeltaTable | None", entries: list[Entry]) -> list[Entry]:
+    """Return the first entry of each key that the table does not have, and that was not erased from it."""
     known = set() if table is None else known_keys(table, [one.record.key for one in entries])
+    if erased is not None:
+        gone = erased_keys(erased, [digest(one.record.key) for one in entries])
+        known |= {one.record.key for one in entries if digest(one.record.key) in gone}
     found = {one.record.key: one for one in reversed(entries) if one.record.key not in known}
     return sorted(found.values(), key=lambda one: one.seq)
 

@@ -173,17 +173,32 @@ def scan(table: "DeltaTable", columns: Sequence[str], upto: int | None = None) -
 
 def known_keys(table: "DeltaTable", keys: Sequence[str]) -> set[str]:
     """Return which of these keys the newest five million rows have."""
-    data: ds.Dataset = table.to_pyarrow_dataset()
-    where = (pc.field("seq") > greatest(table) - _KEYS_OF_ROWS) & pc.field("key").isin(pa.array(keys, pa.string()))
-    return set(data.to_table(columns=["key"], filter=where).column("key").to_pylist())
+    return _present(table, pa.array(keys, pa.string()), greatest(table) - _KEYS_OF_ROWS)
 
 
-def about(table: "DeltaTable", subjects: Sequence[str]) -> Iterator[tuple[int, bytes]]:
-    """Yield number and leaf of each row that is about one of these persons."""
+def erased_keys(erased: "DeltaTable", digests: Sequence[bytes]) -> set[bytes]:
+    """Return which of these digests of keys were erased; none in a table from before it kept them."""
+    if "key" not in erased.to_pyarrow_dataset().schema.names:
+        return set()
+    return _present(erased, pa.array(digests, pa.binary()), 0)
+
+
+def _present(table: "DeltaTable", wanted: pa.Array, above: int) -> set[Any]:
+    # A filter on the key itself fails on files that a merge wrote: their statistics have another type of text.
+    batches = table.to_pyarrow_dataset().to_batches(columns=["key"], filter=pc.field("seq") > above)
+    return {
+        key
+        for batch in batches
+        for key in batch.column("key").filter(pc.is_in(batch.column("key"), value_set=wanted)).to_pylist()
+    }
+
+
+def about(table: "DeltaTable", subjects: Sequence[str]) -> Iterator[tuple[int, bytes, str]]:
+    """Yield number, leaf and key of each row that is about one of these persons."""
     wanted = set(subjects)
-    for batch in scan(table, ("seq", "leaf", "subjects")):
-        values = zip(*(batch.column(name).to_pylist() for name in ("seq", "leaf", "subjects")), strict=True)
-        yield from ((seq, leaf) for seq, leaf, persons in values if not wanted.isdisjoint(persons or ()))
+    for batch in scan(table, ("seq", "leaf", "key", "subjects")):
+        values = zip(*(batch.column(name).to_pylist() for name in ("seq", "leaf", "key", "subjects")), strict=True)
+        yield from ((seq, leaf, key) for seq, leaf, key, persons in values if not wanted.isdisjoint(persons or ()))
 
 
 def counts(table: "DeltaTable") -> Mapping[str, Any]:
