@@ -184,7 +184,7 @@ def erased_keys(erased: "DeltaTable", digests: Sequence[bytes]) -> set[bytes]:
 
 
 def _present(table: "DeltaTable", wanted: pa.Array, above: int) -> set[Any]:
-    # A filter on the key itself fails on files that a merge wrote: their statistics have another type of text.
+    # A filter on the key itself fails on files that a merge wrote: Arrow reads their texts as string_view.
     batches = table.to_pyarrow_dataset().to_batches(columns=["key"], filter=pc.field("seq") > above)
     return {
         key
