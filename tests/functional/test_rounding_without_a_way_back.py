@@ -65,3 +65,18 @@ def test_interpolation_between_neighboring_quantiles_is_refused_behind_rounding(
     exact = fitted(quantiles, Ridge(), rows=rows)
     exact[0].quantiles_[50, 0] = np.nextafter(exact[0].quantiles_[49, 0], np.inf)
     assert wrong_rows(exact, convert(exact, rows[FIT:]).open(), rows) == []
+
+
+def test_quantiles_of_what_a_power_left_of_a_mean_are_refused():
+    # Seconds since 1970 hardly differ: their power is one number up to its last bits, less a mean as large.
+    rows = COUNTS.copy()
+    rows[:, 1] = 1.7e9 + np.random.default_rng(10).uniform(0, 1e6, 400)
+    original = fitted(function("log1p"), PowerTransformer(), QuantileTransformer(n_quantiles=50), Ridge(), rows=rows)
+    original[1].lambdas_[1] = -7.8
+    moved = original[1].transform(original[0].transform(rows))[:, 1]
+    original[1]._scaler.mean_[1] += moved.mean() * original[1]._scaler.scale_[1]
+    original[1]._scaler.scale_[1] = 1.0
+    left = np.sort(original[:2].transform(rows)[:, 1])
+    original[2].quantiles_[:, 1] = np.quantile(left, np.linspace(0, 1, 50))
+    with pytest.raises(ConversionError, match=r"QuantileTransformer.*interpolates between.*'functiontransformer'"):
+        convert(original, rows[FIT:])

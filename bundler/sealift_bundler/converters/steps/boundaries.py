@@ -138,16 +138,36 @@ def refused(context: Context, estimator: Any, feature: Feature) -> Exception:
     )
 
 
-def magnifies(known: NDArray[Any], values: NDArray[Any]) -> bool:
+def magnifies(feature: Feature, known: NDArray[Any], values: NDArray[Any]) -> bool:
     """Return whether a line between two of some known numbers, [count], rises so steeply that it shows their rounding.
 
     Args:
+        feature: What is interpolated.
         known: Ascending; equal neighbors are a jump, and none of these lines.
         values: What the line is at each of them.
     """
+    if feature.rough is None:
+        return False
     width, rise = np.diff(known), np.abs(np.diff(values))
-    rounding = _LAST_BITS * np.spacing(np.maximum(np.abs(known[:-1]), np.abs(known[1:])))
+    size = np.maximum(np.spacing(np.abs(known)), _grain(feature.rough, known))
+    rounding = _LAST_BITS * np.maximum(size[:-1], size[1:])
     return bool(((width > 0) & (rise * rounding > _SHOWN * width)).any())
+
+
+def _grain(rough: Rough, known: NDArray[Any]) -> NDArray[Any]:
+    """How far apart the original's own numbers are at known ones, where many others give the same; 0 elsewhere.
+
+    What is left of a difference, such as that to a mean, has the last bit of the larger numbers.
+    """
+    if rough.pull is None:
+        return np.zeros(len(known))
+    functions = rough.pull.functions
+    starts = first_true(lambda x, place: through(functions, x) >= known[place], len(known))
+    reached, after = through(functions, starts), through(functions, np.nextafter(starts, np.inf))
+    before = through(functions, np.nextafter(starts, -np.inf))
+    flat = np.isfinite(starts) & (reached == after) & (reached > before)
+    with np.errstate(invalid="ignore"):
+        return np.where(flat, reached - before, 0.0)
 
 
 def refused_magnifying(context: Context, estimator: Any, feature: Feature) -> Exception:

@@ -91,7 +91,8 @@ def _ends(context: Context, estimator: Any, feature: Feature, function: Function
         number = through(before, x)
         value = through((function,), number)
         begun = (value > -np.inf) & ~((value == np.inf) & (number < 0))
-        return np.where(place == 0, begun, (value == np.inf) & (number > 0))
+        held: NDArray[Any] = np.where(place == 0, begun, (value == np.inf) & (number > 0))
+        return held
 
     low, high = first_true(holds, 2)
     if holds(np.array([-np.finfo(np.float64).max]), np.zeros(1, dtype=int))[0]:

@@ -164,7 +164,7 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
         x = column(graph, tensor, index)
         jumps = repeats(known) or (normal and has_way_back(features[index]))
         number = compared(context, estimator, features[index]) if jumps else Compared(x)
-        if features[index].rough is not None and magnifies(known, references):
+        if magnifies(features[index], known, references):
             raise refused_magnifying(context, estimator, features[index])
         share = _rank(graph, x, number, known, references)
         at_low, at_high = _ends(graph, number, known, normal=normal)
