@@ -151,7 +151,7 @@ def rude_comments(folder: Path, application: Path) -> None:
             samples="samples.txt",
             title="Is a comment rude",
             license="MIT",
-            url="https://pypi.org/project/alt-profanity-check/1.9.1/",
+            url="https://github.com/dimitrismistriotis/alt-profanity-check",
         ),
         "utf-8",
     )
@@ -197,7 +197,7 @@ def file_type(folder: Path, application: Path) -> None:
         samples="samples.npz",
         title="What kind of file is it",
         license="Apache-2.0",
-        url="https://pypi.org/project/magika/1.0.3/",
+        url="https://github.com/google/magika",
     )
     more = (
         '\n[files]\n"LABELS.json" = "LABELS.json"\n'
