@@ -35,6 +35,10 @@ _QUERIES = 256
 _POINTS = 2000
 # Two distances are equal when they differ by less than this, relative to the largest.
 _EQUAL = 1e-12
+# The rounding of a squared distance that is a sum of a few products, relative to it.
+_ROUNDING = 1e-14
+# A row is far whose squared distance is this many times that of the farthest stored row from their mean.
+_FAR = 1e4
 
 _REASON = (
     "neighbors at equal distances may be chosen differently in a graph, and its training rows have equal "
@@ -88,6 +92,25 @@ def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int, metric
     return graph.add("Sqrt", squared), places
 
 
+def _tested(context: Context, estimator: Any, features: Features, points: NDArray[Any], tensor: str) -> str:
+    """Let the graph refuse rows of which rounding says which neighbors are the nearest: those far from all."""
+    count = estimator.n_neighbors
+    if estimator.effective_metric_ != "euclidean" or count >= len(points):
+        return tensor
+    graph = context.graph
+    rough = squared_distances(graph, tensor, points)
+    nearest, _ = graph.add_many("TopK", rough, graph.constant(np.array([count + 1])), outputs=2, axis=1, largest=0)
+    last, next_ = column(graph, nearest, count - 1), column(graph, nearest, count)
+    rounding = graph.add("Mul", next_, graph.constant(_ROUNDING))
+    tied = graph.add("LessOrEqual", graph.add("Sub", next_, last), rounding)
+    far = graph.add(
+        "Greater", next_, graph.constant(_FAR * float(((points - points.mean(axis=0)) ** 2).sum(axis=1).max()))
+    )
+    reason = f"step {context.where(estimator)} is given a row so far from all that rounding decides which are nearest"
+    name = features[0].column if len(features) == 1 else None
+    return context.trapped(tensor, graph.add("And", tied, far), [name], reason)
+
+
 def _by_columns(graph: Graph, tensor: str, points: NDArray[Any], joined: str) -> str:
     """The differences to the points, [rows, points], column by column, joined by an operator."""
     total = ""
@@ -119,7 +142,7 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     _one_answer(context, estimator)
     graph = context.graph
     points = _points(context, estimator)
-    tensor = wide_numbers(context, estimator, features)
+    tensor = _tested(context, estimator, features, points, wide_numbers(context, estimator, features))
     distances, places = _nearest(graph, tensor, points, estimator.n_neighbors, estimator.effective_metric_)
     own = np.ravel(estimator._y)  # noqa: SLF001
     votes = graph.add("Gather", graph.constant(np.eye(len(estimator.classes_))[own]), places, axis=0)
@@ -138,7 +161,7 @@ def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
     _one_answer(context, estimator)
     graph = context.graph
     points = _points(context, estimator)
-    tensor = wide_numbers(context, estimator, features)
+    tensor = _tested(context, estimator, features, points, wide_numbers(context, estimator, features))
     distances, places = _nearest(graph, tensor, points, estimator.n_neighbors, estimator.effective_metric_)
     values = graph.add("Gather", graph.constant(numbers_of(np.ravel(estimator._y))), places)  # noqa: SLF001
     weights = _weights(context, estimator, distances)
