@@ -1,4 +1,4 @@
-"""A site's own reviewers: their word counts for their role, their rejection blocks, and whoever else writes is refused."""
+"""A site's own reviewers: their word counts for their role, their rejection blocks, and nobody else may write."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_an_own_rejection_blocks_and_the_next_load_sees_it(sim, instance, bundle
     assert instance.store.load("other").version == "1.0.0"
     path.unlink()
     assert instance.store.load("toy").version == "1.0.0"
-    # Whoever leaves the policy has no say.
+    # Who leaves the policy has no say.
     demand(instance, SECURITY)
     say(instance, sim, carol, "rejected")
     assert instance.store.load("toy").version == "1.0.0"
@@ -253,7 +253,7 @@ def test_a_folder_that_others_can_write_is_refused_even_when_they_emptied_it(
         ('[own]\nsite = ["../carol.pem.pub"]\n', "expected names of key files"),
         ('[own]\nsite = ["/etc/carol.pem.pub"]\n', "expected names of key files"),
         ("[own]\nsite = [1]\n", "expected names of key files"),
-        ('[own]\n"Site 1" = ["carol.pem.pub"]\n', "is no name for reviewers"),
+        ('[own]\n"Site 1" = ["carol.pem.pub"]\n', "is not a name for reviewers"),
         ('own = ["carol.pem.pub"]\n', "unknown key|expected a table"),
         ('[own]\nsite = ["carol.pem.pub"]\nsecond = ["carol.pem.pub"]\n', "reviews for 'site' already"),
     ],
@@ -314,8 +314,8 @@ def test_the_command_writes_what_an_instance_reads(sim, instance, bundle, keys):
         (["--approve", "--expires-days", "0"], 2, "0 days put the expiry in the past"),
         (["--approve", "--note", "a\x07b"], 2, "without control characters"),
         (["--approve", "--digest", "abc"], 2, "is not a digest"),
-        (["--approve", "--role", "Site 1"], 2, "is no name for reviewers"),
-        (["--approve", "--channel", "Sim 1"], 2, "is no name for a channel"),
+        (["--approve", "--role", "Site 1"], 2, "is not a name for reviewers"),
+        (["--approve", "--channel", "Sim 1"], 2, "is not a name for a channel"),
         (["--withdraw"], 2, "has not approved toy 1.0.0"),
     ],
     ids=range(7),

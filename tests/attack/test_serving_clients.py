@@ -79,7 +79,7 @@ LIES = {
     "a float beyond its type": {**GOOD, "datatype": "FP32", "data": [1, 1e39]},
     "rows of two lengths": {**GOOD, "shape": [2, 2], "data": [["a"], ["b", "c", "d"]]},
     "rows within rows": {**GOOD, "shape": [2], "data": [["a"], ["b"]]},
-    "data that is no array": {**GOOD, "data": {"a": 1}},
+    "data that is not an array": {**GOOD, "data": {"a": 1}},
     "no data": {"name": "rows", "datatype": "BYTES", "shape": [2]},
     "data twice": {**GOOD, "parameters": {"binary_data_size": 3}},
     "bytes that are not there": {

@@ -49,7 +49,7 @@ TEXTS = {  # makes the rows, verdict
     "list": (lambda: ["red", "Pear jam"], "answered"),
     "tuple": (lambda: ("red", "x"), "answered"),
     "generator": (lambda: (word for word in ["red", "plum"]), "answered"),
-    "set": (lambda: {"red"}, "answered"),
+    "set": (lambda: {"red"}, "refused"),
     "array": (lambda: np.array(["red", "plum jam"]), "answered"),
     "objects": (lambda: np.array(["red", "x"], dtype=object), "answered"),
     "StringDType": (lambda: np.array(["red"], dtype=np.dtypes.StringDType()), "answered"),

@@ -17,7 +17,7 @@ STATE = np.arange(8, dtype=np.float32).reshape(2, 1, 4)
 
 
 def stateful():
-    """A graph with a state whose first dimension is no row, as those that listen to audio have."""
+    """A graph with a state whose first dimension is not a row, as those that listen to audio have."""
     shapes = {"x": ["n", 3], "state": [2, 1, 4], "rate": []}
     ends = [
         [helper.make_tensor_value_info(prefix + name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]

@@ -116,8 +116,8 @@ def test_a_reviewer_who_signs_targets(sim, keys, tmp_path):
     ("words", "says"),
     [
         (["--role", "security"], "nothing would change; give --add FILE.pub"),
-        (["--add", "KEY"], "is no name for reviewers; expected for example 'security'"),
-        (["--role", "targets", "--add", "KEY"], "'targets' is no name for reviewers"),
+        (["--add", "KEY"], "is not a name for reviewers; expected for example 'security'"),
+        (["--role", "targets", "--add", "KEY"], "'targets' is not a name for reviewers"),
         (
             ["--role", "security", "--remove", "adda"],
             "no key of this channel is named 'adda'; its keys are 'ada', 'bob'",

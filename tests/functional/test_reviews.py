@@ -309,7 +309,7 @@ def test_reviewers_hold_no_other_key_of_the_channel(sim):
 def test_a_change_of_reviewers_that_cannot_be(sim, changes, says):
     with pytest.raises(UsageError, match=says):
         change_reviewers(sim.channel, "security", signers=sim.signers, **changes)
-    with pytest.raises(UsageError, match="'targets' is no name for reviewers"):
+    with pytest.raises(UsageError, match="'targets' is not a name for reviewers"):
         change_reviewers(sim.channel, "targets", signers=sim.signers)
 
 

@@ -68,7 +68,7 @@ def test_a_stock_parser_reads_what_the_server_counts(metrics):
         (sample.labels["model"], sample.labels["status"], sample.labels["code"]): sample.value
         for sample in families["sealift_serve_requests"].samples
     }
-    # The word of a client is no label.
+    # The word of a client is not a label.
     assert counted[("toy", "200", "")] == 1
     assert counted[("toy", "400", "input")] == 1
     assert counted[("", "404", "not-installed")] == 1

@@ -179,7 +179,7 @@ def test_an_obstacle_is_refused_and_left_as_it_is(folder):
         path = folder / name
         make(path)
         before = path.lstat()
-        with pytest.raises(LocalError, match="is no socket"):
+        with pytest.raises(LocalError, match="is not a socket"):
             UnixSocket(path, None)
         assert os.path.samestat(before, path.lstat())
     assert victim.read_text() == "precious"

@@ -25,7 +25,7 @@ from sealift_pipeline.settings.settings import SNAPSHOT_FOLDER, Settings
 )
 @json_option
 def command(*, kind: str, folder: Path, upto: int | None, output: Path | None, as_json: bool) -> None:
-    """Write a data snapshot of KIND: which rows, and one root that holds for ever over all of them."""
+    """Write a data snapshot of KIND: which rows, and one root that holds over all of them."""
     from sealift_pipeline.snapshots.taking import take
 
     if output is not None:

@@ -31,7 +31,7 @@ _FORMS = {
     "github-token": ("_", re.compile(r"gh[oprsu]_[A-Za-z0-9]{8,255}|github_pat_[A-Za-z0-9_]{8,255}")),
     "e-mail": ("@", re.compile(r"(?<![\w.+%'\-])[\w.+%'\-]{1,256}+@\w[\w\-]{0,62}(?:\.\w[\w\-]{0,62}){1,8}")),
     "ipv4": (".", re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)", re.ASCII)),
-    # A user name of GitLab, after a sign that is no part of a mail address.
+    # A user name of GitLab, after a sign that is not part of a mail address.
     "mention": ("@", re.compile(r"(?<![\w@.+/-])@[A-Za-z0-9_][A-Za-z0-9_.\-]{0,254}(?:/[A-Za-z0-9_.\-]{1,255}){0,8}")),
 }
 _IPV6 = re.compile(r"(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![0-9A-Za-z:])")

@@ -136,7 +136,7 @@ def _options(settings: NatsSettings) -> dict[str, Any]:
     options: dict[str, Any] = {
         "name": "sealift-pipeline",
         "allow_reconnect": False,
-        # The library tries a server once more than this, and 0 is for ever.
+        # The library tries a server once more than this, and 0 means without end.
         "max_reconnect_attempts": 1,
         "reconnect_time_wait": 0,
         "connect_timeout": _CONNECT_S,

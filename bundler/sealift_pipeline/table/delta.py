@@ -1,6 +1,6 @@
 """One table of events, in a folder or in object storage: append, scan, remove rows, compact.
 
-Statistics are kept of `seq` alone, because the log of a table keeps the least and greatest text of a column for ever.
+Statistics are kept of `seq` alone: the log of a table keeps the least and greatest text of a column, and never forgets.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

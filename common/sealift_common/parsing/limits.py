@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     # tokenizer.json: the largest vocabularies that are published have 260,000 pieces, and 600,000 merges.
     tokenizer_size_bytes: int = 32 * MIB
     tokenizer_pieces: int = 1_000_000
-    # The longest published piece that is no run of one sign has 128 characters.
+    # The longest published piece that is not a run of one sign has 128 characters.
     tokenizer_piece_chars: int = 256
     tokenizer_added: int = 10_000
     # Time goes with the square of it, word by word; the library's own value is 100.

@@ -4,7 +4,7 @@ Rules:
 
 1. Each payload is decoded once. An envelope that somebody asks about is parsed once, and its signature checked once for
    each key.
-2. An envelope that is not of its form says nothing. Whoever signs targets could as well leave it out, so that a policy
+2. An envelope that is not of its form says nothing. Who signs targets could as well leave it out, so that a policy
    misses the approval, and an instance that saw it before misses what it saw.
 """
 

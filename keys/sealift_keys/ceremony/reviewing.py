@@ -66,7 +66,7 @@ def change_reviewers(
         KeyFileError, ChannelError: as `rotate`.
     """
     if not (role or void) or (role and (not is_model_name(role) or role in ROLES)):
-        raise UsageError(f"{role[:80]!r} is no name for reviewers; expected for example 'security'")
+        raise UsageError(f"{role[:80]!r} is not a name for reviewers; expected for example 'security'")
     if not role and (add or remove or threshold is not None or require is not None):
         raise UsageError("say which reviewers, for example --role security")
     own = channel.questionnaire()

@@ -139,7 +139,7 @@ def state_own(
     note, ends = check_note(note), _ends(decision, expires_days)
     for name, what in ((channel_name, "a channel"), (role, "reviewers")):
         if not is_model_name(name):
-            raise UsageError(f"{name[:80]!r} is no name for {what}; expected [a-z0-9][a-z0-9._-]*")
+            raise UsageError(f"{name[:80]!r} is not a name for {what}; expected [a-z0-9][a-z0-9._-]*")
     key = signer.public_key
     reviewer, subject = Reviewer(key, fingerprint.material(key), None), Subject(model, digest)
     found = [one.to_dict() for one in statements(directory).values()]

@@ -43,7 +43,7 @@ def blob_of(source: Path) -> Blob:
     """Return length and digest of a file that nothing signs.
 
     Raises:
-        CorruptError: it cannot be opened, or is no plain file.
+        CorruptError: it cannot be opened, or is not a plain file.
     """
     hasher, size = hashlib.sha256(), 0
     for chunk in _read(source):

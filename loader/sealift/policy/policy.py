@@ -134,7 +134,7 @@ def _own_keys(toml: StrictToml) -> dict[str, tuple[str, ...]]:
     table = toml.table("own")
     for role, names in table.items():
         if not is_model_name(role) or len(table) > MAX_ROLES:
-            raise toml.error(role, f"{role!r:.120} is no name for reviewers; expected for example 'security'", "own")
+            raise toml.error(role, f"{role!r:.120} is not a name for reviewers; expected for example 'security'", "own")
         if not isinstance(names, list) or not 0 < len(names) <= MAX_ENTRIES or not all(map(is_key_name, names)):
             raise toml.error(
                 role,

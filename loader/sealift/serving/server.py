@@ -163,7 +163,7 @@ def serve(service: Service) -> None:
 
 
 def _config(application: Any, deadline_s: float) -> uvicorn.Config:
-    # What a stranger sends is no news, and its own words do not belong into a log.
+    # What a stranger sends is not news, and its own words do not belong into a log.
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return uvicorn.Config(

@@ -67,7 +67,7 @@ def from_bytes(data: bytes) -> Envelopes:
         if document["schema"] != SCHEMA or not isinstance(statements, list):
             raise ValueError(document["schema"])
         if not all(isinstance(one, dict) for one in statements):
-            raise ValueError("a statement is no object")
+            raise ValueError("a statement is not an object")
         return tuple(statements)
     except (MalformedError, LimitError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(

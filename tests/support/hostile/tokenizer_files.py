@@ -146,7 +146,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "none of SentencePiece's own",
     ),
     "an empty map": (small(normalizer={"type": "Precompiled", "precompiled_charsmap": ""}), "none of SentencePiece's"),
-    "a map that is no base64": (small(normalizer={"type": "Precompiled", "precompiled_charsmap": "é!"}), "not base64"),
+    "a map that is not base64": (small(normalizer={"type": "Precompiled", "precompiled_charsmap": "é!"}), "not base64"),
     # settings that end the process
     "padding to 2^40": (small(padding={**_PADDING, "strategy": {"Fixed": 2**40}}), "has padding; expected null"),
     "padding to multiples of 0": (small(padding=_PADDING), "has padding; expected null"),
@@ -159,7 +159,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "id of 2^40": (_model(vocab={"[UNK]": 2**40}), "the id 1099511627776"),
     "id left out": (_model(vocab={"[UNK]": 0, "a": 2}), "expected 0 to 1, each once"),
     "id twice": (_model(vocab={"[UNK]": 0, "a": 0}), "which another piece has"),
-    "id that is no whole number": (_model(vocab={"[UNK]": 0.0}), "the id 0.0"),
+    "id that is not a whole number": (_model(vocab={"[UNK]": 0.0}), "the id 0.0"),
     "id that is true": (_model(vocab={"[UNK]": False}), "the id False"),
     "no pieces": (_model(vocab={}), "empty vocab"),
     "no vocab": (_model(vocab=None), "expected an object"),
@@ -176,7 +176,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a merge of three": (_bpe(merges=["a b a"]), "expected two pieces"),
     "a merge of numbers": (_bpe(merges=[[0, 1]]), "expected two pieces"),
     "dropout": (_bpe(dropout=0.5), "has dropout"),
-    "dropout that is no number": (_bpe(dropout="nan"), "has dropout"),
+    "dropout that is not a number": (_bpe(dropout="nan"), "has dropout"),
     # Unigram
     "no piece of a language model": (small(model={"type": "Unigram", "unk_id": 0, "vocab": []}), "empty vocab"),
     "unknown piece out of range": (_unigram(unk_id=99), "unk_id 99 for 2 pieces"),

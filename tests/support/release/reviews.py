@@ -36,7 +36,7 @@ def demand(instance: Instance, text: str = BOTH) -> None:
 
 
 def signed(statement: Statement, by: CryptoSigner) -> dict[str, Any]:
-    """An envelope with a statement, whoever signs it."""
+    """An envelope with a statement, no matter who signs it."""
     payload = statement.to_bytes()
     return Envelope(payload, (by.sign(pre_authentication(payload)),)).to_dict()
 

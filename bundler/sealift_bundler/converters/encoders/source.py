@@ -34,7 +34,7 @@ class TextEncoder:
         """Put a tokenizer before a graph.
 
         Raises:
-            SourceError: the model is no ready-made graph, or the tokenizer cannot be read.
+            SourceError: the model is not a ready-made graph, or the tokenizer cannot be read.
             MalformedError, LimitError: the tokenizer holds what does not run here.
         """
         if not isinstance(model, ReadyMade):
@@ -61,7 +61,7 @@ def split_rows(rows: Any, methods: tuple[str, ...]) -> tuple[list[str], Answers 
     """Return texts and recorded answers; None where there are none.
 
     Raises:
-        SourceError: the rows are no texts, or answers are of another method.
+        SourceError: the rows are not texts, or answers are of another method.
     """
     import numpy as np
 

@@ -38,7 +38,7 @@ def read_tokenizer(path: Path) -> tuple[bytes, Checked]:
         The bytes that travel, and what they were found to be.
 
     Raises:
-        SourceError: it cannot be read, or is no tokenizer.json.
+        SourceError: it cannot be read, or is not a tokenizer.json.
         MalformedError, LimitError: the check refuses it; see `check_tokenizer`.
     """
     if problem := problem_of_name(path):
@@ -56,7 +56,7 @@ def read_tokenizer(path: Path) -> tuple[bytes, Checked]:
         return data, check_tokenizer(data, path.name)
     except Error as error:
         if b'"vocab"' not in data:
-            raise SourceError(f"{path.name!r} is no tokenizer.json: {error}; {_HOW}") from None
+            raise SourceError(f"{path.name!r} is not a tokenizer.json: {error}; {_HOW}") from None
         raise
 
 

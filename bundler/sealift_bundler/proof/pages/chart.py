@@ -69,7 +69,7 @@ def scatter(name: str, points: Points, axes: tuple[str, str] = ("original", "con
 
 
 def equal_line(name: str, same: int, of: int) -> str:
-    """Say in place of a chart how many answers are equal that are no numbers."""
+    """Say in place of a chart how many answers are equal that are not numbers."""
     return f'<p class="equal">{line(name)}: {same:,} of {of:,} equal</p>'
 
 

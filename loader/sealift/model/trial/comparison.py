@@ -26,7 +26,7 @@ class Compared(NamedTuple):
     Attributes:
         graph: of several; empty for the only one.
         output: a method or a tensor.
-        expected, got: numbers, at most `MOST_POINTS` spread evenly; None where the answers are no numbers.
+        expected, got: numbers, at most `MOST_POINTS` spread evenly; None where the answers are not numbers.
         equal, of: how many of how many values are exactly equal.
     """
 

@@ -35,7 +35,7 @@ def question_of(description: ModelDescription, request: InferRequest) -> Questio
     """Return what the request asks.
 
     Raises:
-        InputError: it wants what the model does not answer, or its inputs are no rows.
+        InputError: it wants what the model does not answer, or its inputs are not rows.
     """
     if description.interface == "tensors" or request.method == RUN:
         return Question((), request.inputs, None, None)

@@ -80,7 +80,7 @@ class ServedModel:
                 if isinstance(error, DECISIONS) or self._model is None:
                     self._refuse(error)
                 else:
-                    # A store that cannot be read for a while is no reason to stop answering.
+                    # A store that cannot be read for a while is not a reason to stop answering.
                     self.stuck = error
 
     def _refuse(self, error: Error) -> None:

@@ -16,7 +16,7 @@ def passed_sockets(environment: MutableMapping[str, str] = os.environ) -> list[s
     """Take the listening sockets that systemd passed to this process; the variables are removed, as it wants.
 
     Raises:
-        LocalError: one of them is no listening stream socket.
+        LocalError: one of them is not a listening stream socket.
     """
     ours = environment.pop("LISTEN_PID", "") == str(os.getpid())
     count = environment.pop("LISTEN_FDS", "")
@@ -30,7 +30,7 @@ def passed_sockets(environment: MutableMapping[str, str] = os.environ) -> list[s
             one = socket.socket(fileno=number)
             listens = one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         except OSError as error:
-            raise LocalError(f"descriptor {number} of LISTEN_FDS is no socket: {error.strerror}") from error
+            raise LocalError(f"descriptor {number} of LISTEN_FDS is not a socket: {error.strerror}") from error
         if one.type != socket.SOCK_STREAM or not listens:
             raise LocalError(f"descriptor {number} of LISTEN_FDS does not listen for streams; use ListenStream=")
         found.append(one)

@@ -122,7 +122,7 @@ def _require_free(path: Path) -> None:
             return
         raise LocalError(f"cannot look at {str(path)!r}: {error.strerror}") from error
     if not stat.S_ISSOCK(status.st_mode):
-        raise LocalError(f"{str(path)!r} is no socket; remove what stands there, or name another place")
+        raise LocalError(f"{str(path)!r} is not a socket; remove what stands there, or name another place")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         refusal = probe.connect_ex(str(path))

@@ -76,7 +76,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> InferRequest:
 
 def _inputs(tensors: Any, behind: memoryview) -> dict[str, NDArray[Any]]:
     if not isinstance(tensors, list) or not tensors:
-        raise InputError("the request's inputs are no array of tensors; expected at least one")
+        raise InputError("the request's inputs are not an array of tensors; expected at least one")
     found: dict[str, NDArray[Any]] = {}
     place = 0
     for tensor in tensors:
