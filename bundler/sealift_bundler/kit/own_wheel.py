@@ -21,7 +21,7 @@ from sealift_bundler.kit import carried
 from sealift_bundler.kit.wheels import Wheel, open_wheel
 from sealift_common.parent import bound
 
-_PACKAGES = ("sealift", "sealift_bundler", "sealift_common", "sealift_keys")
+_PACKAGES = ("sealift", "sealift_bundler", "sealift_common", "sealift_keys", "sealift_pipeline")
 # What pip adds to a wheel's own files says how it was installed here.
 _ADDED = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
 # As hatchling dates the files of a wheel.
