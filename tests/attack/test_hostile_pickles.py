@@ -322,7 +322,7 @@ def test_a_file_starts_no_processes(tmp_path, monkeypatch):
     monkeypatch.setattr("sealift_bundler.proof.ladder.convert_object", lambda *_: joblib.effective_n_jobs(5000))
     joblib.dump(LogisticRegression(n_jobs=5000), tmp_path / "m.joblib")
     asked = {"name": "m", "version": "1.0.0", "tolerance": [0, 0], "imports": [], "trust_globals": [], "probe": False}
-    asked |= {"model": str(tmp_path / "m.joblib"), "samples": None, "golden": None, "holdout": None}
+    asked |= {"model": str(tmp_path / "m.joblib"), "samples": None, "golden": None, "holdout": None, "frontend": None}
     assert child._convert(asked) == 1
     assert joblib.effective_n_jobs(2) == 2
 
