@@ -46,7 +46,7 @@ class Reply:
     @property
     def refusal(self) -> tuple[int, str]:
         """Status and code."""
-        return self.status, self.document["code"]
+        return self.status, self.document.get("code")
 
     def outputs(self) -> dict[str, Any]:
         assert self.status == 200, self.body
