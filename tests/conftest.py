@@ -30,6 +30,9 @@ for _library in ("OMP", "OPENBLAS", "MKL"):
 # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# So is SIGHUP below `nohup`.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes says how busy the machine is, not whether we are right.
 settings.register_profile("sealift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
