@@ -159,7 +159,7 @@ def test_an_erasure_names_the_snapshots_that_cite_the_rows(settings, call):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--request", "x"], "say who: give --user-id"),
+        (["--request", "x"], "say who is erased: give --user-id"),
         (["--user-id", "0", "--request", "x"], "0"),
         (["--user-id", "1"], "--request"),
         (["--user-id", "1", "--request", "a\nb"], "one line of text"),

@@ -83,7 +83,7 @@ class Graph:
         if key not in self._constants:
             if array.dtype.kind in "OU":
                 flat = [str(text).encode() for text in array.ravel()]
-                tensor = helper.make_tensor("", TensorProto.STRING, array.shape, flat)  # type: ignore[arg-type]
+                tensor = helper.make_tensor("", TensorProto.STRING, array.shape, flat)  # type: ignore[arg-type] # onnx types bytes as numbers
             else:
                 tensor = numpy_helper.from_array(np.ascontiguousarray(array))
             tensor.name = self.name("constant")

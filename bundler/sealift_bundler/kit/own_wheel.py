@@ -21,7 +21,6 @@ from sealift_bundler.kit import carried
 from sealift_bundler.kit.wheels import Wheel, open_wheel
 from sealift_common.parent import bound
 
-_PACKAGES = ("sealift", "sealift_bundler", "sealift_common", "sealift_keys", "sealift_pipeline")
 # What pip adds to a wheel's own files says how it was installed here.
 _ADDED = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json")
 # As hatchling dates the files of a wheel.
@@ -75,10 +74,11 @@ def _repack(directory: Path) -> Path:
 
 
 def _belongs(file: PackagePath) -> bool:
-    top, *rest = file.parts
-    if top in _PACKAGES:
-        return "__pycache__" not in rest
-    return top.endswith(".dist-info") and file.name not in _ADDED
+    """Tell a file of the wheel from what pip made beside it: commands elsewhere, bytecode, its own notes."""
+    top = file.parts[0]
+    if top.endswith(".dist-info"):
+        return file.name not in _ADDED
+    return top.isidentifier() and "__pycache__" not in file.parts
 
 
 def _read(file: PackagePath) -> bytes:

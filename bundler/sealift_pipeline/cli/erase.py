@@ -32,7 +32,7 @@ def command(*, folder: Path, numbers: tuple[int, ...], names: tuple[str, ...], r
     from sealift_pipeline.erasure.erasing import erase
 
     if not numbers and not names:
-        raise UsageError("say who: give --user-id, or --name for those whom events only name")
+        raise UsageError("say who is erased: give --user-id, or --name for a person whom events only name")
     if not (request.strip() and request.isprintable()):
         raise UsageError("--request needs one line of text; it goes into the record of erasures")
     settings = Settings.load(folder)

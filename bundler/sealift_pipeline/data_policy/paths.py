@@ -1,7 +1,7 @@
 """Where a column's value lies in an event: keys with dots between them, `[]` after one that holds a list. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}(?:\[\])?")
@@ -28,6 +28,18 @@ def parse(text: str) -> tuple[str, ...]:
 def is_list(steps: Sequence[str]) -> bool:
     """Return whether the path leads to several values."""
     return any(step.endswith("[]") for step in steps)
+
+
+def objects_in(event: Any) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object of an event, however deep it stands, without recursion."""
+    waiting = [event]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+            yield value
 
 
 def find(event: Any, steps: Sequence[str]) -> Any:

@@ -14,6 +14,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Any
 
 from sealift_bundler.disclosure.search import search
+from sealift_pipeline.data_policy.paths import objects_in
 
 KEY_BYTES = 32
 _DIGITS = 24
@@ -115,12 +116,6 @@ def _names(names: Iterable[str]) -> re.Pattern[str] | None:
 
 def persons_in(event: Any) -> Iterator[str]:
     """Yield the names, user names and mail addresses that an event gives to persons, wherever they stand."""
-    waiting = [event]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, dict):
-            waiting += value.values()
-            keys = _PERSON_KEYS if "username" in value or "email" in value else ()
-            yield from (one for key in (*keys, *_ACTOR_KEYS) if isinstance(one := value.get(key), str))
+    for value in objects_in(event):
+        keys = _PERSON_KEYS if "username" in value or "email" in value else ()
+        yield from (one for key in (*keys, *_ACTOR_KEYS) if isinstance(one := value.get(key), str))

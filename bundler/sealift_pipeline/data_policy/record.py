@@ -136,19 +136,13 @@ def _subjects(event: Any, columns: Mapping[str, Any], kind: Kind, secret: bytes)
 
 
 def _user_numbers(event: Any) -> Iterator[int]:
-    waiting = [event]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, dict):
-            waiting += value.values()
-            for key, one in value.items():
-                if key in _SUBJECT_KEYS:
-                    yield from _numbers(one)
-                elif key in _SUBJECT_OBJECTS:
-                    people = one if isinstance(one, list) else [one]
-                    yield from _numbers([person.get("id") for person in people if isinstance(person, dict)])
+    for value in paths.objects_in(event):
+        for key, one in value.items():
+            if key in _SUBJECT_KEYS:
+                yield from _numbers(one)
+            elif key in _SUBJECT_OBJECTS:
+                people = one if isinstance(one, list) else [one]
+                yield from _numbers([person.get("id") for person in people if isinstance(person, dict)])
 
 
 def _numbers(value: Any) -> Iterator[int]:

@@ -42,7 +42,7 @@ def exempt_released(draft: Draft, channel: Channel, role: str, *, require: bool 
         review["exempt"] = [blob.digest for blob in released.values()]
     if require is not None and require != (role in review["require"]):
         review["require"] = sorted({*review["require"], role} if require else {*review["require"]} - {role})
-        said = "every version that is not exempt" if require else "no version any more"
+        said = "every version that is not exempt" if require else "no version from now on"
         draft.lines.append(f"reviewers for {role}: instances demand them of {said}")
     draft.root.unrecognized_fields[FIELD] = {**draft.root.unrecognized_fields[FIELD], REVIEW: review}
     if require:

@@ -203,7 +203,7 @@ def predicts(*classes: type) -> Callable[[Predictor], Predictor]:
 
 def is_missing(value: Any) -> bool:
     """Return whether a fitted value stands for a missing one: None, NaN, or pandas' NA."""
-    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"  # noqa: PLR0124
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ == "NAType"  # noqa: PLR0124 - NaN
 
 
 def features_of(
