@@ -5,7 +5,8 @@ A plug-in registers under the entry-point group `sealift_bundler.converters`.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sealift.model.documents.description import Classes, TensorInput, TensorOutput
@@ -97,8 +98,14 @@ class Converter(Protocol):
 
 def find_converter(source: Any) -> Converter | None:
     """Find the first registered converter, by name, that accepts `source`."""
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in _registered():
         converter: Converter = entry.load()()
         if converter.accepts(source):
             return converter
     return None
+
+
+@cache
+def _registered() -> tuple[EntryPoint, ...]:
+    # Read once: finding them means opening a file of every package of the environment.
+    return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
