@@ -54,8 +54,9 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 	@KERAS_BACKEND=torch build/plugins/bin/python -m pytest -q tests/plugins
 
 pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto plays it in an environment of its own (250 MB)
-	@test -x build/moto/bin/moto_server || { $(BIN)/python -m venv build/moto && \
-	    build/moto/bin/pip install -qq 'moto[server]==5.2.5'; }
+	@test build/moto/.ready -nt requirements/moto.lock || { $(BIN)/python -m venv --clear build/moto && \
+	    build/moto/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/moto.lock && \
+	    touch build/moto/.ready; }
 	@$(RUN) MOTO_SERVER=build/moto/bin/moto_server python -m pytest -q tests/object_storage
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own

@@ -42,6 +42,8 @@ printf '%s\n' silero-vad==6.2.3 rapidocr==3.10.0 arabic-name-romanizer==0.2.0 gt
     scope='--python-platform x86_64-manylinux_2_28' lock requirements/packages.lock - pyproject.toml \
         --constraints requirements/dev.lock ${PIP_FIND_LINKS:+--find-links "$PIP_FIND_LINKS"} \
         ${PIP_EXTRA_INDEX_URL:+--extra-index-url "$PIP_EXTRA_INDEX_URL"}
+# S3 as moto plays it: for `make pipeline-s3` alone.
+printf 'moto[server]==5.2.5\n' | lock requirements/moto.lock -
 # Stock clients of the Open Inference Protocol, each alone: for `make serve-clients`.
 printf 'tritonclient[http]==2.73.0\n' | lock requirements/tritonclient.lock -
 printf 'kserve==0.21.0\n' | lock requirements/kserve.lock -

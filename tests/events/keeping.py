@@ -66,7 +66,7 @@ def write(folder):
             after = entries[-1].seq
             rows = to_table("issue", entries, columns_for(kind, None))
             begin = time.perf_counter()
-            table.append(rows, writer="compared", upto=after)
+            table.append(table.opened_or_new(rows.schema), rows, writer="compared", upto=after)
             version = durability.sync(table.path, version)
             middle = time.perf_counter()
             _plain(rows, folder / "plain" / f"{after}.parquet")
@@ -97,7 +97,8 @@ def snapshot(folder):
     settings.folder.joinpath("table").mkdir()
     for first in range(0, ROWS, 50_000):
         entries = [Entry(seq, _record(seq)) for seq in range(first + 1, first + 50_001)]
-        table.append(to_table("issue", entries, columns_for(kind, None)), writer="made", upto=entries[-1].seq)
+        rows = to_table("issue", entries, columns_for(kind, None))
+        table.append(table.opened_or_new(rows.schema), rows, writer="made", upto=entries[-1].seq)
     for words in (["snapshot", "issue"], ["verify", str(settings.folder / "snapshots" / f"issue-{ROWS}.json")]):
         begin = time.perf_counter()
         status, document, megabytes = _measured([*words, "--json", "--pipeline", str(settings.folder)])

@@ -44,9 +44,12 @@ def test_receive_events_of_gitlab(page: Page, tmp_path: Path, require_tool) -> N
     assert rows(settings)[0]["description"] == "Ask <mention>, or <e-mail>"
 
 
-def test_erase_a_person(page: Page) -> None:
+def test_erase_a_person(page: Page, require_tool) -> None:
+    require_tool("jq")
     settings = new_pipeline(page.work / "events")
     put(settings, Events(4, size=1_700, users=20).several(120, ["issue", "note", "push"]))
+    removed = [Events().make("user_destroy", **{**person(number), "user_id": number}) for number in (13, 14)]
+    put(settings, removed, first=500)
     land(settings)
     snapshot = take(settings, settings.data_policy(), "issue")
     (settings.folder / "snapshots").mkdir()
@@ -58,6 +61,22 @@ def test_erase_a_person(page: Page) -> None:
     assert all(any(hidden & set(row["subjects"]) for row in rows(settings, kind)) for kind in kinds)
     page.follow("erase-a-person.md")
     assert not any(hidden & set(row["subjects"]) for kind in kinds for row in rows(settings, kind))
+    # One was dismissed and keeps the rows, the other was erased.
+    dismissed, erased = pseudonym(13, key), pseudonym(14, key)
+    left = {one for kind in kinds for row in rows(settings, kind) for one in row["subjects"]}
+    assert dismissed in left
+    assert erased not in left
+    assert Settings.load(settings.folder).erasure.is_automatic
+
+
+def test_change_the_key_of_pseudonyms(page: Page) -> None:
+    settings = new_pipeline(page.work / "events")
+    put(settings, [Events(3).make("issue", author_id=12) for _ in range(2)])
+    before = settings.key_file.read_text()
+    page.follow("change-the-key-of-pseudonyms.md")
+    new, old = settings.key_file.read_text().splitlines()
+    assert old == before.strip() != new
+    assert rows(settings) == []
 
 
 def test_outgrow_one_machine(page: Page, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from sealift.errors import DigestError, MalformedError
 from sealift_pipeline.cli import command
 from sealift_pipeline.data_policy.key_file import read_key
 from sealift_pipeline.data_policy.protection import pseudonym
-from sealift_pipeline.erasure.erasing import RECORD_FILE, erase
+from sealift_pipeline.erasure.erasing import erase, erased_since
+from sealift_pipeline.erasure.journal import RECORD_FILE, Erasure
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import Snapshot
@@ -62,7 +63,8 @@ def snapshot(settings, upto=None):
 def erased(settings, *numbers):
     key = read_key(settings.key_file)
     with open_log(settings) as log:
-        return erase(settings, settings.data_policy(), log, [pseudonym(one, key) for one in numbers], "T-1")
+        subjects = tuple(pseudonym(one, key) for one in numbers)
+        return erase(settings, settings.data_policy(), log, Erasure("T-1", subjects))
 
 
 def test_the_same_rows_give_the_same_bytes(settings):
@@ -154,6 +156,19 @@ def test_an_erasure_names_the_snapshots_that_cite_the_rows(settings, call):
         command, "erase", "--user-id", 2, "--name", "ada", "--request", "T-2", "--json", "--pipeline", settings.folder
     )
     assert (status, json.loads(out)) == (0, {"request": "T-2", "rows": {}, "snapshots": []})
+
+
+def test_an_erasure_says_which_data_snapshots_have_seen_its_rows(settings):
+    """By this a model is found that was trained on them, wherever its data snapshot lies."""
+    before, early = snapshot(settings), snapshot(settings, 1)
+    assert erased_since(settings, before) == 0
+    done = erased(settings, 2)
+    assert (done.rows_in(before), done.rows_in(early)) == (2, 0)
+    assert (erased_since(settings, before), erased_since(settings, early)) == (2, 0)
+    after = snapshot(settings)
+    assert (after.erased, erased_since(settings, after)) == (2, 0)
+    done = erased(settings, 3)
+    assert (done.rows_in(after), erased_since(settings, after), erased_since(settings, before)) == (2, 2, 4)
 
 
 @pytest.mark.parametrize(

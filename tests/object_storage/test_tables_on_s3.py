@@ -2,8 +2,10 @@
 
 import http.client
 import os
+import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,12 +17,30 @@ from support.servers.registry_server import free_port
 import sealift_pipeline
 from sealift_pipeline.cli import command
 from sealift_pipeline.data_policy.key_file import read_key
+from sealift_pipeline.errors import TableError
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.table.delta import EventTable, files
 from sealift_pipeline.table.places import log_files, tables_in
 
 PERSON = 4_711
+ROUNDS = """
+import sys
+from pathlib import Path
+from sealift_pipeline.errors import TableError
+from sealift_pipeline.landing import lander
+from sealift_pipeline.log.opening import open_log
+from sealift_pipeline.settings.settings import Settings
+
+lander.MOST_ROWS = 7
+settings = Settings.load(Path(sys.argv[1]))
+with open_log(settings) as log, lander.writing(settings.folder):
+    while log.position().waiting:
+        try:
+            lander.Lander(settings, settings.data_policy(), log).land()
+        except TableError as error:
+            print(error, flush=True)
+"""
 
 
 def ask(port, method, name, data=b""):
@@ -102,6 +122,37 @@ def test_events_are_landed_cited_verified_and_erased(settings, call):
     assert logs
     assert all(hidden.encode() not in data for _, data in logs)
     assert sealift_pipeline.events(settings.table_place, "issue").count_rows() == 48
+
+
+def test_two_landers_on_two_machines_land_each_event_once(settings, tmp_path):
+    """No lock keeps them apart: the storage takes each version of a table once."""
+    folders = [settings.folder]
+    for name in ("two", "three"):
+        folders.append(shutil.copytree(settings.folder, tmp_path / name))
+        path = folders[-1] / "pipeline.toml"
+        path.write_text(path.read_text().replace("sqlite:log/", f"sqlite:{settings.folder}/log/"))
+    sent = put(settings, events(300))
+    # Few a round, so that all three find something to land.
+    program = [sys.executable, "-c", ROUNDS]
+    landers = [subprocess.Popen([*program, folder], stdout=subprocess.PIPE, text=True) for folder in folders]
+    outputs = [lander.communicate(timeout=300)[0] for lander in landers]
+    assert [lander.returncode for lander in landers] == [0, 0, 0]
+    assert [row["key"] for row in rows(settings)] == sent
+    # They did meet.
+    assert any("newer version" in output for output in outputs)
+
+
+def test_a_vacuum_takes_no_file_that_another_machine_is_about_to_commit(storage, settings):
+    put(settings, events(5))
+    land(settings)
+    table = EventTable(settings.table_place, "issue")
+    opened = table.required()
+    port, place = int(storage.rpartition(":")[2]), settings.table_place.removeprefix("s3://events/")
+    ask(port, "PUT", f"{place}/issue/part-uncommitted.parquet", b"PAR1")
+    table.vacuum(everything=True)
+    with pytest.raises(TableError, match="newer version"):
+        table.append(opened, opened.to_pyarrow_table(), writer="late", upto=9)
+    assert len(rows(settings)) == 5
 
 
 def test_a_person_is_erased_from_a_kind_that_the_data_policy_no_longer_names(settings, call):

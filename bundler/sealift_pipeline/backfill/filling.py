@@ -72,13 +72,15 @@ def from_issues(project: GitlabProject, intake: Intake, known: Mapping[int, int]
         # Events have whole seconds, and the list has milliseconds.
         if number in known and known[number] // _SECOND >= changed // _SECOND:
             continue
-        _take(intake, filled, "issues", as_event(issue), {"idempotency-key": f"issue:{number}:{changed}"})
+        _take(intake, filled, "issues", as_event(issue), {}, f"issue:{number}:{changed}")
     return filled
 
 
-def _take(intake: Intake, filled: Filled, origin: str, event: dict[str, Any], headers: Mapping[str, str]) -> None:
+def _take(
+    intake: Intake, filled: Filled, origin: str, event: dict[str, Any], headers: Mapping[str, str], key: str = ""
+) -> None:
     try:
-        result = intake.take_event(event, headers).result
+        result = intake.take_event(event, headers, key).result
     except EventLogError:
         raise
     except Error as error:

@@ -7,8 +7,8 @@ import click
 
 from sealift.cli.options import access_options
 from sealift_common.console import print_json
+from sealift_pipeline.cli.keys import keys_in_force
 from sealift_pipeline.cli.options import json_option, pipeline_option
-from sealift_pipeline.data_policy.key_file import read_key
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.settings.settings import Settings
 
@@ -42,14 +42,15 @@ def command(
     from sealift_pipeline.receiver.intake import Intake
 
     settings = Settings.load(folder)
-    policy, secret = settings.data_policy(), read_key(settings.key_file)
+    policy, keys = settings.data_policy(), keys_in_force(settings)
     start = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - timedelta(days=_DAYS)
     with (
         open_log(settings) as log,
         bytes_bar(None, "asking GitLab") as progress,
         open_gitlab(settings, Access(ca_file, plain_http), progress) as project,
     ):
-        intake = Intake(log, policy, secret)
+        # A project's hook tells of no user that was removed.
+        intake = Intake(log, policy, keys, knows_system_hook=True)
         try:
             done = [from_hook(project, intake)]
             known = None if no_issues else known_issues(settings, policy, log)

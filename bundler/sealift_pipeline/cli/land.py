@@ -15,7 +15,7 @@ from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.settings.settings import Settings
 
 if TYPE_CHECKING:
-    from sealift_pipeline.landing.lander import Lander
+    from sealift_pipeline.landing.lander import Landed, Lander
 
 _LOOK_S = 1.0
 # The log may be busy, or an erasure runs.
@@ -38,26 +38,30 @@ _WAIT_S = 60.0
 @json_option
 def command(*, folder: Path, once: bool, every_s: float, compact: bool, as_json: bool) -> None:
     """Write events into one table for each kind, durably, then trim the log; ends with Ctrl-C or SIGTERM."""
+    from sealift_pipeline.cli.removed_users import RemovedUsers
     from sealift_pipeline.landing.lander import Lander, only_lander
 
     settings = Settings.load(folder)
     policy = settings.data_policy()
     with only_lander(folder), open_log(settings) as log:
         lander = Lander(settings, policy, log)
+        removed = RemovedUsers(settings, policy, log)
+        removed.finish()
         while True:
-            _round(
+            done = _round(
                 lander,
                 folder,
                 compact=compact or (not once and lander.compaction_is_due()),
                 as_json=as_json,
                 shown=once,
             )
+            removed.look(done.rows)
             if once:
                 return
             _wait(log, every_s)
 
 
-def _round(lander: "Lander", folder: Path, *, compact: bool, as_json: bool, shown: bool) -> None:
+def _round(lander: "Lander", folder: Path, *, compact: bool, as_json: bool, shown: bool) -> "Landed":
     from sealift_pipeline.landing.lander import writing
 
     with writing(folder, wait_s=_WAIT_S):
@@ -69,13 +73,14 @@ def _round(lander: "Lander", folder: Path, *, compact: bool, as_json: bool, show
     if not done.clean:
         click.echo("note: another process reads the log, which still holds landed events; tried again later", err=True)
     if not done.rows and not shown:
-        return
+        return done
     if as_json:
         print_json_line({"rows": dict(done.rows), "last": done.last, "compacted": compact})
     else:
         rows = ", ".join(f"{number:,} {kind}" for kind, number in done.rows.items()) or "nothing new"
         click.echo(f"landed {rows}; up to event {done.last}")
     sys.stdout.flush()
+    return done
 
 
 def _wait(log: EventLog, every_s: float) -> None:

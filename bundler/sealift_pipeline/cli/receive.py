@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from sealift_common.console import print_json_line
-from sealift_common.errors import LocalError
+from sealift_common.errors import KeyFileError, LocalError
+from sealift_pipeline.cli.keys import keys_in_force
 from sealift_pipeline.cli.options import json_option, pipeline_option
-from sealift_pipeline.data_policy.key_file import read_key, read_secret
+from sealift_pipeline.data_policy.key_file import read_secret
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.receiver.authentication import Credentials
 from sealift_pipeline.receiver.intake import Intake
@@ -24,10 +25,10 @@ def command(*, folder: Path, as_json: bool) -> None:
     GitLab's time-out is ten seconds, and it does not send an event again: run this as a service.
     """
     settings = Settings.load(folder)
-    policy, secret = settings.data_policy(), read_key(settings.key_file)
+    policy, keys = settings.data_policy(), keys_in_force(settings)
     credentials = _credentials(settings)
     with open_log(settings) as log:
-        intake = Intake(log, policy, secret)
+        intake = Intake(log, policy, keys, knows_system_hook=bool(credentials.system_token))
         try:
             with _listening(settings, intake, credentials) as server:
                 host, port = server.server_address[:2]
@@ -44,7 +45,11 @@ def command(*, folder: Path, as_json: bool) -> None:
 def _credentials(settings: Settings) -> Credentials:
     token = b"" if settings.token_file is None else read_secret(settings.token_file, "token of the hook")
     signing = tuple(read_secret(path, "signing secret of the hook") for path in settings.signing_secret_files)
-    return Credentials(token, signing)
+    file = settings.system_token_file
+    system = b"" if file is None else read_secret(file, "token of the system hook")
+    if system and system == token:
+        raise KeyFileError(f"{str(file)!r} holds the token of the other hooks; give the system hook one of its own")
+    return Credentials(token, signing, system)
 
 
 def _listening(settings: Settings, intake: Intake, credentials: Credentials) -> Receiver:

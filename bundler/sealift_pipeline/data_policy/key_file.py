@@ -1,4 +1,8 @@
-"""The key of pseudonyms: a file with 64 hexadecimal digits that only its owner reads. Lost, pseudonyms start anew."""
+"""The keys of pseudonyms: a file with a line of 64 hexadecimal digits for each, that only its owner reads.
+
+The first line names persons from now on. The lines below it are former keys: what was landed keeps its names, and an
+erasure looks for a person under every key.
+"""
 
 import re
 import secrets
@@ -9,17 +13,25 @@ from sealift_common.files import durable
 from sealift_common.files.secret_file import read_regular, require_private
 from sealift_pipeline.data_policy.protection import KEY_BYTES
 
-_HEX = re.compile(rb"[0-9a-f]{%d}\s*" % (2 * KEY_BYTES))
+_MOST_KEYS, _MOST_BYTES = 32, 4096
+_HEX = re.compile(rb"[0-9a-f]{%d}(?:\r?\n[0-9a-f]{%d}){0,%d}\s*" % (2 * KEY_BYTES, 2 * KEY_BYTES, _MOST_KEYS - 1))
+_EXPECTED = f"1 to {_MOST_KEYS} lines of 64 hexadecimal digits"
 
 
 def read_key(path: Path) -> bytes:
-    """Return the 32 bytes of a key file.
+    """Return the 32 bytes of the key that names persons now; raises what `read_keys` raises."""
+    return read_keys(path)[0]
+
+
+def read_keys(path: Path) -> tuple[bytes, ...]:
+    """Return all keys of a key file, 32 bytes each: the one in force, then former ones.
 
     Raises:
         KeyFileError: others can read or replace the file, or it holds something else.
         OSError: it cannot be read.
     """
-    return bytes.fromhex(_read(path, "key of pseudonyms", _HEX, "64 hexadecimal digits").decode("ascii"))
+    lines = _read(path, "key of pseudonyms", _HEX, _EXPECTED).decode("ascii").split()
+    return tuple(bytes.fromhex(line) for line in lines)
 
 
 def read_secret(path: Path, what: str) -> bytes:
@@ -32,7 +44,7 @@ def read_secret(path: Path, what: str) -> bytes:
 
 
 def _read(path: Path, what: str, form: re.Pattern[bytes], expected: str) -> bytes:
-    data, status = read_regular(path, 1024)
+    data, status = read_regular(path, _MOST_BYTES)
     require_private(path, status, what)
     if not form.fullmatch(data):
         raise KeyFileError(f"{what} {str(path)!r} does not hold {expected}; make a new one, or restore the file")

@@ -26,6 +26,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Columns that every table has, and folders beside those of the kinds.
 RESERVED_COLUMNS = frozenset({"seq", "key", "received", "subjects", "salt", "leaf", "confidential"})
 RESERVED_KINDS = frozenset({"format", "erased"})
+# What a system hook sends of a user who was removed from GitLab.
+DESTROYED = "user_destroy"
 _MOST_COLUMNS = 200
 
 

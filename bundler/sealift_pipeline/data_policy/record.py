@@ -4,13 +4,13 @@ A record is what the log holds and the lander writes: the kind, the key that mak
 receipt, the persons it is about, and the columns that the data policy names.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sealift_pipeline.data_policy import paths
 from sealift_pipeline.data_policy.paths import MissingPathError
-from sealift_pipeline.data_policy.policy import Column, DataPolicy, Kind
+from sealift_pipeline.data_policy.policy import DESTROYED, Column, DataPolicy, Kind
 from sealift_pipeline.data_policy.protection import persons_in, pseudonym
 from sealift_pipeline.data_policy.values import CONVERSIONS, Protection
 
@@ -20,6 +20,8 @@ _SUBJECT_KEYS = frozenset(
 )
 _SUBJECT_OBJECTS = frozenset({"user", "author", "assignee", "assignees", "reviewers", "merge_user", "updated_by"})
 _MOST_SUBJECTS = 1_000
+# How the key of an event begins that showed the token of the system hook; no header can say so.
+_SYSTEM = "system:"
 
 
 class RejectedError(Exception):
@@ -75,6 +77,16 @@ def kind_of(event: Any) -> str:
     return ""
 
 
+def system_key(key: str) -> str:
+    """Return the key of an event that showed the token of the system hook."""
+    return _SYSTEM + key
+
+
+def is_of_system_hook(key: str) -> bool:
+    """Return whether the event with this key showed the token of the system hook."""
+    return key.startswith(_SYSTEM)
+
+
 def is_confidential(event: Mapping[str, Any]) -> bool:
     """Return whether an event is about a confidential issue, or a note that not everybody may read."""
     if str(event.get("event_type", "")).startswith("confidential_"):
@@ -85,23 +97,43 @@ def is_confidential(event: Mapping[str, Any]) -> bool:
     )
 
 
-def apply(policy: DataPolicy, event: Mapping[str, Any], *, key: str, received: int, secret: bytes) -> Record | None:
+def apply(
+    policy: DataPolicy,
+    event: Mapping[str, Any],
+    *,
+    key: str,
+    received: int,
+    secret: bytes,
+    former: Sequence[bytes] = (),
+) -> Record | None:
     """Return the record of an event; None for a kind, or a confidential event, that the data policy does not take.
 
     Args:
         key: that GitLab gives the delivery.
         received: microseconds since 1970.
         secret: the key of pseudonyms.
+        former: keys that named persons before; a user who was removed has rows under these names too.
 
     Raises:
-        RejectedError: a required path is missing, or its value is of another type.
+        RejectedError: a required path is missing, its value is of another type, or the event is about over 1,000
+            persons, of whom not each could be erased.
     """
     kind = policy.kinds.get(kind_of(event))
     if kind is None or (is_confidential(event) and not kind.confidential):
         return None
-    protection = Protection(secret, tuple(persons_in(event)))
-    columns = {column.name: value for column, value in _values(kind, event, protection) if value is not None}
-    return Record(kind.name, key, received, _subjects(event, columns, kind, secret), columns)
+    names = tuple(persons_in(event))
+    columns = _columns(kind, event, Protection(secret, names))
+    subjects = _subjects(event, columns, kind, secret)
+    if kind.name == DESTROYED:
+        for one in former:
+            subjects |= _subjects(event, _columns(kind, event, Protection(one, names)), kind, one)
+    if len(subjects) > _MOST_SUBJECTS:
+        raise RejectedError("(persons)")
+    return Record(kind.name, key, received, tuple(sorted(subjects)), columns)
+
+
+def _columns(kind: Kind, event: Mapping[str, Any], protection: Protection) -> dict[str, Any]:
+    return {column.name: value for column, value in _values(kind, event, protection) if value is not None}
 
 
 def _values(kind: Kind, event: Mapping[str, Any], protection: Protection) -> Iterator[tuple[Column, Any]]:
@@ -126,13 +158,13 @@ def _values(kind: Kind, event: Mapping[str, Any], protection: Protection) -> Ite
             raise RejectedError(column.written_path) from None
 
 
-def _subjects(event: Any, columns: Mapping[str, Any], kind: Kind, secret: bytes) -> tuple[str, ...]:
+def _subjects(event: Any, columns: Mapping[str, Any], kind: Kind, secret: bytes) -> set[str]:
     found = {pseudonym(number, secret) for number in _user_numbers(event)}
     for column in kind.columns:
         if column.type == "person" and column.name in columns:
             value = columns[column.name]
             found.update(value if isinstance(value, list) else [value])
-    return tuple(sorted(found)[:_MOST_SUBJECTS])
+    return found
 
 
 def _user_numbers(event: Any) -> Iterator[int]:

@@ -1,36 +1,35 @@
-"""Erase the rows of a person. The order survives a crash: run again, it goes on from there.
+"""Erase the rows of persons. The order survives a crash: the journal says what is not done, and a rerun goes on.
 
-1. land all that the log holds, so that nothing of the person waits there
-2. for each kind: find the rows whose subjects have one of the pseudonyms
-3. keep their leaves in the table `erased`, durably
-4. remove the rows, durably
-5. delete every file that no current version needs
-6. look: the log's files hold nothing that was landed, and no row and no log of a table holds a pseudonym
-7. write into `erasures.jsonl` what was done, without a name.
+1. note in the journal what is to be erased
+2. land all that the log holds, so that nothing of the person waits there
+3. for each kind, `user_destroy` last: find the rows whose subjects have one of the pseudonyms
+4. keep their leaves in the table `erased`, durably
+5. remove the rows, durably
+6. delete every file that no current version needs
+7. look: the log's files hold nothing that was landed, and no row and no log of a table holds a pseudonym
+8. write into `erasures.jsonl` what was done, without a name, and remove the journal.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from sealift_common.clock import rfc3339
-from sealift_common.files import durable
-from sealift_pipeline.data_policy.policy import DataPolicy
+from sealift_pipeline.data_policy.policy import DESTROYED, DataPolicy
+from sealift_pipeline.erasure import journal
+from sealift_pipeline.erasure.journal import Erasure
 from sealift_pipeline.errors import ErasureError
 from sealift_pipeline.landing.lander import ERASED, Lander, kinds_of, writing
 from sealift_pipeline.landing.state import State
 from sealift_pipeline.log.base import EventLog, digest
 from sealift_pipeline.settings.settings import SNAPSHOT_FOLDER, Settings
 from sealift_pipeline.snapshots.document import Snapshot
-from sealift_pipeline.table.delta import EventTable, about, scan
+from sealift_pipeline.table.delta import EventTable, about, numbered, scan
 from sealift_pipeline.table.places import log_files
 
-RECORD_FILE = "erasures.jsonl"
 _WAIT_S = 60.0
+_Row = tuple[int, bytes, str]
 
 
 @dataclass(frozen=True)
@@ -40,18 +39,35 @@ class Erased:
     Attributes:
         rows: how many rows of each kind are gone.
         snapshots: names of those in the pipeline's folder that hold an erased row; their roots hold.
+        numbers: of the rows that are gone, by kind, sorted.
+        earlier: request of an erasure that had been interrupted, and is finished now; empty for none.
     """
 
     rows: Mapping[str, int]
     snapshots: tuple[str, ...]
+    numbers: Mapping[str, Sequence[int]]
+    earlier: str = ""
+
+    def rows_in(self, snapshot: Snapshot) -> int:
+        """Return how many of the erased rows a data snapshot holds: what was trained on it has seen them."""
+        return sum(number <= snapshot.upto for number in self.numbers.get(snapshot.kind, ()))
 
 
-def erase(settings: Settings, policy: DataPolicy, log: EventLog, subjects: Sequence[str], request: str) -> Erased:
-    """Erase all rows that are about a person.
+def erased_since(settings: Settings, snapshot: Snapshot) -> int:
+    """Return how many rows of a data snapshot were erased, by whatever erasure, after it was taken.
 
-    Args:
-        subjects: the pseudonyms of the person: of the number, the user name, mail addresses.
-        request: what the record names, for example the number of a ticket; one line.
+    Raises:
+        TableError: the table of erased rows cannot be read.
+    """
+    erased = EventTable(settings.table_place, ERASED).open()
+    if erased is None:
+        return 0
+    kinds = [kind for batch in scan(erased, ("kind",), snapshot.upto) for kind in batch.column("kind").to_pylist()]
+    return kinds.count(snapshot.kind) - snapshot.erased
+
+
+def erase(settings: Settings, policy: DataPolicy, log: EventLog, erasure: Erasure) -> Erased:
+    """Erase all rows that are about persons; first what an earlier erasure, which was interrupted, left to do.
 
     Raises:
         LanderBusyError: another process has been writing for a minute.
@@ -59,53 +75,78 @@ def erase(settings: Settings, policy: DataPolicy, log: EventLog, subjects: Seque
         TableError, EventLogError: a table or the log does not answer; what is done stays done.
     """
     with writing(settings.folder, wait_s=_WAIT_S):
-        lander = Lander(settings, policy, log)
-        lander.land_all()  # 1
-        rows: dict[str, int] = {}
-        touched: dict[str, list[int]] = {}
-        for kind in kinds_of(settings, policy):
-            found = _erase_kind(lander, settings.folder, kind, subjects)
-            if found:
-                rows[kind], touched[kind] = len(found), found
-        names = [name for name in [*kinds_of(settings, policy), ERASED] if lander.table(name).open() is not None]
-        for name in names:
-            lander.table(name).vacuum(everything=True)  # 5
-        lander.synced(State.load(settings.folder), names).save(settings.folder)
-        _require_gone(log, [lander.table(name) for name in names if name != ERASED], subjects)  # 6
-        _record(settings.folder, request, rows)  # 7
-    return Erased(rows, tuple(_touched_snapshots(settings.folder, touched)))
+        earlier = journal.interrupted(settings.folder)
+        if earlier is not None and earlier != erasure:
+            _erase(settings, policy, log, earlier)
+        done = _erase(settings, policy, log, erasure)
+    named = tuple(name for name, one in _snapshots(settings.folder).items() if done.rows_in(one))
+    unfinished = earlier.request if earlier is not None and earlier != erasure else ""
+    return Erased(done.rows, named, done.numbers, unfinished)
 
 
-def _erase_kind(lander: Lander, folder: Path, kind: str, subjects: Sequence[str]) -> list[int]:
-    table = lander.table(kind)
+def finish(settings: Settings, policy: DataPolicy, log: EventLog) -> str:
+    """Finish an erasure that was interrupted; return its request, or an empty text where there is none.
+
+    Raises:
+        LanderBusyError, ErasureError, TableError, EventLogError: as `erase`.
+    """
+    if journal.interrupted(settings.folder) is None:
+        return ""
+    with writing(settings.folder, wait_s=_WAIT_S):
+        # Whoever held the lock may have finished it.
+        earlier = journal.interrupted(settings.folder)
+        if earlier is None:
+            return ""
+        _erase(settings, policy, log, earlier)
+    return earlier.request
+
+
+def _erase(settings: Settings, policy: DataPolicy, log: EventLog, erasure: Erasure) -> Erased:
+    journal.begin(settings.folder, erasure)  # 1
+    lander = Lander(settings, policy, log)
+    lander.land_all()  # 2
+    numbers: dict[str, list[int]] = {}
+    kinds = sorted(kinds_of(settings, policy), key=lambda kind: kind == DESTROYED)
+    for kind in kinds:
+        found = _rows_of(lander.table(kind), erasure)  # 3
+        if found:
+            numbers[kind] = [number for number, *_ in found]
+            _keep_leaves(lander, settings.folder, kind, found)  # 4
+            lander.table(kind).remove(numbers[kind])  # 5
+            lander.synced(State.load(settings.folder), [kind]).save(settings.folder)
+    names = [name for name in [*kinds, ERASED] if lander.table(name).open() is not None]
+    for name in names:
+        lander.table(name).vacuum(everything=True)  # 6
+    lander.synced(State.load(settings.folder), names).save(settings.folder)
+    _require_gone(log, [lander.table(name) for name in names if name != ERASED], erasure.subjects)  # 7
+    rows = {kind: len(found) for kind, found in numbers.items()}
+    journal.end(settings.folder, erasure, rows)  # 8
+    return Erased(rows, (), numbers)
+
+
+def _rows_of(table: EventTable, erasure: Erasure) -> list[_Row]:
     opened = table.open()
     if opened is None:
         return []
-    found = sorted(about(opened, subjects))  # 2
-    if not found:
-        return []
-    numbers = [number for number, *_ in found]
-    _keep_leaves(lander, folder, kind, found)  # 3
-    table.remove(numbers)  # 4
-    lander.synced(State.load(folder), [kind]).save(folder)
-    return numbers
+    found = set(about(opened, erasure.subjects))
+    if table.name == DESTROYED:
+        found.update(numbered(opened, erasure.events))
+    return sorted(found)
 
 
-def _keep_leaves(lander: Lander, folder: Path, kind: str, found: Sequence[tuple[int, bytes, str]]) -> None:
+def _keep_leaves(lander: Lander, folder: Path, kind: str, found: Sequence[_Row]) -> None:
     """Keep leaves that are not kept yet, of an erasure that was interrupted; and digests of keys, as a log does."""
+    fields = [("kind", pa.string()), ("seq", pa.int64()), ("leaf", pa.binary()), ("key", pa.binary())]
     erased = lander.table(ERASED)
-    opened = erased.open()
-    before = (
-        set() if opened is None else {seq for batch in scan(opened, ("seq",)) for seq in batch.column(0).to_pylist()}
-    )
+    opened = erased.opened_or_new(pa.schema(fields))
+    before = {seq for batch in scan(opened, ("seq",)) for seq in batch.column(0).to_pylist()}
     found = [one for one in found if one[0] not in before]
     if not found:
         return
     numbers, leaves, keys = zip(*found, strict=True)
     columns = {"kind": [kind] * len(found), "seq": numbers, "leaf": leaves, "key": [digest(key) for key in keys]}
-    fields = [("kind", pa.string()), ("seq", pa.int64()), ("leaf", pa.binary()), ("key", pa.binary())]
     kept = pa.table([pa.array(columns[name], type_) for name, type_ in fields], names=[name for name, _ in fields])
-    erased.append(kept, writer="sealift-erase", upto=found[-1][0])
+    erased.append(opened, kept, writer="sealift-erase", upto=found[-1][0])
     lander.synced(State.load(folder), [ERASED]).save(folder)
 
 
@@ -122,15 +163,6 @@ def _require_gone(log: EventLog, tables: Sequence[EventTable], subjects: Sequenc
             raise ErasureError(f"{path!r} still holds a pseudonym of the person; stop what keeps it, erase again")
 
 
-def _record(folder: Path, request: str, rows: Mapping[str, int]) -> None:
-    line = {"at": rfc3339(datetime.now(UTC)), "request": request, "rows": dict(rows)}
-    durable.append_line(folder / RECORD_FILE, json.dumps(line, sort_keys=True), mode=0o600)
-
-
-def _touched_snapshots(folder: Path, touched: Mapping[str, list[int]]) -> list[str]:
-    found = []
-    for path in sorted((folder / SNAPSHOT_FOLDER).glob("*.json")):
-        snapshot = Snapshot.parse(path.read_bytes(), path.name)
-        if any(number <= snapshot.upto for number in touched.get(snapshot.kind, ())):
-            found.append(path.name)
-    return found
+def _snapshots(folder: Path) -> dict[str, Snapshot]:
+    paths = sorted((folder / SNAPSHOT_FOLDER).glob("*.json"))
+    return {path.name: Snapshot.parse(path.read_bytes(), path.name) for path in paths}

@@ -30,7 +30,7 @@ from sealift_pipeline.settings.settings import LOCK_FILE, Settings
 from sealift_pipeline.table import durability
 from sealift_pipeline.table.delta import EventTable, erased_keys, greatest, known_keys, position
 from sealift_pipeline.table.places import tables_in
-from sealift_pipeline.table.schema import columns_for, to_table
+from sealift_pipeline.table.schema import arrays_of, columns_for, schema_of, to_table
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -216,20 +216,26 @@ class Lander:
             self._log.start_above(before)
 
     def _append(self, name: str, entries: list[Entry]) -> int:
-        table = self.table(name)
+        table, kind = self.table(name), self._policy.kinds.get(name)
         opened = table.open()
-        after = position(opened, self._writer)
-        fresh = [one for one in entries if one.seq > after]
-        if self._log.forgets_keys:
-            fresh = _new_keys(opened, self.table(ERASED).open(), fresh)
-        if not fresh:
-            return 0
-        if opened is None and name not in self._policy.kinds:
+        if opened is None and kind is None:
             # The data policy no longer takes it.
             return 0
         schema = None if opened is None else pa.schema(opened.schema().to_arrow())
-        kind = self._policy.kinds.get(name, Kind(name, ()))
-        table.append(to_table(name, fresh, columns_for(kind, schema)), writer=self._writer, upto=fresh[-1].seq)
+        columns = columns_for(kind or Kind(name, ()), schema)
+        if opened is None:
+            # Before there is a table, whose columns keep their types.
+            arrays_of(name, entries, columns)
+            opened = table.opened_or_new(schema_of(columns))
+        after, erased = position(opened, self._writer), self.table(ERASED).open()
+        fresh = [one for one in entries if one.seq > after]
+        if len(fresh) < len(entries):
+            _require_landed(opened, erased, entries[: len(entries) - len(fresh)])
+        if self._log.forgets_keys:
+            fresh = _new_keys(opened, erased, fresh)
+        if not fresh:
+            return 0
+        table.append(opened, to_table(name, fresh, columns), writer=self._writer, upto=fresh[-1].seq)
         return len(fresh)
 
 
@@ -240,12 +246,33 @@ def kinds_of(settings: Settings, policy: DataPolicy) -> list[str]:
     return [name for name in found if name not in RESERVED_KINDS]
 
 
-def _new_keys(table: "DeltaTable | None", erased: "DeltaTable | None", entries: list[Entry]) -> list[Entry]:
-    """Return the first entry of each key that the table does not have, and that was not erased from it."""
-    known = set() if table is None else known_keys(table, [one.record.key for one in entries])
+def _known(table: "DeltaTable", erased: "DeltaTable | None", entries: list[Entry]) -> set[str]:
+    """Return the keys of these that the table has, or that were erased from it."""
+    known = known_keys(table, [one.record.key for one in entries])
     if erased is not None:
         gone = erased_keys(erased, [digest(one.record.key) for one in entries])
         known |= {one.record.key for one in entries if digest(one.record.key) in gone}
+    return known
+
+
+def _require_landed(table: "DeltaTable", erased: "DeltaTable | None", entries: list[Entry]) -> None:
+    """Refuse entries that another log with the same identity had numbered: in the table stand others.
+
+    Raises:
+        EventLogError: the log is a copy of the one that these tables were landed from, and both took events since.
+    """
+    known = _known(table, erased, entries)
+    strange = next((one for one in entries if one.record.key not in known), None)
+    if strange is not None:
+        raise EventLogError(
+            f"event {strange.seq} was landed from another copy of this log, and is another event here; "
+            "run receiver and lander from one folder alone, and give `url` in [log] of the copy a new log"
+        )
+
+
+def _new_keys(table: "DeltaTable", erased: "DeltaTable | None", entries: list[Entry]) -> list[Entry]:
+    """Return the first entry of each key that the table does not have, and that was not erased from it."""
+    known = _known(table, erased, entries)
     found = {one.record.key: one for one in reversed(entries) if one.record.key not in known}
     return sorted(found.values(), key=lambda one: one.seq)
 

@@ -1,4 +1,4 @@
-"""Whether a request comes from the hook: by its token, or by its signature (Standard Webhooks 1.0). Pure.
+"""Whether a request comes from a hook, and from which: by its token, or by its signature (Standard Webhooks 1.0). Pure.
 
 The steps of a signature: `webhook-timestamp` within five minutes of this machine's clock, then one of the `v1`
 signatures in `webhook-signature` is HMAC-SHA256 of `id.timestamp.body`. A token is compared first, before a body is
@@ -12,6 +12,7 @@ import hmac
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 TOKEN_HEADERS = ("x-gitlab-token", "x-gitlab-event-streaming-token")
 ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -25,32 +26,47 @@ class UnauthorizedError(Exception):
     """A request is not from the hook; the text says what is wrong, and holds nothing of the request."""
 
 
+class Sender(Enum):
+    """Which hook sends, as far as a token tells."""
+
+    HOOK = "hook"
+    SYSTEM_HOOK = "system hook"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True)
 class Credentials:
-    """What the hook may show.
+    """What a hook may show.
 
     Attributes:
         token: of the hook; empty for none.
         signing_secrets: as GitLab shows them, `whsec_` and Base64; any of them may have signed.
+        system_token: of the system hook, which administrators of GitLab alone can see; empty for none.
     """
 
     token: bytes = b""
     signing_secrets: tuple[bytes, ...] = ()
+    system_token: bytes = b""
 
-    def check_token(self, headers: Mapping[str, str]) -> bool:
-        """Return whether a right token is there; False leaves it to the signature.
+    def check_token(self, headers: Mapping[str, str]) -> Sender:
+        """Return whose token is there; UNKNOWN leaves it to the signature.
 
         Raises:
             UnauthorizedError: the token is wrong, or there is neither token nor signature.
         """
         given = next((value for name in TOKEN_HEADERS if (value := headers.get(name)) is not None), None)
-        if given is not None and self.token:
-            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self.token):
-                raise UnauthorizedError("wrong token; compare the hook's secret token with the token file")
-            return True
+        if given is not None and (self.token or self.system_token):
+            shown = given.encode("utf-8", "surrogateescape")
+            # Both are compared, so that the time tells nothing.
+            is_hook, is_system = (hmac.compare_digest(shown, one) for one in (self.token, self.system_token))
+            if is_system and self.system_token:
+                return Sender.SYSTEM_HOOK
+            if is_hook and self.token:
+                return Sender.HOOK
+            raise UnauthorizedError("wrong token; compare the hook's secret token with the token file")
         if not (self.signing_secrets and headers.get(SIGNATURE_HEADER)):
             raise UnauthorizedError("no token and no signature; give the hook its secret token")
-        return False
+        return Sender.UNKNOWN
 
     def check_signature(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
         """Check the signature of a body, where this hook signs.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sealift_common.errors import Error
 from sealift_pipeline.errors import EventLogError
-from sealift_pipeline.receiver.authentication import UnauthorizedError
+from sealift_pipeline.receiver.authentication import Sender, UnauthorizedError
 from sealift_pipeline.receiver.intake import MOST_BODY_BYTES
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         """Take an event."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            signed = not self.server.credentials.check_token(headers)  # 1
+            sender = self.server.credentials.check_token(headers)  # 1
         except UnauthorizedError as error:
             self._refuse(401, "unauthorized", str(error))
             return
@@ -49,19 +49,20 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(503, "unavailable", "too much is in flight already")
             return
         try:
-            self._take(size, headers, signed=signed)
+            self._take(size, headers, sender)
         finally:
             self.server.release(size)
 
-    def _take(self, size: int, headers: Mapping[str, str], *, signed: bool) -> None:
+    def _take(self, size: int, headers: Mapping[str, str], sender: Sender) -> None:
         body = self._body(size)
         if body is None:
             self.close_connection = True
             return
         try:
-            if signed:
+            if sender is Sender.UNKNOWN:
                 self.server.credentials.check_signature(headers, body, time.time())  # 3
-            outcome = self.server.intake.take(body, headers)  # 4 to 6
+            is_system = sender is Sender.SYSTEM_HOOK
+            outcome = self.server.intake.take(body, headers, is_system=is_system)  # 4 to 6
         except UnauthorizedError as error:
             self._refuse(401, "unauthorized", str(error))
         except EventLogError as error:

@@ -14,17 +14,18 @@ from sealift_common.errors import UnsupportedVersionError
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.errors import DataPolicyError
-from sealift_pipeline.settings import nats
+from sealift_pipeline.settings import erasure, nats
 
 FORMAT = 1
 FILE, POLICY_FILE, KEY_FILE, TOKEN_FILE = "pipeline.toml", "data-policy.toml", "pseudonym.key", "hook.token"
 LOG_FILE, TABLE_FOLDER, SNAPSHOT_FOLDER, LOCK_FILE = "log/events.db", "table", "snapshots", "lander.lock"
 DEFAULT_LISTEN = "127.0.0.1:8417"
 _KEYS = {
-    "receiver": ("listen", "token_file", "signing_secret_files"),
+    "receiver": ("listen", "token_file", "signing_secret_files", "system_token_file"),
     "log": ("url", *nats.KEYS),
     "table": ("url",),
     "gitlab": ("url", "project", "hook"),
+    "erasure": erasure.KEYS,
 }
 _PROJECT = re.compile(r"[0-9]{1,12}|[A-Za-z0-9_.][A-Za-z0-9_.\-/]{0,254}")
 
@@ -39,12 +40,14 @@ class Settings:
         port: of the receiver; 0 for any free one.
         token_file: with the token of the hook; None for none.
         signing_secret_files: each with a secret of a hook that signs (Standard Webhooks).
+        system_token_file: with the token of the system hook, which no other hook has; None for none.
         log_url: `sqlite:PATH`, or addresses of servers of NATS.
         nats: where the log is on NATS; None where it is embedded.
         table_url: a folder.
         gitlab_url: of the instance; empty where the file does not say.
         project: its number, or its path with groups.
         hook: number of the project's hook.
+        erasure: what the removal of a user does.
     """
 
     folder: Path
@@ -52,12 +55,14 @@ class Settings:
     port: int
     token_file: Path | None
     signing_secret_files: tuple[Path, ...]
+    system_token_file: Path | None
     log_url: str
     nats: nats.NatsSettings | None
     table_url: str
     gitlab_url: str
     project: str
     hook: int
+    erasure: erasure.ErasureSettings
 
     @classmethod
     def load(cls, folder: Path) -> "Settings":
@@ -83,6 +88,7 @@ class Settings:
         secrets = toml.table("receiver").get("signing_secret_files", [])
         if not isinstance(secrets, list) or not all(isinstance(one, str) for one in secrets):
             raise toml.error("signing_secret_files", "'signing_secret_files' is not a list of paths", "receiver")
+        system = _text(toml, "receiver", "system_token_file", "")
         if not token and not secrets:
             raise toml.error("token_file", "no way to know GitLab: give token_file or signing_secret_files", "receiver")
         log_url = _log(toml)
@@ -92,12 +98,14 @@ class Settings:
             port=port,
             token_file=folder / token if token else None,
             signing_secret_files=tuple(folder / one for one in secrets),
+            system_token_file=folder / system if system else None,
             log_url=log_url,
             nats=nats.parse(toml, log_url, folder) if nats.is_nats(log_url) else None,
             table_url=_text(toml, "table", "url", TABLE_FOLDER),
             gitlab_url=_gitlab(toml),
             project=_project(toml),
             hook=_hook(toml),
+            erasure=erasure.parse(toml, knows_system_hook=bool(system)),
         )
 
     @property

@@ -4,6 +4,7 @@ Statistics are kept of `seq` alone: the log of a table keeps the least and great
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ import pyarrow.dataset as ds
 
 from sealift_common.errors import UnsupportedVersionError
 from sealift_pipeline.errors import TableError
+from sealift_pipeline.table.places import file_system
 
 if TYPE_CHECKING:
-    from deltalake import CommitProperties, DeltaTable
+    from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 FORMAT = 1
 NAME = "sealift-events"
@@ -25,6 +27,8 @@ _CONFIGURATION = {"delta.dataSkippingStatsColumns": "seq"}
 # Of old versions, for those who read them still.
 _KEPT_HOURS = 7 * 24
 _BATCH_ROWS = 4096
+# What is lost at most where a page cannot be decoded, and what `verify` then names.
+ROWS_OF_A_GROUP = 512
 # As many as the embedded log knows.
 _KEYS_OF_ROWS = 5_000_000
 
@@ -87,55 +91,114 @@ class EventTable:
             raise TableError(f"table {self.uri!r} does not exist; land events of it first")
         return table
 
-    def append(self, rows: pa.Table, *, writer: str, upto: int) -> None:
-        """Commit rows, and with them that this writer has come to `upto`.
+    def opened_or_new(self, schema: pa.Schema) -> "DeltaTable":
+        """Open the table; make one without rows where there is none. Of two who make it at once, one makes it.
 
         Raises:
-            TableError: the table refuses them.
+            TableError, UnsupportedVersionError: as `open`; or it cannot be written.
         """
-        from deltalake import WriterProperties, write_deltalake
-        from deltalake.exceptions import DeltaError
+        from deltalake import DeltaTable
 
-        try:
-            write_deltalake(
+        opened = self.open()
+        if opened is not None:
+            return opened
+        with self._written():
+            DeltaTable.create(
                 self.uri,
-                rows,
-                mode="append",
-                schema_mode="merge",
+                schema,
+                mode="ignore",
                 name=NAME,
                 description=f"format {FORMAT}",
                 configuration=_CONFIGURATION,
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
-                commit_properties=_position(writer, upto),
+                commit_properties=_only_next(),
             )
-        except (DeltaError, OSError) as error:
-            raise TableError(f"table {self.uri!r} cannot be written: {_first_line(error)}") from error
+        return self.required()
+
+    def append(self, opened: "DeltaTable", rows: pa.Table, *, writer: str, upto: int) -> None:
+        """Commit rows to the version that was opened, and with them that this writer has come to `upto`.
+
+        Args:
+            opened: the version that `position` was read in. Where somebody else committed since, nothing is written:
+                Delta's log takes each version once, in a folder by a link and on S3 by `If-None-Match: *`.
+
+        Raises:
+            TableError: the table refuses them, or has a newer version.
+        """
+        from deltalake import write_deltalake
+
+        with self._written():
+            write_deltalake(
+                opened,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                writer_properties=_writing(),
+                commit_properties=_only_next(writer, upto),
+            )
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Commit that these rows are gone; the log of the table names neither them nor a person.
 
         Raises:
-            TableError: the table refuses.
+            TableError: the table refuses, or somebody else wrote to it meanwhile.
         """
-        from deltalake.exceptions import DeltaError
-
         source = pa.table({"seq": pa.array(numbers, pa.int64())})
-        try:
-            merge = self.required().merge(source, "t.seq = s.seq", source_alias="s", target_alias="t")
+        with self._written():
+            merge = self.required().merge(
+                source,
+                "t.seq = s.seq",
+                source_alias="s",
+                target_alias="t",
+                writer_properties=_writing(),
+                commit_properties=_only_next(),
+            )
             merge.when_matched_delete().execute()
-        except (DeltaError, OSError) as error:
-            raise TableError(f"table {self.uri!r} cannot be written: {_first_line(error)}") from error
 
     def vacuum(self, *, everything: bool) -> None:
-        """Delete files that no version needs; with `everything`, also those of all versions but this one."""
+        """Delete files that no version needs; with `everything`, also those of all versions but this one.
+
+        A lander on another machine may have written a file that it has not committed yet. So what is to go is listed,
+        then a version without any change is committed, after which no commit to an older version is taken; then goes
+        what was listed and is in no version.
+
+        Raises:
+            TableError: the table refuses, or somebody else wrote to it meanwhile.
+        """
         hours = 0 if everything else _KEPT_HOURS
-        table = self.required()
-        # Full, for a write that found no room leaves a file that no version ever named.
-        table.vacuum(retention_hours=hours, enforce_retention_duration=not everything, dry_run=False, full=True)
+        with self._written():
+            table = self.required()
+            # Full, for a write that found no room leaves a file that no version ever named.
+            listed = table.vacuum(retention_hours=hours, enforce_retention_duration=False, dry_run=True, full=True)
+            if not listed:
+                return
+            table.alter.set_table_properties(_CONFIGURATION, commit_properties=_only_next())
+            needed = {path for path, *_ in files(self.required())}
+            system = file_system(self.uri)
+            for path in set(listed) - needed:
+                # An earlier one may have deleted it, for what was removed stays in the list.
+                with suppress(FileNotFoundError):
+                    system.delete_file(path)
 
     def compact(self) -> None:
-        """Write small files together."""
-        self.required().optimize.compact()
+        """Write small files together.
+
+        Raises:
+            TableError: the table refuses, or somebody else wrote to it meanwhile.
+        """
+        with self._written():
+            self.required().optimize.compact(writer_properties=_writing(), commit_properties=_only_next())
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        try:
+            yield
+        except CommitFailedError as error:
+            hint = "another lander or erasure wrote to it at the same moment; nothing was written twice, run it again"
+            raise TableError(f"table {self.uri!r} has a newer version: {hint}") from error
+        except (DeltaError, OSError) as error:
+            raise TableError(f"table {self.uri!r} cannot be written: {_first_line(error)}") from error
 
 
 def position(table: "DeltaTable | None", writer: str) -> int:
@@ -201,6 +264,14 @@ def about(table: "DeltaTable", subjects: Sequence[str]) -> Iterator[tuple[int, b
         yield from ((seq, leaf, key) for seq, leaf, key, persons in values if not wanted.isdisjoint(persons or ()))
 
 
+def numbered(table: "DeltaTable", numbers: Sequence[int]) -> Iterator[tuple[int, bytes, str]]:
+    """Yield number, leaf and key of each of these rows that is there."""
+    wanted = pa.array(numbers, pa.int64())
+    for batch in scan(table, ("seq", "leaf", "key")):
+        found = batch.filter(pc.is_in(batch.column("seq"), value_set=wanted))
+        yield from zip(*(found.column(name).to_pylist() for name in ("seq", "leaf", "key")), strict=True)
+
+
 def counts(table: "DeltaTable") -> Mapping[str, Any]:
     """Return what `status` says of a table."""
     listed = files(table)
@@ -213,10 +284,18 @@ def counts(table: "DeltaTable") -> Mapping[str, Any]:
     }
 
 
-def _position(writer: str, upto: int) -> "CommitProperties":
+def _only_next(writer: str = "", upto: int = 0) -> "CommitProperties":
+    """Commit as the version after the one that was opened, or not at all; with how far a writer has come."""
     from deltalake import CommitProperties, Transaction
 
-    return CommitProperties(app_transactions=[Transaction(app_id=writer, version=upto)])
+    come = [Transaction(app_id=writer, version=upto)] if writer else []
+    return CommitProperties(app_transactions=come, max_commit_retries=0)
+
+
+def _writing() -> "WriterProperties":
+    from deltalake import WriterProperties
+
+    return WriterProperties(compression="ZSTD", compression_level=3, max_row_group_size=ROWS_OF_A_GROUP)
 
 
 def _first_line(error: BaseException) -> str:

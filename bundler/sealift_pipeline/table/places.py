@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealift_pipeline.errors import TableError
 from sealift_pipeline.table.durability import LOG_FOLDER
+
+if TYPE_CHECKING:
+    from pyarrow.fs import PyFileSystem
 
 
 def tables_in(place: str) -> list[str]:
@@ -32,10 +36,10 @@ def log_files(uri: str) -> Iterator[tuple[str, bytes]]:
             if path.is_file():
                 yield str(path), path.read_bytes()
         return
-    system = _system(uri)
+    system = file_system(uri)
     for name in _objects(uri):
         if name.startswith(f"{LOG_FOLDER}/"):
-            with system.open_input_file(name) as file:  # type: ignore[attr-defined]
+            with system.open_input_file(name) as file:
                 yield f"{uri}/{name}", file.read()
 
 
@@ -43,13 +47,14 @@ def _objects(uri: str) -> list[str]:
     from pyarrow.fs import FileSelector
 
     try:
-        found = _system(uri).get_file_info(FileSelector("", recursive=True, allow_not_found=True))  # type: ignore[attr-defined]
+        found = file_system(uri).get_file_info(FileSelector("", recursive=True, allow_not_found=True))
     except OSError as error:
         raise TableError(f"{uri!r} cannot be listed: {str(error).splitlines()[0][:300]}") from error
     return sorted(one.path for one in found if one.is_file)
 
 
-def _system(uri: str) -> object:
+def file_system(uri: str) -> "PyFileSystem":
+    """Return what opens, lists and deletes files by their names below an address."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow.fs import PyFileSystem
 

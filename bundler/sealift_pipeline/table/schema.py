@@ -62,12 +62,33 @@ def columns_for(kind: Kind, before: pa.Schema | None) -> dict[str, pa.Field]:
     return found | {name: field for name, field in wanted.items() if name not in found}
 
 
-def to_table(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field]) -> pa.Table:
-    """Return rows with a salt and a leaf each.
+def schema_of(columns: Mapping[str, pa.Field]) -> pa.Schema:
+    """Return the schema of a table with these columns."""
+    return pa.schema([*FIRST, *columns.values(), *LAST])
+
+
+def arrays_of(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field]) -> dict[str, pa.Array]:
+    """Return the columns of the data policy, by name.
 
     Raises:
         TableError: a record holds a value of another type than its column; the message has its number.
     """
+    found = {}
+    for field in columns.values():
+        values = [one.record.columns.get(field.name) for one in entries]
+        try:
+            found[field.name] = pa.array(values, field.type)
+        except (pa.ArrowException, OverflowError, TypeError) as error:
+            seq = next((one.seq for one, value in zip(entries, values, strict=True) if not _fits(value, field)), 0)
+            raise TableError(
+                f"event {seq} of kind {kind!r} does not fit column {field.name!r} ({field.type}): the data policy "
+                "changed after it came; restore the type, land, then name a new column"
+            ) from error
+    return found
+
+
+def to_table(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field]) -> pa.Table:
+    """Return rows with a salt and a leaf each; raises what `arrays_of` raises."""
     salts = [secrets.token_bytes(SALT_BYTES) for _ in entries]
     leaves = [leaf(salt, _document(kind, one, columns)) for salt, one in zip(salts, entries, strict=True)]
     own: dict[str, list[Any]] = {
@@ -78,20 +99,10 @@ def to_table(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field
         "salt": salts,
         "leaf": leaves,
     }
-    arrays, fields = [], [*FIRST, *columns.values(), *LAST]
-    for field in fields:
-        values = own.get(field.name)
-        if values is None:
-            values = [one.record.columns.get(field.name) for one in entries]
-        try:
-            arrays.append(pa.array(values, field.type))
-        except (pa.ArrowException, OverflowError, TypeError) as error:
-            seq = next((one.seq for one, value in zip(entries, values, strict=True) if not _fits(value, field)), 0)
-            raise TableError(
-                f"event {seq} of kind {kind!r} does not fit column {field.name!r} ({field.type}): the data policy "
-                "changed after it came; restore the type, land, then name a new column"
-            ) from error
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    arrays = {field.name: pa.array(own[field.name], field.type) for field in (*FIRST, *LAST)}
+    arrays |= arrays_of(kind, entries, columns)
+    schema = schema_of(columns)
+    return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
 
 
 def _document(kind: str, entry: Entry, columns: Mapping[str, pa.Field]) -> dict[str, Any]:
@@ -119,10 +130,15 @@ def documents(kind: str, batch: pa.RecordBatch) -> Iterator[tuple[int, bytes, by
         yield seq, salt or b"", stored or b"", document
 
 
+def micros_of(column: pa.Array) -> list[Any]:
+    """Return times in microseconds since 1970, as they are in a record; None for null."""
+    return list(column.cast(_TIME).cast(pa.int64()).to_pylist())
+
+
 def _plain(column: pa.Array) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
-        return list(column.cast(_TIME).cast(pa.int64()).to_pylist())
+        return micros_of(column)
     if pa.types.is_list(kind) and pa.types.is_timestamp(kind.value_type):
         return list(column.cast(pa.list_(_TIME)).cast(pa.list_(pa.int64())).to_pylist())
     return list(column.to_pylist())

@@ -3,7 +3,7 @@
 import threading
 from contextlib import contextmanager
 
-from sealift_pipeline.data_policy.key_file import read_key, read_secret
+from sealift_pipeline.data_policy.key_file import read_key, read_keys, read_secret
 from sealift_pipeline.data_policy.record import apply
 from sealift_pipeline.landing.lander import Lander, writing
 from sealift_pipeline.log.opening import open_log
@@ -29,9 +29,11 @@ def new_pipeline(folder, *, policy="", **origin):
 def receiver(settings, *, log=None):
     """Listen in a thread; gives the server."""
     token = read_secret(settings.token_file, "token")
+    system = read_secret(settings.system_token_file, "token") if settings.system_token_file else b""
     with log or open_log(settings) as opened:
-        intake = Intake(opened, settings.data_policy(), read_key(settings.key_file))
-        with Receiver((settings.host, settings.port), intake, Credentials(token, (SECRET.encode(),))) as server:
+        intake = Intake(opened, settings.data_policy(), read_keys(settings.key_file), knows_system_hook=bool(system))
+        credentials = Credentials(token, (SECRET.encode(),), system)
+        with Receiver((settings.host, settings.port), intake, credentials) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
             try:
