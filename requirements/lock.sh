@@ -47,3 +47,5 @@ printf 'moto[server]==5.2.5\n' | lock requirements/moto.lock -
 # Stock clients of the Open Inference Protocol, each alone: for `make serve-clients`.
 printf 'tritonclient[http]==2.73.0\n' | lock requirements/tritonclient.lock -
 printf 'kserve==0.21.0\n' | lock requirements/kserve.lock -
+# The server to be compared with, and what the loader needs beside it: for `make serve-mlserver` alone.
+printf 'mlserver==1.7.1\n' | lock requirements/mlserver.lock - pyproject.toml

@@ -11,7 +11,8 @@ from support.servers.request_storm import mutated, statuses
 from sealift.errors import Error, InputError
 from sealift.limits import LIMITS
 from sealift.serving import bodies
-from sealift.serving.listening import connections
+from sealift.serving.answering.batcher import Batcher
+from sealift.serving.listening import clients, connections
 from sealift.serving.protocol.infer_request import parse_request
 from sealift.testing import ToyModel, toy_store
 
@@ -291,6 +292,47 @@ def test_an_answer_that_nobody_reads(client, monkeypatch):
         stuck.connect(str(client.path))
         stuck.sendall(head(f"Content-Length: {len(body)}") + body)
         until(lambda: b"sealift_serve_connections 1\n" in client.another().get("/metrics").body)
+
+
+def test_answers_that_nobody_reads_are_bounded_together(client, monkeypatch):
+    monkeypatch.setattr(clients, "LIMITS", LIMITS._replace(serve_unread_bytes=10_000_000))
+    body = json.dumps({"inputs": [{**GOOD, "shape": [50_000], "data": ["a"] * 50_000}]}).encode()
+    whole = len(client.infer("toy", body).body)
+    stuck = []
+    for _ in range(12):
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(str(client.path))
+        one.sendall(head(f"Content-Length: {len(body)}") + body)
+        stuck.append(one)
+        until(lambda: gauge(client, "request_bytes") == 0)
+        assert gauge(client, "answer_bytes") <= 10_000_000
+    assert gauge(client, "answer_bytes") > 1_000_000
+    # Those who read are answered whole, beside them.
+    assert len(client.infer("toy", body).body) == whole
+    for one in stuck:
+        one.close()
+    until(lambda: gauge(client, "answer_bytes") == 0)
+
+
+def gauge(client, name):
+    text = client.another().get("/metrics").body.decode()
+    return int(text.partition(f"\nsealift_serve_{name} ")[2].split()[0])
+
+
+def test_a_request_that_has_not_come_whole_keeps_no_other_from_being_answered_at_once(client, monkeypatch):
+    found, original = [], Batcher.ask
+
+    def ask(*arguments, alone):
+        found.append(alone)
+        return original(*arguments, alone=alone)
+
+    monkeypatch.setattr(Batcher, "ask", ask)
+    with socket.socket(socket.AF_UNIX) as stuck:
+        stuck.connect(str(client.path))
+        stuck.sendall(head("Content-Length: 5000") + b"{")
+        until(lambda: gauge(client, "request_bytes") == 1)
+        assert client.texts("toy", "a").status == 200
+    assert found == [True]
 
 
 def test_others_are_answered_while_some_are_stuck(client):

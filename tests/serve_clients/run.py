@@ -9,17 +9,16 @@ import shutil
 import socket
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from functional.test_serving_clients import SOCKET, TRIAGE, blocks, said
+from support.machine.lock_environment import environment
 from support.servers.model_server import serving
 
 from sealift.testing import ToyGraphs, ToyModel, toy_store
 
-ROOT = Path(__file__).parents[2]
 ASKED = ["Crash on start", "Add dark mode", "ä"]
 EXPECTED = ["bug", "feature", "question"]
 
@@ -81,18 +80,6 @@ async def ask(transport):
 both = {"tcp": asyncio.run(ask(None)), "socket": asyncio.run(ask(httpx.AsyncHTTPTransport(uds=path)))}
 print(json.dumps(both))
 """
-
-
-def environment(name: str) -> Path:
-    """Make the environment of a client once for each content of its lock file."""
-    lock, place = ROOT / "requirements" / f"{name}.lock", ROOT / "build" / name
-    made_of = place / "made-of.lock"
-    if not made_of.is_file() or made_of.read_bytes() != lock.read_bytes():
-        venv.create(place, with_pip=True, clear=True)
-        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check"]
-        subprocess.run([place / "bin" / "python", "-m", "pip", "install", "-qq", *options, "-r", lock], check=True)
-        made_of.write_bytes(lock.read_bytes())
-    return place / "bin" / "python"
 
 
 def ask(python: Path, program: str, *arguments: str) -> dict[str, object]:

@@ -205,6 +205,8 @@ class Limits(NamedTuple):
     serve_head_s: float = 10.0
     serve_body_s: float = 30.0
     serve_unread_s: float = 30.0
+    # All answers that lie unread together; beyond it, the connection whose client has left one the longest goes.
+    serve_unread_bytes: int = 64 * MIB
     # How long a connection may be silent between requests: longer than clients keep theirs.
     serve_idle_s: float = 120.0
     # Waiting for one model, and what goes into one run of it: beyond a thousand rows, a batch makes little faster.

@@ -22,7 +22,8 @@ from sealift.serving.answering.catalog import Catalog
 from sealift.serving.answering.question import question_of
 from sealift.serving.answering.served import ServedModel
 from sealift.serving.bodies import Bodies, DisconnectedError, Receive
-from sealift.serving.observations import Observations
+from sealift.serving.listening.clients import Clients
+from sealift.serving.observations import Held, Observations
 from sealift.serving.protocol.infer_request import parse_request
 from sealift.serving.protocol.infer_response import Answer, to_json, write_answer
 from sealift.serving.protocol.metadata import metadata
@@ -59,19 +60,17 @@ class Application:
     Args:
         catalog: what is served.
         deadline_s: how long a request may wait and run.
-        connections: counts those that are open.
-        requests: counts those that have begun.
+        clients: who asks.
     """
 
-    def __init__(
-        self, catalog: Catalog, deadline_s: float, connections: Callable[[], int], requests: Callable[[], int]
-    ) -> None:
+    def __init__(self, catalog: Catalog, deadline_s: float, clients: Clients) -> None:
         self._catalog = catalog
         self._deadline_s = deadline_s
-        self._connections = connections
-        self._requests = requests
+        self._clients = clients
         self._observations = Observations()
         self._bodies = Bodies()
+        # Bytes of answers that wait for a client to take those before them.
+        self._behind_bytes = 0
         self._batchers: dict[ServedModel, Batcher] = {}
         self._runs = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1), "sealift-serve-run")
         self._large = ThreadPoolExecutor(1, "sealift-serve-large")
@@ -108,14 +107,22 @@ class Application:
             reply = _refusal(RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error of the server's own"))
             code = "internal"
         self._observations.request(model, int(reply.status), code, time.perf_counter() - started)
-        await _send(reply, send)
+        size = len(reply.body)
+        if size > _LARGE_BYTES:
+            self._clients.make_room(self._behind_bytes + size)
+        self._behind_bytes += size
+        try:
+            await _send(reply, send)
+        finally:
+            self._behind_bytes -= size
 
     async def _reply(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         if route.action == "infer":
             return await self._infer(route, dict(scope["headers"]), receive)
         if route.action == "metrics":
             waiting = sum(batcher.waiting for batcher in self._batchers.values())
-            text = self._observations.render(self._catalog, waiting, self._connections(), self._bodies.held_bytes)
+            held = Held(waiting, self._clients.connections, self._bodies.held_bytes, self._clients.unread_bytes)
+            text = self._observations.render(self._catalog, held)
             return Reply(HTTPStatus.OK, _TEXT, text.encode())
         if route.action == "ready" and not route.model:
             ready = self._catalog.is_complete and (
@@ -155,7 +162,8 @@ class Application:
             batcher = self._batchers.get(served)
             if batcher is None:
                 batcher = self._batchers[served] = Batcher(self._runs, self._observations.run)
-            alone = self._requests() <= 1
+            # Those that wait for their clients have nothing to be joined with.
+            alone = self._clients.requests - self._bodies.awaited <= 1
             answers = await batcher.ask(model, question, len(body), self._deadline_s, alone=alone)
             large = sum(values.size for values in answers.values()) > _LARGE_VALUES
             answer: Answer = await self._maybe_large(large, write_answer, request, route.name, model.version, answers)

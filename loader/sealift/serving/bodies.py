@@ -16,10 +16,16 @@ class DisconnectedError(Exception):
 
 
 class Bodies:
-    """All bodies that are in memory now."""
+    """All bodies that are in memory now.
+
+    Attributes:
+        held_bytes: of them together.
+        awaited: how many have not come yet, or not whole.
+    """
 
     def __init__(self) -> None:
         self.held_bytes = 0
+        self.awaited = 0
 
     async def read(self, receive: Receive, length: int | None) -> bytes:
         """Read one body; the caller gives it back with `release`.
@@ -42,8 +48,12 @@ class Bodies:
                 self.held_bytes += len(message["body"])
                 body: bytes = message["body"]
                 return body
-            async with asyncio.timeout(LIMITS.serve_body_s):
-                return await self._parts(receive, message)
+            self.awaited += 1
+            try:
+                async with asyncio.timeout(LIMITS.serve_body_s):
+                    return await self._parts(receive, message)
+            finally:
+                self.awaited -= 1
         except TimeoutError:
             raise RefusedError(
                 HTTPStatus.REQUEST_TIMEOUT,

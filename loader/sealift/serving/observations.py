@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from sealift import __version__
 from sealift.errors import Error
@@ -10,6 +11,22 @@ from sealift.serving.refusals import RefusedError
 from sealift.status.metrics import Metric
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Held(NamedTuple):
+    """What the server holds now.
+
+    Attributes:
+        waiting: requests that wait for a run.
+        connections: that are open.
+        request_bytes: of requests, in memory.
+        answer_bytes: of answers that clients have not taken.
+    """
+
+    waiting: int
+    connections: int
+    request_bytes: int
+    answer_bytes: int
 
 
 class Observations:
@@ -44,19 +61,14 @@ class Observations:
         self._runs += 1
         self._run_requests += requests
 
-    def render(self, catalog: Catalog, waiting: int, connections: int, held_bytes: int) -> str:
-        """Return the text of `GET /metrics`.
-
-        Args:
-            waiting: requests that wait for a run.
-            connections: that are open.
-            held_bytes: of requests, in memory.
-        """
+    def render(self, catalog: Catalog, held: Held) -> str:
+        """Return the text of `GET /metrics`."""
         gauges = [
             ("serve_build_info", "Version of Sealift.", (({"version": __version__}, 1.0),)),
-            ("serve_waiting_requests", "Requests that wait for a run of their model.", (({}, waiting),)),
-            ("serve_connections", "Open connections.", (({}, connections),)),
-            ("serve_request_bytes", "Bytes of requests in memory.", (({}, held_bytes),)),
+            ("serve_waiting_requests", "Requests that wait for a run of their model.", (({}, held.waiting),)),
+            ("serve_connections", "Open connections.", (({}, held.connections),)),
+            ("serve_request_bytes", "Bytes of requests in memory.", (({}, held.request_bytes),)),
+            ("serve_answer_bytes", "Bytes of answers that clients have not taken.", (({}, held.answer_bytes),)),
             ("serve_store_up", "Whether the store could be read when it last changed.", (({}, not catalog.error),)),
             ("serve_model_up", "Whether a model answers; `code` says why it does not.", tuple(_up(catalog))),
             ("serve_model_info", "What answers now.", tuple(_info(catalog))),

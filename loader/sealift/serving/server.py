@@ -14,6 +14,7 @@ import uvicorn
 from sealift.limits import LIMITS
 from sealift.serving.answering.catalog import Catalog, Wanted
 from sealift.serving.application import Application
+from sealift.serving.listening.clients import Clients
 from sealift.serving.listening.connections import BoundedProtocol
 from sealift.serving.listening.service_manager import ServiceManager
 from sealift.store import Store
@@ -31,9 +32,13 @@ class Server(uvicorn.Server):
         heard: the signal that ended it.
     """
 
-    def __init__(self, config: uvicorn.Config, manager: ServiceManager, tick: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, clients: Clients, manager: ServiceManager, tick: Callable[[], object]
+    ) -> None:
         super().__init__(config)
+        self.server_state = clients.state
         self.heard: int | None = None
+        self._clients = clients
         self._manager = manager
         self._tick = tick
 
@@ -61,7 +66,7 @@ class Server(uvicorn.Server):
         now = asyncio.get_running_loop().time()
         self._manager.alive(now)
         if counter % _TICKS_A_SECOND == 0:
-            self.check_connections(now)
+            self._clients.check_time(now)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -74,19 +79,13 @@ class Server(uvicorn.Server):
         finally:
             waiting.cancel()
 
-    def check_connections(self, now: float) -> None:
-        """End the connections whose clients keep them waiting."""
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, BoundedProtocol):
-                connection.check_time(now)
-
     async def _while_ending(self) -> None:
         while True:
             await asyncio.sleep(1 / _TICKS_A_SECOND)
             self._tick()
             now = asyncio.get_running_loop().time()
             self._manager.alive(now)
-            self.check_connections(now)
+            self._clients.check_time(now)
 
     def _end(self, number: int) -> None:
         self.force_exit = self.should_exit
@@ -121,13 +120,9 @@ class Service:
         self._tell = tell
         self._manager = ServiceManager()
         self._is_ready = False
-        self._application = Application(
-            self._catalog,
-            deadline_s,
-            connections=lambda: len(self.server.server_state.connections),
-            requests=lambda: len(self.server.server_state.tasks),
-        )
-        self.server = Server(_config(self._application, deadline_s), self._manager, self._tick)
+        clients = Clients()
+        self._application = Application(self._catalog, deadline_s, clients)
+        self.server = Server(_config(self._application, deadline_s), clients, self._manager, self._tick)
 
     async def run(self) -> int | None:
         """Answer until a signal comes; return its number, or None where `stop` was called."""

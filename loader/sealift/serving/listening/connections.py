@@ -105,10 +105,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of answers that its client has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    @property
+    def unread_key(self) -> tuple[float, int]:
+        """Orders connections by how long their clients leave answers unread, then by how much."""
+        since = float("inf") if self._unread_since is None else self._unread_since
+        return since, -self.unread_bytes
+
     def check_time(self, now: float) -> None:
         """End it where its client keeps it waiting; the server calls this once a second."""
-        unread = self.transport.get_write_buffer_size() > 0
-        self._unread_since = (self._unread_since or now) if unread else None
+        self._unread_since = (self._unread_since or now) if self.unread_bytes else None
         if self._unread_since is not None and now - self._unread_since > LIMITS.serve_unread_s:
             self.transport.abort()
         elif self.head_since is not None and now - self.head_since > LIMITS.serve_head_s:
