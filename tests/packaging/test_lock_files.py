@@ -41,7 +41,17 @@ def pins(lock: Path) -> dict[str, str]:
 
 def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others_for_one_target() -> None:
     kits = ["kit", "text"]
-    environments = ["helm", "kserve", "mlserver", "moto", "oldest", "packages", "pandas-2.2", "pandas-2.3", "tritonclient"]
+    environments = [
+        "helm",
+        "kserve",
+        "mlserver",
+        "moto",
+        "oldest",
+        "packages",
+        "pandas-2.2",
+        "pandas-2.3",
+        "tritonclient",
+    ]
     names = sorted(["base", "dev", *kits, *environments])
     assert [lock.name for lock in LOCKS] == [f"{name}.lock" for name in names]
 
