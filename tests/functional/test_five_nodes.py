@@ -14,6 +14,8 @@ from support.machine.closed_network import ClosedNetwork, Node, closed_network
 from support.release import big_model
 from support.release.instance import Instance
 
+from sealift.status.status import status
+
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/install-on-several-nodes.md"
@@ -61,13 +63,12 @@ class Fleet:
             finish(process)
 
     def generations(self) -> set[tuple[int, int, str]]:
-        """Ask every node; return the different answers: release, generation, digests."""
+        """Look at every store, which a node is for `status`; return the different ones: release, generation, digests."""
         found = set()
-        for number in range(COUNT):
-            status = json.loads(finish(self._run(number, "sealift", "status", "--json")))
-            found.add(
-                (status["generation_release"], status["generation"], json.dumps(status["digests"], sort_keys=True))
-            )
+        for instance in self.instances:
+            seen = status(instance.store)
+            assert not seen.damage
+            found.add((seen.generation.release, seen.generation.number, json.dumps(dict(seen.digests), sort_keys=True)))
         return found
 
     def _run(self, number: int, *words: str) -> subprocess.Popen[str]:
