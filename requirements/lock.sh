@@ -20,7 +20,7 @@ lock() {
 }
 
 # Every extra but those for keys in a cloud, which no test can reach.
-lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra text --extra hsm --extra serve --extra pipeline --extra pipeline-nats --extra dev "$@"
+lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extra lightgbm --extra catboost --extra skops --extra text --extra hsm --extra serve --extra pipeline --extra pipeline-nats --extra pipeline-postgresql --extra dev "$@"
 # The base install gets the versions that the tests ran with, never newer ones.
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
 # What `sealift-bundler kit --extra text` carries besides.

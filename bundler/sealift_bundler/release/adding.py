@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from sealift import plain_file
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FILES
-from sealift_bundler.errors import DisclosureError, DisclosureWarning, RecipeError
+from sealift_bundler.errors import DisclosureWarning, RecipeError
 from sealift_bundler.release.recipe import Recipe
 from sealift_bundler.release.recipe_kinds import GraphRecipe
 from sealift_bundler.release.reviewing import read_review
-from sealift_bundler.release.staging import check_may_add, stage
+from sealift_bundler.release.staging import check_may_add
+from sealift_bundler.release.staging_conversion import Origin, stage_files
 from sealift_common import console
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
-from sealift_common.wording import counted
 from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def add(
     probe: bool = False,
     holdout: "Path | None" = None,
 ) -> Added:
-    """Convert the recipe's model with proof, or check its files; write its blobs and stage it for the next release.
+    """Convert the recipe's model with proof, or check its files; stage it for the next release.
 
     Args:
         trust_globals: names to trust besides those of the recipe; see `convert`.
@@ -86,15 +86,12 @@ def add(
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
-    review = read_review(recipe, channel)
-    from sealift_bundler.disclosure import judge, scan_files
-    from sealift_bundler.packing.blobs import read_manifest
-    from sealift_bundler.packing.installable import require_installable
+    review = read_review(recipe.review, channel, recipe.model, recipe.path)
     from sealift_bundler.proof.documents import with_schema
-    from sealift_bundler.release.carried_files import carried_files, config_format, in_memory
+    from sealift_bundler.release.carried_files import carried_files, config_format
     from sealift_bundler.release.graph_set import files_of, parts_of
-    from sealift_bundler.release.model_signature import FILE_NAME, p256_key, sign_model
-    from sealift_bundler.release.modelpack import write_model
+    from sealift_bundler.release.model_signature import p256_key
+    from sealift_bundler.review.digests import digest_of_all
 
     if model_signer is not None:
         p256_key(model_signer)
@@ -109,24 +106,21 @@ def add(
         # Read once: what is scanned is what is stored.
         documents = {name: _read(path) for name, path in recipe.documents.items()}
         files = {**with_schema({**files_of(recipe, conversions), **documents})}
-    descriptor = descriptor_of(recipe)
-    with in_memory(files) as contents:
-        findings = scan_files(contents, descriptor.to_config(recipe.model))
-    acceptances = (*recipe.accepted, *(review.answers.accepted if review else ()))
-    if review is not None:
-        made = review.documents(recipe, conversions, files, judge(findings, acceptances))
-        findings += scan_files(made)
-        files |= made
-    if model_signer is not None:
-        signed = {FILE_NAME: sign_model(recipe.model.name, files, model_signer)}
-        findings += scan_files(signed)
-        files |= signed
-    disclosure = disclosed(judge(findings, acceptances), recipe)
-    form = config_format(formats) if recipe.kind == FILES else layout.ONNX
-    reference = write_model(channel.blobs_dir, recipe.model, files, descriptor, form=form)
-    require_installable(channel.blobs_dir, read_manifest(channel.blobs_dir, recipe.model, reference))
-    outcome = stage(channel, recipe.model, reference)
-    return Added(recipe.model, reference, outcome, disclosure, conversions, formats)
+    samples = {name: graph.samples for name, graph in parts_of(recipe).items()} if conversions else {}
+    origin = Origin(recipe.path, partial(digest_of_all, recipe.sources), partial(digest_of_all, samples))
+    staged = stage_files(
+        recipe.model,
+        files,
+        channel,
+        origin=origin,
+        descriptor=descriptor_of(recipe),
+        conversions=conversions,
+        review=review,
+        accepted=recipe.accepted,
+        model_signer=model_signer,
+        form=config_format(formats) if recipe.kind == FILES else layout.ONNX,
+    )
+    return Added(staged.model, staged.reference, staged.outcome, staged.disclosure, conversions, formats)
 
 
 def _converted(
@@ -166,24 +160,6 @@ def _converted(
 
         return with_benchmark(conversion)
     return conversion
-
-
-def disclosed(disclosure: "Disclosure", recipe: Recipe) -> "Disclosure":
-    """Return what was found, if all of it may leave.
-
-    Raises:
-        DisclosureError: something was found that nobody accepts.
-    """
-    refused = disclosure.refused
-    if refused:
-        more = f", and {counted(len(refused) - 1, 'other finding')}" if len(refused) > 1 else ""
-        raise DisclosureError(
-            f"{recipe.model} would disclose {refused[0].line()}{more}; nothing was staged. Take the values out and "
-            f"train again, or accept each finding in {str(recipe.path)!r} under [[accepted]]",
-            refused,
-            disclosure.unused,
-        )
-    return disclosure
 
 
 def _read(path: Path) -> bytes:
