@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sealift_pipeline.gate.judging import compare
     from sealift_pipeline.reading import Snapshot, events, pseudonym, scrub, split
 
 _LAZY = dict.fromkeys(("events", "split", "scrub", "pseudonym", "Snapshot"), "sealift_pipeline.reading")
+_LAZY["compare"] = "sealift_pipeline.gate.judging"
 
-__all__ = ["Snapshot", "events", "pseudonym", "scrub", "split"]
+__all__ = ["Snapshot", "compare", "events", "pseudonym", "scrub", "split"]
 
 
 if not TYPE_CHECKING:

@@ -61,3 +61,27 @@ class ErasureError(Error):
     exit_code = 76
     code = "erasure"
     remedy = "Stop what holds the files that the message names, then run the same erasure again; it goes on from there."
+
+
+class ProjectError(Error):
+    """A project cannot be trained: its TOML, its Python file, its search, its labels, or its lock file."""
+
+    exit_code = 77
+    code = "project"
+    remedy = "Correct what the message names in the project's two files, or install what its lock file pins."
+
+
+class ChallengerError(Error):
+    """A new version is not better than the released one, or there is nothing to compare it with; nothing was staged."""
+
+    exit_code = 78
+    code = "challenger"
+    remedy = "Look at the page of the run. Give it more or better rows; a version that is no better is never staged."
+
+
+class RetrainError(Error):
+    """Rows were erased while a version was trained on them, or what a run cites is not there any longer."""
+
+    exit_code = 79
+    code = "retrain"
+    remedy = "Run `sealift-pipeline retrain` again: it takes a new data snapshot, without the rows that were erased."

@@ -87,7 +87,15 @@ def command(
             subjects = tuple(pseudonym(one, key) for key in keys for one in who)
             done = erase(settings, policy, log, Erasure(request, subjects))
     if as_json:
-        print_json({"request": request, "rows": dict(done.rows), "snapshots": list(done.snapshots)})
+        print_json(
+            {
+                "models": [one.document() for one in done.models.models],
+                "request": request,
+                "rows": dict(done.rows),
+                "snapshots": list(done.snapshots),
+                "unread_channels": list(done.models.unread),
+            }
+        )
     elif dismiss:
         click.echo(f"dismissed {counted(len(events), 'event')}; nobody else's rows were touched")
     else:
@@ -141,3 +149,5 @@ def _say(done: "Erased") -> None:
     click.echo(f"erased {_rows(done.rows)}; nothing of them is left in the log")
     for name in done.snapshots:
         click.echo(f"  {name} cites erased rows; its root holds: train again what was trained on it")
+    for line in done.models.lines():
+        click.echo(f"  {line}")

@@ -21,6 +21,17 @@ pipeline_option: Callable[[Any], Any] = click.option(
     help="The pipeline's folder, made by: sealift-pipeline init.",
 )
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+project_argument: Callable[[Any], Any] = click.argument(
+    "project_file", metavar="PROJECT.toml", type=click.Path(path_type=Path, readable=False)
+)
+workers_option: Callable[[Any], Any] = click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that search; any number leads to the same model.",
+)
 
 
 def complete_kinds(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

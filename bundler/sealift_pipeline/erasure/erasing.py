@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from sealift_pipeline.errors import ErasureError
 from sealift_pipeline.landing.lander import ERASED, Lander, kinds_of, writing
 from sealift_pipeline.landing.state import State
 from sealift_pipeline.log.base import EventLog, digest
+from sealift_pipeline.runs.handed_over import Affected, affected
 from sealift_pipeline.settings.settings import SNAPSHOT_FOLDER, Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.table.delta import EventTable, about, numbered, scan
@@ -41,12 +42,14 @@ class Erased:
         snapshots: names of those in the pipeline's folder that hold an erased row; their roots hold.
         numbers: of the rows that are gone, by kind, sorted.
         earlier: request of an erasure that had been interrupted, and is finished now; empty for none.
+        models: versions that `retrain` staged and that saw an erased row.
     """
 
     rows: Mapping[str, int]
     snapshots: tuple[str, ...]
     numbers: Mapping[str, Sequence[int]]
     earlier: str = ""
+    models: Affected = field(default_factory=Affected)
 
     def rows_in(self, snapshot: Snapshot) -> int:
         """Return how many of the erased rows a data snapshot holds: what was trained on it has seen them."""
@@ -76,12 +79,24 @@ def erase(settings: Settings, policy: DataPolicy, log: EventLog, erasure: Erasur
     """
     with writing(settings.folder, wait_s=_WAIT_S):
         earlier = journal.interrupted(settings.folder)
+        before = None
         if earlier is not None and earlier != erasure:
-            _erase(settings, policy, log, earlier)
+            before = _erase(settings, policy, log, earlier)
         done = _erase(settings, policy, log, erasure)
     named = tuple(name for name, one in _snapshots(settings.folder).items() if done.rows_in(one))
-    unfinished = earlier.request if earlier is not None and earlier != erasure else ""
-    return Erased(done.rows, named, done.numbers, unfinished)
+    # A version that is handed over meanwhile waited for the lock, and sees itself that rows are gone.
+    models = _models(settings, [done.numbers, *([before.numbers] if before else [])])
+    unfinished = earlier.request if earlier is not None and before is not None else ""
+    return replace(done, snapshots=named, earlier=unfinished, models=models)
+
+
+def _models(settings: Settings, erased: Sequence[Mapping[str, Sequence[int]]]) -> Affected:
+    numbers: dict[str, list[int]] = {}
+    for one in erased:
+        for kind, found in one.items():
+            numbers.setdefault(kind, []).extend(found)
+    tables = {kind: EventTable(settings.table_place, kind).identity for kind in numbers}
+    return affected(settings.folder, tables, numbers)
 
 
 def finish(settings: Settings, policy: DataPolicy, log: EventLog) -> str:

@@ -91,6 +91,11 @@ class EventTable:
             raise TableError(f"table {self.uri!r} does not exist; land events of it first")
         return table
 
+    @property
+    def identity(self) -> str:
+        """The identity of the table, as its data snapshots have it; raises what `required` raises."""
+        return str(self.required().metadata().id)
+
     def opened_or_new(self, schema: pa.Schema) -> "DeltaTable":
         """Open the table; make one without rows where there is none. Of two who make it at once, one makes it.
 

@@ -1,0 +1,49 @@
+"""`sealift-pipeline retrain`: from new events to a staged model version."""
+
+from pathlib import Path
+
+import click
+
+from sealift_common.console import print_json
+from sealift_pipeline.cli.options import json_option, pipeline_option, project_argument, workers_option
+from sealift_pipeline.settings.settings import Settings
+
+
+@click.command()
+@project_argument
+@pipeline_option
+@workers_option
+@click.option("--if-needed", is_flag=True, help="Train only on new rows, drift, or erased rows; see [retrain].")
+@json_option
+def command(*, project_file: Path, folder: Path, workers: int, if_needed: bool, as_json: bool) -> None:
+    """Train the model of PROJECT.toml on all landed events, and stage it if it passes the gate.
+
+    The same events, files and environment give the same model: then nothing is trained, and it says "unchanged". A
+    version that is not better than the released one is refused, exit 78, and its page says why.
+    """
+    from sealift_pipeline.training.project.settings import Project
+    from sealift_pipeline.training.retraining import STAGED, retrain
+
+    project = Project.load(project_file)
+    done = retrain(project, Settings.load(folder), workers=workers, if_needed=if_needed)
+    if as_json:
+        print_json(
+            {
+                "digest": done.reference or None,
+                "gate": None if done.judgement is None else done.judgement.document(),
+                "model": None if done.model is None else done.model.name,
+                "outcome": done.outcome,
+                "page": None if done.page is None else str(done.page),
+                "version": None if done.model is None else str(done.model.version),
+            }
+        )
+        return
+    click.echo(" ".join(str(one) for one in (done.outcome, done.model, done.reference) if one))
+    if done.outcome == STAGED and done.judgement is not None:
+        found = done.judgement.overall
+        click.echo(
+            f"  {found.challenger:.2%} right against {found.champion:.2%} on {found.rows:,} rows that neither "
+            f"model saw, 95 % interval {found.low:+.2%} to {found.high:+.2%}, exact McNemar p = {found.p_value:.3g}"
+        )
+        click.echo(f"  page of the run: {done.page}")
+        click.echo(f"next: have it reviewed, then: sealift-bundler release --channel {project.channel} --key FILE")

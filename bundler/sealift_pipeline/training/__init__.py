@@ -1,0 +1,1 @@
+"""Retraining: one command from new events to a staged model version."""

@@ -1,0 +1,1 @@
+"""How far new rows are from those that a model learned from."""

@@ -1,0 +1,122 @@
+"""Make a version of a data snapshot: rows, search, proof, judgement. Nothing is written; equal inputs, equal bytes.
+
+What a run depends on is told by `inputs_of`; the champion is all that may differ besides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import Channel
+from sealift_pipeline.errors import RetrainError
+from sealift_pipeline.gate.judging import Judgement
+from sealift_pipeline.reading import TRAIN, VALIDATION
+from sealift_pipeline.runs.document import Run, digest
+from sealift_pipeline.runs.handed_over import Trained
+from sealift_pipeline.settings.settings import Settings
+from sealift_pipeline.snapshots.document import Snapshot
+from sealift_pipeline.training.drift.profile import profile_of
+from sealift_pipeline.training.fitting import Fitted, OpenStudy, OpenWorkers, fit, judged, proven, require_slices
+from sealift_pipeline.training.machine import machine_of, python_version
+from sealift_pipeline.training.project.code import Code, code_digest, load_code
+from sealift_pipeline.training.project.lock import Lock
+from sealift_pipeline.training.project.settings import Project
+from sealift_pipeline.training.rows import Rows, events_of, newest_time, require_learnable, rows_of
+from sealift_pipeline.training.search.asking import new_study
+from sealift_pipeline.training.search.workers import working
+
+if TYPE_CHECKING:
+    from sealift_bundler.proof.conversion import Conversion
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained model that is proven and judged, and what it is made of."""
+
+    run: Run
+    rows: Rows
+    conversion: "Conversion"
+    judgement: Judgement
+    created_at: str
+
+
+def inputs_of(project: Project, lock: Lock, snapshot: Snapshot) -> dict[str, str]:
+    """Return what a run depends on, besides the champion."""
+    return {
+        "code": code_digest(project.code),
+        "data_snapshot": snapshot.digest,
+        "lock": lock.digest,
+        "project": project.digest,
+        "python": python_version(),
+    }
+
+
+def make(
+    project: Project,
+    settings: Settings,
+    snapshot: Snapshot,
+    model: ModelVersion,
+    *,
+    inputs: Mapping[str, str],
+    libraries: Mapping[str, str],
+    champion: Trained | None,
+    channel: Channel,
+    workers: int,
+    open_study: OpenStudy = new_study,
+    open_workers: OpenWorkers = working,
+) -> Made:
+    """Train, convert and judge; nothing is written. See `retrain` for the errors."""
+    code = load_code(project.code)
+    table = events_of(settings.table_place, snapshot)
+    rows = rows_of(code, table, validation=project.validation, test=project.test)  # 4
+    require_learnable(rows, code.path.name)
+    require_slices(project, rows)
+    fitted = fit(project, code, rows, workers=workers, open_study=open_study, open_workers=open_workers)  # 5
+    conversion = proven(fitted.estimator, rows, model, probe=project.answers is not None)
+    judgement = judged(project, rows, conversion, champion, channel)  # 6
+    _require_same_code(code, inputs)
+    run = _run(project, model, inputs, libraries, rows, fitted, conversion, judgement, champion)
+    return Made(run, rows, conversion, judgement, newest_time(table))
+
+
+def _run(
+    project: Project,
+    model: ModelVersion,
+    inputs: Mapping[str, str],
+    libraries: Mapping[str, str],
+    rows: Rows,
+    fitted: Fitted,
+    conversion: "Conversion",
+    judgement: Judgement,
+    champion: Trained | None,
+) -> Run:
+    learned = rows.part(TRAIN, VALIDATION)
+    return Run(
+        model=model,
+        inputs=inputs,
+        machine=machine_of(libraries),
+        split={"rows": rows.counts, "test": project.test, "validation": project.validation},
+        search={
+            "best": fitted.found.best.number,
+            "metric": project.search.metric,
+            "seed": project.search.seed,
+            "trials": [one.document() for one in fitted.found.trials],
+        },
+        params=fitted.found.best.params,
+        gate=judgement.document(),
+        champion=champion_document(champion),
+        profile=profile_of(learned.frame, learned.labels.tolist()),
+        # model.json depends on the names of all files of the version, this one's among them.
+        files={name: digest(data) for name, data in sorted(conversion.files.items()) if name != "model.json"},
+    )
+
+
+def champion_document(champion: Trained | None) -> dict[str, str]:
+    """Return which version a run was compared with."""
+    return {} if champion is None else {"digest": champion.blob.digest, "version": str(champion.model.version)}
+
+
+def _require_same_code(code: Code, inputs: Mapping[str, str]) -> None:
+    if code.digest != inputs["code"]:
+        raise RetrainError(f"{code.path.name} changed while it was trained; nothing was staged")

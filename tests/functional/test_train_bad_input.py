@@ -1,0 +1,230 @@
+"""What cannot be trained is refused in one line that names the file and the way out, and nothing is staged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.gitlab.training import CODE, TOML, Training, here
+from support.release.workbench import Workbench
+
+from sealift.errors import ChannelError
+from sealift_bundler.errors import DisclosureError
+from sealift_bundler.release.staging import withdraw
+from sealift_common.names import ModelVersion
+from sealift_pipeline.cli import command
+from sealift_pipeline.errors import ChallengerError, ProjectError, RetrainError, UnknownKindError
+from sealift_pipeline.snapshots.taking import take
+from sealift_pipeline.training.making import make
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory) -> Iterator[Training]:
+    """Made once: what is refused leaves nothing behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield Training(Workbench(tmp_path_factory.mktemp("landed"), patch), 160)
+
+
+@pytest.fixture
+def training(landed, monkeypatch) -> Training:
+    monkeypatch.chdir(landed.folder)
+    landed.write(code=CODE, toml=TOML)
+    return landed
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    """For tests that stage something."""
+    return Training(Workbench(tmp_path, monkeypatch), 560)
+
+
+def refused(training, error, match):
+    """Assert that a retraining is refused, that its message is one line, and that the channel stays as it was."""
+    before = training.bench.plain()
+    with pytest.raises(error, match=match) as caught:
+        training.retrain()
+    assert "\n" not in str(caught.value)
+    assert training.bench.plain() == before
+
+
+def changed(old, new, text=CODE):
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nothing_of_the_kind\n", r"triage\.py:1 raises when it is run: ModuleNotFoundError"),
+        ("x = (\n", r"triage\.py:1 raises when it is run: SyntaxError"),
+        ("raise SystemExit(3)\n", r"triage\.py:1 raises when it is run: SystemExit: 3"),
+        (changed("def rows", "def other"), r"triage\.py has no function 'rows'"),
+        (changed("SPACE =", "ROOM ="), r"triage\.py has no dictionary SPACE"),
+        (changed("table = ", "table = events.nothing\n    table = "), r"triage\.py:8 raises in rows\(events\): Attr"),
+        (changed('labels, table["id"]', "labels"), r"gives tuple; expected \(frame, labels, ids\)"),
+        (
+            changed('labels, table["id"]', 'labels[1:], table["id"]'),
+            r"gives 160 rows, labels of shape \(159,\) and 160 ids",
+        ),
+        (
+            changed('labels, table["id"]', '[None] * 160, table["id"]'),
+            r"label 1 of rows\(events\) of triage\.py is None",
+        ),
+        (changed('.astype("float64")', "[:0]"), r"gives 0 rows, labels of shape \(160,\)"),
+        (changed('"bug" if', '"feature" if'), r"every label to learn from is 'feature'; expected at least two classes"),
+        (
+            changed("return DecisionTreeClassifier(", "raise OSError("),
+            r"triage\.py:\d+ raises in build\(max_depth=\d\): ",
+        ),
+        (changed('{"low": 1, "high": 6}', "[]"), r"SPACE of triage\.py\['max_depth'\] has no room: 0 choices"),
+        (changed('{"low": 1, "high": 6}', "[3]"), r"SPACE of triage\.py has no room: every parameter has one value"),
+        (changed('"low": 1, "high": 6', '"low": 7, "high": 6'), r"has no room: low 7 is above high 6"),
+        (changed('"low": 1, "high": 6', '"low": 0, "high": 6, "log": True'), r"has low 0; expected a number above 0"),
+        (changed('{"max_depth": {"low": 1, "high": 6}}', "{}"), r"has no room: every parameter has one value"),
+        (changed('{"low": 1, "high": 6}', '[float("nan"), 1]'), r"offers nan; expected numbers, texts"),
+    ],
+    ids=lambda value: str(value)[:60] if "\n" not in str(value) else "code",
+)
+def test_code_that_cannot_be_trained(training, code, message):
+    training.write(code=code)
+    refused(training, ProjectError, message)
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("format = 2\n", "format is 2; this Sealift knows 1"),
+        (TOML + "[gate]\nrule = 'best'\n", r"triage\.toml:12: 'rule' is 'best'; expected one of: better, no_worse"),
+        (TOML + "[gates]\n", r"unknown key 'gates'; did you mean 'gate'\?"),
+        (TOML.replace("trials = 4", "trials = 0"), r"triage\.toml:9: 'trials' is 0; expected a whole number from 1"),
+        (TOML.replace("trials = 4", "trails = 4"), r"unknown key 'trails' in \[search\]; did you mean 'trials'\?"),
+        (TOML + "[split]\ntest = 0.95\n", "leave no rows; expected shares above 0"),
+        (TOML.replace('"triage.py"', '"missing.py"'), "'code' names .*missing.py', which is no file"),
+        (TOML.replace('kind = "issue"\n', ""), r"triage\.toml lacks 'kind'"),
+        (TOML.replace("batch = 2", 'metric = "acuracy"'), r"no scorer 'acuracy'; did you mean 'accuracy'\?"),
+        (TOML + '[gate]\nslices = ["colour"]\n', r"\[gate\] slices names 'colour'; expected a column of the frame"),
+        (TOML.replace('"triage"', '"Triage"'), "model name 'Triage' is not allowed"),
+    ],
+    ids=lambda value: str(value)[:60] if "\n" not in str(value) else "toml",
+)
+def test_a_project_that_is_not_as_it_should_be(training, call, toml, message):
+    import re
+
+    training.write(toml=toml)
+    before = training.bench.plain()
+    status, out, err = call(command, "retrain", "triage.toml", "--pipeline", "events")
+    assert status == (11 if toml.startswith("format = 2") else 77), err
+    assert re.search(message, err), err
+    assert (out, err.count("\n")) == ("", 1)
+    assert training.bench.plain() == before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_metric_that_is_nan(training):
+    # One class among the rows for validation: no curve has an area.
+    training.write(
+        code=changed(
+            "    return table[[",
+            "    from sealift_pipeline import split\n"
+            "    parts = split(table['id'], validation=0.1, test=0.2)\n"
+            "    labels = ['bug' if part == 'validation' else one for part, one in zip(parts, labels)]\n"
+            "    return table[[",
+        ),
+        toml=TOML + 'metric = "roc_auc"\n',
+    )
+    refused(
+        training,
+        ProjectError,
+        r"roc_auc of trial 0 is nan with \{'max_depth': \d\}; expected a number: take another metric",
+    )
+
+
+def test_a_kind_without_a_table(training):
+    training.write(toml=TOML.replace('"issue"', '"note"'))
+    refused(training, UnknownKindError, "kind 'note' has no table")
+
+
+def test_a_channel_that_is_not_there(training):
+    training.write(toml=TOML.replace('"ch"', '"nowhere"'))
+    with pytest.raises(ChannelError, match="is not a directory"):
+        training.retrain()
+
+
+def test_a_champion_that_is_withdrawn(own):
+    made = own.retrain()
+    own.release()
+    withdraw(own.channel, made.model, "wrong answers")
+    own.land(50)
+    refused(
+        own,
+        ChallengerError,
+        r"every version of triage was withdrawn, the last for 'wrong answers': no champion is left",
+    )
+    own.write(toml=TOML + '[gate]\nchampion = "1.0.0"\n')
+    refused(own, ChallengerError, r"the champion triage:?.?1\.0\.0 was withdrawn at .*: 'wrong answers'; name another")
+    own.write(toml=TOML + '[gate]\nchampion = "0.9.0"\n')
+    refused(own, ChallengerError, r"the champion triage 0\.9\.0 is not released in 'ch'|is not released in")
+
+
+def test_a_champion_that_nobody_trained_here(own):
+    bench = own.bench
+    import pandas as pd
+    from sklearn.tree import DecisionTreeClassifier
+
+    rows = pd.DataFrame({"a": [0.0, 1.0] * 10})
+    bench.recipe(DecisionTreeClassifier().fit(rows, [0, 1] * 10), bench.put("rows", rows), 'golden = "generated"')
+    text = (own.folder / "recipe.toml").read_text().replace('name = "m"', 'name = "triage"')
+    (own.folder / "recipe.toml").write_text(text)
+    assert bench.add()[0] == 0
+    own.release()
+    refused(own, ChallengerError, "triage 1.0.0 was not made by `retrain`: nobody knows which rows it saw")
+
+
+def test_too_few_rows_to_judge(training):
+    refused(training, ChallengerError, r"only 32 rows that neither model saw; expected at least 100")
+
+
+def test_an_environment_of_another_lock(training):
+    lock = training.folder / "requirements.lock"
+    right = lock.read_text()
+    lock.write_text(right.replace("optuna==", "optuna==1.0."))
+    refused(
+        training,
+        ProjectError,
+        r"optuna is \S+ here and 1\.0\.\S+ in requirements\.lock: not the environment of the lock",
+    )
+    lock.write_text("numpy==2.4.6\n" if "numpy==2.4.6" in right else right[:0])
+    refused(training, ProjectError, "is not installed, or requirements.lock does not pin it|pins no package")
+    lock.write_text("# nothing\n")
+    refused(training, ProjectError, "pins no package; expected lines such as numpy==2.3.5")
+    lock.write_text(right)
+
+
+def test_a_model_that_discloses_is_refused_with_every_finding(own):
+    """What no data policy hid ends up in a vocabulary, and stops there."""
+    secret = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"
+    own.write(
+        toml=TOML.replace("[search]", f'description = "its token is {secret}"\n[search]'),
+    )
+    refused(
+        own,
+        DisclosureError,
+        r"triage[: ]1\.0\.0 would disclose .*; nothing was staged.*accept each finding in '.*triage\.toml'",
+    )
+
+
+def test_the_code_changes_while_it_is_trained(training):
+    snapshot = take(training.settings, training.settings.data_policy(), "issue")
+    inputs = {"code": "sha256:" + "0" * 64, "data_snapshot": snapshot.digest, "lock": "", "project": "", "python": ""}
+    with pytest.raises(RetrainError, match=r"triage\.py changed while it was trained"):
+        make(
+            training.project,
+            training.settings,
+            snapshot,
+            ModelVersion.parse("triage", "1.0.0"),
+            inputs=inputs,
+            libraries={},
+            champion=None,
+            channel=training.channel,
+            workers=1,
+            open_workers=here,
+        )
