@@ -155,7 +155,10 @@ def test_an_erasure_names_the_snapshots_that_cite_the_rows(settings, call):
     status, out, _ = call(
         command, "erase", "--user-id", 2, "--name", "ada", "--request", "T-2", "--json", "--pipeline", settings.folder
     )
-    assert (status, json.loads(out)) == (0, {"request": "T-2", "rows": {}, "snapshots": []})
+    assert (status, json.loads(out)) == (
+        0,
+        {"models": [], "request": "T-2", "rows": {}, "snapshots": [], "unread_channels": []},
+    )
 
 
 def test_an_erasure_says_which_data_snapshots_have_seen_its_rows(settings):
