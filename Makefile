@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -150,6 +150,9 @@ docs: $(READY) ## Write the generated reference pages
 	@$(BIN)/python docs/generate_errors.py
 	@$(BIN)/python docs/generate_commands.py
 	@$(BIN)/python docs/generate_api.py
+
+html: $(READY) ## Write the documentation as HTML with a search, into build/html
+	@$(BIN)/python docs/generate_html.py build/html
 
 coverage-page: $(READY) ## Convert every scikit-learn estimator and write what came of it (minutes)
 	@$(RUN) python docs/generate_coverage.py

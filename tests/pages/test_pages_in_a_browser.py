@@ -3,9 +3,13 @@
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from support.pages.dossiers import PAIR, ROWS, TRIAGE, WEIGHTS, Dossiers
+
+from sealift_bundler.kit import carried
+from sealift_bundler.kit.pages.html import html_pages
 
 NARROW_PX = 360
 # Paper of A4 in points, and the margin that the page asks for: 14 mm.
@@ -84,6 +88,36 @@ def test_a_browser_asks_nobody_for_anything_and_runs_nothing(folder, browser, tm
     # The hostile texts name this host in an image, beside a script.
     assert "evil.test" not in log.read_text("utf-8")
     assert not re.search(r"<(script|img|link|iframe)\b", shown)
+
+
+@pytest.fixture(scope="module")
+def documentation(tmp_path_factory):
+    """Every page of the documentation, as a kit carries them."""
+    folder = tmp_path_factory.mktemp("documentation")
+    for name, page in html_pages(
+        {name: file.read_text("utf-8") for name, file in carried.pages().items()}, "1"
+    ).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(page)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("ROLL back release", "how-to/roll-back-a-release.html"),
+        ("no-such-word-anywhere", None),
+    ],
+)
+def test_the_search_finds_sections_from_files_and_may_fetch_nothing(documentation, browser, words, first):
+    shown = browser("--dump-dom", f"{(documentation / 'search.html').as_uri()}?q={quote(words)}")
+    assert "default-src 'none'" in shown
+    found = re.findall(r'<li><a href="([^"#]+)', shown)
+    assert ("0 sections" in shown) == (not found)
+    if first is not None:
+        assert found[0].endswith(first)
+    for one in found:
+        assert (documentation / one).is_file()
 
 
 def test_the_browser_would_notice(browser, tmp_path):

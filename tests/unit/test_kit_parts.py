@@ -1,6 +1,8 @@
 """The pure parts of a kit: locks, tags, manual pages, HTML; and that its script can be read by an old Python."""
 
 import ast
+import json
+import re
 from datetime import date
 
 import click
@@ -114,13 +116,32 @@ def test_pages_link_to_each_other_as_html():
         "how-to/a.md": "<!-- made -->\n\n# A & B\n\n## Two words!\n\n[back](../index.md) `[no](../index.md)`\n\n|a|\n|-|\n|b|\n",
     }
     made = {name: data.decode() for name, data in html_pages(pages, "1.0").items()}
-    assert set(made) == {"index.html", "how-to/a.html"}
+    assert set(made) == {"index.html", "how-to/a.html", "search.html"}
     assert 'href="how-to/a.html#two-words"' in made["index.html"]
     assert 'href="https://example.org/x.md"' in made["index.html"]
     assert '<h2 id="two-words">' in made["how-to/a.html"]
     assert "<title>A &amp; B</title>" in made["how-to/a.html"]
     assert made["how-to/a.html"].count('href="../index.html"') == 2
+    assert '<form action="../search.html">' in made["how-to/a.html"]
     assert "<td>b</td>" in made["how-to/a.html"]
+
+
+def test_the_search_has_every_section_and_a_text_cannot_end_it():
+    text = (
+        "# A\n\nFirst `code`.\n\n## Two words!\n\n```shell\nsealift </script><b>\n```\n\n|a|b|\n|-|-|\n|c|[d](b.md)|\n"
+    )
+    page = html_pages({"how-to/a.md": text}, "1.0")["search.html"].decode()
+    (data,) = re.findall(r'<script type="application/json" id="sections">(.*)</script>', page)
+    assert json.loads(data) == [
+        {"href": "how-to/a.html", "title": "A", "heading": "", "text": "First code."},
+        {
+            "href": "how-to/a.html#two-words",
+            "title": "A",
+            "heading": "Two words!",
+            "text": "sealift </script><b> a b c d",
+        },
+    ]
+    assert page.count("</script>") == 2
 
 
 @pytest.mark.parametrize("script", carried.INSTALL_SCRIPTS, ids=lambda script: script.name)
