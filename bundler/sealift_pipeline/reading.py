@@ -9,7 +9,7 @@ from sealift_pipeline.data_policy import protection
 from sealift_pipeline.data_policy.key_file import read_key
 from sealift_pipeline.data_policy.protection import scrub
 from sealift_pipeline.snapshots.document import Snapshot
-from sealift_pipeline.table.delta import EventTable
+from sealift_pipeline.table.delta import EventTable, dataset
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -38,7 +38,7 @@ def events(url: str | Path, kind: str, upto: int | None = None, columns: Sequenc
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-    data: ds.Dataset = EventTable(str(url), kind).required().to_pyarrow_dataset()
+    data: ds.Dataset = dataset(EventTable(str(url), kind).required())
     if columns is not None:
         # A filter on `seq` has to see it, and is applied before columns are left out.
         data = data.replace_schema(_kept(data.schema, [*columns, *(["seq"] if upto is not None else [])]))

@@ -101,7 +101,7 @@ def snapshot(folder):
         table.append(table.opened_or_new(rows.schema), rows, writer="made", upto=entries[-1].seq)
     for words in (["snapshot", "issue"], ["verify", str(settings.folder / "snapshots" / f"issue-{ROWS}.json")]):
         begin = time.perf_counter()
-        status, document, megabytes = _measured([*words, "--json", "--pipeline", str(settings.folder)])
+        status, document, megabytes = measured([*words, "--json", "--pipeline", str(settings.folder)])
         took = time.perf_counter() - begin
         good = status == 0 and document["rows"] == ROWS and megabytes < MOST_MB
         yield good, f"{words[0]} of {ROWS:,} rows: {megabytes:.0f} MB, at most {MOST_MB}; {took:.1f} s"
@@ -113,7 +113,7 @@ def _record(seq):
     return Record("issue", f"key-{seq}", 1_795_435_200_000_000 + seq, (who,), columns)
 
 
-def _measured(words):
+def measured(words):
     """Return status, the document that a command prints, and the most memory that it held, in MB."""
     # By way of a small process: what a child held counts from its fork, and so with all of this process.
     with subprocess.Popen(

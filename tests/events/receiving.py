@@ -9,11 +9,15 @@ from support.gitlab.events import Events
 from support.gitlab.hook import Hook
 from support.gitlab.killing import POLICY, Service, delivered_under_kills
 from support.gitlab.pipeline import land, new_pipeline
+from support.servers.nats_server import NatsServer, version
+
+from sealift_pipeline.settings.settings import Settings
 
 # What `Events` makes of this size has 5 KB in the mean, for some kinds hold no text.
 EVENTS, SIZE, CLIENTS = 10_000, 7_500, 32
 MOST_P99_S, MOST_CPU_MS = 2.0, 2.5
 KILLED_EVENTS, KILLS = 5_000, 20
+SYNCS_SINCE = (2, 10)
 _MADE = 500
 
 
@@ -58,8 +62,26 @@ def storm(folder):
 
 def kills(folder):
     """Receiver and lander killed 20 times in 5,000 events, of which 5 % are sent twice."""
-    settings = new_pipeline(folder / "kills", policy=POLICY)
-    acknowledged, found = delivered_under_kills(settings, KILLED_EVENTS, KILLS)
+    yield from _whole_after_kills(new_pipeline(folder / "kills", policy=POLICY))
+
+
+def kills_nats(folder):
+    """The same with the log on NATS JetStream, whose server is killed in its turn; it syncs each event where it can."""
+    server = NatsServer(folder / "nats", syncs=version() >= SYNCS_SINCE)
+    try:
+        settings = new_pipeline(folder / "kills", policy=POLICY)
+        path = settings.folder / "pipeline.toml"
+        path.write_text(path.read_text().replace("sqlite:log/events.db", server.url))
+        yield True, f"nats-server {'.'.join(map(str, version()))}{', syncs each event' * (version() >= SYNCS_SINCE)}"
+        yield from _whole_after_kills(Settings.load(settings.folder), [server])
+    finally:
+        server.stop()
+
+
+def _whole_after_kills(settings, servers=()):
+    begin = time.perf_counter()
+    acknowledged, found = delivered_under_kills(settings, KILLED_EVENTS, KILLS, servers)
+    yield True, f"{KILLED_EVENTS / (time.perf_counter() - begin):.0f} events/s under kills"
     lost, twice = acknowledged - set(found), len(found) - len(set(found))
     yield len(acknowledged) == KILLED_EVENTS, f"{KILLS} kills: {len(acknowledged):,} events acknowledged"
     yield not lost, f"lost: {len(lost)}"

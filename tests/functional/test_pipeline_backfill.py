@@ -136,3 +136,60 @@ def test_what_gitlab_refuses_is_told_in_one_line(settings, api, backfill, monkey
     assert (status, out, len(err.splitlines())) == (74, "", 1), err
     assert said in err
     assert kept(settings) == []
+
+
+def delivery(number, event):
+    headers = {"Idempotency-Key": f"key-{number}", "X-Gitlab-Token": "[REDACTED]"}
+    return {"id": number, "request_headers": headers, "request_data": event, "response_status": "internal error"}
+
+
+def test_a_page_beyond_the_limits_is_asked_for_one_by_one(settings, api, backfill, monkeypatch):
+    """One delivery that cannot be read must not keep the others away."""
+    monkeypatch.setattr("sealift_pipeline.backfill.gitlab_api._PAGE_BYTES", 30_000)
+    made = [delivery(number, event) for number, event in enumerate(Events(4, size=3_000).several(50, ["issue"]))]
+    made[17]["request_data"] |= {"changes": "x" * 40_000}
+    api.sent = lambda: made
+    status, out, err = backfill("--no-issues")
+    assert (status, err) == (0, "note: passed over 1 delivery beyond the limits\n")
+    assert out.startswith("brought 49 events ")
+    assert kept(settings) == [f"key-{number}" for number in range(50) if number != 17]
+
+
+def test_what_comes_while_the_list_is_read_leaves_nothing_out(settings, api, backfill, monkeypatch):
+    """Each new delivery moves all others to later places of the list."""
+    monkeypatch.setattr("sealift_pipeline.backfill.gitlab_api._HELD_BYTES", 0)
+    events = Events(4, size=1_700)
+    made = [delivery(number, events.make("issue")) for number in range(70)]
+
+    def sent():
+        shown = list(made)
+        made.append(delivery(len(made), events.make("issue")))
+        return shown
+
+    api.sent = sent
+    assert backfill("--no-issues")[0] == 0
+    assert {f"key-{number}" for number in range(70)} <= set(kept(settings))
+
+
+def test_an_issue_that_changes_while_the_list_is_read_hides_no_other(settings, api, backfill):
+    """It moves to the end, and all others one place forward."""
+    events = Events(4, size=1_700)
+    made = [issue_of(events.make("issue")) for _ in range(250)]
+
+    class Moving(list):
+        def __iter__(self):
+            yield from list.__iter__(self)
+            self[0]["updated_at"] = "2026-12-01T00:00:00.000Z"
+            self.sort(key=lambda one: one["updated_at"])
+
+    api.issues = Moving(sorted(made, key=lambda one: one["updated_at"]))
+    assert backfill()[0] == 0
+    land(settings)
+    assert {row["id"] for row in rows(settings)} == {one["id"] for one in made}
+
+
+def test_more_issues_than_a_page_that_changed_at_one_moment_are_all_brought(settings, api, backfill):
+    events = Events(4, size=1_700)
+    api.issues = [issue_of(events.make("issue")) | {"updated_at": "2026-11-02T10:00:00.000Z"} for _ in range(230)]
+    assert "230 from the issues" in backfill()[1]
+    assert "0 from the issues" in backfill()[1]

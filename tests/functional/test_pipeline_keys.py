@@ -9,7 +9,7 @@ from support.gitlab.pipeline import land, new_pipeline, put, receiver, rows
 
 from sealift_common.errors import KeyFileError
 from sealift_pipeline.cli import command
-from sealift_pipeline.cli.keys import keys_in_force
+from sealift_pipeline.cli.keys import note_keys
 from sealift_pipeline.data_policy import keys_used
 from sealift_pipeline.data_policy.key_file import read_key, read_keys
 from sealift_pipeline.data_policy.protection import pseudonym
@@ -19,7 +19,7 @@ from sealift_pipeline.data_policy.protection import pseudonym
 def settings(tmp_path):
     """Two issues of user 5, named with the first key."""
     settings = new_pipeline(tmp_path / "p")
-    keys_in_force(settings)
+    note_keys(settings, read_keys(settings.key_file))
     events = Events(3, size=1_700)
     put(settings, [events.make("issue", author_id=5) for _ in range(2)])
     land(settings)
@@ -42,7 +42,7 @@ def test_a_new_key_names_new_rows_and_an_erasure_finds_both(settings, call):
     before = {row["author"] for row in rows(settings)}
     rotate(settings)
     assert len(read_keys(settings.key_file)) == 2
-    keys_in_force(settings)
+    note_keys(settings, read_keys(settings.key_file))
     put(settings, [Events(8, size=1_700).make("issue", author_id=5)], first=70)
     land(settings)
     after = {row["author"] for row in rows(settings)}
@@ -70,7 +70,7 @@ def test_a_removed_user_is_erased_under_every_key(settings, call):
 def test_a_key_that_took_the_place_of_another_makes_no_false_promise(settings, call, capsys):
     old = settings.key_file.read_text()
     rotate(settings, keep=False)
-    keys_in_force(settings)
+    note_keys(settings, read_keys(settings.key_file))
     assert "lacks the key" in capsys.readouterr().err
     said = erase(call, settings, status=76)
     assert len(said.splitlines()) == 1
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_key_file_is_refused(settings, call, text, said):
 def test_a_record_of_keys_that_nobody_wrote_is_refused(settings, text):
     (settings.folder / keys_used.FILE).write_text(text)
     with pytest.raises(KeyFileError, match="from a backup"):
-        keys_in_force(settings)
+        note_keys(settings, read_keys(settings.key_file))
 
 
 def test_two_lines_may_end_as_on_windows(settings):

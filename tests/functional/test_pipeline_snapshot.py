@@ -275,10 +275,37 @@ def test_a_file_that_is_gone_is_named(settings, call):
     land(settings, compact=True)
     (path,) = DeltaTable(settings.table_place + "/issue").file_uris()
     Path(path).unlink()
-    with pytest.raises(DigestError, match=r"file 'part-.*' of kind 'issue', rows 1 to 10, cannot be read"):
+    with pytest.raises(DigestError, match=r"rows 1 to 10 of kind 'issue' cannot be read \(file 'part-"):
         verify(settings, one)
     status, _, err = call(command, "snapshot", "issue", "--pipeline", settings.folder)
     assert (status, len(err.splitlines())) == (26, 1)
+
+
+def test_a_page_that_cannot_be_decoded_names_the_rows_of_its_group(settings, monkeypatch):
+    monkeypatch.setattr("sealift_pipeline.table.delta.ROWS_OF_A_GROUP", 4)
+    # The newer file comes first: 6 to 9, then 10 and 1 to 3, then 4 and 5.
+    land(settings, compact=True)
+    one = snapshot(settings)
+    (path,) = (Path(path) for path in DeltaTable(settings.table_place + "/issue").file_uris())
+    data, footer = path.read_bytes(), pq.read_metadata(path)
+    columns = {name: place for place, name in enumerate(footer.schema.to_arrow_schema().names)}
+    assert [footer.row_group(place).num_rows for place in range(footer.num_row_groups)] == [4, 4, 2]
+    said = {}
+    for name, group in (("title", 1), ("seq", 2), ("title", 0)):
+        chunk = footer.row_group(group).column(columns[name])
+        begin = chunk.dictionary_page_offset or chunk.data_page_offset
+        changed = bytearray(data)
+        for place in range(begin, begin + chunk.total_compressed_size):
+            changed[place] ^= 0xA5
+        path.write_bytes(changed)
+        with pytest.raises(DigestError) as refusal:
+            verify(settings, one)
+        said[name, group] = str(refusal.value).partition(" of kind")[0]
+    assert said == {
+        ("title", 1): "4 rows from 1 to 10 (column title)",
+        ("seq", 2): "2 rows from 4 to 5 (column seq)",
+        ("title", 0): "4 rows from 6 to 9 (column title)",
+    }
 
 
 def test_any_flipped_byte_of_a_file_is_seen_or_changes_nothing_that_is_kept(settings):

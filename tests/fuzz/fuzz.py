@@ -15,11 +15,11 @@ import atheris
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-WATCHED = ["sealift", "sealift_common", "sealift_keys", "sealift_bundler.source", "tuf"]
+WATCHED = ["sealift", "sealift_common", "sealift_keys", "sealift_bundler.source", "sealift_pipeline", "tuf"]
 
 # Once, for all searches: it takes longer than some of them. Each goes on in a process of its own.
 with atheris.instrument_imports(include=WATCHED):
-    from support.hostile import fuzz_targets
+    from support.hostile.fuzzing import targets
 
 
 def search(name: str, seconds: int, work: Path) -> None:
@@ -27,7 +27,7 @@ def search(name: str, seconds: int, work: Path) -> None:
 
     def one(data: bytes) -> None:
         try:
-            fuzz_targets.run(name, data)
+            targets.run(name, data)
         except BaseException:
             kept = HERE / "corpus" / name
             kept.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def search(name: str, seconds: int, work: Path) -> None:
 
 def start(name: str, seconds: int, work: Path) -> int:
     """Start the search of one target, and return its process."""
-    for number, seed in enumerate(fuzz_targets.seeds(name)):
+    for number, seed in enumerate(targets.seeds(name)):
         (work / f"seed-{number}").write_bytes(seed)
     child = os.fork()
     if child == 0:
@@ -53,7 +53,7 @@ def start(name: str, seconds: int, work: Path) -> int:
 
 def main() -> int:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    waiting = list(sys.argv[2:] or fuzz_targets.TARGETS)
+    waiting = list(sys.argv[2:] or targets.TARGETS)
     running: dict[int, tuple[str, Path]] = {}
     failed = []
     with tempfile.TemporaryDirectory() as base:

@@ -6,23 +6,23 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.hostile import fuzz_targets
+from support.hostile.fuzzing import targets
 
 CORPUS = Path(__file__).with_name("corpus")
 FAST = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.parametrize("name", sorted(fuzz_targets.TARGETS))
+@pytest.mark.parametrize("name", sorted(targets.TARGETS))
 def test_arbitrary_bytes(name):
-    FAST(given(st.binary(max_size=600))(lambda data: fuzz_targets.run(name, data)))()
+    FAST(given(st.binary(max_size=600))(lambda data: targets.run(name, data)))()
 
 
-@pytest.mark.parametrize("name", sorted(fuzz_targets.TARGETS))
+@pytest.mark.parametrize("name", sorted(targets.TARGETS))
 def test_damaged_good_input(name):
     """Flip, drop, double and splice bytes of a good input."""
     rng = random.Random(name)
-    for seed in fuzz_targets.seeds(name):
-        fuzz_targets.run(name, seed)
+    for seed in targets.seeds(name):
+        targets.run(name, seed)
         for _ in range(40):
             data = bytearray(seed)
             for _ in range(rng.choice([1, 1, 2, 8])):
@@ -46,9 +46,9 @@ def test_damaged_good_input(name):
                         b"99999999999999999999",
                     ]
                 )
-            fuzz_targets.run(name, bytes(data))
+            targets.run(name, bytes(data))
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name[:12]}")
 def test_corpus(file):
-    fuzz_targets.run(file.parent.name, file.read_bytes())
+    targets.run(file.parent.name, file.read_bytes())

@@ -44,13 +44,17 @@ def from_hook(project: GitlabProject, intake: Intake) -> Filled:
         EventLogError: the log does not take one; run it again.
     """
     filled = Filled({"hook": 0}, {})
-    # The oldest first, as they would have come.
-    for delivery in reversed(list(project.hook_events())):
-        headers, event = delivery.get("request_headers"), delivery.get("request_data")
-        if not isinstance(headers, dict) or not isinstance(event, dict):
-            raise GitlabError("the list of the hook holds an entry without request_headers and request_data")
-        lowered = {str(name).lower(): str(value) for name, value in headers.items()}
-        _take(intake, filled, "hook", event, lowered)
+    for some in project.hook_events():
+        # The oldest first, as they would have come; and each goes from memory once it is taken.
+        while some:
+            delivery = some.pop()
+            if not delivery:
+                continue
+            headers, event = delivery.get("request_headers"), delivery.get("request_data")
+            if not isinstance(headers, dict) or not isinstance(event, dict):
+                raise GitlabError("the list of the hook holds an entry without request_headers and request_data")
+            lowered = {str(name).lower(): str(value) for name, value in headers.items()}
+            _take(intake, filled, "hook", event, lowered)
     return filled
 
 

@@ -7,8 +7,10 @@ import click
 
 from sealift.cli.options import access_options
 from sealift_common.console import print_json
-from sealift_pipeline.cli.keys import keys_in_force
+from sealift_common.wording import counted
+from sealift_pipeline.cli.keys import note_keys
 from sealift_pipeline.cli.options import json_option, pipeline_option
+from sealift_pipeline.data_policy.key_file import read_keys
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.settings.settings import Settings
 
@@ -42,13 +44,14 @@ def command(
     from sealift_pipeline.receiver.intake import Intake
 
     settings = Settings.load(folder)
-    policy, keys = settings.data_policy(), keys_in_force(settings)
+    policy, keys = settings.data_policy(), read_keys(settings.key_file)
     start = since.replace(tzinfo=UTC) if since else datetime.now(UTC) - timedelta(days=_DAYS)
     with (
         open_log(settings) as log,
         bytes_bar(None, "asking GitLab") as progress,
         open_gitlab(settings, Access(ca_file, plain_http), progress) as project,
     ):
+        note_keys(settings, keys)
         # A project's hook tells of no user that was removed.
         intake = Intake(log, policy, keys, knows_system_hook=True)
         try:
@@ -60,6 +63,9 @@ def command(
             intake.committer.close()
     accepted = {name: number for one in done for name, number in one.accepted.items()}
     rejected = sum(one.results.get("rejected", 0) for one in done)
+    beyond = project.beyond_limits
+    if beyond:
+        click.echo(f"note: passed over {counted(beyond, 'delivery', 'deliveries')} beyond the limits", err=True)
     if as_json:
         print_json({"accepted": accepted, "rejected": rejected})
         return

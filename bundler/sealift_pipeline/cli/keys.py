@@ -1,19 +1,20 @@
 """The keys of pseudonyms, for a command that names persons with them."""
 
+from collections.abc import Sequence
+
 import click
 
 from sealift_pipeline.data_policy import keys_used
-from sealift_pipeline.data_policy.key_file import read_keys
 from sealift_pipeline.settings.settings import KEY_FILE, Settings
 
 
-def keys_in_force(settings: Settings) -> tuple[bytes, ...]:
-    """Return the keys, the one in force first, and note that it is used; say which key that was used is missing.
+def note_keys(settings: Settings, keys: Sequence[bytes]) -> None:
+    """Note that the first of these keys is used; say which key that was used is not among them.
 
     Raises:
-        KeyFileError, OSError: as `read_keys`.
+        KeyFileError: somebody else wrote the note.
+        OSError: it cannot be written.
     """
-    keys = read_keys(settings.key_file)
     keys_used.remember(settings.folder, keys[0])
     for one in keys_used.missing(settings.folder, keys):
         click.echo(
@@ -21,4 +22,3 @@ def keys_in_force(settings: Settings) -> tuple[bytes, ...]:
             "refuses; add the key as a last line",
             err=True,
         )
-    return keys

@@ -6,9 +6,9 @@ import click
 
 from sealift_common.console import print_json_line
 from sealift_common.errors import KeyFileError, LocalError
-from sealift_pipeline.cli.keys import keys_in_force
+from sealift_pipeline.cli.keys import note_keys
 from sealift_pipeline.cli.options import json_option, pipeline_option
-from sealift_pipeline.data_policy.key_file import read_secret
+from sealift_pipeline.data_policy.key_file import read_keys, read_secret
 from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.receiver.authentication import Credentials
 from sealift_pipeline.receiver.intake import Intake
@@ -25,9 +25,10 @@ def command(*, folder: Path, as_json: bool) -> None:
     GitLab's time-out is ten seconds, and it does not send an event again: run this as a service.
     """
     settings = Settings.load(folder)
-    policy, keys = settings.data_policy(), keys_in_force(settings)
+    policy, keys = settings.data_policy(), read_keys(settings.key_file)
     credentials = _credentials(settings)
     with open_log(settings) as log:
+        note_keys(settings, keys)
         intake = Intake(log, policy, keys, knows_system_hook=bool(credentials.system_token))
         try:
             with _listening(settings, intake, credentials) as server:

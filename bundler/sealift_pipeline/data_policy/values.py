@@ -76,7 +76,11 @@ def time_of(value: Any) -> int:
     moment = datetime.fromisoformat(_ZONE.sub(r"\1", value.replace(" UTC", "Z")))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND
+    micros = (moment - _EPOCH) // _MICROSECOND
+    # From the year 1684 to 2255: what canonical JSON can write.
+    if abs(micros) > _LARGEST_INT:
+        raise ValueError
+    return micros
 
 
 # By the word in data-policy.toml. `list` is a list of `str`.

@@ -84,7 +84,7 @@ def end(folder: Path, erasure: Erasure, rows: Mapping[str, int]) -> None:
 def erased_automatically(folder: Path, since: datetime) -> int:
     """Return how many users the settings erased since then; a time that lies ahead counts, because a clock jumped."""
     try:
-        lines = (folder / RECORD_FILE).read_text("utf-8").splitlines()
+        lines = (folder / RECORD_FILE).read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return 0
     found = 0

@@ -10,14 +10,17 @@ from sealift.errors import DigestError, UsageError
 from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.errors import TableError, UnknownKindError
 from sealift_pipeline.settings.settings import Settings
+from sealift_pipeline.snapshots.damage import UNREADABLE, damages
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.leaves_of import Leaves, stored_leaves
 from sealift_pipeline.table.delta import EventTable, files, greatest
 from sealift_pipeline.table.leaves import leaf, root
+from sealift_pipeline.table.places import file_system
 from sealift_pipeline.table.schema import documents
 
 _ERASED = "erased"
 _BATCH_ROWS = 1024
+_MOST_NAMED = 3
 _Progress = Callable[[int], object]
 
 
@@ -100,7 +103,6 @@ def verify(settings: Settings, snapshot: Snapshot, *, progress: _Progress = _ign
 
 
 def _check_file(uri: str, path: str, span: tuple[int, int], snapshot: Snapshot, leaves: Leaves) -> int:
-    where = f"file {path!r} of kind {snapshot.kind!r}, rows {span[0]} to {span[1]},"
     checked, seen = 0, 0
     try:
         for batch in _batches(uri, path):
@@ -116,20 +118,27 @@ def _check_file(uri: str, path: str, span: tuple[int, int], snapshot: Snapshot, 
                 right.append(computed)
             _add(leaves, numbers, right)
             checked += len(numbers)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, pa.ArrowException) as error:
-        after = f" after row {seen}" if seen else ""
+    except (*UNREADABLE, ValueError, KeyError, TypeError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise DigestError(f"{where} cannot be read{after}: {reason}") from error
+        where = _damaged(uri, path) or f"rows {span[0]} to {span[1]}{f' after row {seen}' if seen else ''}"
+        raise DigestError(f"{where} of kind {snapshot.kind!r} cannot be read (file {path!r}): {reason}") from error
     return checked
 
 
 def _batches(uri: str, path: str) -> Iterator[pa.RecordBatch]:
-    from deltalake.fs import DeltaStorageHandler
-    from pyarrow.fs import PyFileSystem
+    with file_system(uri).open_input_file(path) as file:
+        yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS, use_threads=False)
 
-    system = PyFileSystem(DeltaStorageHandler(uri))
-    with system.open_input_file(path) as file:
-        yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
+
+def _damaged(uri: str, path: str) -> str:
+    """Return which rows cannot be decoded; an empty text where the footer cannot be read either."""
+    try:
+        with file_system(uri).open_input_file(path) as file:
+            found = [str(one) for one in damages(pq.ParquetFile(file))]
+    except (*UNREADABLE, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    more = f" and {len(found) - _MOST_NAMED} more groups" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
 
 
 def _add(leaves: Leaves, numbers: list[int], some: list[bytes]) -> None:

@@ -225,6 +225,12 @@ def files(table: "DeltaTable") -> list[tuple[str, int, int, int]]:
     return list(zip(*(actions.column(name).to_pylist() for name in names), strict=True))
 
 
+def dataset(table: "DeltaTable") -> ds.Dataset:
+    """Return the rows of a table as an Arrow dataset; nothing is read yet."""
+    found: ds.Dataset = table.to_pyarrow_dataset(filesystem=file_system(table.table_uri))
+    return found
+
+
 def scan(table: "DeltaTable", columns: Sequence[str], upto: int | None = None) -> Iterator[pa.RecordBatch]:
     """Yield some columns of all rows up to a number, in no order, some thousand rows at a time.
 
@@ -232,7 +238,7 @@ def scan(table: "DeltaTable", columns: Sequence[str], upto: int | None = None) -
         OSError, pyarrow.ArrowException: a file is damaged.
     """
     where = None if upto is None else pc.field("seq") <= upto
-    data: ds.Dataset = table.to_pyarrow_dataset()
+    data = dataset(table)
     # One batch in advance: this bounds the memory.
     yield from data.scanner(
         columns=list(columns), filter=where, batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1
@@ -246,14 +252,14 @@ def known_keys(table: "DeltaTable", keys: Sequence[str]) -> set[str]:
 
 def erased_keys(erased: "DeltaTable", digests: Sequence[bytes]) -> set[bytes]:
     """Return which of these digests of keys were erased; none in a table from before it kept them."""
-    if "key" not in erased.to_pyarrow_dataset().schema.names:
+    if "key" not in dataset(erased).schema.names:
         return set()
     return _present(erased, pa.array(digests, pa.binary()), 0)
 
 
 def _present(table: "DeltaTable", wanted: pa.Array, above: int) -> set[Any]:
     # A filter on the key itself fails on files that a merge wrote: Arrow reads their texts as string_view.
-    batches = table.to_pyarrow_dataset().to_batches(columns=["key"], filter=pc.field("seq") > above)
+    batches = dataset(table).to_batches(columns=["key"], filter=pc.field("seq") > above)
     return {
         key
         for batch in batches

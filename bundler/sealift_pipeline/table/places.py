@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from sealift_pipeline.errors import TableError
 from sealift_pipeline.table.durability import LOG_FOLDER
 
 if TYPE_CHECKING:
-    from pyarrow.fs import PyFileSystem
+    from pyarrow.fs import FileSystem
 
 
 def tables_in(place: str) -> list[str]:
@@ -53,9 +54,17 @@ def _objects(uri: str) -> list[str]:
     return sorted(one.path for one in found if one.is_file)
 
 
-def file_system(uri: str) -> "PyFileSystem":
-    """Return what opens, lists and deletes files by their names below an address."""
+def file_system(uri: str) -> "FileSystem":
+    """Return what opens, lists and deletes files by their names below an address.
+
+    On this machine it is Arrow's own. One in Python is called from Arrow's threads, and one of these that still runs
+    when the interpreter ends takes the process down with it.
+    """
+    from pyarrow.fs import LocalFileSystem, PyFileSystem, SubTreeFileSystem
+
+    parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):
+        return SubTreeFileSystem(unquote(parts.path) if parts.scheme else uri, LocalFileSystem())
     from deltalake.fs import DeltaStorageHandler
-    from pyarrow.fs import PyFileSystem
 
     return PyFileSystem(DeltaStorageHandler(uri))

@@ -90,7 +90,7 @@ def arrays_of(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Fiel
 def to_table(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field]) -> pa.Table:
     """Return rows with a salt and a leaf each; raises what `arrays_of` raises."""
     salts = [secrets.token_bytes(SALT_BYTES) for _ in entries]
-    leaves = [leaf(salt, _document(kind, one, columns)) for salt, one in zip(salts, entries, strict=True)]
+    leaves = [_leaf(kind, salt, one, columns) for salt, one in zip(salts, entries, strict=True)]
     own: dict[str, list[Any]] = {
         "seq": [one.seq for one in entries],
         "key": [one.record.key for one in entries],
@@ -103,6 +103,13 @@ def to_table(kind: str, entries: Sequence[Entry], columns: Mapping[str, pa.Field
     arrays |= arrays_of(kind, entries, columns)
     schema = schema_of(columns)
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
+
+
+def _leaf(kind: str, salt: bytes, entry: Entry, columns: Mapping[str, pa.Field]) -> bytes:
+    try:
+        return leaf(salt, _document(kind, entry, columns))
+    except ValueError as error:
+        raise TableError(f"event {entry.seq} of kind {kind!r} holds what a leaf cannot be made of: {error}") from error
 
 
 def _document(kind: str, entry: Entry, columns: Mapping[str, pa.Field]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Debian's nats-server on loopback, with JetStream in files of its own, for as long as a test wants it."""
+"""nats-server on loopback, with JetStream in files of its own, for as long as a test wants it.
+
+It is Debian's, or the program that the variable NATS_SERVER names.
+"""
 
 import json
 import os
@@ -19,19 +22,17 @@ class NatsServer:
 
     Args:
         folder: for its configuration, its files and what it says.
+        syncs: each message before it is acknowledged; version 2.10 or newer.
         more: settings for its configuration, for example `authorization` or `tls`.
     """
 
-    def __init__(self, folder: Path, **more: object) -> None:
+    def __init__(self, folder: Path, *, syncs: bool = False, **more: object) -> None:
         self.folder, self.port = folder, free_port()
         folder.mkdir(parents=True, exist_ok=True)
         # JSON is a configuration of nats-server.
         self._config = folder / "nats.conf"
-        self._config.write_text(
-            json.dumps(
-                {"host": "127.0.0.1", "port": self.port, "jetstream": {"store_dir": str(folder / "store")}, **more}
-            )
-        )
+        jetstream = {"store_dir": str(folder / "store"), **({"sync_interval": "always"} if syncs else {})}
+        self._config.write_text(json.dumps({"host": "127.0.0.1", "port": self.port, "jetstream": jetstream, **more}))
         self.scheme = "tls" if "tls" in more else "nats"
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -70,9 +71,15 @@ class NatsServer:
 
 
 def _program() -> str:
-    path = which("nats-server")
+    path = os.environ.get("NATS_SERVER") or which("nats-server")
     assert path, "nats-server is not installed; run .ci/debian-packages as root"
     return path
+
+
+def version() -> tuple[int, ...]:
+    """Version of the server."""
+    said = subprocess.run([_program(), "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    return tuple(int(part) for part in said.rpartition("v")[2].strip().split("."))
 
 
 @contextmanager
