@@ -1,6 +1,7 @@
 """The log on NATS JetStream: a server that is away, what is known twice for longer than its window, logins, and TLS."""
 
 import asyncio
+import subprocess
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from support.gitlab.events import Events
 from support.gitlab.hook import Hook
 from support.gitlab.pipeline import land, new_pipeline, put, receiver, rows
-from support.servers.nats_server import nats_server
+from support.servers.nats_server import NatsServer, nats_server, version
 from support.servers.registry_server import private_ca
 
 from sealift.errors import KeyFileError, UnsupportedVersionError
@@ -158,6 +159,35 @@ def test_numbers_survive_a_crash_of_a_server_whose_stream_is_empty(tmp_path):
             assert again.position() == (10, 10, 0, 0)
             again.append([record("new")])
             assert [entry.seq > 10 for entry in again.read(10, 9)] == [True]
+
+
+def test_a_server_that_syncs_each_event_does_so_or_says_that_it_is_too_old(tmp_path, require_tool):
+    """As docs/how-to/outgrow-one-machine.md says: 2.10 and newer; an older one does not start."""
+    if version() < (2, 10):
+        with pytest.raises(AssertionError, match='unknown field "sync_interval"'):
+            NatsServer(tmp_path / "nats", syncs=True)
+        return
+    require_tool("strace")
+    server = NatsServer(tmp_path / "nats", syncs=True)
+    said = tmp_path / "calls"
+    tracing = subprocess.Popen(
+        ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", said, "-p", str(server.process.pid)]
+    )
+    try:
+        log = NatsLog(NatsSettings((server.url,)))
+        with log:
+            log.position()
+            for _ in range(500):
+                if said.exists():
+                    break
+                time.sleep(0.02)
+            before = said.read_text().count("sync(")
+            assert log.append([record(f"key-{number}") for number in range(20)]) == [True] * 20
+            time.sleep(0.2)
+            assert said.read_text().count("sync(") - before >= 20
+    finally:
+        server.stop()
+        tracing.wait()
 
 
 def test_of_what_was_trimmed_no_file_of_the_server_has_the_text(tmp_path):
