@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -84,6 +84,10 @@ kserve: $(READY) ## Compare deploy/kserve with KServe's resource definitions, wh
 serve-clients: $(READY) ## Ask a server with tritonclient, KServe's client and Go, each Python client in an environment of its own (500 MB)
 	@.ci/debian-packages --missing clients
 	@$(RUN) python tests/serve_clients/run.py
+
+booted: $(READY) ## Run the model server's units below a booted systemd, in a container of systemd-nspawn (root; two minutes)
+	@.ci/debian-packages --missing booted
+	@$(RUN) python -m pytest -v tests/booted $(PYTEST_ARGS)
 
 serve-mlserver: $(READY) ## Compare what a request costs here and with MLServer, in an environment of its own (450 MB; two minutes)
 	@$(RUN) python tests/serve_mlserver/run.py $(SERVE_MLSERVER_ARGS)

@@ -25,6 +25,9 @@ lock requirements/dev.lock pyproject.toml --extra bundler --extra xgboost --extr
 lock requirements/base.lock pyproject.toml --constraints requirements/dev.lock "$@"
 # What `sealift-bundler kit --extra text` carries besides.
 printf 'tokenizers>=0.19.1,<0.24\n' | lock requirements/text.lock - --constraints requirements/dev.lock "$@"
+# What `--extra serve` carries besides; click is in every kit.
+printf 'uvicorn>=0.35,<1\nhttptools\n' |
+    lock requirements/serve.lock - --constraints requirements/dev.lock --no-emit-package click "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
 printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
 # pandas before it had a dtype of its own for text: for `make pandas` alone, over what dev.lock installs.

@@ -137,9 +137,12 @@ def _missing_package(error: ModuleNotFoundError) -> str:
     package = (error.name or "").partition(".")[0]
     if package.startswith("sealift"):
         raise error
-    extra = "'serve'" if package in _SERVE else "'bundler' (or the extra that the documentation names)"
     lacks = f"the Python package {package!r} is not installed here"
-    return f"{lacks}; install Sealift with its extra {extra} [{LocalError.code}]"
+    if package in _SERVE:
+        how = "install Sealift with its extra 'serve', or from a kit that `sealift-bundler kit --extra serve` made"
+    else:
+        how = "install Sealift with its extra 'bundler' (or the extra that the documentation names)"
+    return f"{lacks}; {how} [{LocalError.code}]"
 
 
 def _refuse(name: str, error: Error, *, as_json: bool) -> int:

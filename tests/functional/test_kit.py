@@ -6,6 +6,7 @@ import os
 import platform
 import posixpath
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,9 +66,9 @@ def downloaded(tmp_path_factory, channel) -> Path:
 
 @pytest.fixture(scope="module")
 def for_another_machine(tmp_path_factory) -> Path:
-    """A kit for another Python and processor, with what models need that take text, unpacked."""
+    """A kit for another Python and processor, with both extras, unpacked."""
     place = tmp_path_factory.mktemp("aarch64")
-    kit("--platform", ELSEWHERE, "--python", OTHER, "--extra", "text", "-o", place)
+    kit("--platform", ELSEWHERE, "--python", OTHER, "--extra", "text", "--extra", "serve", "-o", place)
     return unpack(place / f"sealift-kit-{sealift.__version__}-{ELSEWHERE}.tar", place / "unpacked")
 
 
@@ -179,6 +180,34 @@ def test_what_takes_text_travels_on_request_with_its_licence(for_another_machine
     assert "tokenizers==" in (for_another_machine / f"requirements/{target.interpreter}.txt").read_text()
     # Its client of a model hub stays away.
     assert not list((for_another_machine / "wheels").glob("huggingface*"))
+
+
+def test_the_model_server_travels_on_request_and_its_units_always(for_another_machine, unpacked):
+    def packages(kit):
+        return {path.name.split("-")[0] for path in (kit / "wheels").iterdir()}
+
+    assert packages(for_another_machine) - packages(unpacked) == {"h11", "httptools", "tokenizers", "uvicorn"}
+    for kit in (for_another_machine, unpacked):
+        carried_in = {
+            path.relative_to(kit).as_posix(): path.read_bytes()
+            for path in (kit / "deploy").rglob("*")
+            if path.is_file()
+        }
+        root = Path(__file__).parents[2]
+        ours = [*(root / "deploy" / "systemd").iterdir(), *(root / "deploy").glob("prometheus-*.yml")]
+        assert carried_in == {path.relative_to(root).as_posix(): path.read_bytes() for path in ours}
+
+
+def test_bash_completes_the_commands_of_a_kit(unpacked):
+    for name, words, expected in (("sealift", "serv", "serve"), ("sealift-keys", "thresh", "threshold")):
+        script = unpacked / "completions" / name
+        asked = (
+            f"COMP_WORDS=({name} {words}) COMP_CWORD=1; _{name.replace('-', '_')}_completion {name}; echo $COMPREPLY"
+        )
+        typed = f"source {shlex.quote(str(script))} && {asked}"
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, check=True, env=environment)
+        assert done.stdout.split() == [expected], done.stderr
 
 
 def test_a_kit_for_another_platform_holds_its_wheels_and_no_root(for_another_machine):
@@ -405,7 +434,7 @@ def break_sealift(folder: Path) -> None:
 def test_a_newer_kit_takes_over_only_when_it_works_and_the_older_one_comes_back(unpacked, own_kit, tmp_path):
     prefix, bin_dir, man = tmp_path / "opt", tmp_path / "bin", tmp_path / "man"
     places = {"SEALIFT_STORE": str(tmp_path / "store"), "SEALIFT_TRUST": str(tmp_path / "etc")}
-    words = ("--prefix", prefix, "--bin", bin_dir, "--man", man)
+    words = ("--prefix", prefix, "--bin", bin_dir, "--man", man, "--completion", tmp_path / "completion")
     # Settings that would keep pip from installing anything, if they reached it.
     hostile = {"PIP_REQUIRE_VIRTUALENV": "1", "PIP_TARGET": str(tmp_path / "else"), "PYTHONHOME": "/nowhere"}
 
@@ -418,6 +447,9 @@ def test_a_newer_kit_takes_over_only_when_it_works_and_the_older_one_comes_back(
     said = subprocess.run([bin_dir / "sealift", "--version"], capture_output=True, text=True, check=True).stdout
     assert said == f"sealift {sealift.__version__}\n"
     assert (man / "man1" / "sealift.1").read_bytes() == (unpacked / "man" / "man1" / "sealift.1").read_bytes()
+    assert "_SEALIFT_KEYS_COMPLETE" in (tmp_path / "completion" / "sealift-keys").read_text()
+    unit = "deploy/systemd/sealift-serve.service"
+    assert (prefix / "current" / "share" / "sealift" / unit).read_bytes() == (unpacked / unit).read_bytes()
     assert not list((prefix / "current").glob("lib/python*/site-packages/pip"))
 
     # The same kit again changes nothing, and takes what an interrupted run left for what it is.

@@ -108,11 +108,11 @@ def test_systemd_passes_a_socket_and_is_told_of_life(toys, folder):
         listening.listen()
         told.bind(str(notify))
         told.settimeout(PATIENCE_S)
-        # A client that was there before the server waits for it.
+        # A client that was there before the server waits for it, and for its model.
         early = ModelClient(path)
         environment = {**os.environ, "LISTEN_FDS": "1", "NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "400000"}
         process = subprocess.Popen(pass_socket(listening), env=environment, pass_fds=[listening.fileno()])
-        assert early.get("/v2/health/live").status == 200
+        assert early.texts("toy", "a").outputs()["predict"] == ["yes"]
         messages = []
         while not {"READY=1\nSTATUS=serving toy", "WATCHDOG=1"} <= set(messages):
             messages.append(told.recv(4096).decode())

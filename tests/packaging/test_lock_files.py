@@ -40,7 +40,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others_for_one_target() -> None:
-    kits = ["kit", "text"]
+    kits = ["kit", "serve", "text"]
     environments = [
         "helm",
         "kserve",

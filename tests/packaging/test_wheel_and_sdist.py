@@ -70,10 +70,13 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile) -> Non
 def test_the_wheel_holds_what_a_kit_is_made_from(wheel: zipfile.ZipFile) -> None:
     carried = {name for name in wheel.namelist() if name.startswith(KIT) and not name.endswith(".py")}
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    locks = {f"requirements/{lock}.lock" for lock in ("base", "kit", "text")}
+    locks = {f"requirements/{lock}.lock" for lock in ("base", "kit", "serve", "text")}
+    units = {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy" / "systemd").iterdir()}
+    alerts = {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").glob("prometheus-*.yml")}
+    assert units, alerts
     # It lies where the wheel has it.
     licence = KIT + "licenses/tokenizers.txt"
-    assert carried == {KIT + name for name in pages | locks} | {licence}
+    assert carried == {KIT + name for name in pages | locks | units | alerts} | {licence}
     for name in carried - {licence}:
         assert wheel.read(name) == (ROOT / name.removeprefix(KIT)).read_bytes()
 

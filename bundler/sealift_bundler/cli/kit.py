@@ -32,7 +32,7 @@ from sealift_keys.keyfiles.signers import open_signers
     "extras",
     multiple=True,
     type=click.Choice(EXTRAS),
-    help="Bring what these models need as well: `text` for those that take a tokenizer.",
+    help="Bring what this needs as well: `text` models that take a tokenizer, `serve` the model server. Repeatable.",
 )
 @click.option(
     "--channel",

@@ -1,4 +1,4 @@
-"""Files that the kit takes from this distribution: lock files and pages, from a wheel or from a checkout.
+"""Files that the kit takes from this distribution: lock files, pages and units, from a wheel or from a checkout.
 
 In a wheel they lie in this package. A checkout has them where people edit them.
 """
@@ -12,7 +12,7 @@ _HERE = Path(__file__).parent
 # What a kit installs itself with: the script that a person runs, and what that runs once the kit was checked.
 INSTALL_SCRIPTS = (_HERE / "install.py", _HERE / "environments.py")
 # What a kit carries on request, each with a lock file of its name.
-EXTRAS = ("text",)
+EXTRAS = ("serve", "text")
 _LICENSES = _HERE / "licenses"
 # By their extras.
 _UNLICENSED = {"text": "tokenizers"}
@@ -46,6 +46,17 @@ def pages() -> dict[str, Path]:
     """
     directory = _carried("docs")
     return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob("*.md"))}
+
+
+def for_admins() -> dict[str, Path]:
+    """Return what admins copy: its path below `deploy`, such as `systemd/sealift-serve.service`, to its file.
+
+    Raises:
+        LocalError: they were not installed with Sealift.
+    """
+    directory = _carried("deploy")
+    files = [*directory.glob("systemd/*"), *directory.glob("prometheus-*.yml")]
+    return {path.relative_to(directory).as_posix(): path for path in sorted(files)}
 
 
 def _carried(name: str) -> Path:

@@ -24,6 +24,13 @@ from sealift_bundler.kit.install import Kit, RefusalError, incompatible, local, 
 
 COMMANDS = ("sealift", "sealift-keys")
 PAGES = ("sealift.1", "sealift-keys.1")
+# Where folders of the kit go in an environment.
+PLACES = {
+    "completions": "share/bash-completion/completions",
+    "deploy": "share/sealift/deploy",
+    "docs": "share/doc/sealift",
+    "man": "share/man",
+}
 # What an environment keeps of the kit, for rolling back without it.
 KEPT = ("install.py", "environments.py")
 # Compiled modules take about as much as their source, and the file system rounds up.
@@ -64,7 +71,10 @@ def wanted_links(prefix: Path, arguments: argparse.Namespace) -> "dict[Path, Pat
         links.update({Path(arguments.bin).absolute() / name: current / "bin" / name for name in COMMANDS})
     if arguments.man:
         man1 = Path(arguments.man).absolute() / "man1"
-        links.update({man1 / name: current / "share" / "man" / "man1" / name for name in PAGES})
+        links.update({man1 / name: current / PLACES["man"] / "man1" / name for name in PAGES})
+    if arguments.completion:
+        there, folder = Path(arguments.completion).absolute(), current / PLACES["completions"]
+        links.update({there / name: folder / name for name in COMMANDS})
     for link, target in links.items():
         if os.path.lexists(str(link)) and not (link.is_symlink() and os.readlink(str(link)) == str(target)):
             raise local(
@@ -103,13 +113,12 @@ def build(environment: Path, python: str, kit: Kit, wheels: "list[str]") -> None
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise incompatible(f"pip cannot install the wheels: {' '.join(done.stderr.split())[-400:]}")
     shutil.rmtree(str(copies))
-    share = environment / "share"
     for name in kit.digests:
         top, _, rest = name.partition("/")
         if name in KEPT:
             kit.copy(name, environment / name)
-        elif top in ("man", "docs"):
-            kit.copy(name, (share / "man" if top == "man" else share / "doc" / "sealift") / rest)
+        elif top in PLACES:
+            kit.copy(name, environment / PLACES[top] / rest)
     # Whole on the disk before it says so.
     os.sync()
     kit.copy("kit.json", environment / "kit.json.new")

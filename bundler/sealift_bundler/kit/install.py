@@ -339,6 +339,9 @@ def main(folder: Path, words: "list[str]") -> int:
     parser.add_argument("--prefix", default="/opt/sealift", metavar="DIR", help="where to install [%(default)s]")
     parser.add_argument("--bin", metavar="DIR", help="link the commands into this folder, such as /usr/local/bin")
     parser.add_argument("--man", metavar="DIR", help="link the manual pages, such as /usr/local/share/man")
+    parser.add_argument(
+        "--completion", metavar="DIR", help="link what bash completes: /usr/local/share/bash-completion/completions"
+    )
     parser.add_argument("--roll-back", action="store_true", help="make the previous Sealift the current one again")
     arguments = parser.parse_args(words)
     # Every user of the machine runs what root installs.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sealift
 from sealift.trust.pin import parse_root
@@ -24,6 +25,9 @@ from sealift_common.files import scratch
 from sealift_common.files.output import require_place
 from sealift_common.fingerprint import of_bytes
 from sealift_common.release_document import channel_of
+
+if TYPE_CHECKING:
+    from click import Group
 
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
 _LOCKS = ("base.lock", "kit.lock")
@@ -89,9 +93,10 @@ def make_kit(
             files[f"requirements/{target.interpreter}.txt"] = _requirements(of_target)
         files["kit.json"] = _description(chosen, version)
         files |= {script.name: script.read_bytes() for script in carried.INSTALL_SCRIPTS}
-        files |= _man_pages(version, moment)
+        files |= _man_pages(version, moment) | _completions()
         pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
         files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
+        files |= {f"deploy/{name}": path.read_bytes() for name, path in carried.for_admins().items()}
         files |= {f"licenses/{path.name}": path.read_bytes() for path in carried.licenses(extras)}
         if root is not None:
             files["1.root.json"] = root
@@ -163,11 +168,27 @@ def _description(chosen: dict[Target, list[Wheel]], version: str) -> bytes:
     return json.dumps(document, indent=2, sort_keys=True).encode("ascii") + b"\n"
 
 
-def _man_pages(version: str, moment: datetime) -> dict[str, bytes]:
+def _groups() -> "dict[str, Group]":
     from sealift.cli import cli as loader
     from sealift_keys.cli import command as keys
 
-    groups = {"sealift": loader, "sealift-keys": keys}
+    return {"sealift": loader, "sealift-keys": keys}
+
+
+def _completions() -> dict[str, bytes]:
+    from click.shell_completion import BashComplete, ShellComplete
+
+    return {
+        f"completions/{name}": ShellComplete.source(
+            # Not its own `source`, which asks the bash of this machine for its version.
+            BashComplete(group, {}, name, f"_{name.upper().replace('-', '_')}_COMPLETE")
+        ).encode("ascii")
+        for name, group in _groups().items()
+    }
+
+
+def _man_pages(version: str, moment: datetime) -> dict[str, bytes]:
+    groups = _groups()
     return {
         f"man/man1/{name}.1": man_page(
             name,

@@ -209,6 +209,8 @@ class Limits(NamedTuple):
     serve_unread_bytes: int = 64 * MIB
     # How long a connection may be silent between requests: longer than clients keep theirs.
     serve_idle_s: float = 120.0
+    # How long a request waits for its model while the server starts: most load within it.
+    serve_starting_s: float = 5.0
     # Waiting for one model, and what goes into one run of it: beyond a thousand rows, a batch makes little faster.
     serve_waiting: int = 256
     serve_batch_requests: int = 64

@@ -1,8 +1,8 @@
 """The active models as an OCI image in one file, for KServe (`storageUri: oci://…`) and Kubernetes image volumes.
 
-Its one layer holds `/models`, which is a store: the active generation, its line of the history, and the trust state. No
-root is in it: a container that mounts it verifies from its own pinned root down, as in any store. Every byte follows
-from the store.
+Its last layer holds `/models`, which is a store: the active generation, its line of the history, and the trust state.
+No root is in it: a container that mounts it verifies from its own pinned root down, as in any store. Below it may lie
+an image with the programs that KServe starts. Every byte follows from the store and that image.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from sealift.backup.document import ROLES
 from sealift.backup.reading import blob_of, verified
 from sealift.bundle.tarformat import BLOCK, END
 from sealift.errors import CorruptError
+from sealift.publish.base_image import BaseImage
 from sealift.publish.image_documents import config_bytes, manifest_bytes, to_json
 from sealift.store import Store
 from sealift.store.contents import history
@@ -63,6 +64,7 @@ def export_modelcar(
     store: Store,
     target: str,
     *,
+    base: BaseImage | None = None,
     start: writing.Start = lambda _total: lambda _count: None,
     now: datetime | None = None,
 ) -> ModelcarReport:
@@ -71,6 +73,7 @@ def export_modelcar(
     Every file is read twice: the name of the layer, its digest, stands in front of it.
 
     Args:
+        base: what lies below the models; None for nothing, as image volumes of Kubernetes mount it.
         start: called once with the number of bytes to come; returns what to call with each number of bytes written.
         now: the system clock (UTC), for tests.
 
@@ -91,8 +94,9 @@ def export_modelcar(
         entries = _collect(store, generation, release)
         mtime = int(release.released.timestamp())
         layer = _blob(_layer(entries, mtime))
-        config = config_bytes(layer, release.released)
-        manifest = manifest_bytes(config, layer, release)
+        config = config_bytes(layer, release.released, base)
+        manifest = manifest_bytes(config, layer, release, base)
+        below = {} if base is None else base.files
         tag = f"{release.channel}-{release.number}-modelcar"
         front = {
             layout.OCI_LAYOUT: layout.OCI_LAYOUT_BYTES,
@@ -104,14 +108,19 @@ def export_modelcar(
         def archive() -> Iterator[bytes]:
             for name, data in front.items():
                 yield from (_header(name, mtime, size=len(data)), data, _padding(len(data)))
+            for blob, source in below.items():
+                yield _header(blob.member, mtime, size=blob.size)
+                yield from verified(source, f"{source} of the base", blob)
+                yield _padding(blob.size)
             yield _header(layer.member, mtime, size=layer.size)
             yield from _layer(entries, mtime)
             yield _padding(layer.size) + END
 
-        heads = sum(len(_header(name, mtime, size=len(data))) for name, data in front.items())
-        bodies = sum(len(data) + len(_padding(len(data))) for data in front.values())
-        ends = len(_header(layer.member, mtime, size=layer.size)) + len(_padding(layer.size)) + len(END)
-        size = heads + bodies + ends + layer.size
+        sizes = {name: len(data) for name, data in front.items()}
+        sizes |= {blob.member: blob.size for blob in (*below, layer)}
+        size = len(END) + sum(
+            len(_header(name, mtime, size=count)) + count + len(_padding(count)) for name, count in sizes.items()
+        )
 
         def note(digest: str) -> None:
             writing.note_export(store.layout, generation, release.number, digest, now)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from sealift import __version__
 from sealift.errors import Error, UsageError
+from sealift.limits import LIMITS
 from sealift.logs import logger
 from sealift.model.model import Model
 from sealift.serving.answering.batcher import Batcher
@@ -27,7 +28,7 @@ from sealift.serving.observations import Held, Observations
 from sealift.serving.protocol.infer_request import parse_request
 from sealift.serving.protocol.infer_response import Answer, to_json, write_answer
 from sealift.serving.protocol.metadata import metadata
-from sealift.serving.refusals import RETRY_AFTER_S, RefusedError, refused
+from sealift.serving.refusals import NOT_LOADED, RETRY_AFTER_S, RefusedError, refused
 from sealift.serving.routes import Route, route_of
 
 Scope = MutableMapping[str, Any]
@@ -41,6 +42,8 @@ _JSON_BYTES = b"inference-header-content-length"
 # What takes longer than some milliseconds to parse or to write.
 _LARGE_BYTES = 64 * 1024
 _LARGE_VALUES = 10_000
+# How often a request that came while the server starts looks for its model.
+_LOOK_AGAIN_S = 0.02
 _LOG = logger(__name__)
 
 
@@ -130,6 +133,9 @@ class Application:
             )
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return Reply(status, _JSON, to_json({"ready": ready}))
+        if route.action == "metadata":
+            _, model = await self._loaded(route)
+            return Reply(HTTPStatus.OK, _JSON, to_json(metadata(route.name, model.description, model.digest)))
         return Reply(HTTPStatus.OK, _JSON, to_json(self._document(route)))
 
     def _document(self, route: Route) -> object:
@@ -139,15 +145,24 @@ class Application:
             return {"live": True}
         if route.action == "index":
             return [_state(one) for one in self._catalog]
-        model = self._model(route)[1]
-        if route.action == "ready":
-            return {"name": route.name, "ready": True}
-        return metadata(route.name, model.description, model.digest)
+        self._model(route)
+        return {"name": route.name, "ready": True}
 
     def _model(self, route: Route) -> tuple[ServedModel, Model]:
         served = self._catalog.find(route.model, route.version)
         model = served.now()
         return served, model if route.graph is None else model.graph(route.graph)
+
+    async def _loaded(self, route: Route) -> tuple[ServedModel, Model]:
+        """Find the model; who asks while the server starts, as the first over a socket of systemd, waits a little."""
+        ends = time.monotonic() + min(LIMITS.serve_starting_s, self._deadline_s)
+        while True:
+            try:
+                return self._model(route)
+            except RefusedError as refusal:
+                if refusal.code != NOT_LOADED or self._catalog.is_complete or time.monotonic() >= ends:
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _infer(self, route: Route, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
         if b"content-encoding" in headers:
@@ -156,7 +171,7 @@ class Application:
         body = await self._bodies.read(receive, _number(headers, b"content-length"))
         try:
             # After the body: a model may have been switched, or withdrawn, while it came.
-            served, model = self._model(route)
+            served, model = await self._loaded(route)
             request = await self._maybe_large(len(body) > _LARGE_BYTES, parse_request, body, json_bytes)
             question = question_of(model.description, request)
             batcher = self._batchers.get(served)

@@ -15,6 +15,7 @@ from sealift.errors import (
 
 # A queue is short again, or a model loaded, after some seconds at the latest.
 RETRY_AFTER_S = 1
+NOT_LOADED = "not-loaded"
 
 _STATUS_OF = {
     InputError: HTTPStatus.BAD_REQUEST,
@@ -45,7 +46,7 @@ class RefusedError(Exception):
 
 def not_loaded(message: str) -> RefusedError:
     """Refuse for now: a model is being loaded."""
-    return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "not-loaded", f"{message}; ask again in some seconds")
+    return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, NOT_LOADED, f"{message}; ask again in some seconds")
 
 
 def refused(error: Error | RefusedError) -> RefusedError:

@@ -47,9 +47,12 @@ def mirror() -> str:
 
 
 @contextmanager
-def debian(place: Path, suite: str, tool: Callable[[str], str]) -> Iterator[BareSystem]:
+def debian(place: Path, suite: str, tool: Callable[[str], str], more: tuple[str, ...] = ()) -> Iterator[BareSystem]:
+    """A bare system, with some packages more where a test wants them."""
     with mounts.tmpfs(place, _SIZE) as root:
-        mounts.command(tool("debootstrap"), *_CONTENTS, suite, root, mirror())
+        # The last one counts.
+        contents = (*_CONTENTS, f"--include={','.join(['python3', *more])}") if more else _CONTENTS
+        mounts.command(tool("debootstrap"), *contents, suite, root, mirror())
         # `--net`: a network of its own, in which there is no way out.
         enter = (tool("unshare"), "--net", "--mount", tool("chroot"), str(root))
         yield BareSystem(root, f"linux-{platform.machine()}", PYTHONS[suite], enter, _PROC)

@@ -50,6 +50,10 @@ class Users:
     def sealift(self, uid: int, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.python(uid, "from sealift.cli import main; main()", *arguments, **environment)
 
+    def within(self, *command: str) -> "subprocess.Popen[str]":
+        """Start a command as root in the namespace."""
+        return subprocess.Popen(["nsenter", "-m", "-t", str(self._process.pid), *command], cwd="/", text=True)
+
     def mount_read_only(self, name: str) -> None:
         """Make a folder of `place` one that nobody can write, root neither."""
         path = f"{PLACE}/{name}"

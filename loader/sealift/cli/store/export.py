@@ -18,9 +18,15 @@ from sealift_common.wording import counted, human
 @click.command("export")
 @click.argument("target", metavar="FILE.tar", type=click.Path(readable=False, allow_dash=True))
 @click.option("--modelcar", is_flag=True, help="Write the active models as an OCI image instead, for KServe.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="With --modelcar: put the models on this image, an OCI layout with a shell, as KServe needs it.",
+)
 @store_options
 @json_option
-def command(target: str, modelcar: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
+def command(target: str, modelcar: bool, base: Path | None, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Write everything that the store holds to one file, or to standard output with `-`. Applications keep reading."""
     from sealift.backup.export import export
     from sealift.backup.writing import STDOUT
@@ -28,6 +34,8 @@ def command(target: str, modelcar: bool, store_path: Path, trust_path: Path, as_
     from sealift.store import Store
 
     piped = target == STDOUT
+    if base is not None and not modelcar:
+        raise UsageError("--base is what the image of --modelcar stands on; give --modelcar as well")
     if piped and as_json:
         raise UsageError("with `-` the file itself goes to standard output; leave --json out")
     if piped and os.isatty(1):
@@ -39,9 +47,10 @@ def command(target: str, modelcar: bool, store_path: Path, trust_path: Path, as_
 
         store = Store(store_path, trust=trust_path)
         if modelcar:
+            from sealift.publish.base_image import read_base
             from sealift.publish.modelcar import export_modelcar
 
-            image = export_modelcar(store, target, start=start)
+            image = export_modelcar(store, target, base=None if base is None else read_base(base), start=start)
         else:
             report = export(store, target, start=start)
     if modelcar:
