@@ -119,6 +119,9 @@ def test_a_wrong_token_is_refused_before_the_body_comes(server):
         (413, {"X-Gitlab-Token": "TOKEN", "Content-Length": str(MOST_BODY_BYTES + 1)}, b""),
         (411, {"X-Gitlab-Token": "TOKEN", "Content-Length": "-1"}, b""),
         (411, {"X-Gitlab-Token": "TOKEN", "Transfer-Encoding": "chunked"}, b"2\r\n{}\r\n0\r\n\r\n"),
+        # Two lengths: a proxy may have believed the other one, and take the rest for a request of its own.
+        (411, {"X-Gitlab-Token": "TOKEN", "Content-Length": "2", "Transfer-Encoding": "chunked"}, b"{}"),
+        (411, {"X-Gitlab-Token": "TOKEN", "Content-Length": "2", "content-length": "9"}, b"{}"),
         (400, {"X-Gitlab-Token": "TOKEN"}, b"not json"),
         (400, {"X-Gitlab-Token": "TOKEN"}, b"\xff\xfe"),
         (400, {"X-Gitlab-Token": "TOKEN"}, b"[]"),

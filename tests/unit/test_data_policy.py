@@ -13,6 +13,7 @@ from sealift_pipeline.data_policy.paths import MissingPathError, find, parse
 from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.data_policy.protection import PSEUDONYM, pseudonym, scrub
 from sealift_pipeline.data_policy.record import Record, RejectedError, apply
+from sealift_pipeline.data_policy.values import time_of
 from sealift_pipeline.errors import DataPolicyError
 
 KEY = bytes(range(32))
@@ -269,5 +270,38 @@ def test_a_key_file_that_others_can_read_is_refused(tmp_path):
 def test_a_key_file_with_something_else_in_it_is_refused(tmp_path):
     path = tmp_path / "pseudonym.key"
     path.touch(0o600)
-    with pytest.raises(KeyFileError, match="does not hold 64 hexadecimal digits"):
+    with pytest.raises(KeyFileError, match="does not hold 1 to 32 lines of 64 hexadecimal digits"):
         read_key(path)
+
+
+def test_every_name_of_an_event_with_many_persons_is_replaced_in_little_time():
+    """One expression of all names would be tried at each word, so that GitLab would wait in vain."""
+    names = [f"Ada Invented{number}" for number in range(3_000)]
+    text = " ".join([*names, "Ada", "ADA invented7,"] * 20)
+    done = scrub(text, names)
+    assert "Invented" not in done
+    assert done.count("<person>") == 20 * 3_001
+    assert done.count("Ada") == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "wanted"),
+    [
+        ("Ada Lovelace and Ada", ["Ada", "Ada Lovelace"], "<person> and <person>"),
+        ("Adas Ada_ xAda Ada's", ["Ada"], "Adas Ada_ xAda <person>'s"),
+        ("a-ada -ada", ["-ada"], "a-ada <person>"),
+        ("STRASSE, straße", ["Straße"], "STRASSE, <person>"),
+        ("Élise ÉLISE elise", ["élise"], "<person> <person> elise"),
+        ("李小龙 was here", ["李小龙"], "<person> was here"),
+        ("Ann A", ["A", "", "  "], "Ann A"),
+    ],
+)
+def test_names_are_replaced_as_whole_words(text, names, wanted):
+    assert scrub(text, names) == wanted
+
+
+@pytest.mark.parametrize("year", ["1013", "0001", "9999"])
+def test_a_time_that_no_leaf_can_hold_is_refused(year):
+    """Canonical JSON ends at 53 bits: an event with such a time could never be landed, and none after it."""
+    with pytest.raises(ValueError, match=r"^$"):
+        time_of(f"{year}-06-01T00:00:00Z")

@@ -41,8 +41,9 @@ _OPAQUE = re.compile(r"[A-Za-z0-9+/_\-%\\&;#=]{24,}")
 # Where an event has a person: an object with a user name or a mail address, or keys of its own for the one who acted.
 _PERSON_KEYS = ("username", "email", "name", "public_email")
 _ACTOR_KEYS = ("user_username", "user_email", "user_name", "old_username")
-_SHORTEST_NAME = 3
-_MOST_NAMES = 200
+_SHORTEST_NAME, _LONGEST_NAME = 3, 320
+# A word, or one sign.
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def pseudonym(who: int | str, key: bytes) -> str:
@@ -84,8 +85,7 @@ def scrub(text: str, names: Iterable[str] = ()) -> str:
             text = form.sub(f"<{kind}>", text)
     if text.count(":") > 1:
         text = _IPV6.sub(_address, text)
-    expression = _names(names)
-    return expression.sub("<person>", text) if expression else text
+    return _without_names(text, names)
 
 
 def _without_encoded(text: str) -> str:
@@ -107,11 +107,34 @@ def _address(match: re.Match[str]) -> str:
     return "<ipv6>" if match[0].strip(":") else match[0]
 
 
-def _names(names: Iterable[str]) -> re.Pattern[str] | None:
-    known = sorted({name.strip() for name in names if len(name.strip()) >= _SHORTEST_NAME}, key=lambda name: -len(name))
+def _without_names(text: str, names: Iterable[str]) -> str:
+    """Replace names that stand as whole words, in any case; the work does not grow with how many there are."""
+    # By their first word and their length.
+    known: dict[str, dict[int, set[str]]] = {}
+    for name in {name.strip() for name in names}:
+        if _SHORTEST_NAME <= len(name) <= _LONGEST_NAME and (first := _WORD.match(name)):
+            known.setdefault(first[0].casefold(), {}).setdefault(len(name), set()).add(name.casefold())
     if not known:
-        return None
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, known[:_MOST_NAMES]))})(?!\w)", re.IGNORECASE)
+        return text
+    # The longest first, for one may hold another.
+    ordered = {first: sorted(sizes.items(), reverse=True) for first, sizes in known.items()}
+    parts, done = [], 0
+    for word in _WORD.finditer(text):
+        begin = word.start()
+        sizes = ordered.get(word[0].casefold())
+        if sizes is None or begin < done or (begin and _is_of_word(text[begin - 1])):
+            continue
+        for size, some in sizes:
+            end = begin + size
+            if text[begin:end].casefold() in some and not _is_of_word(text[end : end + 1]):
+                parts += [text[done:begin], "<person>"]
+                done = end
+                break
+    return "".join([*parts, text[done:]])
+
+
+def _is_of_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
 
 
 def persons_in(event: Any) -> Iterator[str]:

@@ -37,9 +37,11 @@ class Handler(BaseHTTPRequestHandler):
         except UnauthorizedError as error:
             self._refuse(401, "unauthorized", str(error))
             return
-        length = self.headers.get("Content-Length", "")
+        lengths = self.headers.get_all("Content-Length", [])
+        length = lengths[0] if len(lengths) == 1 and "transfer-encoding" not in headers else ""
         if not (length.isascii() and length.isdigit()) or len(length) > 12:  # 2
-            self._refuse(411, "malformed", "a request without Content-Length")
+            # Of two lengths, a proxy may have believed the other one.
+            self._refuse(411, "malformed", "a request without Content-Length, or with more than that")
             return
         size = int(length)
         if size > MOST_BODY_BYTES:
