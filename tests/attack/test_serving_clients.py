@@ -124,6 +124,9 @@ DOCUMENTS = {
     "half a surrogate pair": b'{"inputs": [{"name": "rows", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
     "outputs of a number": json.dumps({"inputs": [GOOD], "outputs": 1}).encode(),
     "an output twice": json.dumps({"inputs": [GOOD], "outputs": [{"name": "predict"}] * 2}).encode(),
+    "shared memory": json.dumps(
+        {"inputs": [GOOD], "outputs": [{"name": "predict", "parameters": {"shared_memory_region": "x"}}]}
+    ).encode(),
     "classification": json.dumps(
         {"inputs": [GOOD], "outputs": [{"name": "predict", "parameters": {"classification": 3}}]}
     ).encode(),
@@ -292,6 +295,53 @@ def test_an_answer_that_nobody_reads(client, monkeypatch):
         stuck.connect(str(client.path))
         stuck.sendall(head(f"Content-Length: {len(body)}") + body)
         until(lambda: b"sealift_serve_connections 1\n" in client.another().get("/metrics").body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[f"X: {'a' * 100_000}"], [f"X{number}: a" for number in range(500)]],
+    ids=["a long header", "many headers"],
+)
+def test_a_head_that_comes_in_one_piece_has_a_bound_as_well(client, headers):
+    answer = raw(client, head(*headers, "Content-Length: 2") + b"{}")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("route", ["/nowhere", "/v2/models/other/infer", "/v2"])
+def test_a_body_that_comes_after_its_refusal_is_not_taken_for_a_head(client, route):
+    """The connection goes on: a client that is still writing sees the refusal, and no other one after it."""
+    body = b"x" * 200_000
+    after = head("Connection: close", method="GET", route="/v2/health/live")
+    parts = [body[start : start + 20_000] for start in range(0, len(body), 20_000)]
+    answer = raw(client, head(f"Content-Length: {len(body)}", route=route), *parts, after)
+    first, second = (part.split()[0] for part in answer.split(b"HTTP/1.1 ")[1:])
+    assert first in (b"404", b"405")
+    assert second == b"200"
+    assert answer.endswith(b'{"live":true}')
+
+
+SMUGGLED = {
+    "both lengths": ["Content-Length: 4", "Transfer-Encoding: chunked"],
+    "two lengths": ["Content-Length: 4", "Content-Length: 4"],
+    "a coding that is none of ours": ["Transfer-Encoding: gzip, chunked"],
+    "a coding that nobody knows": ["Transfer-Encoding: xchunked"],
+    "a folded coding": ["Transfer-Encoding:\r\n chunked"],
+    "a space before the colon": ["Content-Length : 4"],
+    "a length with a sign": ["Content-Length: +4"],
+    "a length of JSON twice": [
+        "Inference-Header-Content-Length: 1",
+        "Inference-Header-Content-Length: 2",
+        "Content-Length: 4",
+    ],
+}
+
+
+@pytest.mark.parametrize("headers", SMUGGLED.values(), ids=SMUGGLED.keys())
+def test_a_body_whose_length_two_readers_could_see_differently(client, headers):
+    answer = raw(client, head(*headers) + b"0\r\n\r\n", shut=True)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 def test_answers_that_nobody_reads_are_bounded_together(client, monkeypatch):

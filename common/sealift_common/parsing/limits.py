@@ -197,6 +197,7 @@ class Limits(NamedTuple):
     serve_containers: int = 100_000
     serve_values: int = 2_000_000
     serve_head_bytes: int = 32 * KIB
+    serve_headers: int = 100
     # What a client sends ahead, without waiting for answers.
     serve_pipelined: int = 16
     # Applications keep one connection a thread; a process may open 1,024 files as a rule.

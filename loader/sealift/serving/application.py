@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
@@ -39,6 +39,7 @@ _JSON = b"application/json"
 _TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 _BINARY = b"application/octet-stream"
 _JSON_BYTES = b"inference-header-content-length"
+_ONCE = frozenset([_JSON_BYTES, b"content-length", b"content-encoding", b"transfer-encoding"])
 # What takes longer than some milliseconds to parse or to write.
 _LARGE_BYTES = 64 * 1024
 _LARGE_VALUES = 10_000
@@ -121,7 +122,7 @@ class Application:
 
     async def _reply(self, route: Route, scope: Scope, receive: Receive) -> Reply:
         if route.action == "infer":
-            return await self._infer(route, dict(scope["headers"]), receive)
+            return await self._infer(route, _head(scope["headers"]), receive)
         if route.action == "metrics":
             waiting = sum(batcher.waiting for batcher in self._batchers.values())
             held = Held(waiting, self._clients.connections, self._bodies.held_bytes, self._clients.unread_bytes)
@@ -165,8 +166,8 @@ class Application:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _infer(self, route: Route, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
-        if b"content-encoding" in headers:
-            raise UsageError("the body has a Content-Encoding; send it as it is")
+        if b"content-encoding" in headers or headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            raise UsageError("the body has a Content-Encoding or Transfer-Encoding; send it as it is, or chunked")
         json_bytes = _number(headers, _JSON_BYTES)
         body = await self._bodies.read(receive, _number(headers, b"content-length"))
         try:
@@ -202,6 +203,16 @@ def _state(served: ServedModel) -> dict[str, str]:
         version, error = served.version or "", raised
     state = "UNAVAILABLE" if error is not None else "READY"
     return {"name": served.name, "version": version, "state": state, "reason": str(error or "")}
+
+
+def _head(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name; one that says how a body is to be read stands once."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in found and name in _ONCE:
+            raise UsageError(f"the header {name.decode()} stands twice")
+        found[name] = value
+    return found
 
 
 def _number(headers: Mapping[bytes, bytes], name: bytes) -> int | None:

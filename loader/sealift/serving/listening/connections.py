@@ -60,28 +60,41 @@ class BoundedProtocol(HttpToolsProtocol):
         self.idle_since: float | None = self.loop.time()
         self.head_since: float | None = None
         self._head_bytes = 0
+        # Whether what comes belongs to a request's body, also to one that was answered before it came.
+        self._in_body = False
         self._unread_since: float | None = None
         if len(self.connections) > LIMITS.serve_connections:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head grows too long."""
-        if self.idle_since is not None or self.head_since is not None:
+        if not self._in_body and (self.idle_since is not None or self.head_since is not None):
             self._head_bytes += len(data)
             if self.head_since is None:
                 self.head_since, self.idle_since = self.loop.time(), None
         super().data_received(data)
         if self.head_since is not None and self._head_bytes > LIMITS.serve_head_bytes:
-            self.refuse(431, "head", f"the request's head has more than {LIMITS.serve_head_bytes:,} bytes")
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """Begin to answer."""
         self.head_since = self.idle_since = None
         self._head_bytes = 0
+        self._in_body = True
+        # A head that came in one piece, with what follows it, was not counted above.
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > LIMITS.serve_head_bytes or len(self.headers) > LIMITS.serve_headers:
+            self._refuse_head()
+            raise ValueError("the head is too long")
         if len(self.pipeline) >= LIMITS.serve_pipelined:
             raise ValueError("too many requests without waiting for answers")
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", OneWrite(self.transport))
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        self._in_body = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or answer one that came already."""
@@ -92,6 +105,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP."""
         self.refuse(400, "http", msg)
+
+    def _refuse_head(self) -> None:
+        self.refuse(
+            431,
+            "head",
+            f"the request's head has more than {LIMITS.serve_head_bytes:,} bytes or {LIMITS.serve_headers} headers",
+        )
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Say why, and close."""

@@ -128,6 +128,9 @@ def _outputs(document: dict[str, Any], binary: bool) -> dict[str, bool] | None:
         parameters = _parameters(output, f"output {name[:80]!r}")
         if parameters.get("classification"):
             raise InputError("'classification' is not offered; 'predict' answers labels, 'predict_proba' their numbers")
+        # A client that asks for it reads the answer there, and would find something old.
+        if any(key.startswith("shared_memory") for key in parameters):
+            raise InputError(f"output {name[:80]!r} is wanted in shared memory, which is not offered")
         own = parameters.get("binary_data", binary)
         if type(own) is not bool:
             raise InputError(f"output {name[:80]!r} has binary_data {own!r:.80}; expected true or false")
