@@ -86,7 +86,12 @@ def next_version(channel: Channel, project: Project) -> ModelVersion:
 
 
 def open_model(channel: Channel, manifest: Manifest) -> Model:
-    """Open a version from the blobs of its channel.
+    """Open a version from the blobs of its channel; raises what `read_files` raises."""
+    return Model.from_files(read_files(channel, manifest))
+
+
+def read_files(channel: Channel, manifest: Manifest) -> dict[str, bytes]:
+    """Return the files of a version, expanded.
 
     Raises:
         DigestError: a file is not what its manifest lists.
@@ -100,4 +105,4 @@ def open_model(channel: Channel, manifest: Manifest) -> Model:
         if hashlib.sha256(data).hexdigest() != file.plain.hex:
             raise DigestError(f"{what} is not what the manifest lists")
         files[file.name] = data
-    return Model.from_files(files)
+    return files

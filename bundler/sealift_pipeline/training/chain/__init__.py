@@ -1,0 +1,1 @@
+"""From a bundle back to the events: each link by a digest."""
