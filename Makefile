@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins pipeline-s3 oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins pipeline-s3 reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -58,6 +58,9 @@ pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto play
 	    build/moto/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/moto.lock && \
 	    touch build/moto/.ready; }
 	@$(RUN) MOTO_SERVER=build/moto/bin/moto_server python -m pytest -q tests/object_storage
+
+reproduce: $(READY) ## Train a model, and make it again in a fresh environment of the lock file (800 MB, some minutes)
+	@$(RUN) PYTHONPATH=tests python tests/reproduce/run.py
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py

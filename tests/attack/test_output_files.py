@@ -80,7 +80,18 @@ OTHERS = {
     *("root", "store_path", "trust_path", "bundle", "base", "before", "after", "ca_file", "tmpdir", "folder"),
     *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys", "root_keys", "targets_keys"),
     *("snapshot_keys", "timestamp_keys", "directory", "other", "add", "replacement", "model", "samples", "recipe"),
-    *("model_key", "root_file", "wheels", "sign_key", "holdout", "key", "policy", "snapshot_file", "project_file"),
+    *(
+        "model_key",
+        "root_file",
+        "wheels",
+        "sign_key",
+        "holdout",
+        "key",
+        "policy",
+        "snapshot_file",
+        "project_file",
+        "run_file",
+    ),
     # Where a server listens; obstacles there are those of test_serving_sockets.
     "socket_path",
 }

@@ -109,7 +109,7 @@ def test_every_child_in_the_tree_is_given_an_environment():
                     if called.startswith("subprocess.") and called != "subprocess.CompletedProcess":
                         found += 1
                         assert "env" in {keyword.arg for keyword in node.keywords}, path
-    assert found == 7
+    assert found == 9
 
 
 def test_what_no_list_names_does_not_pass():

@@ -1,5 +1,6 @@
 """What cannot be trained is refused in one line that names the file and the way out, and nothing is staged."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,8 +108,6 @@ def test_code_that_cannot_be_trained(training, code, message):
     ids=lambda value: str(value)[:60] if "\n" not in str(value) else "toml",
 )
 def test_a_project_that_is_not_as_it_should_be(training, call, toml, message):
-    import re
-
     training.write(toml=toml)
     before = training.bench.plain()
     status, out, err = call(command, "retrain", "triage.toml", "--pipeline", "events")
@@ -183,6 +182,10 @@ def test_too_few_rows_to_judge(training):
     refused(training, ChallengerError, r"only 32 rows that neither model saw; expected at least 100")
 
 
+def _pin_of(lock, name):
+    return next(one for one in re.split(r"(?m)^(?=[a-z])", lock) if one.startswith(f"{name}=="))
+
+
 def test_an_environment_of_another_lock(training):
     lock = training.folder / "requirements.lock"
     right = lock.read_text()
@@ -192,8 +195,14 @@ def test_an_environment_of_another_lock(training):
         ProjectError,
         r"optuna is \S+ here and 1\.0\.\S+ in requirements\.lock: not the environment of the lock",
     )
-    lock.write_text("numpy==2.4.6\n" if "numpy==2.4.6" in right else right[:0])
-    refused(training, ProjectError, "is not installed, or requirements.lock does not pin it|pins no package")
+    lock.write_text("".join(re.split(r"(?m)^(?=[a-z])", right)[:1]) + _pin_of(right, "numpy"))
+    refused(
+        training, ProjectError, r"onnx is not installed, or requirements\.lock does not pin it; lock it, install it"
+    )
+    lock.write_text("numpy==2.4.6\n")
+    refused(training, ProjectError, r"requirements\.lock': the lock file has no hash for 'numpy==2\.4\.6'")
+    lock.write_text("numpy>=2\n")
+    refused(training, ProjectError, r"requirements\.lock': the lock file pins 'numpy>=2' without exact version")
     lock.write_text("# nothing\n")
     refused(training, ProjectError, "pins no package; expected lines such as numpy==2.3.5")
     lock.write_text(right)

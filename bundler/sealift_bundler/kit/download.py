@@ -17,7 +17,7 @@ from sealift_common.parent import bound
 _NOT_FOUND = re.compile(r"No matching distribution found for ([A-Za-z0-9._-]+)")
 # Where it downloads from, by which way, and which certificates it believes; logins to an index are in them or in
 # `~/.netrc`.
-_FOR_PIP = (
+FOR_PIP = (
     *(
         "PIP_",
         "HTTP_PROXY",
@@ -52,7 +52,7 @@ def download(pins: Iterable[Pin], target: Target, directory: Path) -> None:
         command += [word for abi in (target.interpreter, "abi3", "none") for word in ("--abi", abi)]
         command += [word for tag in target.platform_tags for word in ("--platform", tag)]
         command += ["-r", str(requirements)]
-        environment = child_environment(also=_FOR_PIP)
+        environment = child_environment(also=FOR_PIP)
         done = subprocess.run(bound(command), capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise _explained(done.stderr, wanted, target)

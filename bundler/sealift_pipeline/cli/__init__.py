@@ -4,14 +4,26 @@ import click
 
 from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
-_NAMES = ("init", "receive", "land", "status", "snapshot", "verify", "backfill", "erase", "retrain", "drift")
+_NAMES = (
+    "init",
+    "receive",
+    "land",
+    "status",
+    "snapshot",
+    "verify",
+    "backfill",
+    "erase",
+    "retrain",
+    "drift",
+    "reproduce",
+)
 MODULES = {name: f"sealift_pipeline.cli.{name}" for name in _NAMES}
 
 EPILOG = """\b
 In this order: init (a folder), receive and land (two services), status (look),
 snapshot (cite rows), verify (check them).
 As well as these: backfill (what the receiver missed), erase (a person).
-For models: retrain (to a staged version), drift (look).
+For models: retrain (to a staged version), drift (look), reproduce (compare).
 
 \b
 Tab completion: eval "$(_SEALIFT_PIPELINE_COMPLETE=bash_source sealift-pipeline)"

@@ -69,7 +69,7 @@ def fit(
         return Fitted(found, processes.fitted(found.best.params))
 
 
-def proven(estimator: Any, rows: Rows, model: ModelVersion, *, probe: bool) -> "Conversion":
+def proven(project: Project, estimator: Any, rows: Rows, model: ModelVersion) -> "Conversion":
     """Convert a fitted estimator; no row of the training travels.
 
     Raises:
@@ -79,6 +79,8 @@ def proven(estimator: Any, rows: Rows, model: ModelVersion, *, probe: bool) -> "
 
     from sealift_bundler import DisclosureWarning, convert
 
+    # Where the channel asks for a review, it is told what a probe finds.
+    probe = project.answers is not None
     samples = rows.part(TRAIN, VALIDATION).first(_SAMPLE_ROWS)
     holdout = rows.part(TEST).first(_SAMPLE_ROWS).frame if probe else None
     with warnings.catch_warnings():
@@ -89,7 +91,7 @@ def proven(estimator: Any, rows: Rows, model: ModelVersion, *, probe: bool) -> "
             samples.frame,
             name=model.name,
             version=str(model.version),
-            golden="generated",
+            golden="generated" if project.golden is None else str(project.golden),
             probe=probe,
             holdout=holdout,
         )

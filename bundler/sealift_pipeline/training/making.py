@@ -73,7 +73,7 @@ def make(
     require_learnable(rows, code.path.name)
     require_slices(project, rows)
     fitted = fit(project, code, rows, workers=workers, open_study=open_study, open_workers=open_workers)  # 5
-    conversion = proven(fitted.estimator, rows, model, probe=project.answers is not None)
+    conversion = proven(project, fitted.estimator, rows, model)
     judgement = judged(project, rows, conversion, champion, channel)  # 6
     _require_same_code(code, inputs)
     run = _run(project, model, inputs, libraries, rows, fitted, conversion, judgement, champion)

@@ -146,6 +146,7 @@ def _keep(project: Project, folder: Path, made: Made, champion: Trained | None, 
         drift = measure(champion.run.profile, made.rows.frame, made.rows.labels.tolist(), project.need)
     for missing in (folder.parent, folder):
         durable.make_directory(missing)
+    write(folder / SNAPSHOT_FILE, snapshot.to_bytes())
     write(folder / RUN_FILE, made.run.to_bytes())
     write(folder / PAGE_FILE, run_html(made.run, snapshot, champion, drift).encode("utf-8"))
     return folder / PAGE_FILE

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support.gitlab.events import Events
 from support.gitlab.pipeline import land, new_pipeline, put
+from support.gitlab.secrets import NAMES
 
 from sealift_keys.channel.directory import Channel
 from sealift_pipeline.training.project.settings import Project
@@ -70,8 +71,8 @@ batch = 2
 """
 
 
-def issues(number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 4, users=40, first=0):
-    """Issues whose label follows from weight and estimate, but for a share of them."""
+def issues(number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 4, users=40, first=0, secrets=()):
+    """Issues whose label follows from weight and estimate, but for a share of them; titles may hold secrets in turn."""
     events, chance, found = Events(seed, size=1_700, users=users), random.Random(seed), []
     events.number = first
     for _ in range(number):
@@ -79,6 +80,11 @@ def issues(number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 
         is_bug = rule(weight, estimate) != (chance.random() < noise)
         event = events.make("issue", weight=weight, time_estimate=estimate, total_time_spent=chance.randrange(5))
         event["labels"] = [{"id": 1, "title": "type::bug" if is_bug else "type::feature"}]
+        if secrets:
+            secret = secrets[len(found) % len(secrets)]
+            event["object_attributes"]["title"] = f"{secret} fails after the upgrade {len(found)}"
+            if secret in NAMES:
+                event["user"] = {**event["user"], "name": secret}
         found.append(event)
     return found
 

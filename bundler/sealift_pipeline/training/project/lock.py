@@ -1,13 +1,13 @@
 """The lock file of a project: names, versions and hashes of its environment, as pip and uv write it."""
 
-import re
+import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.utils import canonicalize_name
-
+from sealift_bundler.errors import GateError
+from sealift_bundler.kit.lock import parse_lock
+from sealift_bundler.kit.target import Target
 from sealift_common.files.secret_file import read_regular
 from sealift_pipeline.errors import ProjectError
 from sealift_pipeline.runs.document import digest
@@ -15,7 +15,6 @@ from sealift_pipeline.runs.document import digest
 # Without these no model is trained, so no lock may be silent about them.
 TRAINERS = ("numpy", "onnx", "optuna", "scikit-learn", "skl2onnx")
 _MOST_BYTES = 16 * 1024 * 1024
-_PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)\s*(?:;\s*([^\\]*?))?\s*\\?")
 
 
 class Lock:
@@ -36,8 +35,8 @@ class Lock:
             reason = getattr(error, "strerror", None) or "it is not UTF-8"
             raise ProjectError(f"the lock {str(path)!r} cannot be read: {reason}") from error
         self.path, self.digest = path, digest(data)
-        self.pins = _pins(text)
-        if not self.pins or len(data) > _MOST_BYTES:
+        self.pins = _pins(text, path) if len(data) <= _MOST_BYTES else {}
+        if not self.pins:
             raise ProjectError(f"the lock {str(path)!r} pins no package; expected lines such as numpy==2.3.5")
 
     def require_here(self) -> Mapping[str, str]:
@@ -61,21 +60,13 @@ class Lock:
         return {name: self.pins[name] for name in TRAINERS}
 
 
-def _pins(text: str) -> dict[str, str]:
+def _pins(text: str, path: Path) -> dict[str, str]:
     """Return what the lock pins for this Python and this system."""
-    found = {}
-    for line in text.splitlines():
-        match = _PIN.fullmatch(line.strip()) if line[:1].isalnum() else None
-        if match is None:
-            continue
-        name, pinned, marker = match.groups()
-        try:
-            if marker and not Marker(marker).evaluate():
-                continue
-        except InvalidMarker:
-            continue
-        found[str(canonicalize_name(name))] = pinned
-    return found
+    here = Target(f"linux-{platform.machine()}", ".".join(platform.python_version_tuple()[:2]))
+    try:
+        return {str(pin.name): str(pin.version) for pin in parse_lock(text, here)}
+    except GateError as error:
+        raise ProjectError(f"{str(path)!r}: {error}") from error
 
 
 def _installed(name: str) -> str | None:

@@ -10,6 +10,7 @@
 `docs/reference/training.md` describes the file. Paths are relative to the folder that holds it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from sealift_pipeline.gate.judging import BETTER, RULES
 from sealift_pipeline.runs.document import digest
 
 FORMAT = 1
-_TEXTS = ("name", "kind", "code", "lock", "channel", "first_version", "title", "description", "answers", "card")
+_TEXTS = ("name", "kind", "code", "lock", "channel", "first_version", "title", "description")
+# Files that travel, or decide what does.
+_TRAVEL = ("answers", "card", "golden")
 _LISTS = ("authors", "licenses")
 _SECTIONS = {
     "split": ("validation", "test"),
@@ -93,7 +96,7 @@ class Project:
 
     Attributes:
         path: the TOML file.
-        digest: of its bytes.
+        digest: of its bytes, and those of the files that it names and that travel.
         kind: of the events that it learns from.
         code: the Python file.
         lock: the lock file of its environment.
@@ -101,6 +104,7 @@ class Project:
         first_version: of the first version.
         answers: the author's answers, where the channel asks for them.
         card: side file for people, travels as `CARD.md`.
+        golden: rows that travel as golden examples; None for generated ones.
         accepted: findings of the disclosure scan that may leave.
     """
 
@@ -118,6 +122,7 @@ class Project:
     licenses: tuple[str, ...] = ()
     answers: Path | None = None
     card: Path | None = None
+    golden: Path | None = None
     validation: float = 0.1
     test: float = 0.2
     search: Search = field(default_factory=Search)
@@ -140,7 +145,7 @@ class Project:
             raise UnsupportedVersionError(f"{path.name}: format is {version}; this Sealift knows {FORMAT}: upgrade it")
         if version != FORMAT:
             raise toml.error("format", f"'format' is {version!r}; write format = {FORMAT}")
-        toml.check_keys(toml.document, ("format", *_TEXTS, *_LISTS, *_SECTIONS, "accepted"))
+        toml.check_keys(toml.document, ("format", *_TEXTS, *_TRAVEL, *_LISTS, *_SECTIONS, "accepted"))
         for section, keys in _SECTIONS.items():
             toml.check_keys(toml.table(section), keys, section)
         return _project(path, text, toml)
@@ -150,13 +155,15 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
     for key in _REQUIRED:
         if key not in toml.document:
             raise ProjectError(f"{path.name} lacks {key!r}; add a line such as {key} = …")
-    texts = {key: _text(toml, key) for key in _TEXTS if key in toml.document}
+    texts = {key: _text(toml, key) for key in (*_TEXTS, *_TRAVEL) if key in toml.document}
     try:
         ModelVersion.parse(texts["name"], texts.get("first_version", "1.0.0"))
     except UsageError as error:
         raise toml.error("first_version" if "version" in str(error) else "name", str(error)) from None
     files: dict[str, Path] = {
-        key: path.parent / texts.pop(key) for key in ("code", "lock", "channel", "answers", "card") if key in texts
+        key: path.parent / texts.pop(key)
+        for key in ("code", "lock", "channel", "answers", "card", "golden")
+        if key in texts
     }
     for key, file in files.items():
         if key != "channel" and not file.is_file():
@@ -171,7 +178,7 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
     plain.update(files)
     return Project(
         path=path,
-        digest=digest(text.encode("utf-8")),
+        digest=_digest(text, [files[key] for key in _TRAVEL if key in files]),
         **plain,
         validation=validation,
         test=test,
@@ -186,6 +193,11 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
         ),
         accepted=tuple(read_acceptances(toml)),
     )
+
+
+def _digest(text: str, travel: Sequence[Path]) -> str:
+    digests = [digest(text.encode("utf-8")), *(digest(path.read_bytes()) for path in travel)]
+    return digests[0] if len(digests) == 1 else digest("\n".join(digests).encode("ascii"))
 
 
 def _search(toml: StrictToml) -> Search:
