@@ -10,6 +10,7 @@ import click
 
 from sealift.cli import cli as sealift
 from sealift_bundler.cli import command as bundler
+from sealift_common import loudness
 from sealift_keys.cli import command as keys
 from sealift_pipeline.cli import command as pipeline
 
@@ -24,10 +25,15 @@ HEAD = """\
 Results go to stdout; diagnostics and progress go to stderr, progress only when that is a terminal. `--json` prints one
 JSON document for scripts. The exit status says what happened: see [Errors and exit codes](errors.md).
 
+Every command also takes `-v` (`--verbose`), which says more on stderr, tries to reach a registry for example; `-q`
+(`--quiet`), which leaves nothing on stderr but errors and questions; and `--debug`, which says everything, and where an
+error came from, for a report of a bug.
+
 | variable | meaning |
 |---|---|
 | `SEALIFT_STORE` | the store, instead of `/var/opt/gitlab/sealift` |
 | `SEALIFT_TRUST` | the folder of the pinned root, instead of `/etc/gitlab/sealift` |
+| `SEALIFT_CHANNEL` | the channel directory, instead of `--channel` |
 | `SEALIFT_WARN_AFTER`, `SEALIFT_FAIL_AFTER` | days after which `sealift status` warns, or fails |
 | `SEALIFT_CA_FILE` | certificates to believe for registries, instead of `--ca-file` |
 | `DOCKER_CONFIG` | the folder of the `config.json` with logins to registries, instead of `~/.docker` |
@@ -58,7 +64,11 @@ def render() -> str:
             context = click.Context(command, info_name=path)
             usage = " ".join([path, *command.collect_usage_pieces(context)])
             parts.append(f"    {usage}\n")
-            rows = [_row(option, context) for option in command.params if isinstance(option, click.Option)]
+            rows = [
+                _row(option, context)
+                for option in command.params
+                if isinstance(option, click.Option) and option.name not in loudness.NAMES
+            ]
             if rows:
                 parts.append("\n".join(["| option | meaning |", "|---|---|", *rows]) + "\n")
     return "\n".join(parts)

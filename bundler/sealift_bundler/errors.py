@@ -1,6 +1,6 @@
 """Every error that building a release raises, in addition to those of the loader and the keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sealift.errors import Error
@@ -15,11 +15,20 @@ class ConversionError(Error):
 
 
 class ParityError(Error):
-    """The converted model gave other answers than the original; the message names the worst rows."""
+    """The converted model gave other answers than the original; the message names the worst rows.
+
+    Attributes:
+        refusal: for a page about it: the model, the rungs that were tried, the parity report of the last one, and its
+            worst rows with what went in. It holds values of the samples, and travels nowhere.
+    """
 
     exit_code = 51
     code = "parity"
     remedy = "Change the model as the message says. A model whose answers changed is never packed."
+
+    def __init__(self, message: str, refusal: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.refusal: Mapping[str, Any] = refusal or {}
 
 
 class RecipeError(Error):

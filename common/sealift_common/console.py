@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from sealift_common import advice
+from sealift_common import advice, loudness
 from sealift_common.errors import Error, LocalError, UsageError
 from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_signals
 from sealift_common.wording import nearest
@@ -100,8 +100,13 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
     _printed.clear()
     stdout = sys.stdout
     try:
-        result = command.main(args=argv, prog_name=name, standalone_mode=False)
-        sys.stdout.flush()
+        with loudness.scope():
+            try:
+                result = command.main(args=argv, prog_name=name, standalone_mode=False)
+                sys.stdout.flush()
+            except (Error, OSError):
+                loudness.say_where_from()
+                raise
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -226,6 +231,7 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, modules: dict[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._modules = modules
+        loudness.add_to(self)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the subcommands in the order of the story they tell."""
@@ -236,6 +242,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._modules:
             return None
         command: click.Command = import_module(self._modules[cmd_name]).command
+        loudness.add_to(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

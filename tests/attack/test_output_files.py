@@ -55,6 +55,10 @@ PLACES = [
     Place("sealift-bundler convert MODEL --samples SAMPLES -o FREE --report OUT/x", "x", "report"),
     Place("sealift-bundler convert MODEL --samples SAMPLES -o OUT/x", "x", "output"),
     Place("sealift-bundler add RECIPE --channel CHANNEL --report OUT/x", "x", "report"),
+    Place("sealift-bundler recipe new MODEL --samples SAMPLES -o OUT/x", "x", "output"),
+    Place("sealift-bundler recipe new MODEL --samples SAMPLES -o OUT/r.toml", "CARD.md", "output"),
+    Place("sealift-bundler recipe new MODEL --samples SAMPLES --report OUT/x -o FREE", "x", "report"),
+    Place("sealift-bundler init OUT/x --name c --key KEY", "x", "directory", 55),
     Place("sealift-bundler review new m -o OUT/x", "x", "output"),
     Place("sealift-bundler preview --channel CHANNEL --html OUT/x", "x", "html"),
     Place("sealift-bundler dossier CHANNEL -o OUT/x", "x", "output", into=True),
@@ -70,6 +74,7 @@ PLACES = [
     Place(f"sealift-bundler kit --platform linux-x86_64 --python {HERE} --sign KEY -o OUT/x", "x.pub", "output"),
     Place("sealift-keys new OUT/x", "x", "file", 53),
     Place("sealift-keys new OUT/x", "x.pub", "file", 53),
+    Place("sealift-keys passphrase OUT/x", "x", "file", 53),
     Place("sealift-keys import hsm:1 OUT/x", "x", "file", 53),
     Place("sealift-keys init OUT/x --name c --key KEY", "x", "directory", 55),
     Place("sealift-pipeline init OUT/x", "x", "directory"),
@@ -78,20 +83,11 @@ PLACES = [
 # Paths that are read, and folders of Sealift's own: a store, a trust folder, a channel, a drop folder.
 OTHERS = {
     *("root", "store_path", "trust_path", "bundle", "base", "before", "after", "ca_file", "tmpdir", "folder"),
-    *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys", "root_keys", "targets_keys"),
-    *("snapshot_keys", "timestamp_keys", "directory", "other", "add", "replacement", "model", "samples", "recipe"),
-    *(
-        "model_key",
-        "root_file",
-        "wheels",
-        "sign_key",
-        "holdout",
-        "key",
-        "policy",
-        "snapshot_file",
-        "project_file",
-        "run_file",
-    ),
+    *("drop_folder", "backup", "source", "passphrase_files", "pkcs11_module", "keys"),
+    *("root_keys", "targets_keys", "snapshot_keys", "timestamp_keys", "directory", "other"),
+    *("add", "replacement", "model", "samples", "recipe", "model_key"),
+    *("root_file", "wheels", "sign_key", "holdout", "key", "policy"),
+    *("snapshot_file", "project_file", "run_file", "new_file", "recipes", "approvers"),
     # Where a server listens; obstacles there are those of test_serving_sockets.
     "socket_path",
 }
@@ -135,7 +131,7 @@ def world(tmp_path_factory):
     instance.pin(channel.root_bytes)
     instance.install(bundle)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEALIFT_PASSPHRASE", "pw")
+        patch.setenv("SEALIFT_PASSPHRASE", "correct horse")
         assert run(keys, "sealift-keys", ["new", str(base / "key")]) == 0
     (base / "rows.txt").write_text("a b\n")
     (base / "model.onnx").write_bytes(b"never opened")
@@ -144,7 +140,7 @@ def world(tmp_path_factory):
         'name = "m"\nversion = "1.0.0"\nsource = "model.onnx"\nsamples = "samples.csv"\nlicenses = ["MIT"]\n'
     )
     return {
-        "environment": {**instance.environment, "SEALIFT_PASSPHRASE": "pw"},
+        "environment": {**instance.environment, "SEALIFT_PASSPHRASE": "correct horse"},
         "CHANNEL": channel.directory,
         "BUNDLE": bundle,
         "KEY": base / "key",

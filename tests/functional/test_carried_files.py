@@ -118,6 +118,9 @@ def test_a_differential_bundle_leaves_out_weights_that_stayed(bench, instance):
     status, out, err = bench.bundler("pack", "--channel", "ch", "--since", "c.tar", "-o", "d.tar")
     assert status == 0, err
     assert "only for instances that have release" in out
+    assert "  left out of llm 1.1.0: " in out
+    assert "draft.gguf" in out.partition("left out of llm 1.1.0: ")[2]
+    assert "prompt.txt" not in out.partition("left out of llm 1.1.0: ")[2]
     assert b"safetensors" not in (bench.folder / "d.tar").read_bytes().replace(b".safetensors", b"").replace(
         b'"safetensors"', b""
     )

@@ -143,6 +143,25 @@ def test_bad_keys_change_nothing(keys, two, monkeypatch, tmp_path):
     assert tree(tmp_path) == before
 
 
+def test_a_key_gets_another_passphrase(keys, two, monkeypatch, tmp_path):
+    public = Path("approver.pub").read_bytes()
+    Path("new").write_text("battery staple\n")
+    Path("new").chmod(0o600)
+    status, out, err = keys("passphrase", "approver", "--new-passphrase-file", "new")
+    assert (status, out, err) == (0, "approver has a new passphrase; copies of it keep the old one\n", "")
+    assert Path("approver").stat().st_mode & 0o777 == 0o600
+    assert Path("approver.pub").read_bytes() == public
+    before = tree(tmp_path)
+    refused(keys("sign", "ch", "--key", "approver"), 53, "passphrase is wrong")
+    refused(keys("passphrase", "approver", "--new-passphrase-file", "new"), 53, "passphrase is wrong")
+    refused(keys("passphrase", "builder"), 53, "no terminal to ask .* --new-passphrase-file FILE")
+    Path("link").symlink_to("builder")
+    refused(keys("passphrase", "link", "--new-passphrase-file", "new"), 53, "symbolic link")
+    Path("link").unlink()
+    assert tree(tmp_path) == before
+    assert keys("sign", "ch", "--key", "approver", "--passphrase-file", "new")[0] == 0
+
+
 def test_bad_channels_are_not_made(keys, tmp_path):
     keys("new", "a")
     keys("new", "b")
@@ -221,7 +240,7 @@ def test_on_a_terminal_the_passphrase_is_asked_twice_and_not_shown(monkeypatch):
     for expected in (b"New passphrase for k: ", b"again: "):
         while not seen.endswith(expected):
             seen += os.read(terminal, 1024)
-        os.write(terminal, b"open sesame\n")
+        os.write(terminal, b"open sesame now\n")
     try:
         while chunk := os.read(terminal, 1024):
             seen += chunk
@@ -231,5 +250,5 @@ def test_on_a_terminal_the_passphrase_is_asked_twice_and_not_shown(monkeypatch):
     os.close(terminal)
     assert b"sesame" not in seen
     assert b"wrote k" in seen
-    monkeypatch.setenv("SEALIFT_PASSPHRASE", "open sesame")
+    monkeypatch.setenv("SEALIFT_PASSPHRASE", "open sesame now")
     assert run(command, "sealift-keys", ["init", "ch", "--name", "c", "--key", "k"]) == 0

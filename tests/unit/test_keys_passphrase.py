@@ -44,11 +44,45 @@ def test_several_files_serve_the_keys_in_order(tmp_path):
 
 
 def test_a_new_passphrase_is_typed_twice():
-    answers = iter(["one", "one", "one", "two"])
+    answers = iter(["one and a half", "one and a half", *["one and a half", "two and a half"] * 3])
     asking = source(prompt=lambda _: next(answers))
-    assert asking.new(KEY) == b"one"
-    with pytest.raises(KeyFileError, match="differ"):
+    assert asking.new(KEY) == b"one and a half"
+    with pytest.raises(KeyFileError, match="differ; nothing was written"):
         asking.new(KEY)
+    assert not list(answers)
+
+
+def test_who_mistypes_a_new_passphrase_is_asked_again(capsys):
+    answers = iter(["too short", "long enough now", "long enough", "long enough now", "long enough now"])
+    assert source(prompt=lambda _: next(answers)).new(KEY) == b"long enough now"
+    assert capsys.readouterr().err.splitlines() == [
+        "the passphrase typed has 9 characters; expected 12 or more; once more",
+        "the two passphrases for 'keys/approver-2.pem' differ; nothing was written; once more",
+    ]
+
+
+def test_a_short_passphrase_of_a_script_is_refused(tmp_path):
+    with pytest.raises(KeyFileError, match="has 7 characters; expected 12 or more"):
+        source(environment={"SEALIFT_PASSPHRASE": "hunter2"}).new(KEY)
+    file = secret(tmp_path / "p", "żółć żółć żó\n")
+    assert source(files=(file,)).new(KEY).decode() == "żółć żółć żó"
+    assert source(environment={"SEALIFT_PASSPHRASE": "pw"}).existing(KEY) == b"pw"
+
+
+def test_who_mistypes_the_passphrase_of_a_key_is_asked_again(capsys):
+    def open_(passphrase):
+        if passphrase != b"right":
+            raise ValueError("bad decrypt")
+        return passphrase
+
+    answers = iter(["wrong", "right", "wrong", "wrong", "wrong", "right"])
+    asking = source(prompt=lambda _: next(answers))
+    assert asking.opening(KEY, open_) == b"right"
+    assert "once more" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="bad decrypt"):
+        asking.opening(KEY, open_)
+    with pytest.raises(ValueError, match="bad decrypt"):
+        source(environment={"SEALIFT_PASSPHRASE": "wrong"}).opening(KEY, open_)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\r\n"])
@@ -62,7 +96,7 @@ def test_empty_variable_and_empty_answer():
     with pytest.raises(KeyFileError, match="variable SEALIFT_PASSPHRASE is empty"):
         source(environment={"SEALIFT_PASSPHRASE": ""}).new(KEY)
     with pytest.raises(KeyFileError, match="typed is empty"):
-        source(prompt=lambda _: "").new(KEY)
+        source(prompt=lambda _: "").existing(KEY)
 
 
 def test_no_terminal_and_nothing_given_names_every_way():

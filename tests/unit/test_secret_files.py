@@ -25,7 +25,9 @@ STRANGER = 65534
 
 
 def passphrases(*files):
-    return PassphraseSource(files=files, environment={} if files else {"SEALIFT_PASSPHRASE": "pw"}, prompt=None)
+    return PassphraseSource(
+        files=files, environment={} if files else {"SEALIFT_PASSPHRASE": "correct horse"}, prompt=None
+    )
 
 
 def login(path):

@@ -1,6 +1,6 @@
-"""`sealift-bundler add`: convert a model and stage it in a channel."""
+"""`sealift-bundler add`: convert models and stage them in a channel."""
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,18 @@ from sealift_bundler.cli.conversions import (
     golden_document,
     holdout_option,
     report_option,
+    reported,
     write_report,
 )
 from sealift_bundler.cli.findings import echo_disclosure, echo_findings, echo_unused, reasoned
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option, trust_global_option
+from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import Added, add
 from sealift_bundler.release.recipe import Recipe
 from sealift_common.console import print_json
+from sealift_common.errors import Error, UsageError
 from sealift_common.files.output import require_place
 from sealift_common.wording import counted
 from sealift_keys.ceremony.stating import reviewers_of
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("recipe", metavar="RECIPE.toml", type=click.Path(path_type=Path, readable=False))
+@click.argument(
+    "recipes", metavar="RECIPE.toml...", type=click.Path(path_type=Path, readable=False), nargs=-1, required=True
+)
 @channel_option
 @click.option(
     "--model-key",
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     *,
-    recipe: Path,
+    recipes: tuple[Path, ...],
     directory: Path,
     model_key: str | None,
     holdout: Path | None,
@@ -59,41 +64,100 @@ def command(
     passphrase_files: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Convert the model of RECIPE.toml, prove it, and stage it for the channel's next release.
+    """Convert the model of each RECIPE.toml, prove it, and stage it for the channel's next release.
 
+    All recipes are read before the first model is converted; where one is refused, those before it stay staged.
     Standard error says which rows travel as golden examples; the recipe's `golden` chooses them. Nothing is staged
     where a secret or personal data would leave: each finding is listed, never its value, and can be accepted in the
     recipe. A released version never changes: other bytes need a new version, the same bytes change nothing.
     """
-    loaded = Recipe.load(recipe)
-    if report is not None:
-        require_place(report, device=True)
-    if sys.stderr.isatty() and not as_json:
-        click.echo(f"converting and proving {loaded.model} …", err=True)
+    loaded = _load(recipes)
+    several = len(loaded) > 1
+    if several and holdout is not None:
+        raise UsageError("--holdout goes with one recipe; each recipe can name its own as `holdout`")
+    pages = [] if report is None else [_page_of(report, one.model.name if several else "") for one in loaded]
+    for planned in pages:
+        require_place(planned, device=True)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
-    try:
-        added = add(
-            loaded,
-            channel,
-            trust_globals=trust_globals,
-            model_signer=signers[0] if signers else None,
-            benchmark=benchmark,
-            probe=report is not None,
-            holdout=holdout,
-        )
-    except DisclosureError as error:
+    made: list[Added] = []
+    for place, recipe in enumerate(loaded):
+        page = pages[place] if pages else None
+        try:
+            with reported(page), conversion_progress(quiet=as_json):
+                added = add(
+                    recipe,
+                    channel,
+                    trust_globals=trust_globals,
+                    model_signer=signers[0] if signers else None,
+                    benchmark=benchmark,
+                    probe=report is not None,
+                    holdout=holdout,
+                )
+        except Error as error:
+            _echo_refusal(error, made)
+            raise
+        made.append(added)
+        _report(added, page, as_json=as_json)
+    following = _next(channel, made)
+    if as_json:
+        documents = [_document(one) for one in made]
+        print_json({"models": documents, "next": following} if several else documents[0] | {"next": following})
+        return
+    click.echo(f"next: {following}")
+
+
+def _echo_refusal(error: Error, made: Sequence[Added]) -> None:
+    if isinstance(error, DisclosureError):
         echo_findings(error.findings)
         echo_unused(error.unused, error.findings)
-        raise
+    if made:
+        click.echo(f"staged before this: {', '.join(str(one.model) for one in made)}", err=True)
+
+
+def _report(added: Added, page: Path | None, *, as_json: bool) -> None:
+    """Say what became of one recipe, and write its pages."""
     for name, conversion in added.conversions.items():
-        write_report(conversion, _report_of(report, name), added.disclosure)
+        write_report(conversion, None if page is None else _page_of(page, name), added.disclosure)
         echo_golden(conversion, name)
     echo_disclosure(added.disclosure)
-    following = _next(channel, added)
-    if as_json:
-        print_json(_document(added) | {"next": following})
-        return
+    if not as_json:
+        _echo(added, page)
+
+
+def _load(paths: Sequence[Path]) -> list[Recipe]:
+    """Read every recipe.
+
+    Raises:
+        RecipeError: as `Recipe.load`.
+        UsageError: two are of one version.
+    """
+    loaded = [Recipe.load(path) for path in paths]
+    seen: dict[Any, Path] = {}
+    for recipe in loaded:
+        other = seen.setdefault(recipe.model, recipe.path)
+        if other is not recipe.path:
+            raise UsageError(f"{str(other)!r} and {str(recipe.path)!r} are both of {recipe.model}; give one of them")
+    return loaded
+
+
+def _next(channel: Channel, made: Sequence[Added]) -> str:
+    """Say what to do with what was staged."""
+    if reviewers_of(channel) is None:
+        return f"sealift-bundler release --channel {channel.directory} --key FILE"
+    added = made[-1]
+    return (
+        f"have {'it' if len(made) == 1 else 'each'} reviewed: sealift-keys review {channel.directory} {added.model} "
+        f"--role ROLE --approve --digest {added.reference.digest} --key FILE"
+    )
+
+
+def _page_of(report: Path, part: str) -> Path:
+    """Return the page of one of several graphs, or recipes: `report.encoder.html`."""
+    return report.with_suffix(f".{part}{report.suffix}") if part else report
+
+
+def _echo(added: Added, page: Path | None) -> None:
     click.echo(f"{added.outcome} {added.model} {added.reference.digest}")
     if not added.conversions:
         checked = counted(len(added.formats), "header") + f" checked ({', '.join(sorted(set(added.formats.values())))})"
@@ -103,24 +167,8 @@ def command(
             click.echo(f"  graph {name!r}")
         _echo_proof(conversion)
         echo_probe(conversion)
-        if report is not None:
-            click.echo(f"  report in {_report_of(report, name)}")
-    click.echo(f"next: {following}")
-
-
-def _next(channel: Channel, added: Added) -> str:
-    """Say what to do with what was staged."""
-    if reviewers_of(channel) is None:
-        return f"sealift-bundler release --channel {channel.directory} --key FILE"
-    return (
-        f"have it reviewed: sealift-keys review {channel.directory} {added.model} --role ROLE --approve --digest "
-        f"{added.reference.digest} --key FILE"
-    )
-
-
-def _report_of(report: Path | None, graph: str) -> Path | None:
-    """Return the page of one of several graphs: `report.encoder.html`."""
-    return report.with_suffix(f".{graph}{report.suffix}") if report is not None and graph else report
+        if page is not None:
+            click.echo(f"  report in {_page_of(page, name)}")
 
 
 def _echo_proof(conversion: "Conversion") -> None:

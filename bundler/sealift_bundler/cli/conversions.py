@@ -1,12 +1,14 @@
 """What `add` and `convert` say of a conversion: the rows that travel, and the page about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_bundler.errors import ParityError
 from sealift_common.console import plain
 from sealift_common.files.output import write
 
@@ -18,7 +20,7 @@ report_option: Callable[[Any], Any] = click.option(
     "--report",
     type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Write a page about the proof and the probe (HTML); it does not travel with the model.",
+    help="Write a page about the proof and the probe (HTML), or about the rows that differ; it does not travel.",
 )
 holdout_option: Callable[[Any], Any] = click.option(
     "--holdout",
@@ -45,6 +47,20 @@ def write_report(conversion: "Conversion", path: Path | None, disclosure: "Discl
         from sealift_bundler.proof.pages.conversion_page import report_html
 
         write(path, report_html(conversion, disclosure).encode("utf-8"))
+
+
+@contextmanager
+def reported(path: Path | None) -> Iterator[None]:
+    """Write the page also where the converted model gives other answers; it shows the rows that differ."""
+    try:
+        yield
+    except ParityError as error:
+        if path is not None and error.refusal:
+            from sealift_bundler.proof.pages.refusal_page import refusal_html
+
+            write(path, refusal_html(error.refusal, str(error)).encode("utf-8"))
+            click.echo(f"report in {path}", err=True)
+        raise
 
 
 def echo_probe(conversion: "Conversion") -> None:

@@ -1,7 +1,6 @@
 """`sealift-bundler convert`: a trained model becomes a proven model directory, or nothing."""
 
 import os
-import sys
 import warnings
 from pathlib import Path
 
@@ -13,10 +12,12 @@ from sealift_bundler.cli.conversions import (
     golden_document,
     holdout_option,
     report_option,
+    reported,
     write_report,
 )
 from sealift_bundler.cli.findings import MAX_LINES, echo_findings
 from sealift_bundler.cli.options import benchmark_option, complete_golden, trust_global_option
+from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureWarning
 from sealift_common import console
@@ -81,14 +82,11 @@ def command(
         raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
     if report is not None:
         require_place(report, device=True)
-    if sys.stderr.isatty() and not as_json:
-        click.echo(f"converting {model} …", err=True)
-
     from sealift.model.documents.description import Tolerance
     from sealift_bundler.proof.ladder import convert
 
     name = name or output.absolute().name
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), reported(report), conversion_progress(quiet=as_json):
         # Said below, in the words of a command.
         warnings.simplefilter("ignore", DisclosureWarning)
         conversion = convert(

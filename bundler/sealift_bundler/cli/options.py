@@ -23,8 +23,10 @@ channel_option: Callable[[Any], Any] = click.option(
     "directory",
     type=click.Path(path_type=Path, readable=False),
     required=True,
+    envvar="SEALIFT_CHANNEL",
+    show_envvar=True,
     metavar="DIR",
-    help="The channel directory, made by: sealift-keys init.",
+    help="The channel directory, made by: sealift-bundler init.",
 )
 sign_option_text = "Private key to sign with; repeat for several. Others sign later with: sealift-keys sign."
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -14,11 +14,14 @@ from sealift_common.files.output import require_place
 from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sealift.bundle.base import Base
     from sealift_bundler.packing.whole import Prepared
     from sealift_common.oci.manifest import Manifest
+
+# Files of a version that are named; weights in parts are many.
+_NAMED = 8
 
 
 @click.command("pack")
@@ -102,7 +105,7 @@ def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, 
                 "digest": packed.digest,
                 "payload_size": prepared.payload_size,
                 "reader": oldest_reader(packed.models),
-                "base": None if prepared.base is None else _base_document(prepared.base, full),
+                "base": None if prepared.base is None else _base_document(prepared.base, packed.models, full),
                 "models": [
                     {"name": m.model.name, "version": str(m.model.version), "digest": m.digest} for m in packed.models
                 ],
@@ -118,6 +121,8 @@ def _pack(prepared: "Prepared", output: Path, part_size: int | None, full: int, 
             f"only for instances that have release {prepared.base.release}: files of {human(prepared.payload_size)} "
             f"in place of {human(full)}, {len(prepared.base.patches)} as patches"
         )
+        for line in _left_out(prepared.base, packed.models):
+            click.echo(line)
     click.echo(f"{packed.digest}")
     if packed.parts:
         echo_parts(packed.parts)
@@ -131,11 +136,29 @@ def _reader_line(reader: str, manifests: "Sequence[Manifest]") -> str:
     return f"readable by Sealift {reader} and newer{f', because of {newer[0]}{more}' if newer else ''}"
 
 
-def _base_document(base: "Base", full: int) -> dict[str, object]:
+def _left_out(base: "Base", manifests: "Sequence[Manifest]") -> "Iterator[str]":
+    """Name what stays out of the bundle, because every instance that it is for has it."""
+    from sealift_common.wording import counted
+
+    for manifest in manifests:
+        files = [file for file in manifest.files if file.blob.digest in base.absent]
+        if files:
+            which = ", ".join(file.name for file in files[:_NAMED])
+            more = f", … {counted(len(files), 'file')}" if len(files) > _NAMED else ""
+            whole = "all files: " if len(files) == len(manifest.files) else ""
+            yield f"  left out of {manifest.model}: {whole}{which}{more}"
+
+
+def _base_document(base: "Base", manifests: "Sequence[Manifest]", full: int) -> dict[str, object]:
+    absent = {
+        manifest.model.reference: [file.name for file in manifest.files if file.blob.digest in base.absent]
+        for manifest in manifests
+    }
     return {
         "release": base.release,
         "digest": base.digest,
         "absent": len(base.absent),
+        "left_out": {reference: names for reference, names in absent.items() if names},
         "patches": len(base.patches),
         "full_payload_size": full,
     }

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sealift.errors import Error
 from sealift.model.documents.description import Tolerance
-from sealift_bundler.errors import SourceError
+from sealift_bundler.errors import ParityError, SourceError
+from sealift_bundler.proof.progress import into_file, say
 from sealift_bundler.source.modules import import_modules
 from sealift_common.parent import die_with
 
@@ -32,9 +33,13 @@ def main(argv: list[str]) -> int:
     limit = request["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     try:
-        conversion = _convert(request)
+        with into_file(work):
+            conversion = _convert(request)
     except MemoryError:
         _answer(work, {"code": SourceError.code, "error": f"the model needs more than {limit:,} bytes of memory"})
+        return 1
+    except ParityError as error:
+        _answer(work, {"code": error.code, "error": str(error), "refusal": dict(error.refusal)})
         return 1
     except Error as error:
         _answer(work, {"code": error.code, "error": str(error)})
@@ -76,6 +81,7 @@ def _convert(request: dict[str, Any]) -> "Conversion":
         trust_globals=tuple(request["trust_globals"]),
         frontend=None if request["frontend"] is None else TextFrontend.of(request["frontend"]),
     )
+    say("opening the model")
     # An estimator says itself how many processes it starts (`n_jobs`), and this limit of memory is for each of them.
     with parallel_config(backend="sequential"):
         model = open_model(Path(request["model"]), order.trust_globals)

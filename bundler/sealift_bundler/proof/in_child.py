@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +22,17 @@ from typing import IO, Any
 from sealift.child_environment import child_environment
 from sealift.errors import Error
 from sealift_bundler.disclosure import redacted
-from sealift_bundler.errors import ConversionError, SourceError
+from sealift_bundler.errors import ConversionError, ParityError, SourceError
 from sealift_bundler.proof.conversion import Conversion, Golden, Order, is_choice
+from sealift_bundler.proof.progress import Follower
 from sealift_bundler.source.openers import check_source
 from sealift_common.files import scratch
 
 # What is kept of what the child says last; a file can make its libraries print without end.
 _TAIL_BYTES = 4096
 _LAST_WORDS_S = 5.0
+# Between two looks at how far the child is.
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,18 @@ def _run(work: Path, path: Path, limits: ChildLimits) -> "subprocess.CompletedPr
     said = bytearray()
     listener = threading.Thread(target=_keep_tail, args=(child.stderr, said), daemon=True)
     listener.start()
+    follower, deadline = Follower(work), time.monotonic() + limits.timeout_s
     try:
-        child.wait(limits.timeout_s)
-    except subprocess.TimeoutExpired:
-        raise SourceError(
-            f"opening and converting {str(path)!r} took longer than {limits.timeout_s:g} s; raise the limit"
-        ) from None
+        while True:
+            try:
+                child.wait(min(_LOOK_S, max(deadline - time.monotonic(), 0.0)))
+                break
+            except subprocess.TimeoutExpired:
+                follower.look()
+                if time.monotonic() >= deadline:
+                    raise SourceError(
+                        f"opening and converting {str(path)!r} took longer than {limits.timeout_s:g} s; raise the limit"
+                    ) from None
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
@@ -129,7 +139,10 @@ def _result(work: Path, path: Path, child: "subprocess.CompletedProcess[bytes]")
     document = json.loads(result.read_text("utf-8"))
     if "error" in document:
         # What libraries raise may quote a cell of the samples.
-        raise _error_class(document["code"])(redacted(document["error"], but=str(path)))
+        error = _error_class(document["code"])(redacted(document["error"], but=str(path)))
+        if isinstance(error, ParityError):
+            error.refusal = document.get("refusal", {})
+        raise error
     files = {file.name: file.read_bytes() for file in sorted((work / "files").iterdir())}
     return Conversion(files, Golden(**document["golden"]), document["probe"])
 

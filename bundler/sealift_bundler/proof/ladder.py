@@ -46,6 +46,8 @@ from sealift_bundler.proof.golden.making import ExampleMaker
 from sealift_bundler.proof.in_child import ChildLimits, convert_in_child
 from sealift_bundler.proof.parity import DEFAULT_TOLERANCE, UNCHANGED, Parity, prove
 from sealift_bundler.proof.probing import probe_model, read_holdout
+from sealift_bundler.proof.progress import say
+from sealift_bundler.proof.refusal import refusal_document
 from sealift_bundler.samples.files import read_samples
 from sealift_bundler.samples.generated.hard_texts import HARD_TEXTS
 from sealift_bundler.samples.interfaces import Samples
@@ -150,6 +152,7 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
             "expected a fitted scikit-learn estimator or an .onnx file"
         )
     check_takes_rows(model)
+    say("asking the original")
     samples, original, expected = ask(converter, model, rows)
     edges = edge_rows(samples, original, HARD_TEXTS if order.frontend else ())
     maker = ExampleMaker(converter, model, samples, original, expected, order)
@@ -157,6 +160,7 @@ def convert_object(model: Any, rows: Any, order: Order) -> Conversion:
     conversion = _climb(converter, model, samples, original, expected, edges, maker, order)
     if not order.probe:
         return conversion
+    say("probing the converted model")
     return replace(conversion, probe=probe_model(conversion.open(), samples, holdout))
 
 
@@ -178,6 +182,7 @@ def _climb(
     for rung in converter.rungs(model, samples):
         if rung.for_unknown_steps != unknown:
             continue
+        say(f"rung {rung.name!r}: converting")
         try:
             candidate = _build(rung)
             golden = maker.examples(candidate)
@@ -192,6 +197,7 @@ def _climb(
             reason = f"{rung.name}: {error}"
             unknown = unknown or isinstance(error, UnknownStep)
             continue
+        say(f"rung {rung.name!r}: comparing {_count(expected, edges):,} rows")
         parity = prove(opened, samples, expected, [*edges, *golden.proof], order.tolerance, original.reference)
         parity.compared = original.compared
         if parity.passed:
@@ -221,8 +227,16 @@ def _climb(
         ]
         return _climb(converter, model, samples, original, expected, kept, maker, order)
     if failures:
-        raise ParityError(_disagreement(converter, model, samples, failures[-1], attempts, order))
+        raise ParityError(
+            _disagreement(converter, model, samples, failures[-1], attempts, order),
+            refusal_document(order, original, failures[-1], attempts),
+        )
     raise ConversionError(f"model {order.name!r} cannot be converted: {reason}")
+
+
+def _count(expected: Answers, edges: Sequence[EdgeRows]) -> int:
+    """Count the rows that are compared."""
+    return sum(len(next(iter(answers.values()))) for answers in (expected, *(edge.answers for edge in edges)))
 
 
 def _build(rung: Rung) -> Candidate:

@@ -73,22 +73,42 @@ def stage(channel: Channel, model: ModelVersion, reference: Blob) -> str:
         ChannelError: it is withdrawn, was released with other bytes, or its manifest blob is not there.
     """
     with channel.locked():
-        check_may_add(channel, model)
-        _check_manifest(channel, model, reference)
-        released = channel.released().get(model)
-        if released == reference:
-            channel.unstage(model)
-            return "unchanged"
-        if released is not None:
-            raise ChannelError(
-                f"{model} is released as {released.digest}, this one is {reference.digest}; "
-                "a released version never changes, give the model a new version"
-            )
-        staged = channel.staged().get(model)
-        if staged == reference:
-            return "unchanged"
-        channel.stage(model, reference)
-        return "added" if staged is None else "replaced"
+        return stage_locked(channel, model, reference)
+
+
+def stage_locked(channel: Channel, model: ModelVersion, reference: Blob) -> str:
+    """Do what `stage` does, for who holds the channel's lock already."""
+    check_may_add(channel, model)
+    _check_manifest(channel, model, reference)
+    released = channel.released().get(model)
+    if released == reference:
+        channel.unstage(model)
+        return "unchanged"
+    if released is not None:
+        raise ChannelError(
+            f"{model} is released as {released.digest}, this one is {reference.digest}; "
+            "a released version never changes, give the model a new version"
+        )
+    staged = channel.staged().get(model)
+    if staged == reference:
+        return "unchanged"
+    channel.stage(model, reference)
+    return "added" if staged is None else "replaced"
+
+
+def unstage(channel: Channel, model: ModelVersion) -> None:
+    """Take a staged version out of the next release; its blobs stay until `sweep`.
+
+    Raises:
+        ChannelError: it is not staged.
+    """
+    with channel.locked():
+        staged = channel.staged()
+        if model not in staged:
+            what = "released, so withdraw it instead" if model in channel.released() else "not staged"
+            known = ", ".join(map(str, staged)) or "nothing"
+            raise ChannelError(f"{model} is {what}; staged: {known}")
+        channel.unstage(model)
 
 
 def release(
@@ -127,7 +147,7 @@ def release(
             check_may_add(channel, model)
             _check_manifest(channel, model, reference)
             if before.models.get(model, reference) != reference:
-                raise ChannelError(f"{model} is released with other bytes; delete its staged entry, give a new version")
+                raise ChannelError(f"{model} is released with other bytes; unstage it, and give it a new version")
         if reviewers is not None:
             _require_approval(channel, reviewers, staged, envelopes, now or datetime.now(UTC))
             require_harmless_notes(reviews, before.reviews)
@@ -227,8 +247,10 @@ def withdraw(
 
 def _not_released(channel: Channel, model: ModelVersion) -> str:
     if model in channel.staged():
-        path = channel.staged_dir / model.name / f"{model.version}.json"
-        return f"{model} is only staged, not released; delete {str(path)!r} to drop it"
+        return (
+            f"{model} is only staged, not released; drop it with: sealift-bundler unstage {model.name} {model.version} "
+            f"--channel {channel.directory}"
+        )
     versions = [str(other.version) for other in channel.released() if other.name == model.name]
     known = f"released versions: {', '.join(versions)}" if versions else "the channel has no model of that name"
     return f"{model} is not released; {known}"

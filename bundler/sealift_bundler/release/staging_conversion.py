@@ -12,7 +12,7 @@ from sealift_bundler.disclosure.judgement import Acceptance, Disclosure, judge
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.modelpack import Descriptor
 from sealift_bundler.release.reviewing import Review, read_review
-from sealift_bundler.release.staging import check_may_add, stage
+from sealift_bundler.release.staging import check_may_add, stage_locked
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
@@ -147,9 +147,12 @@ def stage_files(
         findings += scan_files(signed)
         files |= signed
     disclosure = _disclosed(judge(findings, acceptances), model, origin.path)
-    reference = write_model(channel.blobs_dir, model, files, descriptor, form=form)
-    require_installable(channel.blobs_dir, read_manifest(channel.blobs_dir, model, reference))
-    return Staged(model, reference, stage(channel, model, reference), disclosure)
+    # In one with staging: `sweep` takes blobs that no staged version names yet for left ones.
+    with channel.locked():
+        reference = write_model(channel.blobs_dir, model, files, descriptor, form=form)
+        require_installable(channel.blobs_dir, read_manifest(channel.blobs_dir, model, reference))
+        outcome = stage_locked(channel, model, reference)
+    return Staged(model, reference, outcome, disclosure)
 
 
 def _disclosed(disclosure: Disclosure, model: ModelVersion, path: Path) -> Disclosure:

@@ -7,6 +7,7 @@ from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 _NAMES = (
     "new",
     "import",
+    "passphrase",
     "init",
     "sign",
     "merge",
@@ -24,7 +25,8 @@ _NAMES = (
 )
 # A module cannot be named `import`.
 _PLACES = {
-    "import": "import_key",
+    "import": "keyfile.import_key",
+    **{name: f"keyfile.{name}" for name in ("new", "passphrase")},
     "own-review": "reviews.own_review",
     **{name: f"reviews.{name}" for name in ("reviewer", "review", "gather")},
 }

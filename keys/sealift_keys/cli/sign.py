@@ -10,6 +10,7 @@ from sealift_common.blob import is_digest
 from sealift_common.console import print_json
 from sealift_common.contents.summary import Summary, lines, summary_document
 from sealift_common.errors import ChannelError, UsageError
+from sealift_common.loudness import asking
 from sealift_keys.ceremony.beginning import sign, to_sign
 from sealift_keys.ceremony.pending import waiting
 from sealift_keys.channel.directory import Channel
@@ -94,7 +95,9 @@ def _ask(seen: Mapping[str, str], summary: Summary) -> None:
     if not {"root", "targets"} & seen.keys():
         return
     if sys.stdin.isatty():
-        if not click.confirm("sign this?", err=True):
+        with asking():
+            agreed = click.confirm("sign this?", err=True)
+        if not agreed:
             raise UsageError("you did not agree, so nothing was signed")
     elif "targets" in seen and not summary.changes.nothing:
         raise UsageError(

@@ -17,24 +17,36 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from sealift_common.console import local_error
 from sealift_common.errors import KeyFileError, UsageError
 from sealift_common.files.secret_file import read_regular, require_private, require_private_mode
+from sealift_common.loudness import asking
+from sealift_common.wording import counted
 
 VARIABLE = "SEALIFT_PASSPHRASE"
 MAX_FILE_BYTES = 4096
+# Of a new passphrase. A stolen key file is tried offline, with a quarter of a second for each guess: a dozen characters
+# keep that hopeless for words that a person can remember.
+LEAST_CHARS = 12
+# How often a person may type it.
+TRIES = 3
 
 _DESCRIPTOR = re.compile(r"/dev/(?:stdin|fd/(\d{1,9}))|/proc/self/fd/(\d{1,9})", re.ASCII)
 _INSTEAD = f"; or pipe it to --passphrase-file /dev/stdin, or set {VARIABLE}"
 
+_TYPED_WRONG = "the passphrase is wrong, or the file is damaged"
+
 Prompt = Callable[[str], str]
+T = TypeVar("T")
 
 
 def _prompt(text: str) -> str:
-    answer: str = click.prompt(text, hide_input=True, default="", show_default=False, err=True)
+    with asking():
+        answer: str = click.prompt(text, hide_input=True, default="", show_default=False, err=True)
     return answer
 
 
@@ -78,6 +90,28 @@ class PassphraseSource:
         given = self._given(key)
         return given if given is not None else self._ask(key, f"{what} for {key}")
 
+    def opening(self, key: Path, open_: Callable[[bytes], T]) -> T:
+        """Open an existing key file with its passphrase; a person who mistypes it is asked again.
+
+        Args:
+            key: the key file.
+            open_: opens it; raises `ValueError` for a wrong passphrase.
+
+        Raises:
+            KeyFileError, LocalError: as `existing`.
+            ValueError: the passphrase is wrong, as it was given, or as it was typed for the third time.
+
+        """
+        tries = TRIES if self._given(key) is None else 1
+        for left in reversed(range(tries)):
+            try:
+                return open_(self.existing(key))
+            except ValueError:
+                if not left:
+                    raise
+                click.echo(f"{_TYPED_WRONG}; once more", err=True)
+        raise AssertionError  # the last try returned or raised
+
     def pin(self, key: Path) -> str:
         """The PIN of the token that holds `key`; as `existing`.
 
@@ -91,19 +125,30 @@ class PassphraseSource:
             raise KeyFileError(f"the PIN for {str(key)!r} is not UTF-8; check where it comes from") from None
 
     def new(self, key: Path) -> bytes:
-        """The passphrase for a key file to be made; a person types it twice.
+        """The passphrase for a key file to be made; a person types it twice, and may try that three times.
 
         Raises:
-            KeyFileError: it is empty, the two differ, or none is given and there is no terminal to ask on.
+            KeyFileError: it is shorter than `LEAST_CHARS`, the two differ, or none is given and there is no terminal
+                to ask on.
             LocalError: the passphrase file cannot be read.
 
         """
         given = self._given(key)
         if given is not None:
-            return given
-        first = self._ask(key, f"New passphrase for {key}")
+            return _long_enough(given, f"the passphrase for {str(key)!r}")
+        for left in reversed(range(TRIES)):
+            try:
+                return self._typed_twice(key)
+            except KeyFileError as error:
+                if not left or self.prompt is None:
+                    raise
+                click.echo(f"{error}; once more", err=True)
+        raise AssertionError  # the last try returned or raised
+
+    def _typed_twice(self, key: Path) -> bytes:
+        first = _long_enough(self._ask(key, f"New passphrase for {key}"), "the passphrase typed")
         if self._ask(key, "The same passphrase again") != first:
-            raise KeyFileError(f"the two passphrases for {str(key)!r} differ; nothing was written, run this again")
+            raise KeyFileError(f"the two passphrases for {str(key)!r} differ; nothing was written")
         return first
 
     def _given(self, key: Path) -> bytes | None:
@@ -131,6 +176,13 @@ def variable_of(key: Path) -> str:
     """The environment variable that holds the passphrase of this key alone."""
     stem = key.name.removesuffix(".pem").removesuffix(".key")
     return f"{VARIABLE}_{re.sub('[^A-Za-z0-9]', '_', stem).upper()}"
+
+
+def _long_enough(passphrase: bytes, what: str) -> bytes:
+    length = len(passphrase.decode("utf-8", "surrogateescape"))
+    if length < LEAST_CHARS:
+        raise KeyFileError(f"{what} has {counted(length, 'character')}; expected {LEAST_CHARS} or more")
+    return passphrase
 
 
 def _from_file(path: Path) -> bytes:

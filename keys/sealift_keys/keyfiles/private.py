@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -89,6 +90,30 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
         LocalError: the file is missing, a directory, or unreadable.
 
     """
+    private_key = _opened(path, passphrases)
+    public_key = checked(str(path), private_key.public_key())
+    set_name(public_key, name_of(public_path_of(path)) or default_name(path.name))
+    return CryptoSigner(private_key, public_key)
+
+
+def change_passphrase(path: Path, old: PassphraseSource, new: PassphraseSource) -> None:
+    """Encrypt the key file at `path` anew, in one step; the key, and so its public half, stay the same.
+
+    Raises:
+        KeyFileError, LocalError: as `load_signer` for the old passphrase, and as `create` for the new one.
+
+    """
+    if path.is_symlink():
+        raise KeyFileError(f"{str(path)!r} is a symbolic link; give the file that it leads to")
+    private_key = _opened(path, old)
+    pem = encrypted_pem(private_key, new.new(path))
+    try:
+        durable.write_file(path, pem, mode=0o600)
+    except OSError as error:
+        raise local_error(error, "cannot write key file") from error
+
+
+def _opened(path: Path, passphrases: PassphraseSource) -> PrivateKeyTypes:
     data, status = read(path)
     if b"-----BEGIN PUBLIC KEY-----" in data:
         raise KeyFileError(f"{str(path)!r} is a public key; give the private key file, without '.pub'")
@@ -100,14 +125,10 @@ def load_signer(path: Path, passphrases: PassphraseSource) -> CryptoSigner:
             f"openssl pkcs8 -topk8 -v2 aes-256-cbc -in {path} -out NEW"
         )
     require_private(path, status)
-    passphrase = passphrases.existing(path)
     try:
-        private_key = load_pem_private_key(data, passphrase)
+        return passphrases.opening(path, lambda passphrase: load_pem_private_key(data, passphrase))
     except ValueError as error:
         # A wrong passphrase and damaged bytes cannot be told apart: both decrypt to nonsense.
         raise KeyFileError(f"cannot open {str(path)!r}: the passphrase is wrong, or the file is damaged") from error
     except UnsupportedAlgorithm as error:
         raise KeyFileError(f"cannot open {str(path)!r}: {error}; expected {EXPECTED}") from error
-    public_key = checked(str(path), private_key.public_key())
-    set_name(public_key, name_of(public_path_of(path)) or default_name(path.name))
-    return CryptoSigner(private_key, public_key)

@@ -8,6 +8,7 @@ import click
 from sealift.errors import Error
 from sealift_bundler import errors as _bundler_errors  # noqa: F401 - the table lists every class
 from sealift_bundler.kit.pages.roff import bold, escape, italic, paragraphs, sentence
+from sealift_common import loudness
 
 
 def man_page(name: str, group: click.Group, *, version: str, day: date, see_also: list[str]) -> str:
@@ -27,12 +28,15 @@ def man_page(name: str, group: click.Group, *, version: str, day: date, see_also
         lines.append(_usage(path, command))
     lines += [".SH DESCRIPTION", *paragraphs(group.help or ""), ".PP"]
     lines.append("Results go to standard output; diagnostics and progress go to standard error.")
+    lines += [".SH OPTIONS OF EVERY COMMAND"]
+    for common in loudness.options():
+        lines += [".TP", _option(common, click.Context(group)), sentence(_meaning(common))]
     lines.append(".SH COMMANDS")
     for path, command in commands:
         lines += [f".SS {bold(path)}", *paragraphs(command.help or "")]
         context = click.Context(command, info_name=path)
         for option in command.params:
-            if isinstance(option, click.Option):
+            if isinstance(option, click.Option) and option.name not in loudness.NAMES:
                 lines += [".TP", _option(option, context), sentence(_meaning(option))]
     lines += [*_environment(commands), *_exit_status()]
     if group.epilog:
