@@ -66,6 +66,12 @@ def on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(advice, mark, Path("/no/such/mark"))
 
 
+@pytest.fixture(autouse=True)
+def no_syslog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write nothing of a test into the log of the machine that runs it."""
+    monkeypatch.setenv("SEALIFT_SYSLOG", "none")
+
+
 @pytest.fixture
 def channel(tmp_path: Path) -> "ChannelSimulator":
     """A channel with one key per role and nothing added yet."""

@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr.
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -212,6 +213,44 @@ def table(rows: list[list[Any]], headings: list[str]) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
+
+
+# Words that a cell or a line begins with, and how they look on a terminal.
+_GOOD, _DOUBT, _BAD = "green", "yellow", "red"
+_COLORS = {
+    **dict.fromkeys(("ok", "active"), _GOOD),
+    **dict.fromkeys(("warning", "unknown", "note", "excepted", "approved"), _DOUBT),
+    **dict.fromkeys(("problem", "error", "withdrawn", "DAMAGED", "UNREVIEWED", "RETURNED", "MISSING"), _BAD),
+}
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+def colored(text: str) -> str:
+    """Color a line by the word that it begins with, on a terminal, unless `NO_COLOR` is set; see no-color.org."""
+    word = _WORD.match(text)
+    color = _COLORS.get(word[0]) if word else None
+    if color is None or word is None or not _takes_color():
+        return text
+    return click.style(word[0], fg=color, bold=color == _BAD) + text[word.end() :]
+
+
+def _takes_color() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def styled_table(rows: list[list[Any]], headings: list[str]) -> str:
+    """Lay rows out as `table` does, and color the last cells by their first words."""
+    head, *lines = table(rows, headings).split("\n")
+    last = [plain(row[-1]) for row in rows]
+    return "\n".join(
+        [
+            head,
+            *(
+                line.removesuffix(cell) + colored(cell) if cell else line
+                for line, cell in zip(lines, last, strict=True)
+            ),
+        ]
+    )
 
 
 def typed(ctx: click.Context, first_argument: str) -> str:

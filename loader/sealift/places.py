@@ -4,6 +4,7 @@ Anyone who may write a directory may rename what is in it, so a folder is not sa
 """
 
 import errno
+import getpass
 import os
 import pwd
 import stat
@@ -175,3 +176,13 @@ def _only_group_writes(place: str, status: os.stat_result) -> bool:
         return _ACL not in os.listxattr(place)
     except OSError as error:
         return error.errno == errno.ENOTSUP
+
+
+def person() -> str:
+    """Return who is at work here, by name and number."""
+    # The person behind sudo is who an auditor asks for.
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return f"{name} (uid {os.getuid()})"

@@ -48,6 +48,8 @@ class Place:
 PLACES = [
     Place("sealift predict toy --input ROWS --output OUT/x", "x", "output"),
     Place("sealift status --metrics OUT/x", "x", "metrics"),
+    Place("sealift list --html OUT/x", "x", "html"),
+    Place("sealift doctor --report OUT/x", "x", "report"),
     Place("sealift export OUT/x", "x", "target"),
     Place("sealift export --modelcar OUT/x", "x", "target"),
     Place("sealift review toy --html OUT/x", "x", "html"),

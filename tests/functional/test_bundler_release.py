@@ -184,7 +184,11 @@ def test_what_cannot_be_withdrawn(channel, bundler):
     stage(channel, model(), put(channel))
     before = tree(channel.directory)
     common = ["--channel", "ch", "--key", "k", "--reason"]
-    refused(bundler("withdraw", "triage", "1.0.0", *common, "x"), 55, "only staged, not released; delete 'ch/staged/")
+    refused(
+        bundler("withdraw", "triage", "1.0.0", *common, "x"),
+        55,
+        "only staged, not released; drop it with: sealift-bundler unstage triage 1.0.0 --channel ch",
+    )
     refused(bundler("withdraw", "other", "1.0.0", *common, "x"), 55, "no model of that name")
     refused(bundler("withdraw", "../x", "1.0.0", *common, "x"), 2, "model name")
     refused(bundler("withdraw", "triage", "one", *common, "x"), 2, "SemVer")

@@ -200,7 +200,7 @@ def test_the_model_server_travels_on_request_and_its_units_always(for_another_ma
 
 def test_bash_completes_the_commands_of_a_kit(unpacked):
     for name, words, expected in (("sealift", "serv", "serve"), ("sealift-keys", "thresh", "threshold")):
-        script = unpacked / "completions" / name
+        script = unpacked / "completion" / "bash" / name
         asked = (
             f"COMP_WORDS=({name} {words}) COMP_CWORD=1; _{name.replace('-', '_')}_completion {name}; echo $COMPREPLY"
         )
@@ -225,6 +225,9 @@ def test_a_kit_for_another_platform_holds_its_wheels_and_no_root(for_another_mac
 
 
 def test_the_manual_pages_are_in_order(unpacked, require_tool):
+    completions = {str(path.relative_to(unpacked)) for path in (unpacked / "completion").rglob("*") if path.is_file()}
+    assert completions >= {"completion/bash/sealift", "completion/zsh/_sealift-keys", "completion/fish/sealift.fish"}
+    assert "_SEALIFT_COMPLETE=bash_complete" in (unpacked / "completion/bash/sealift").read_text()
     pages = sorted((unpacked / "man" / "man1").iterdir())
     assert [page.name for page in pages] == ["sealift-keys.1", "sealift.1"]
     lint = subprocess.run([require_tool("mandoc"), "-T", "lint", *pages], capture_output=True, text=True, check=False)

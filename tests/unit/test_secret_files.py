@@ -41,7 +41,7 @@ KINDS = {
         lambda path: keyfile.load_signer(path, passphrases()),
     ),
     "passphrase": (lambda path: path.write_text("pw\n"), lambda path: passphrases(path).existing(KEY)),
-    "new passphrase": (lambda path: path.write_text("pw\n"), lambda path: passphrases(path).new(KEY)),
+    "new passphrase": (lambda path: path.write_text("correct horse\n"), lambda path: passphrases(path).new(KEY)),
     "PIN": (lambda path: path.write_text("1234\n"), lambda path: passphrases(path).pin(KEY)),
     "login": (
         lambda path: path.write_text(json.dumps({"auths": {"host": {"username": "ann", "password": "pw"}}})),

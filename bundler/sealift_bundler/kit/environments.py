@@ -26,7 +26,7 @@ COMMANDS = ("sealift", "sealift-keys")
 PAGES = ("sealift.1", "sealift-keys.1")
 # Where folders of the kit go in an environment.
 PLACES = {
-    "completions": "share/bash-completion/completions",
+    "completion": "share/sealift/completion",
     "deploy": "share/sealift/deploy",
     "docs": "share/doc/sealift",
     "man": "share/man",
@@ -73,7 +73,7 @@ def wanted_links(prefix: Path, arguments: argparse.Namespace) -> "dict[Path, Pat
         man1 = Path(arguments.man).absolute() / "man1"
         links.update({man1 / name: current / PLACES["man"] / "man1" / name for name in PAGES})
     if arguments.completion:
-        there, folder = Path(arguments.completion).absolute(), current / PLACES["completions"]
+        there, folder = Path(arguments.completion).absolute(), current / PLACES["completion"] / "bash"
         links.update({there / name: folder / name for name in COMMANDS})
     for link, target in links.items():
         if os.path.lexists(str(link)) and not (link.is_symlink() and os.readlink(str(link)) == str(target)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sealift
 from sealift.trust.pin import parse_root
+from sealift_bundler.errors import GateError
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.download import download
 from sealift_bundler.kit.lock import Pin, parse_lock
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 # base.lock is what an instance runs; kit.lock is the pip that installs it.
 _LOCKS = ("base.lock", "kit.lock")
 _INSTALLER = "pip"
+
+# Where each shell looks for the completion of a command, below a prefix.
+_SHELLS = {
+    "bash": "completion/bash/{name}",
+    "zsh": "completion/zsh/_{name}",
+    "fish": "completion/fish/{name}.fish",
+}
 
 
 @dataclass(frozen=True)
@@ -175,18 +183,6 @@ def _groups() -> "dict[str, Group]":
     return {"sealift": loader, "sealift-keys": keys}
 
 
-def _completions() -> dict[str, bytes]:
-    from click.shell_completion import BashComplete, ShellComplete
-
-    return {
-        f"completions/{name}": ShellComplete.source(
-            # Not its own `source`, which asks the bash of this machine for its version.
-            BashComplete(group, {}, name, f"_{name.upper().replace('-', '_')}_COMPLETE")
-        ).encode("ascii")
-        for name, group in _groups().items()
-    }
-
-
 def _man_pages(version: str, moment: datetime) -> dict[str, bytes]:
     groups = _groups()
     return {
@@ -199,3 +195,20 @@ def _man_pages(version: str, moment: datetime) -> dict[str, bytes]:
         ).encode("ascii")
         for name, group in groups.items()
     }
+
+
+def _completions() -> dict[str, bytes]:
+    """What each shell needs to complete our commands, as it would print it on the machine itself."""
+    from click.shell_completion import get_completion_class
+
+    files = {}
+    for name, group in _groups().items():
+        variable = f"_{name.replace('-', '_').upper()}_COMPLETE"
+        for shell, place in _SHELLS.items():
+            found = get_completion_class(shell)
+            if found is None:
+                raise GateError(f"this version of click cannot complete in {shell}; install the locked one")
+            made = found(group, {}, name, variable)
+            # Not `source()`, which asks the shell of this machine for its version.
+            files[place.format(name=name)] = (made.source_template % made.source_vars()).encode("ascii")
+    return files

@@ -38,14 +38,14 @@ def told_to(listener: Listener | None) -> Iterator[None]:
 @contextmanager
 def into_file(folder: Path) -> Iterator[None]:
     """Write what is said within into the file that a `Follower` reads."""
-    with (folder / FILE).open("a", encoding="utf-8") as file:
 
-        def write(text: str) -> None:
+    def write(text: str) -> None:
+        # Opened each time: what a pickle runs finds no open file of ours.
+        with (folder / FILE).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
-            file.flush()
 
-        with told_to(write):
-            yield
+    with told_to(write):
+        yield
 
 
 class Follower:

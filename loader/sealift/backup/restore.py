@@ -7,19 +7,20 @@ manifests say · 5. read every file once: hash it while it is written to staging
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
+from sealift import journal
 from sealift.backup import checks
 from sealift.backup.document import HISTORY, NAME, Backup, StoredFile, member_name, model_of
 from sealift.backup.switch import Switch, intact_models
 from sealift.bundle.archive import Archive
-from sealift.errors import CorruptError, DigestError, NoSpaceError, UsageError
+from sealift.errors import CorruptError, DigestError, Error, NoSpaceError, UsageError
 from sealift.limits import LIMITS
 from sealift.store import Store
-from sealift.store.contents import generations
+from sealift.store.contents import generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout
 from sealift.store.guard.lock import locked
@@ -55,6 +56,7 @@ class RestoreReport:
     digest: str
 
 
+@journal.tells_refusals("restore")
 def restore(
     stream: BinaryIO,
     store: Store,
@@ -93,7 +95,18 @@ def restore(
         durable.remove_tree(layout.staging)
         reader = _Reader(stream)
         archive = Archive(cast("BinaryIO", reader), progress, what="backup")
-        return _Restore(store, archive, pinned, now or datetime.now(UTC)).run(reader, replace=is_active)
+        report = _Restore(store, archive, pinned, now or datetime.now(UTC)).run(reader, replace=is_active)
+        _tell(store)
+        return report
+
+
+def _tell(store: Store) -> None:
+    with suppress(Error):
+        generation, release = store.moment()
+        listed = [
+            (model, release.models[model].digest) for model in generation.models.values() if model in release.models
+        ]
+        journal.changed("restore", history.read(store.layout.history)[-1], channel=release.channel, models=listed)
 
 
 class _Reader:

@@ -7,21 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from sealift.bundle.source import verified
 from sealift.bundle.tarformat import BLOCK, END, Member, parse_header
 from sealift.errors import LimitError, MalformedError, UsageError
+from sealift_common.wrong_file import kind_of
 
 CHUNK_BYTES = 1024 * 1024
-_OTHER_FORMATS = (
-    (b"\x1f\x8b", "a gzip file; expected a plain tar, expand it first"),
-    (b"PK\x03\x04", "a zip file"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file; expected a plain tar, expand it first"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\x08", "perhaps a bare ONNX model"),
-)
 
 
 def open_regular(path: str, *, buffering: int = CHUNK_BYTES) -> BinaryIO:
@@ -171,7 +164,7 @@ class Archive:
                 f"the {self._what} ends {self._where()}; expected {expected!r}; it was cut short, copy it again"
             )
         if self._last is None:
-            self._refuse_other_formats(block)
+            self._refuse_other_kinds(block)
         try:
             member = parse_header(block, f"of {expected!r} {self._where()}")
         except MalformedError as error:
@@ -208,10 +201,7 @@ class Archive:
         self._progress(len(taken))
         return taken
 
-    def _refuse_other_formats(self, block: bytes) -> None:
-        def refuse(kind: str) -> NoReturn:
+    def _refuse_other_kinds(self, block: bytes) -> None:
+        kind = kind_of(block, self._what)
+        if kind is not None:
             raise MalformedError(f"this is not a Sealift {self._what}: it is {kind}")
-
-        for magic, kind in _OTHER_FORMATS:
-            if block.startswith(magic):
-                refuse(kind)

@@ -9,9 +9,10 @@ from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift_common.oci import layout
 from sealift_common.parsing import strict_json
+from sealift_common.wrong_file import PART
 
 HEADER_BYTES = 4096
-MAGIC = b"sealift.part/"
+MAGIC = PART
 _VERSION = b"1\n"
 _DIGEST_BYTES = 64
 _NUMBERS = ("count", "length", "number", "offset", "size")

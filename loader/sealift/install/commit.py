@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sealift import journal
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
 from sealift.install.staging import Staging
@@ -72,7 +73,7 @@ class Commit:
             if stays is None:
                 self._note_install(generation, verified, plan)
             elif refreshed:
-                self._note("refresh", verified, release=plan.release)
+                self._note("refresh", verified, plan, release=plan.release)
 
         change = Change(
             contents=Contents(
@@ -91,6 +92,7 @@ class Commit:
         self._note(
             "install",
             verified,
+            plan,
             generation=generation.number,
             release=plan.release,
             channel=verified.release.channel,
@@ -111,8 +113,8 @@ class Commit:
             models=plan.active,
         )
 
-    def _note(self, action: str, verified: Verified, **details: Any) -> None:
-        """Write the history: what, and on whose word."""
+    def _note(self, action: str, verified: Verified, plan: Plan, **details: Any) -> None:
+        """Write the history, and tell the machine's log: what, and on whose word."""
         signers = {role: list(names) for role, names in verified.signers.items()}
         if self.accepted_expired is not None:
             details["accepted_expired"] = self.accepted_expired
@@ -120,7 +122,13 @@ class Commit:
             details["policy"] = self.policy
         if verified.taken_back:
             details["taken_back"] = list(verified.taken_back)
-        history.append(self.layout.history, action, self.now, **details, signers=signers)
+        entry = history.append(self.layout.history, action, self.now, **details, signers=signers)
+        overrides = [f"expired: {self.accepted_expired}"] if self.accepted_expired is not None else []
+        if "skipped_unreviewed" in details:
+            overrides.append(f"skipped unreviewed: {', '.join(details['skipped_unreviewed'])}")
+        release = verified.release
+        active = [(model, release.models[model].digest) for model in plan.active.values()]
+        journal.changed(action, entry, channel=release.channel, models=active, override="; ".join(overrides))
 
 
 def _is_planned(active: Generation, plan: Plan) -> bool:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from sealift import journal
 from sealift.bundle.source import Source
 from sealift.errors import Error, LockedError, UnsafeStoreError
 from sealift.inspection.opening import open_bundle
@@ -73,6 +74,7 @@ class Observer:
     bytes_read: Callable[[int], object] = lambda _count: None
 
 
+@journal.tells_refusals("install")
 def install(
     bundle: str | Sequence[str],
     store: Store,

@@ -63,7 +63,7 @@ class Status:
         unreviewed: active model versions that the policy does not let load, with what they lack.
         excepted: exceptions of the policy that concern active versions: the version, the reason, and until when.
         last_install: the newest history entry of an install or refresh, or None.
-        last_rollback: the newest history entry of a rollback, or None.
+        last_rollback: the newest history entry of a rollback; None where there is none, or an install ended it.
         store_bytes: sizes of all files of the store.
         free_bytes: what this user may still write on its file system.
         damage: what the next install would stumble over although models are served.
@@ -118,11 +118,9 @@ class Status:
                     f"the policy's exception for {model} ({reason!r}) ends on {until:%Y-%m-%d}: it is loaded, but not "
                     "installed again"
                 )
-        if self.floor_time is not None and self.now + _TOLERATED < self.floor_time:
-            lines.append(
-                f"the clock says {self.now:%Y-%m-%d %H:%M} UTC, but {self.floor_time:%Y-%m-%d %H:%M} UTC has passed "
-                "already; correct the clock"
-            )
+        behind = clock_warning(self.now, self.floor_time)
+        if behind:
+            lines.append(behind)
         lines += [
             f"{role} metadata expired on {when:%Y-%m-%d}: models are served, but this bundle is not installed "
             "again; fetch a newer one"
@@ -150,6 +148,20 @@ class Status:
                 )
             )
         return found
+
+
+def clock_warning(now: datetime, floor: datetime | None) -> str:
+    """Say that the clock is behind what must have passed already; nothing where it is not.
+
+    Args:
+        now: the system clock (UTC).
+        floor: the latest time that the store has seen signed.
+    """
+    if floor is None or now + _TOLERATED >= floor:
+        return ""
+    return (
+        f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {floor:%Y-%m-%d %H:%M} UTC has passed already; correct the clock"
+    )
 
 
 def status(store: Store, now: datetime | None = None) -> Status:
@@ -201,7 +213,7 @@ def status(store: Store, now: datetime | None = None) -> Status:
             if manifest.digest in policy.exceptions
         ),
         last_install=_last(entries, "install", "refresh"),
-        last_rollback=_last(entries, "rollback"),
+        last_rollback=_last_rollback(entries),
         store_bytes=_size(store.layout.root),
         free_bytes=shutil.disk_usage(store.layout.root).free,
         damage=damage,
@@ -237,6 +249,11 @@ def _expiry(path: Path, role: str) -> datetime:
 
 def _last(entries: list[Entry], *actions: str) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry["action"] in actions), None)
+
+
+def _last_rollback(entries: list[Entry]) -> Entry | None:
+    last = _last(entries, "rollback", "install")
+    return last if last is not None and last["action"] == "rollback" else None
 
 
 def _size(root: Path) -> int:

@@ -259,7 +259,13 @@ class Store:
         return generations.active_number(self.layout) != generation.number
 
     def _empty(self) -> NotInstalledError:
-        return NotInstalledError(f"the store {str(self.layout.root)!r} is empty; run `sealift install BUNDLE` first")
+        root = self.layout.root
+        if not root.is_dir():
+            return NotInstalledError(
+                f"the store {str(root)!r} does not exist; check --store and SEALIFT_STORE, or run `sealift install "
+                "BUNDLE` to make it"
+            )
+        return NotInstalledError(f"the store {str(root)!r} is empty; run `sealift install BUNDLE` first")
 
     def _trust_of(self, generation: Generation) -> TrustState:
         return TrustState(self.layout.trust, at_least=generation.trust, used=True)

@@ -25,7 +25,9 @@ from sealift.limits import LIMITS
 from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
 from sealift_common.files import durable
+from sealift_common.files.secret_file import read_regular
 from sealift_common.release_document import channel_of
+from sealift_common.wrong_file import kind_of
 
 FILE_NAME = "root.json"
 # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.
@@ -44,6 +46,9 @@ def parse_root(data: bytes) -> Root:
     try:
         parsed = metadata.parse(data, "root", "the root")
     except MalformedError as error:
+        kind = kind_of(data[:4096], "root")
+        if kind is not None:
+            raise MalformedError(f"this is not a root: it is {kind}; give the channel's 1.root.json") from None
         raise MalformedError(f"{error}; give the channel's 1.root.json") from None
     try:
         threshold.require(parsed.signed, "root", parsed)
@@ -65,10 +70,20 @@ def read_given(path: Path) -> bytes:
         return plain_file.read(path, LIMITS.root_size_bytes, follow=True)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            raise LimitError(f"{str(path)!r} is not a root: {error.strerror}; give the channel's 1.root.json") from None
+            kind = _kind_of_file(path) or error.strerror
+            raise LimitError(f"{str(path)!r} is not a root: {kind}; give the channel's 1.root.json") from None
         if error.errno == errno.EINVAL:
             raise UsageError(f"{str(path)!r} is not a plain file; give the channel's 1.root.json") from None
         raise
+
+
+def _kind_of_file(path: Path) -> str | None:
+    try:
+        begin, _ = read_regular(path, 4096)
+    except OSError:
+        return None
+    kind = kind_of(begin, "root")
+    return None if kind is None else f"it is {kind}"
 
 
 def read(directory: Path, store: Path | None) -> bytes:

@@ -9,6 +9,13 @@ from sealift.cli.options import json_option, model_argument, store_options, vers
 from sealift_common.console import plain, print_json, table
 from sealift_common.wording import human
 
+_TAKES = {
+    "text": "a list of texts",
+    "columns": "a table with the columns below",
+    "matrix": "rows of numbers, in the order of the columns below",
+    "tensors": "named tensors, the inputs below",
+}
+
 
 @click.command("show")
 @model_argument
@@ -43,6 +50,9 @@ def command(name: str, version: str | None, store_path: Path, trust_path: Path, 
         "rung": description.rung,
         "inputs": [{"name": i.name, "dtype": i.dtype, "shape": list(i.shape)} for i in description.inputs],
         "columns": [column.name for column in description.columns],
+        "column_kinds": {column.name: column.kind for column in description.columns},
+        "may_be_missing": [column.name for column in description.columns if column.missing is not None],
+        "interface": description.interface,
         "outputs": [
             {"name": o.name, "dtype": o.dtype, "shape": list(o.shape), "role": o.role} for o in description.outputs
         ],
@@ -72,6 +82,7 @@ def _print(document: dict[str, Any]) -> None:
         _print_files(document)
         return
     click.echo(f"task     {document['task']}; answers {', '.join([*document['methods'], 'run'])}")
+    click.echo(f"takes    {_TAKES.get(document['interface'], document['interface'])}")
     if document["classes"] is not None:
         click.echo(plain(f"classes  {', '.join(map(str, document['classes']))}"))
     click.echo(plain(f"licenses {', '.join(document['descriptor'].get('licenses', [])) or 'not stated'}"))
@@ -84,6 +95,11 @@ def _print(document: dict[str, Any]) -> None:
     ]
     click.echo(table([[kind[:-1], *rest] for kind, *rest in tensors], ["", "tensor", "dtype", "shape", "role"]))
     click.echo()
+    if document["columns"] and document["interface"] != "text":
+        missing = set(document["may_be_missing"])
+        columns = [[name, kind, "yes" if name in missing else "no"] for name, kind in document["column_kinds"].items()]
+        click.echo(table(columns, ["column", "kind", "may be missing"]))
+        click.echo()
     rows = [[f["name"], human(f["size"]), f["digest"][:19]] for f in document["files"]]
     click.echo(table(rows, ["file", "size", "digest"]))
     _print_card(document)

@@ -7,7 +7,7 @@ import click
 
 from sealift.cli.options import json_option, store_options
 from sealift_common.clock import rfc3339
-from sealift_common.console import error_document, local_error, plain, print_json
+from sealift_common.console import colored, error_document, local_error, plain, print_json
 from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import counted, human
 
@@ -86,7 +86,7 @@ def command(
     else:
         found = status(store)
         if as_json:
-            print_json(_document(found, thresholds))
+            print_json(status_document(found, thresholds))
         else:
             _print(found, thresholds)
     problems = found.problems(thresholds)
@@ -121,7 +121,8 @@ def _write(file: str, text: str) -> None:
         output.write(Path(file), text.encode("utf-8"), mode=durable.FILE_MODE)
 
 
-def _document(found: "Status", thresholds: "Thresholds") -> dict[str, Any]:
+def status_document(found: "Status", thresholds: "Thresholds") -> dict[str, Any]:
+    """Return what `--json` prints."""
     release, generation = found.release, found.generation
     return {
         "store": str(found.store),
@@ -190,9 +191,9 @@ def _print(found: "Status", thresholds: "Thresholds") -> None:
     for model, reason, until in found.excepted:
         click.echo(plain(f"excepted    {model} until {until:%Y-%m-%d}: {reason}"))
     for line in found.warnings(thresholds):
-        click.echo(f"warning: {line}")
+        click.echo(colored(f"warning: {line}"))
     for error in found.problems(thresholds):
-        click.echo(f"error: {error} [{error.code}]")
+        click.echo(colored(f"error: {error} [{error.code}]"))
 
 
 def _days(left: int) -> str:

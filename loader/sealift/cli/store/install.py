@@ -161,10 +161,23 @@ def command(
             require_review=require_review,
             skip_unreviewed=skip_unreviewed,
         )
+    warning = _clock_warning(store)
     if as_json:
-        print_json(_document(report, dry_run))
+        print_json(_document(report, dry_run) | {"warnings": [warning] if warning else []})
     else:
         _print(report, dry_run)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def _clock_warning(store: Any) -> str:
+    """A clock that is years behind is not noticed otherwise: what was accepted once decides what has expired."""
+    from datetime import UTC, datetime
+
+    from sealift.status.status import clock_warning
+
+    floor = store.trust_state().read_floor()
+    return clock_warning(datetime.now(UTC), None if floor is None else floor.time)
 
 
 def _is_installed(bundle: tuple[str, ...], store: Any, access: Any, as_json: bool) -> bool:

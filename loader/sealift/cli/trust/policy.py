@@ -45,6 +45,7 @@ def check(policy: Path, store_path: Path, trust_path: Path, as_json: bool) -> No
 @json_option
 def set_(policy: Path, yes: bool, store_path: Path, trust_path: Path, as_json: bool) -> None:
     """Check the policy FILE, and put it beside the pinned root in one step."""
+    from sealift import journal
     from sealift.policy.policy import FILE_NAME
     from sealift.store import Store
     from sealift.store.contents import history
@@ -62,7 +63,9 @@ def set_(policy: Path, yes: bool, store_path: Path, trust_path: Path, as_json: b
     _report(parsed, stopped, as_json=as_json)
     if store_path.is_dir() and os.stat(store_path).st_uid == os.geteuid():
         now = datetime.now(UTC)
-        history.append(store.layout.history, "policy", now, policy=parsed.digest, stopped=sorted(stopped))
+        entry = history.append(store.layout.history, "policy", now, policy=parsed.digest, stopped=sorted(stopped))
+        override = f"stops what is active: {', '.join(sorted(stopped))}" if stopped else ""
+        journal.changed("policy", entry, channel="", models=(), override=override)
     else:
         click.echo("note: the history of the store belongs to another user; its next line names this policy", err=True)
     if not as_json:

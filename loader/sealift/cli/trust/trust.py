@@ -52,7 +52,7 @@ def show(store_path: Path, trust_path: Path, as_json: bool) -> None:
 
     data = pin.read(trust_path, store_path)
     store = Store(store_path, trust=trust_path)
-    document = _describe(data, store)
+    document = trust_document(data, store)
     if as_json:
         print_json(document)
         return
@@ -75,7 +75,8 @@ def show(store_path: Path, trust_path: Path, as_json: bool) -> None:
     click.echo(document["summary"])
 
 
-def _describe(data: bytes, store: Any) -> dict[str, Any]:
+def trust_document(data: bytes, store: Any) -> dict[str, Any]:
+    """Return what `sealift trust show --json` prints of a pinned root and a store."""
     from sealift.trust import pin
     from sealift.trust.chain import verify_targets
     from sealift_common.release_document import channel_of, key_name

@@ -1,6 +1,5 @@
 """History of the store: one JSON line per change, appended, never rewritten."""
 
-import getpass
 import json
 import os
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Any
 from sealift import plain_file
 from sealift.errors import CorruptError
 from sealift.limits import LIMITS
+from sealift.places import person
 from sealift_common.files import durable
 
 Entry = dict[str, Any]
@@ -27,7 +27,7 @@ _KINDS: dict[str, type] = {
 
 def append(path: Path, action: str, now: datetime, **details: Any) -> Entry:
     """Append who did what and when, durably, and return the entry."""
-    entry = {"time": now.astimezone(UTC).strftime(_TIME), "action": action, "user": _user(), **details}
+    entry = {"time": now.astimezone(UTC).strftime(_TIME), "action": action, "user": person(), **details}
     line = json.dumps(entry, sort_keys=True)
     # After a line cut short by a power failure, this one must not become part of it.
     durable.append_line(path, line if _is_whole(path) else "\n" + line)
@@ -90,12 +90,3 @@ def time_of(entry: Entry) -> datetime | None:
         return datetime.strptime(entry["time"], _TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def _user() -> str:
-    # The person behind sudo is who an auditor asks for.
-    try:
-        name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        name = "unknown"
-    return f"{name} (uid {os.getuid()})"

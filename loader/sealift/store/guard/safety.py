@@ -27,6 +27,15 @@ def require_safe(layout: StoreLayout) -> None:
             a link, of another owner, or writable by group or others. The message names all of them.
     """
     require_owner(layout.root)
+    require_closed(layout)
+
+
+def require_closed(layout: StoreLayout) -> None:
+    """Check that nobody but its owner, whoever asks, can write or replace what is in the store.
+
+    Raises:
+        UnsafeStoreError: as `require_safe`, but for who asks.
+    """
     problems = unsafe_places(layout)
     if problems:
         more = len(problems) - _MOST_IN_ONE_LINE

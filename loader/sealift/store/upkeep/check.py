@@ -14,7 +14,7 @@ from pathlib import Path
 from sealift.errors import CorruptError, Error, NotInstalledError
 from sealift.policy.verdict import in_force
 from sealift.store.contents import files, generations, history
-from sealift.store.guard.safety import require_safe
+from sealift.store.guard.safety import require_closed
 from sealift.store.store import Installed, Store
 from sealift.store.upkeep.check_models import check_models
 from sealift.trust import local_state, pin
@@ -125,7 +125,8 @@ class _Check:
     def folders(self) -> None:
         """Check who may write the store, and that no folder is a link."""
         with self._catch(self._layout.root):
-            require_safe(self._layout)
+            # Not `require_safe`: it asks whether this user may change the store, and a check changes nothing.
+            require_closed(self._layout)
         if self._layout.staging.is_dir() and any(self._layout.staging.iterdir()):
             self._note(self._layout.staging, "an install is running or was interrupted; the next one clears it")
 

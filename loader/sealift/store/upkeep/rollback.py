@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from datetime import datetime
 
+from sealift import journal
 from sealift.errors import NotInstalledError, UnreviewedError, WithdrawnError
 from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
@@ -16,6 +17,7 @@ from sealift_common.names import ModelVersion
 from sealift_common.release_document import Release
 
 
+@journal.tells_refusals("rollback")
 def rollback(
     store: Store,
     name: str | None,
@@ -62,7 +64,7 @@ def rollback(
             if name is not None:
                 _write(store, target)
             generations.activate(store.layout, target.number)
-            history.append(
+            entry = history.append(
                 store.layout.history,
                 "rollback",
                 now,
@@ -72,6 +74,9 @@ def rollback(
                 models=versions(target.models),
                 **({"reason": reason} if reason is not None else {}),
             )
+        release = store.release()
+        listed = [(one, release.models[one].digest) for one in target.models.values() if one in release.models]
+        journal.changed("rollback", entry, channel=release.channel, models=listed)
         return target
 
 
