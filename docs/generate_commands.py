@@ -37,6 +37,10 @@ error came from, for a report of a bug.
 | `SEALIFT_WARN_AFTER`, `SEALIFT_FAIL_AFTER` | days after which `sealift status` warns, or fails |
 | `SEALIFT_CA_FILE` | certificates to believe for registries, instead of `--ca-file` |
 | `DOCKER_CONFIG` | the folder of the `config.json` with logins to registries, instead of `~/.docker` |
+| `REGISTRY_AUTH_FILE` | a file of logins to registries, as Podman and skopeo write it; searched first |
+| `https_proxy`, `http_proxy`, `no_proxy` | the proxy on the way to a registry, and hosts without one |
+| `SEALIFT_SYSLOG` | `none` writes no events to journald or syslog |
+| `NO_COLOR` | anything: no colors on a terminal |
 | `GITLAB_TOKEN`, `GITLAB_DEPLOY_TOKEN`, `CI_JOB_TOKEN` | the login to `gitlab://` addresses |
 | `SEALIFT_PASSPHRASE`, `SEALIFT_PASSPHRASE_<STEM>` | passphrase of every key, or of the key file `<stem>.pem` |
 | `SEALIFT_PIPELINE` | the folder of the pipeline, instead of `--pipeline` |

@@ -49,13 +49,17 @@ def is_verbose() -> bool:
 def scope() -> Iterator[None]:
     """Begin a run without any of them, and put everything back at its end."""
     _run.clear()
+    _run["handler"] = handler = _Handler()
+    _run["levels"] = {name: logging.getLogger(name).level for name in _PACKAGES}
+    for name in _PACKAGES:
+        logging.getLogger(name).addHandler(handler)
     try:
         yield
     finally:
         if "stderr" in _run:
             sys.stderr = _run["stderr"]
-        for name, level in _run.get("levels", {}).items():
-            logging.getLogger(name).removeHandler(_run["handler"])
+        for name, level in _run["levels"].items():
+            logging.getLogger(name).removeHandler(handler)
             logging.getLogger(name).setLevel(level)
 
 
@@ -104,14 +108,8 @@ def _louder(level: int) -> Any:
         if not value or _run.get("level", logging.CRITICAL) <= level:
             return
         _run["level"] = level
-        handler = _run.setdefault("handler", _Handler())
-        levels = _run.setdefault("levels", {})
         for name in _PACKAGES:
-            logger = logging.getLogger(name)
-            if name not in levels:
-                levels[name] = logger.level
-                logger.addHandler(handler)
-            logger.setLevel(level)
+            logging.getLogger(name).setLevel(level)
 
     return callback
 

@@ -183,6 +183,8 @@ class Limits(NamedTuple):
     # begins to count anew.
     http_attempts: int = 8
     http_backoff_s: float = 0.5
+    # What a busy server may ask us to wait with `Retry-After`; a longer time is for an admin to decide.
+    http_retry_after_s: float = 120.0
     # Errors, tokens, lists of packages; also the configuration file with the logins.
     http_document_bytes: int = 1 * MIB
     # Lists come in pages of a hundred, and hold what others put there under similar names.

@@ -68,8 +68,8 @@ class Authentication:
                 login = self._find()
                 if login is None or not login.user:
                     raise LocalError(
-                        f"{self.origin} requires a login; use `docker login {self.origin.login_name}`, or see "
-                        "how the Docker configuration file names one"
+                        f"{self.origin} requires a login; use `docker login {self.origin.login_name}` or `podman login "
+                        f"{self.origin.login_name}`, as the user that runs this"
                     )
                 self._require_tls(self.origin, "a password would go to")
                 self._header = _basic(login)

@@ -1,11 +1,16 @@
-"""Logins where Docker and its kin keep them: `$DOCKER_CONFIG/config.json`, `auths`, and credential helpers."""
+"""Logins where Docker, Podman and skopeo keep them: files of one form, with `auths` and credential helpers.
+
+Searched in this order: `$REGISTRY_AUTH_FILE`, where it is set; `$DOCKER_CONFIG/config.json`, or that of `~/.docker`;
+`$XDG_RUNTIME_DIR/containers/auth.json`, where `podman login` and `skopeo login` write. The first that knows the host
+wins.
+"""
 
 import base64
 import binascii
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,9 +44,23 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
     Raises:
         LocalError: the configuration cannot be read, others may read or replace it, or a helper failed.
     """
+    for path in _places(environment):
+        found = _find_in(path, host, repository)
+        if found is not None:
+            return found
+    return None
+
+
+def _places(environment: Mapping[str, str]) -> Iterator[Path]:
+    if environment.get("REGISTRY_AUTH_FILE"):
+        yield Path(environment["REGISTRY_AUTH_FILE"])
     # Not `Path.home()`, which fails where a service has no home.
-    folder = environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
-    path = Path(folder, "config.json")
+    yield Path(environment.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker"), "config.json")
+    if environment.get("XDG_RUNTIME_DIR"):
+        yield Path(environment["XDG_RUNTIME_DIR"], "containers", "auth.json")
+
+
+def _find_in(path: Path, host: str, repository: str) -> Login | None:
     document = _read(path)
     helpers = document.get("credHelpers")
     helper = helpers.get(host) if isinstance(helpers, dict) else None
@@ -57,20 +76,21 @@ def find_login(host: str, repository: str, environment: Mapping[str, str] = os.e
 
 
 def _read(path: Path) -> dict[str, Any]:
+    what = "the Docker configuration" if path.name == "config.json" else "the file of logins"
     try:
         data, status = read_regular(path, LIMITS.http_document_bytes + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise local_error(error, "cannot read the Docker configuration") from None
+        raise local_error(error, f"cannot read {what}") from None
     try:
-        require_private(path, status, "the Docker configuration")
+        require_private(path, status, what)
     except KeyFileError as error:
         raise LocalError(str(error)) from None
     try:
         document = strict_json.parse(data, str(path), max_size_bytes=LIMITS.http_document_bytes)
     except (MalformedError, LimitError) as error:
-        raise LocalError(f"the Docker configuration cannot be read: {error}") from None
+        raise LocalError(f"{what} cannot be read: {error}") from None
     return document if isinstance(document, dict) else {}
 
 
@@ -90,7 +110,7 @@ def _login(entry: Mapping[str, Any], what: str) -> Login:
     except (binascii.Error, UnicodeDecodeError):
         user, colon, password = "", "", ""
     if not colon:
-        raise LocalError(f"the login {what} is damaged; log in again with `docker login`")
+        raise LocalError(f"the login {what} is damaged; log in again with `docker login` or `podman login`")
     # Docker pads short ones with zero bytes.
     return Login(user, password.rstrip("\0"))
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from sealift.errors import LocalError
+from sealift.registry.failing import BrokenError
 from sealift.registry.session import Patience
-from sealift.registry.transport import BrokenError, Response
+from sealift.registry.transport import Response
 
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/(?:[0-9]{1,15}|\*)", re.ASCII)
 

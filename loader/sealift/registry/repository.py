@@ -12,9 +12,10 @@ from sealift.registry.address import OciAddress
 from sealift.registry.authentication import Authentication
 from sealift.registry.credentials import find_login
 from sealift.registry.download import Download
+from sealift.registry.failing import BrokenError
 from sealift.registry.origin import Origin, join
 from sealift.registry.session import PASSING, Patience, Session, failure, retrying, said
-from sealift.registry.transport import BrokenError, Response, Transport
+from sealift.registry.transport import Response, Transport
 from sealift_common.blob import Blob
 from sealift_common.oci import layout
 

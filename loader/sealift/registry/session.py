@@ -1,14 +1,18 @@
 """Requests to one server that survive what networks do: retries, redirects, logins."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from sealift.errors import Error, LocalError
 from sealift.limits import LIMITS
+from sealift.registry.failing import BrokenError, RefusedError
 from sealift.registry.origin import Origin, join
-from sealift.registry.transport import BrokenError, Response, Transport
+from sealift.registry.transport import Response, Transport
 from sealift_common.parsing import strict_json
 
 _LOG = logging.getLogger(__name__)
@@ -16,7 +20,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 # The server is busy, or one of several behind a proxy is away.
 PASSING = (429, 500, 502, 503, 504)
 _HINTS = {
-    401: "log in with `docker login`, or check the token",
+    401: "log in with `docker login` or `podman login`, or check the token",
     403: "the account may not do this; ask for the right to it",
     404: "check the address; a registry also says this to those who may not look",
     405: "the server does not take uploads; check the address",
@@ -101,9 +105,15 @@ class Session:
         response = self._follow(method, url, headers, body)
         if response.status in accept:
             return response
+        after_s = seconds_of(response.header("Retry-After"), datetime.now(UTC))
         text = said(response)
         if response.status in PASSING:
-            raise BrokenError(f"HTTP {response.status}{text}")
+            if after_s is not None and after_s > LIMITS.http_retry_after_s:
+                raise LocalError(
+                    f"{response.origin} is busy (HTTP {response.status}{text}) and asks to come back in "
+                    f"{math.ceil(after_s):,} s; run the same command again then"
+                )
+            raise BrokenError(f"HTTP {response.status}{text}", after_s)
         raise failure(method, response, text)
 
     def _follow(
@@ -163,9 +173,9 @@ class Patience:
             LocalError: there were enough.
         """
         wait = next(self._waits, None)
-        if wait is None:
+        if wait is None or isinstance(error, RefusedError):
             raise gone(url, error) from None
-        time.sleep(wait)
+        _pause(url, error, wait)
 
 
 def retrying(action: Callable[[], Response], url: str) -> Response:
@@ -177,17 +187,44 @@ def retrying(action: Callable[[], Response], url: str) -> Response:
     for wait in waits():
         try:
             return action()
+        except RefusedError as error:
+            raise gone(url, error) from None
         except BrokenError as error:
-            _LOG.info("%s: %s; trying again in %s s", Origin.of(url), error, wait)
-            time.sleep(wait)
+            _pause(url, error, wait)
     try:
         return action()
     except BrokenError as error:
         raise gone(url, error) from None
 
 
+def _pause(url: str, error: BrokenError, wait_s: float) -> None:
+    """Wait before the next try, as long as the server asks for, and say so to who watches."""
+    wait_s = max(wait_s, error.after_s or 0.0)
+    _LOG.warning("%s: %s; trying again in %g s", Origin.of(url), error, wait_s)
+    time.sleep(wait_s)
+
+
+def seconds_of(header: str | None, now: datetime) -> float | None:
+    """Return how long `Retry-After` asks to wait: seconds, or a date; None where it says neither."""
+    if header is None:
+        return None
+    if header.strip().isascii() and header.strip().isdigit():
+        return float(header.strip()[:9])
+    try:
+        when = parsedate_to_datetime(header)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+    return max((when - now).total_seconds(), 0.0)
+
+
 def gone(url: str, error: BrokenError) -> LocalError:
-    """Say that a server cannot be reached, after all tries."""
+    """Say that a server cannot be reached, at once or after all tries."""
+    if isinstance(error, RefusedError):
+        return LocalError(
+            f"no connection to {Origin.of(url)}: {error}; check the address and the network, and run the same command "
+            "again"
+        )
     return LocalError(
         f"no connection to {Origin.of(url)} after {LIMITS.http_attempts} tries: {error}; "
         "check the address and the network, and run the same command again"

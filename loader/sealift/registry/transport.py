@@ -1,4 +1,8 @@
-"""One HTTP exchange at a time, over one connection to each host. Knows nothing of registries, logins or retries."""
+"""One HTTP exchange at a time, over one connection to each host. Knows nothing of registries, logins or retries.
+
+urllib3 makes connections, also through proxies, and keeps them; redirects and retries are `session`'s, and the time
+and length that an answer may take are `pacing`'s.
+"""
 
 import io
 import os
@@ -7,25 +11,25 @@ import ssl
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
+from http.client import HTTPException, HTTPResponse
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.address import split_host
+from sealift.registry.failing import BrokenError, failure_of, reason_of
 from sealift.registry.origin import PORTS, Origin, is_loopback
 from sealift.registry.pacing import PacedReader
+from sealift.registry.proxies import Proxy, proxy_for
 
 _CHUNK_BYTES = 1024 * 1024
-# What OpenSSL makes of an answer in plain HTTP.
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
-
-
-class BrokenError(Exception):
-    """A connection could not be made or broke; trying again may help."""
 
 
 class _PacedResponse(HTTPResponse):
@@ -45,6 +49,22 @@ class _PacedResponse(HTTPResponse):
         self._paced.body_begins(self.length)
 
 
+class _Connection(HTTPConnection):
+    response_class = _PacedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _PacedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
 @dataclass
 class Response:
     """The head of an answer, and its body as far as it was asked for.
@@ -57,15 +77,15 @@ class Response:
     url: str
     origin: Origin
     length: int | None
-    _answer: HTTPResponse
+    _answer: urllib3.BaseHTTPResponse
 
     def header(self, name: str) -> str | None:
         """Return one header."""
-        return self._answer.getheader(name)
+        return self._answer.headers.get(name)
 
     def headers(self, name: str) -> list[str]:
         """Return every header of this name."""
-        return self._answer.headers.get_all(name) or []
+        return self._answer.headers.getlist(name)
 
     def read(self, max_size_bytes: int, what: str) -> bytes:
         """Return the whole body.
@@ -90,9 +110,9 @@ class Response:
         left = self.length
         while left is None or left:
             try:
-                chunk = self._answer.read(_CHUNK_BYTES if left is None else min(left, _CHUNK_BYTES))
-            except (OSError, HTTPException, ValueError) as error:
-                raise BrokenError(_reason(error)) from None
+                chunk = self._answer.read(_CHUNK_BYTES if left is None else min(left, _CHUNK_BYTES), False)
+            except (OSError, HTTPException, HTTPError, ValueError) as error:
+                raise BrokenError(reason_of(error)) from None
             if not chunk:
                 break
             if left is not None:
@@ -100,12 +120,11 @@ class Response:
             yield chunk
         if left:
             raise BrokenError(f"the connection ended {left:,} bytes too early")
-        self._answer.read(1)  # nothing is left; this lets the connection serve again
+        self._answer.read(1, False)  # nothing is left; this lets the connection serve again
 
-    @property
-    def finished(self) -> bool:
-        """Whether the connection can carry the next request."""
-        return self._answer.isclosed()
+    def close(self) -> None:
+        """Give up what is left of the body, and with it the connection; nothing where all was read."""
+        self._answer.close()
 
 
 class Transport:
@@ -118,14 +137,17 @@ class Transport:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._context: ssl.SSLContext | None = None
-        self._connections: dict[Origin, HTTPConnection] = {}
+        # By the proxy on the way, and whether TLS is spoken.
+        self._managers: dict[tuple[Proxy | None, bool], urllib3.PoolManager] = {}
         self._open: dict[Origin, Response] = {}
 
     def close(self) -> None:
         """Close every connection."""
-        for connection in self._connections.values():
-            connection.close()
-        self._connections.clear()
+        for response in self._open.values():
+            response.close()
+        self._open.clear()
+        for manager in self._managers.values():
+            manager.clear()
 
     def origin(self, host: str) -> Origin:
         """Decide how to speak to `host`: TLS, but for `--plain-http`, and for a registry of this machine without it."""
@@ -166,55 +188,46 @@ class Transport:
         """
         origin = Origin.of(url)
         self.require_allowed(origin, "the registry leads to")
-        connection = self._connection(origin)
-        parts = urlsplit(url)
+        last = self._open.pop(origin, None)
+        if last is not None:
+            last.close()
+        proxy = proxy_for(origin)
         try:
-            connection.putrequest(method, parts.path + (f"?{parts.query}" if parts.query else ""))
-            for name, value in {"User-Agent": f"sealift/{version('sealift')}", **headers}.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            self._send(connection, body)
-            answer = connection.getresponse()
-        except (OSError, HTTPException, ValueError) as error:
-            connection.close()
-            raise _failure(error, origin) from None
-        except BaseException:
-            connection.close()
-            raise
-        response = Response(answer.status, url, origin, answer.length, answer)
-        if answer.length == 0:
-            answer.read(1)  # nothing is there; this lets the connection serve again
+            answer = self._manager(proxy, tls=origin.scheme == "https").urlopen(
+                method,
+                url,
+                body=_windows(body) if body else None,
+                headers={"User-Agent": f"sealift/{version('sealift')}", **headers},
+                redirect=False,
+                retries=False,
+                assert_same_host=False,
+                timeout=LIMITS.http_timeout_s,
+                preload_content=False,
+                decode_content=False,
+            )
+        except (OSError, HTTPException, HTTPError, ValueError) as error:
+            raise failure_of(error, origin, proxy) from None
+        response = Response(answer.status, url, origin, answer.length_remaining, answer)
+        if response.length == 0:
+            answer.read(1, False)  # nothing is there; this lets the connection serve again
         self._open[origin] = response
         return response
 
-    def _connection(self, origin: Origin) -> HTTPConnection:
-        connection = self._connections.get(origin)
-        if connection is None:
-            timeout_s = LIMITS.http_timeout_s
-            if origin.scheme == "https":
-                connection = HTTPSConnection(origin.host, origin.port, timeout=timeout_s, context=self._tls())
+    def _manager(self, proxy: Proxy | None, *, tls: bool) -> urllib3.PoolManager:
+        key = (proxy, tls)
+        if key not in self._managers:
+            options: dict[str, Any] = {"num_pools": 10, "maxsize": 1, "retries": False}
+            if tls:
+                options["ssl_context"] = self._tls()
+            if proxy is None:
+                made = urllib3.PoolManager(**options)
             else:
-                connection = HTTPConnection(origin.host, origin.port, timeout=timeout_s)
-            connection.response_class = _PacedResponse
-            self._connections[origin] = connection
-        last = self._open.pop(origin, None)
-        if last is not None and not last.finished:
-            connection.close()
-        return connection
-
-    @staticmethod
-    def _send(connection: HTTPConnection, body: Iterable[bytes]) -> None:
-        try:
-            for piece in body:
-                view = memoryview(piece)
-                # A timeout holds for all that one `send` is given, so it is given no more than has to pass in the time.
-                for begin in range(0, len(view), LIMITS.http_window_bytes):
-                    if connection.sock is not None:
-                        connection.sock.settimeout(LIMITS.http_timeout_s)
-                    connection.send(view[begin : begin + LIMITS.http_window_bytes])
-        except (BrokenPipeError, ConnectionResetError):
-            # A server that refuses early says why before it hangs up.
-            return
+                if proxy.url.startswith("https:"):
+                    options["proxy_ssl_context"] = self._tls()
+                made = urllib3.ProxyManager(proxy.url, proxy_headers=dict(proxy.headers), **options)
+            made.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+            self._managers[key] = made
+        return self._managers[key]
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:
@@ -253,24 +266,9 @@ class Transport:
             return True  # the request itself will say what is wrong
 
 
-def _failure(error: Exception, origin: Origin) -> Exception:
-    """Say what became of a request: `BrokenError` where trying again may help."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return LocalError(
-            f"the certificate of {origin} is not trusted here: {error.verify_message}; "
-            "name the CA that signed it with --ca-file"
-        )
-    if isinstance(error, ssl.SSLError) and error.reason in _NO_TLS:
-        return LocalError(f"{origin} does not speak TLS; if that is meant, use --plain-http")
-    if isinstance(error, InvalidURL) or not isinstance(error, OSError | HTTPException):
-        # Not shown: it may be the login.
-        return LocalError(f"the address or the login for {origin} holds a character that HTTP cannot carry")
-    return BrokenError(_reason(error))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return str(error) or "no answer"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return f"{type(error).__name__}: {str(error)[:200]}" if str(error) else type(error).__name__
+def _windows(body: Iterable[bytes]) -> Iterator[memoryview]:
+    """Cut pieces up: a timeout holds for all that one `send` is given, so that is no more than has to pass in it."""
+    for piece in body:
+        view = memoryview(piece)
+        for begin in range(0, len(view), LIMITS.http_window_bytes):
+            yield view[begin : begin + LIMITS.http_window_bytes]

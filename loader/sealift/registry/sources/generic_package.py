@@ -16,10 +16,11 @@ from sealift.errors import LocalError, UsageError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.address import GitlabAddress, is_release_number
+from sealift.registry.failing import BrokenError
 from sealift.registry.origin import Origin
 from sealift.registry.session import Patience, Session, gone
 from sealift.registry.sources.remote_file import open_remote
-from sealift.registry.transport import BrokenError, Response, Transport
+from sealift.registry.transport import Response, Transport
 from sealift_common.parsing import strict_json
 
 _OF_A_JOB = "CI_JOB_TOKEN"
