@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode
 
 from sealift.errors import LimitError, LocalError
 from sealift.registry.access import Access
+from sealift.registry.failing import BrokenError
 from sealift.registry.origin import Origin
 from sealift.registry.session import Session
 from sealift.registry.sources.generic_package import InstanceToken
-from sealift.registry.transport import BrokenError, Transport
+from sealift.registry.transport import Transport
 from sealift_common.clock import rfc3339
 from sealift_common.errors import MalformedError
 from sealift_common.parsing import strict_json

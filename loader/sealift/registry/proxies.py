@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 from urllib3.util import make_headers
 
@@ -37,7 +37,7 @@ def proxy_for(origin: Origin) -> Proxy | None:
         return None
     proxies = getproxies_environment()
     given = proxies.get(origin.scheme) or proxies.get("all")
-    if not given or proxy_bypass_environment(f"{origin.host}:{origin.port}", proxies):
+    if not given or proxy_bypass(f"{origin.host}:{origin.port}", proxies):
         return None
     try:
         parts = urlsplit(given if "://" in given else f"http://{given}")
