@@ -101,3 +101,27 @@ def test_thousands_of_names_are_not_compared(toys):
     wide = {f"comment{number}": np.zeros(1) for number in range(3000)}
     with pytest.raises(sealift.InputError, match="column 'comments' is missing; the model takes"):
         sealift.load("issue-triage").predict({"title": ["x"], **wide})
+
+
+def test_an_example_is_a_row_that_the_model_answers(toys):
+    row = sealift.load("issue-triage").example()
+    assert row == {"title": "Crash on start", "comments": 1}
+    assert sealift.load("issue-triage").predict([row]).tolist() == ["<bug>"]
+    assert sealift.load("rude").predict([sealift.load("rude").example()]).tolist() == [1.0]
+    assert sealift.load("pair").graph("encoder").example() == "you fool"
+    with pytest.raises(sealift.UsageError, match="ask one of its graphs"):
+        sealift.load("pair").example()
+
+
+def test_an_example_of_numbers_and_of_tensors():
+    from support.release.channel_simulator import toy_files
+
+    from sealift.model.model import Model
+
+    files = dict(toy_files())
+    model = Model.from_files(files)
+    assert len(model.example()) == 4
+    assert model.predict([model.example()]).shape == (1,)
+    del files["golden.json"]
+    with pytest.raises(sealift.UsageError, match="has no golden examples here"):
+        Model.from_files(files).example()

@@ -26,7 +26,9 @@ def main() -> None:
     labels: list[str] = model.predict([{"text": "x"}]).tolist()
     for answer in model.predict_batches(chunks(), method="predict_proba"):
         print(labels, answer)
-    print(asyncio.run(model.apredict([{"text": "x"}])))
+    print(asyncio.run(model.apredict([{"text": "x"}])).tolist())
+    best: int = model.predict_proba([model.example()]).argmax(axis=1).tolist()[0]
+    print(best, asyncio.run(model.apredict([{"text": "x"}], "run"))["label"].dtype)
     now: sealift.Model = sealift.load("toy", follow=True).observed(count).now
     print(now.version)
     store: sealift.Store = sealift.Store("/srv/store", trust="/srv/trust")
@@ -54,7 +56,7 @@ def test_a_small_application_passes_and_its_mistakes_are_found(tmp_path: Path) -
     # What is not public is an error, and so the only one is the one that was put there.
     done = strictly(tmp_path, APPLICATION)
     (mistake,) = (line for line in done.stdout.splitlines() if ": error: " in line)
-    assert mistake.startswith('application.py:26: error: Name "sealift.ModelVersion" is not defined'), done.stdout
+    assert mistake.startswith('application.py:28: error: Name "sealift.ModelVersion" is not defined'), done.stdout
     done = strictly(tmp_path, APPLICATION.replace("Mapping[str, sealift.ModelVersion]", "Mapping[str, object]"))
     assert done.returncode == 0, done.stdout + done.stderr
     done = strictly(tmp_path, 'import sealift\nversion: int = sealift.load("toy").version\n')

@@ -35,7 +35,8 @@ def test_labels_are_one_line_each_whatever_they_hold():
 def test_headings_come_once_and_name_classes_and_places():
     batch = {"predict": np.array(["a"], object), "predict_proba": np.array([[0.25, 0.75]])}
     assert written("csv", batch, batch) == 'predict,predict_proba_a,"predict_proba_b,c"\n' + "a,0.25,0.75\n" * 2
-    assert written("tsv", batch, batch) == "predict\tpredict_proba\n" + "a\t[0.25, 0.75]\n" * 2
+    assert written("tsv", batch, batch) == "predict\tpredict_proba_a\tpredict_proba_b,c\n" + "a\t0.25\t0.75\n" * 2
+    assert written("tsv", {"transform": np.array([[1.5, 2.5]])}) == "[1.5, 2.5]\n"
     assert (
         written("csv", {"transform": np.array([[1.5, 2.5, 3.5]])}).splitlines()[0]
         == "transform_0,transform_1,transform_2"
@@ -73,3 +74,25 @@ def test_no_rows_and_a_tensor_without_rows(kind):
     assert (written(kind) == "") == (kind != "json")
     text = written(kind, {"y": np.float32(2.5)}, model=SimpleNamespace(**{**vars(MODEL), "classes": None}))
     assert "2.5" in text
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_are_as_short_as_they_can_be_read_back(kind, dtype):
+    values = np.array([0.1, 0.9, 1 / 3, 1e-7, 65000, 0.0, -2.5], dtype)
+    text = written(kind, {"predict": values}, model=SimpleNamespace(**{**vars(MODEL), "classes": None}))
+    assert "0.9" in text
+    assert "0.8999" not in text
+    shown = {
+        "tsv": lambda: [float(line) for line in text.splitlines()],
+        "csv": lambda: [float(line) for line in text.splitlines()[1:]],
+        "jsonl": lambda: [json.loads(line)["predict"] for line in text.splitlines()],
+        "json": lambda: json.loads(text)["predict"],
+    }[kind]()
+    assert np.array_equal(np.array(shown).astype(dtype), values)
+
+
+def test_narrow_numbers_that_are_none():
+    values = np.array([np.nan, np.inf, -np.inf], np.float32)
+    assert written("tsv", {"predict": values}).split() == ["NaN", "Infinity", "-Infinity"]
+    assert [json.loads(line)["predict"] for line in written("jsonl", {"predict": values}).splitlines()] == [None] * 3

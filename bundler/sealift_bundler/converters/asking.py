@@ -9,6 +9,7 @@ from sealift_bundler.converters.sklearn import has_text
 from sealift_bundler.converters.steps.given import same_bits
 from sealift_bundler.errors import SourceError
 from sealift_bundler.samples.interfaces import Samples, as_samples
+from sealift_bundler.samples.refused_rows import why_refused
 from sealift_bundler.samples.trained_columns import unread_columns
 
 
@@ -57,6 +58,5 @@ def _answers(original: Original, samples: Samples) -> Answers:
             # The loader takes more containers than the original does, dicts for example.
             samples.forget_container()
             return _answers(original, samples)
-        # Someone else's model: it raises whatever it likes.
-        reason = " ".join(str(error).split())[:300]
-        raise SourceError(f"the model does not take the samples ({type(error).__name__}: {reason})") from error
+        # Someone else's model: it raises whatever it likes, in words that name no column of the caller's.
+        raise SourceError(f"the model does not take the samples: {why_refused(original.answers, samples)}") from error

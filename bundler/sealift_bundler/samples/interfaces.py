@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sealift.model.documents.description import MISSING_TEXT, Column
 from sealift_bundler.errors import SourceError
+from sealift_bundler.samples.column_names import check_names
 from sealift_bundler.samples.containers import (
     Wrap,
     dense,
@@ -177,7 +178,7 @@ def as_samples(rows: Any, model: Any, *, text: bool, unread: Collection[str] = (
     if text and isinstance(rows, pd.DataFrame) and not _takes_columns(model):
         rows = _only_text(rows)
     if isinstance(rows, pd.DataFrame):
-        _check_names(rows, model, unread)
+        check_names(rows, model, unread)
         samples = _of_frame(rows, model, unread)
     elif isinstance(rows, list):
         _check_texts(rows)
@@ -255,18 +256,6 @@ def _check_texts(rows: list[Any]) -> None:
     for row, value in enumerate(rows):
         if not isinstance(value, str):
             raise SourceError(f"sample row {row} is {value!r:.80} ({type(value).__name__}); expected a string")
-
-
-def _check_names(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> None:
-    expected = feature_names(model, frame.columns)
-    if expected is None:
-        return
-    missing = [name for name in expected if name not in frame.columns and name not in unread]
-    extra = [name for name in frame.columns if name not in set(expected)]
-    if missing or extra:
-        parts = [f"missing {missing!r:.300}"] if missing else []
-        parts += [f"not known to the model {extra!r:.300}"] if extra else []
-        raise SourceError(f"the samples' columns do not fit the model: {'; '.join(parts)}")
 
 
 def _of_frame(frame: pd.DataFrame, model: Any, unread: Collection[str]) -> Samples:

@@ -19,6 +19,7 @@ from sealift.model.documents.description import (
     FILE_NAME,
     FILES,
     FRONTEND_FILE,
+    GOLDEN_FILE,
     GRAPH_FILE,
     GRAPHS,
     METHOD_OF_ROLE,
@@ -65,6 +66,8 @@ class Engine:
         self.feeder = feeder
         self.digest = digest
         self.side_files = side_files
+        # The golden examples as they were verified, for `Model.example`; nothing is parsed before somebody asks.
+        self.golden = b""
         self.classes = _class_array(description)
         outputs_of: dict[str, list[TensorOutput]] = {}
         for output in description.outputs:
@@ -101,6 +104,7 @@ class Engine:
         session = make_session(description, files, threads, providers)
         feeder = None if description.interface == "tensors" else Feeder(description, frontends, encoder)
         engine = cls(description, session, feeder, side_files_of(files), digest)
+        engine.golden = bytes(memory(files[GOLDEN_FILE])) if GOLDEN_FILE in files else b""
         if threads != 1:
             lifetime.watch(engine)
         return engine

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 from numpy.typing import NDArray
 
@@ -13,6 +13,8 @@ from sealift.model.runtime.sealed import Content
 
 if TYPE_CHECKING:
     from sealift.model.observing import Observation, Observer
+
+ArrayMethod: TypeAlias = Literal["predict", "predict_proba", "decision_function", "transform"]
 
 
 class Model(ABC):
@@ -96,17 +98,18 @@ class Model(ABC):
         values: NDArray[Any] = self._answer("predict", rows)
         return values
 
-    def predict_proba(self, rows: Any) -> Any:
+    def predict_proba(self, rows: Any) -> NDArray[Any]:
         """Probabilities, shape [rows, classes], in the order of `classes`.
 
         Where the original predicts several labels a row and gave a list, this is a list of such arrays, one
-        for each label.
+        for each label; the type says what the others give.
 
         Raises:
             InputError: the rows do not fit the model.
             UsageError: the original model had no `predict_proba`.
         """
-        return self._answer("predict_proba", rows)
+        values: NDArray[Any] = self._answer("predict_proba", rows)
+        return values
 
     def decision_function(self, rows: Any) -> NDArray[Any]:
         """Scores before any probability, shape [rows] or [rows, classes].
@@ -155,6 +158,15 @@ class Model(ABC):
             return model._engine.answer(method, rows)
 
         return predict_batches(batches, method, partial(model._answer, method), unobserved)
+
+    @overload
+    async def apredict(self, rows: Any, method: ArrayMethod = "predict") -> NDArray[Any]: ...
+
+    @overload
+    async def apredict(self, rows: Any, method: Literal["run"]) -> dict[str, NDArray[Any]]: ...
+
+    @overload
+    async def apredict(self, rows: Any, method: str) -> Any: ...
 
     async def apredict(self, rows: Any, method: str = "predict") -> Any:
         """Answer without blocking the event loop: the graph runs in a thread, free of Python's lock.
@@ -289,6 +301,21 @@ class Model(ABC):
         from sealift.model.showing import schema_of
 
         return schema_of(self._engine.description)
+
+    def example(self) -> Any:
+        """Return a row that the original answered, from the golden examples that came with the model.
+
+        `model.predict([model.example()])` answers it. It is a dict of values by column, a text, a list of numbers, or
+        for a graph with named tensors all of its arrays by name, as `run` takes them. Where the recipe said so, it
+        was generated, and is nobody's data.
+
+        Raises:
+            UsageError: the model was made without golden examples, or has several graphs: ask one of them.
+            MalformedError: they are not of their form; an install refuses such a model.
+        """
+        from sealift.model.showing import example_of
+
+        return example_of(self._engine)
 
     def __repr__(self) -> str:
         from sealift.model.showing import text_of

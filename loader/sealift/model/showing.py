@@ -63,6 +63,25 @@ def schema_of(description: ModelDescription) -> dict[str, Any]:
     }
 
 
+def example_of(engine: Engine) -> Any:
+    """Return the first row of the golden examples, as the model takes one; see `Model.example`.
+
+    Raises:
+        UsageError: there are none.
+        MalformedError: they are not of their form.
+    """
+    from sealift.model.documents.golden import parse
+
+    if not engine.golden:
+        raise UsageError(f"model {engine.name!r} has no golden examples here; ask one of its graphs, if it has several")
+    inputs = parse(engine.golden, engine.description)[0].inputs
+    if engine.description.interface == "tensors":
+        return dict(inputs)
+    if engine.description.interface == "columns":
+        return {name: values[:1].tolist()[0] for name, values in inputs.items()}
+    return next(iter(inputs.values()))[:1].tolist()[0]
+
+
 def _typed(column: Column) -> dict[str, Any]:
     kind = _JSON_TYPE[column.kind]
     if column.categories is not None:

@@ -13,6 +13,7 @@ from sealift.errors import UsageError
 if TYPE_CHECKING:
     from sealift.model.model import Model
 
+_DOUBLE_BYTES = 8
 FORMATS = ("tsv", "csv", "jsonl", "json")
 
 # A label with a tab or a line end would be two cells or two rows; a backslash is escaped so that all can be undone.
@@ -69,14 +70,34 @@ class AnswerWriter:
         elif self._kind == "csv":
             self._write(self._csv(columns, rows))
         else:
-            head = "\t".join(columns) + "\n" if len(columns) > 1 and not self._begun else ""
-            self._write(head + "".join("\t".join(map(_cell, row)) + "\n" for row in rows))
+            self._write(self._tsv(columns, rows))
         self._begun = True
 
     def end(self) -> None:
         """Write the JSON document, which is kept until here so that it is whole or not there."""
         if self._kind == "json":
             self._write(_json({**self._head, **self._whole}) + "\n")
+
+    def _tsv(self, columns: dict[str, list[Any]], rows: Iterator[tuple[Any, ...]]) -> str:
+        """Write lists as JSON, but probabilities one in a column, under the name of its class."""
+        named = {name: names for name, items in columns.items() if (names := self._class_headings(name, items))}
+        heads = [head for name in columns for head in named.get(name, [name])]
+        text = "\t".join(map(_cell, heads)) + "\n" if len(heads) > 1 and not self._begun else ""
+        apart = [name in named for name in columns]
+        for row in rows:
+            cells: list[Any] = []
+            for value, spread in zip(row, apart, strict=True):
+                cells += value if spread else [value]
+            text += "\t".join(map(_cell, cells)) + "\n"
+        return text
+
+    def _class_headings(self, name: str, items: list[Any]) -> list[str] | None:
+        """The columns of probabilities, one for each class; None for anything else."""
+        classes = self._model.classes
+        flat = bool(items) and isinstance(items[0], list) and not any(isinstance(one, list) for one in items[0])
+        if name != "predict_proba" or classes is None or not flat or len(classes) != len(items[0]):
+            return None
+        return [f"{name}_{label}" for label in classes.tolist()]
 
     def _csv(self, columns: dict[str, list[Any]], rows: Iterator[tuple[Any, ...]]) -> str:
         text = io.StringIO()
@@ -90,20 +111,28 @@ class AnswerWriter:
     def _headings(self, name: str, items: list[Any]) -> list[str]:
         """One column for a value; one for each class of probabilities, or each place of a list."""
         width = len(_flat(items[0])) if items else 1
-        classes = self._model.classes
         if items and not isinstance(items[0], list):
             return [name]
-        if name == "predict_proba" and classes is not None and len(classes) == width:
-            return [f"{name}_{label}" for label in classes.tolist()]
+        named = self._class_headings(name, items)
+        if named is not None:
+            return named
         return [f"{name}_{place}" for place in range(width)]
 
 
 def _items(values: Any) -> list[Any]:
     """One item a row; where a method has several arrays, each item is a list of one from each."""
     if isinstance(values, list):
-        return [list(row) for row in zip(*(array.tolist() for array in values), strict=True)]
-    items = values.tolist()
+        return [list(row) for row in zip(*(_plain(array) for array in values), strict=True)]
+    items = _plain(values)
     return items if isinstance(items, list) else [items]
+
+
+def _plain(values: Any) -> Any:
+    """Return Python's values; of a narrow float the shortest that is read back as it: 0.9, not 0.8999999761581421."""
+    if values.dtype.kind == "f" and values.dtype.itemsize < _DOUBLE_BYTES:
+        # What NumPy prints of a narrow float is the shortest that tells it apart.
+        return values.astype("U32").astype("f8").tolist()
+    return values.tolist()
 
 
 def _flat(value: Any) -> list[Any]:
