@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from sealift_bundler.cli.options import channel_option, json_option
-from sealift_bundler.release.sweeping import Unnamed, unnamed
+from sealift_bundler.packing.sweeping import Unnamed, unnamed
 from sealift_common.blob import Blob
 from sealift_common.clock import rfc3339
 from sealift_common.console import plain, print_json

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sealift_bundler.cli.options import channel_option, json_option
-from sealift_bundler.release.sweeping import sweep
+from sealift_bundler.packing.sweeping import sweep
 from sealift_common.console import print_json
 from sealift_common.wording import counted, human
 from sealift_keys.channel.directory import Channel
