@@ -19,7 +19,7 @@ from sealift_pipeline.settings.settings import Settings
 SYSTEM_TOKEN = "token-of-the-system-hook"
 
 
-def configured(settings, *lines, system=True):
+def configured(settings, *lines, system=True, hours=0):
     """Give the system hook its token, and `[erasure]` these lines."""
     path = settings.folder / "pipeline.toml"
     text = path.read_text().partition("[erasure]")[0]
@@ -27,7 +27,7 @@ def configured(settings, *lines, system=True):
         (settings.folder / "system.token").write_text(SYSTEM_TOKEN)
         (settings.folder / "system.token").chmod(0o600)
         text = text.replace('# system_token_file = "system-hook.token"', 'system_token_file = "system.token"')
-    path.write_text("\n".join([text, "[erasure]", *lines, ""]))
+    path.write_text("\n".join([text, "[erasure]", f"wait_hours = {hours}", *lines, ""]))
     return Settings.load(settings.folder)
 
 
@@ -90,6 +90,25 @@ def test_a_user_is_erased_by_the_lander_that_meets_the_event(settings, call):
         {"issue": 5, "push": 1, "user_destroy": 1},
     )
     assert "waits" not in run(call, settings, "status")[0]
+
+
+def test_the_lander_waits_for_what_is_still_delivered_of_the_user(settings, call, monkeypatch):
+    settings = configured(settings, 'on_user_destroy = "apply"', hours=24)
+    removed(settings, 7)
+    assert run(call, settings, "land", "--once")[1] == ""
+    put(settings, [issue_of(Events(11, size=1_700), 7)], first=700)
+    assert run(call, settings, "land", "--once")[1] == ""
+    assert 7 in left(settings)
+    real = time.time_ns()
+
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return cls.fromtimestamp(real / 1e9 + 25 * 3600, zone)
+
+    monkeypatch.setattr("sealift_pipeline.erasure.destroyed.datetime", Tomorrow)
+    assert "erased 7 rows" in run(call, settings, "land", "--once")[1]
+    assert 7 not in left(settings)
 
 
 def test_by_default_it_waits_and_is_listed_and_applied_by_hand(settings, call):
@@ -239,6 +258,7 @@ def test_an_event_that_does_not_wait_is_told(settings, call):
     [
         (['on_user_destroy = "now"'], True, "expected queue or apply"),
         (['on_user_destroy = "apply"'], False, "any hook could have a user erased"),
+        (["wait_hours = -1"], True, "expected a number from 0 to 720"),
         (["most_users = 0"], True, "expected a number from 1 to"),
         (["most_percent = 101"], True, "expected a number from 1 to 100"),
         (["most_percent = true"], True, "expected a number from 1 to 100"),

@@ -42,6 +42,7 @@ _OPAQUE = re.compile(r"[A-Za-z0-9+/_\-%\\&;#=]{24,}")
 _PERSON_KEYS = ("username", "email", "name", "public_email")
 _ACTOR_KEYS = ("user_username", "user_email", "user_name", "old_username")
 _SHORTEST_NAME, _LONGEST_NAME = 3, 320
+_FEW = 50
 # A word, or one sign.
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -114,6 +115,10 @@ def _without_names(text: str, names: Iterable[str]) -> str:
     for name in {name.strip() for name in names}:
         if _SHORTEST_NAME <= len(name) <= _LONGEST_NAME and (first := _WORD.match(name)):
             known.setdefault(first[0].casefold(), {}).setdefault(len(name), set()).add(name.casefold())
+    if len(known) <= _FEW:
+        # Mostly, none of a few names is there.
+        folded = text.casefold()
+        known = {first: sizes for first, sizes in known.items() if first in folded}
     if not known:
         return text
     # The longest first, for one may hold another.

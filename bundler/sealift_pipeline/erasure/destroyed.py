@@ -110,9 +110,14 @@ def apply_what_is_sure(settings: Settings, policy: DataPolicy, log: EventLog) ->
     users = [one for one in waiting(settings) if one.is_sure]
     if not (settings.erasure.is_automatic and users):
         return None, ""
-    most, before = settings.erasure.most_users, erased_automatically(settings.folder, datetime.now(UTC) - _DAY)
+    now = datetime.now(UTC)
+    most, before = settings.erasure.most_users, erased_automatically(settings.folder, now - _DAY)
     if before + len(users) > most:
         return None, f"{before + len(users)} users were removed within a day, more than most_users = {most}"
+    due = (now - timedelta(hours=settings.erasure.wait_hours)).timestamp() * 1_000_000
+    users = [one for one in users if one.received <= due]
+    if not users:
+        return None, ""
     users, totals = with_rows(settings, policy, users)
     for kind, total in totals.items():
         gone = sum(user.rows.get(kind, 0) for user in users)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sealift_common.parsing.strict_toml import StrictToml
 
-KEYS = ("on_user_destroy", "most_users", "most_percent")
+KEYS = ("on_user_destroy", "wait_hours", "most_users", "most_percent")
 _WAYS = ("queue", "apply")
 
 
@@ -14,11 +14,13 @@ class ErasureSettings:
 
     Attributes:
         is_automatic: the lander erases the user; otherwise the event waits for `erase --pending`.
+        wait_hours: after the event; what GitLab still delivers of the user has come by then.
         most_users: of a day; where more were removed, all that wait go on waiting.
         most_percent: of the rows of a kind; where more would go, all that wait go on waiting.
     """
 
     is_automatic: bool = False
+    wait_hours: int = 24
     most_users: int = 20
     most_percent: int = 5
 
@@ -40,9 +42,9 @@ def parse(toml: StrictToml, *, knows_system_hook: bool) -> ErasureSettings:
         hint = "give [receiver] system_token_file, the token of the system hook alone"
         raise toml.error("on_user_destroy", f"any hook could have a user erased; {hint}", "erasure")
     numbers = {}
-    for key, most in (("most_users", 1_000_000), ("most_percent", 100)):
+    for key, least, most in (("wait_hours", 0, 720), ("most_users", 1, 1_000_000), ("most_percent", 1, 100)):
         value = section.get(key, getattr(standard, key))
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise toml.error(key, f"{key!r} is {value!r:.80}; expected a number from 1 to {most:,}", "erasure")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise toml.error(key, f"{key!r} is {value!r:.80}; expected a number from {least} to {most:,}", "erasure")
         numbers[key] = value
     return ErasureSettings(way == "apply", **numbers)
