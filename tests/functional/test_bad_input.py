@@ -96,7 +96,9 @@ def test_an_instance_without_trust(fails, bundle):
 def test_an_empty_store(fails, channel, instance):
     instance.pin(channel.root_bytes)
     for arguments in (["status"], ["list"], ["show", "toy"], ["path", "toy"], ["rollback"]):
-        fails(31, ["is empty", "sealift install"], *arguments)
+        fails(31, ["does not exist", "check --store", "sealift install"], *arguments)
+    instance.store_path.mkdir()
+    fails(31, ["is empty", "sealift install"], "list")
 
 
 def test_an_unknown_model(fails, bundle, channel, instance):
@@ -113,7 +115,7 @@ def test_an_unknown_model(fails, bundle, channel, instance):
 def test_a_root_that_is_none(fails, channel, tmp_path):
     (tmp_path / "root.json").write_text("{}")
     fails(10, ["not TUF metadata"], "trust", "init", tmp_path / "root.json")
-    fails(10, ["'timestamp'", "1.root.json"], "trust", "init", channel.channel.tuf_dir / "timestamp.json")
+    fails(10, ["timestamp metadata", "1.root.json"], "trust", "init", channel.channel.tuf_dir / "timestamp.json")
 
 
 def test_a_second_root(fails, channel, instance, tmp_path):

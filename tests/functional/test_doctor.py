@@ -20,7 +20,9 @@ def doctor(instance, capsys):
         status = run(cli, "sealift", ["doctor", "--json", *places])
         document = json.loads(capsys.readouterr().out)
         assert text[0] == status
-        assert len(text[1].splitlines()) == len(document["findings"])
+        *lines, verdict = text[1].splitlines()
+        assert len(lines) == len(document["findings"])
+        assert verdict.startswith("verdict: no problem" if status == 0 else "verdict: ")
         return status, document
 
     return call

@@ -390,7 +390,13 @@ def test_rollback_dry_run_and_reason(release, instance, sealift_command):
     assert status == 0
     assert "would activate alpha 1.0.0" in out
     status, out, _ = sealift_command("rollback", "alpha", "--dry-run", "--json")
-    assert json.loads(out) == {"dry_run": True, "generation": 3, "release": 3, "models": {"alpha": "1.0.0"}}
+    assert json.loads(out) == {
+        "before": {"alpha": "1.1.0"},
+        "dry_run": True,
+        "generation": 3,
+        "release": 3,
+        "models": {"alpha": "1.0.0"},
+    }
     assert instance.snapshot() == before
     assert sealift_command("rollback", "--reason", "two\nlines")[0] == UsageError.exit_code
     assert sealift_command("rollback", "--reason", "false alarms")[0] == 0
