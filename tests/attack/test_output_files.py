@@ -76,7 +76,7 @@ PLACES = [
     Place(f"sealift-bundler kit --platform linux-x86_64 --python {HERE} --sign KEY -o OUT/x", "x.pub", "output"),
     Place("sealift-keys new OUT/x", "x", "file", 53),
     Place("sealift-keys new OUT/x", "x.pub", "file", 53),
-    Place("sealift-keys passphrase OUT/x", "x", "file", 53),
+    Place("sealift-keys passphrase OUT/x --new-passphrase-file KEY", "x", "file", 53),
     Place("sealift-keys import hsm:1 OUT/x", "x", "file", 53),
     Place("sealift-keys init OUT/x --name c --key KEY", "x", "directory", 55),
     Place("sealift-pipeline init OUT/x", "x", "directory"),

@@ -91,7 +91,7 @@ def read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         data, status = read_regular(path, MAX_SIZE_BYTES + 1)
     except OSError as error:
-        if error.errno in (errno.EISDIR, errno.EINVAL):
+        if error.errno in (errno.EISDIR, errno.EINVAL, errno.ENXIO):
             raise KeyFileError(f"{str(path)!r} is a folder, or not a regular file; give a key file") from None
         raise local_error(error, "cannot read key file") from error
     if len(data) > MAX_SIZE_BYTES:

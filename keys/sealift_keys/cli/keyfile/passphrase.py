@@ -27,7 +27,9 @@ def command(file: Path, passphrase_files: tuple[Path, ...], new_file: Path | Non
     Copies of FILE that lie elsewhere keep the old passphrase: replace or destroy them.
     """
     if new_file is None and not sys.stdin.isatty():
-        raise KeyFileError("there is no terminal to ask for the new passphrase on; give --new-passphrase-file FILE")
+        raise KeyFileError(
+            f"there is no terminal to ask for the new passphrase of {str(file)!r} on; give --new-passphrase-file FILE"
+        )
     old = PassphraseSource(passphrase_files, (str(file),))
     # The variables hold the old one.
     new = PassphraseSource(() if new_file is None else (new_file,), (str(file),), environment={})
