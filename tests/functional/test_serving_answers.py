@@ -111,8 +111,8 @@ ASKED = [
     "toy-value",
     "toy-texts",
     "toy-embedding",
-    "toy-graphs/graphs/encoder",
-    "toy-graphs/graphs/decoder",
+    "toy-graphs~encoder",
+    "toy-graphs~decoder",
     "own-graph",
     "table",
     "matrix",
@@ -124,7 +124,7 @@ ASKED = [
 
 def documents(toys, asked):
     """The description and golden examples of a model, or of one of several graphs."""
-    name, _, graph = asked.partition("/graphs/")
+    name, _, graph = asked.partition("~")
     prefix = f"{graph}." if graph else ""
     found = toys.store.read(toys.store.find(name), [f"{prefix}golden.json", f"{prefix}model.json"])
     return ModelDescription.parse(found[f"{prefix}model.json"]), found[f"{prefix}golden.json"]
@@ -256,7 +256,7 @@ def test_what_the_server_says_of_itself(world):
     assert client.get("/v2/health/ready").document == {"ready": True}
     listed = client.get("/v2/repository/index").document
     # Files are carried, and nothing can ask them.
-    assert {one["name"] for one in listed} == {name.partition("/")[0] for name in ASKED}
+    assert {one["name"] for one in listed} == {*ASKED, "toy-graphs"}
     assert {one["state"] for one in listed} == {"READY"}
     assert client.ask("POST", "/v2/repository/index", {}).document == listed
     digest = sealift.load("table", store=toys.store_path).digest
@@ -272,7 +272,10 @@ def test_what_the_server_says_of_itself(world):
         ("GET", "/v2/models/toy-files", (404, "not-installed")),
         ("GET", "/v2/models/toy/versions/2.0.0", (404, "not-installed")),
         ("GET", "/v2/models/toy/versions/../..", (404, "unknown-route")),
-        ("GET", "/v2/models/toy-graphs/graphs/other", (400, "usage")),
+        ("GET", "/v2/models/toy-graphs~other", (404, "not-installed")),
+        ("GET", "/v2/models/toy-graphs~", (404, "not-installed")),
+        ("GET", "/v2/models/toy~one", (404, "not-installed")),
+        ("GET", "/v2/models/toy-graphs/graphs/encoder", (404, "unknown-route")),
         ("GET", "/v2/models/toy/infer", (405, "method")),
         ("POST", "/v2/health/live", (405, "method")),
         ("GET", "/", (404, "unknown-route")),

@@ -32,7 +32,7 @@ client = http.InferenceServerClient(sys.argv[1])
 titles, found = json.loads(sys.argv[2]), {}
 assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("issue-triage", "1.0.0")
 assert client.get_server_metadata()["name"] == "sealift"
-assert [one["name"] for one in client.get_model_repository_index()] == ["graphs", "issue-triage"]
+assert [one["name"] for one in client.get_model_repository_index()] == ["graphs", "graphs~one", "issue-triage"]
 metadata = client.get_model_metadata("issue-triage")
 for binary in (True, False):
     title = http.InferInput("title", [len(titles)], "BYTES")
@@ -49,7 +49,7 @@ for binary in (True, False):
         assert result.get_response()["id"] == "7"
 text = http.InferInput("text", [1], "BYTES")
 text.set_data_from_numpy(np.array(["a"], dtype=object))
-assert client.infer("graphs/graphs/one", [text]).as_numpy("predict").tolist() == [b"no"]
+assert client.infer("graphs~one", [text]).as_numpy("predict").tolist() == [b"no"]
 try:
     client.infer("issue-triage", [title])
 except InferenceServerException as error:

@@ -8,13 +8,13 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 from sealift import __version__
-from sealift.errors import Error, UsageError
+from sealift.errors import Error, NotInstalledError, UsageError
 from sealift.limits import LIMITS
 from sealift.logs import logger
 from sealift.model.model import Model
@@ -29,7 +29,7 @@ from sealift.serving.protocol.infer_request import parse_request
 from sealift.serving.protocol.infer_response import Answer, to_json, write_answer
 from sealift.serving.protocol.metadata import metadata
 from sealift.serving.refusals import NOT_LOADED, RETRY_AFTER_S, RefusedError, refused
-from sealift.serving.routes import Route, route_of
+from sealift.serving.routes import GRAPH_MARK, Route, route_of
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -145,14 +145,19 @@ class Application:
         if route.action == "live":
             return {"live": True}
         if route.action == "index":
-            return [_state(one) for one in self._catalog]
+            return [state for one in self._catalog for state in _states(one)]
         self._model(route)
         return {"name": route.name, "ready": True}
 
     def _model(self, route: Route) -> tuple[ServedModel, Model]:
         served = self._catalog.find(route.model, route.version)
         model = served.now()
-        return served, model if route.graph is None else model.graph(route.graph)
+        if route.graph is None:
+            return served, model
+        try:
+            return served, model.graph(route.graph)
+        except UsageError as error:
+            raise RefusedError(HTTPStatus.NOT_FOUND, NotInstalledError.code, str(error)) from None
 
     async def _loaded(self, route: Route) -> tuple[ServedModel, Model]:
         """Find the model; who asks while the server starts, as the first over a socket of systemd, waits a little."""
@@ -195,14 +200,18 @@ class Application:
         return await asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
 
 
-def _state(served: ServedModel) -> dict[str, str]:
+def _states(served: ServedModel) -> Iterator[dict[str, str]]:
+    """Yield what the index says of a model, and of each of its graphs, which has a name of its own there."""
     error = served.error
+    graphs: tuple[str, ...] = ()
     try:
-        version = served.version or served.now().version
+        now = served.now()
+        version, graphs = served.version or now.version, now.description.graphs
     except (Error, RefusedError) as raised:
         version, error = served.version or "", raised
     state = "UNAVAILABLE" if error is not None else "READY"
-    return {"name": served.name, "version": version, "state": state, "reason": str(error or "")}
+    for name in (served.name, *(f"{served.name}{GRAPH_MARK}{graph}" for graph in graphs)):
+        yield {"name": name, "version": version, "state": state, "reason": str(error or "")}
 
 
 def _head(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -3,10 +3,13 @@
 GET  /v2                                      the server
 GET  /v2/health/live, /v2/health/ready
 GET  /v2/repository/index                     (POST as well, as Triton's clients do)
-GET  /v2/models/M[/graphs/G][/versions/V]     metadata
-GET  /v2/models/M[/graphs/G][/versions/V]/ready
-POST /v2/models/M[/graphs/G][/versions/V]/infer
+GET  /v2/models/M[~G][/versions/V]            metadata
+GET  /v2/models/M[~G][/versions/V]/ready
+POST /v2/models/M[~G][/versions/V]/infer
 GET  /metrics
+
+G is one of several graphs. M~G is one segment, as every client and proxy takes a model's name to be; no name of a model
+holds a tilde, and no client writes one in another way.
 """
 
 from functools import lru_cache
@@ -22,6 +25,7 @@ _FIXED = {
     "/v2/repository/index": "index",
     "/metrics": "metrics",
 }
+GRAPH_MARK = "~"
 _METHODS = {"infer": ("POST",), "index": ("GET", "POST")}
 
 
@@ -43,7 +47,7 @@ class Route(NamedTuple):
     @property
     def name(self) -> str:
         """The model's name as the protocol has it: that of a graph stands behind its model's."""
-        return self.model if self.graph is None else f"{self.model}/graphs/{self.graph}"
+        return self.model if self.graph is None else f"{self.model}{GRAPH_MARK}{self.graph}"
 
 
 # Clients ask for the same few paths again and again.
@@ -70,10 +74,10 @@ def _route(path: str) -> Route | None:
         return Route(_FIXED[path])
     if not path.startswith("/v2/models/"):
         return None
-    model, *rest = path.removeprefix("/v2/models/").split("/")
-    graph = version = None
-    if rest[:1] == ["graphs"] and len(rest) > 1:
-        graph, rest = rest[1], rest[2:]
+    name, *rest = path.removeprefix("/v2/models/").split("/")
+    model, mark, of_several = name.partition(GRAPH_MARK)
+    graph = of_several if mark else None
+    version = None
     if rest[:1] == ["versions"] and len(rest) > 1:
         version, rest = rest[1], rest[2:]
     action = {(): "metadata", ("ready",): "ready", ("infer",): "infer"}.get(tuple(rest))
