@@ -158,6 +158,7 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
         "packaging",
         "securesystemslib",
         "tuf",
+        "urllib3",
     }
 
 
