@@ -40,11 +40,13 @@ class LanderBusyError(Error):
 
 
 class GitlabError(Error):
-    """GitLab's interface refuses, does not answer, or answers with something that is not an event."""
+    """GitLab, or a registry of models, refuses, does not answer, or answers with something else than it should."""
 
     exit_code = 74
     code = "gitlab"
-    remedy = "Check the address, the project, the hook and the token that the message names, then run backfill again."
+    remedy = (
+        "Check the address, the project, the hook and the token that the message names, then run the command again."
+    )
 
 
 class UnknownKindError(Error):

@@ -90,6 +90,7 @@ OTHERS = {
     *("add", "replacement", "model", "samples", "recipe", "model_key"),
     *("root_file", "wheels", "sign_key", "holdout", "key", "policy"),
     *("snapshot_file", "project_file", "run_file", "new_file", "recipes", "approvers"),
+    "token_file",
     # Where a server listens; obstacles there are those of test_serving_sockets.
     "socket_path",
 }

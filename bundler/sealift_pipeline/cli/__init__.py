@@ -16,6 +16,8 @@ _NAMES = (
     "retrain",
     "drift",
     "reproduce",
+    "publish",
+    "champion",
 )
 MODULES = {name: f"sealift_pipeline.cli.{name}" for name in _NAMES}
 
@@ -23,7 +25,8 @@ EPILOG = """\b
 In this order: init (a folder), receive and land (two services), status (look),
 snapshot (cite rows), verify (check them).
 As well as these: backfill (what the receiver missed), erase (a person).
-For models: retrain (to a staged version), drift (look), reproduce (compare).
+For models: retrain (to a staged version), drift (look), reproduce (compare),
+publish (into a model registry), champion (what one says of it).
 
 \b
 Tab completion: eval "$(_SEALIFT_PIPELINE_COMPLETE=bash_source sealift-pipeline)"

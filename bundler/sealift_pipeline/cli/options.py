@@ -41,3 +41,20 @@ def complete_kinds(ctx: click.Context, _param: click.Parameter, incomplete: str)
     except (Error, OSError):
         return []
     return [kind for kind in kinds if kind.startswith(incomplete)]
+
+
+registry_option: Callable[[Any], Any] = click.option(
+    "--registry",
+    envvar="MLFLOW_TRACKING_URI",
+    required=True,
+    show_envvar=True,
+    metavar="ADDRESS",
+    help="The model registry: gitlab://HOST/GROUP%2FPROJECT, or its tracking address.",
+)
+token_file_option: Callable[[Any], Any] = click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, readable=False),
+    default=None,
+    metavar="FILE",
+    help="File of mode 0600 with the token [default: MLFLOW_TRACKING_TOKEN, or GITLAB_TOKEN].",
+)

@@ -24,6 +24,7 @@ _HINTS = {
     403: "the account may not do this; ask for the right to it",
     404: "check the address; a registry also says this to those who may not look",
     405: "the server does not take uploads; check the address",
+    409: "somebody else changes the same thing; run the same command again",
     413: "something between here and the registry limits the size of an upload; raise its limit",
     429: "the server limits requests; try again later",
 }
@@ -246,6 +247,6 @@ def said(response: Response) -> str:
         return ""
     errors = document.get("errors") if isinstance(document, dict) else None
     entry = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else document
-    found = [entry.get(key) for key in ("code", "message", "detail", "error")] if isinstance(entry, dict) else []
+    found = [entry.get(key) for key in ("code", "error_code", "message", "detail", "error")] if isinstance(entry, dict) else []
     words = [word for word in found if isinstance(word, str) and word]
     return f" {' '.join(words)[:300]!r}" if words else ""

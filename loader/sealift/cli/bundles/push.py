@@ -12,6 +12,7 @@ from sealift_common.console import print_json
 from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:
+    from sealift.publish.registered import Published
     from sealift.publish.sending import PushReport
 
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     "--as-image",
     is_flag=True,
     help="Push a ready store as a container image of one layer; needs the pinned root, and tries the models here.",
+)
+@click.option(
+    "--model-registry",
+    is_flag=True,
+    help="To gitlab://…: also put each model version of the bundle into the project's model registry.",
 )
 @click.option(
     "--tmpdir",
@@ -37,6 +43,7 @@ def command(
     bundle: tuple[str, ...],
     address: str,
     as_image: bool,
+    model_registry: bool,
     tmpdir: Path | None,
     self_test_memory_bytes: int | None,
     trust_path: Path,
@@ -49,11 +56,13 @@ def command(
     FILE is a bundle, or all parts of one in any order, or directories that hold them.
 
     ADDRESS is oci://HOST[:PORT]/REPOSITORY[:TAG] or gitlab://HOST/GROUP%2FPROJECT[/PACKAGE]. The login comes from the
-    Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN.
+    Docker configuration; for GitLab's packages from GITLAB_TOKEN, GITLAB_DEPLOY_TOKEN or CI_JOB_TOKEN. GitLab's model
+    registry takes none of the last two: it needs GITLAB_TOKEN or MLFLOW_TRACKING_TOKEN.
     """
     from sealift.bundle.parts import size_of
     from sealift.errors import UsageError
     from sealift.publish.image import push_image
+    from sealift.publish.models_of_bundle import publish_models
     from sealift.publish.package import push_package
     from sealift.publish.release import push
     from sealift.registry.access import Access
@@ -70,9 +79,14 @@ def command(
         raise UsageError(f"{str(target)!r} names what is there already; give a tag, or only the repository")
     if as_image and isinstance(target, GitlabAddress):
         raise UsageError("--as-image goes to a container registry: oci://…")
+    if model_registry and not isinstance(target, GitlabAddress):
+        raise UsageError("--model-registry goes to a project of GitLab: gitlab://…")
+    published: tuple[Published, ...] = ()
     with bytes_bar(size_of(bundle), "pushing") as progress:
         if isinstance(target, GitlabAddress):
             report = push_package(bundle, target, access, progress)
+            if model_registry:
+                published = publish_models(bundle, target, access, progress)
         elif as_image:
             report = push_image(
                 bundle, target, access, trust_path, progress, tmpdir, self_test_memory_bytes=self_test_memory_bytes
@@ -80,9 +94,11 @@ def command(
         else:
             report = push(bundle, target, access, progress)
     if as_json:
-        print_json(asdict(report))
-    else:
-        _print(report)
+        print_json(asdict(report) | ({"models": [asdict(one) for one in published]} if model_registry else {}))
+        return
+    _print(report)
+    for one in published:
+        click.echo(f"{one.name} {one.version} {one.outcome} in the model registry: {one.digest}")
 
 
 def _print(report: "PushReport") -> None:
