@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins pipeline-s3 reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo test check bare plugins pipeline-s3 mlflow reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -61,6 +61,12 @@ pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto play
 
 reproduce: $(READY) ## Train a model, and make it again in a fresh environment of the lock file (800 MB, some minutes)
 	@$(RUN) PYTHONPATH=tests python tests/reproduce/run.py
+
+mlflow: $(READY) ## Make the calls to a model registry on MLflow's own server, in an environment of its own (850 MB)
+	@test build/mlflow/.ready -nt requirements/mlflow.lock || { $(BIN)/python -m venv --clear build/mlflow && \
+	    build/mlflow/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/mlflow.lock && \
+	    touch build/mlflow/.ready; }
+	@$(RUN) MLFLOW_PYTHON=build/mlflow/bin/python python -m pytest -v tests/mlflow $(PYTEST_ARGS)
 
 oldest: $(READY) ## Answer golden examples on the lowest ONNX Runtime, in an environment of its own
 	@$(RUN) python tests/oldest/run.py

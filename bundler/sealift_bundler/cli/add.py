@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift.cli.options import access_options
+from sealift.registry.access import Access
 from sealift_bundler.cli.conversions import (
     echo_golden,
     echo_probe,
@@ -51,6 +53,15 @@ if TYPE_CHECKING:
 @trust_global_option
 @benchmark_option
 @passphrase_file_option
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, readable=False),
+    default=None,
+    metavar="FILE",
+    help="For a source in a model registry: file of mode 0600 with the token [default: MLFLOW_TRACKING_TOKEN, or "
+    "GITLAB_TOKEN].",
+)
+@access_options
 @json_option
 def command(
     *,
@@ -62,6 +73,9 @@ def command(
     trust_globals: tuple[str, ...],
     benchmark: bool,
     passphrase_files: tuple[Path, ...],
+    token_file: Path | None,
+    ca_file: Path | None,
+    plain_http: bool,
     as_json: bool,
 ) -> None:
     """Convert the model of each RECIPE.toml, prove it, and stage it for the channel's next release.
@@ -93,6 +107,8 @@ def command(
                     benchmark=benchmark,
                     probe=report is not None,
                     holdout=holdout,
+                    access=Access(ca_file, plain_http),
+                    token_file=token_file,
                 )
         except Error as error:
             _echo_refusal(error, made)

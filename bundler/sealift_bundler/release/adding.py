@@ -1,8 +1,9 @@
 """Bring one model version from its recipe into a channel: convert, prove, write blobs, stage."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from sealift import plain_file
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FILES
+from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift_bundler.errors import DisclosureWarning, RecipeError
 from sealift_bundler.release.recipe import Recipe
 from sealift_bundler.release.recipe_kinds import GraphRecipe
@@ -60,6 +62,8 @@ def add(
     benchmark: bool = False,
     probe: bool = False,
     holdout: "Path | None" = None,
+    access: Access = DEFAULT_ACCESS,
+    token_file: "Path | None" = None,
 ) -> Added:
     """Convert the recipe's model with proof, or check its files; stage it for the next release.
 
@@ -69,6 +73,8 @@ def add(
         benchmark: record how fast the model answers here; its bytes are then others every time.
         probe: probe the converted model; what is found goes into `Conversion.probe` alone.
         holdout: rows that the model was not trained on, to probe it; None takes the recipe's.
+        access: how a registry of models may be reached, where the recipe names one.
+        token_file: with the token for it; None takes that of the environment.
 
     Raises:
         RecipeError: `[convert]` holds an option that no converter takes, or the review is incomplete or wrong.
@@ -80,12 +86,47 @@ def add(
             are too large; or they are a pickle.
         UntrustedPickleError: the model asks for a class or function that is neither of a known library nor trusted.
         SourceError: the model or its samples cannot be read, or a module of `import` is not found or raises.
+        DigestError: a registry has other files than the recipe pins.
         ChannelError: the version is withdrawn, or released with other bytes; or the channel's questionnaire is wrong.
         GateError: no instance would install it.
         KeyFileError: the model's key is not a P-256 key.
     """
     # Converters take seconds to import and minutes to run: refuse what cannot be staged before that.
     check_may_add(channel, recipe.model)
+    with _at_hand(recipe, access, token_file) as local:
+        return _add(
+            local,
+            channel,
+            trust_globals=trust_globals,
+            model_signer=model_signer,
+            benchmark=benchmark,
+            probe=probe,
+            holdout=holdout,
+        )
+
+
+@contextmanager
+def _at_hand(recipe: Recipe, access: Access, token_file: "Path | None") -> Iterator[Recipe]:
+    """Give the recipe with a source on this machine, fetched where it is in a registry of models."""
+    if recipe.registered is None:
+        yield recipe
+        return
+    from sealift_bundler.source.registered import fetched
+
+    with fetched(recipe.registered, access, token_file) as path:
+        yield replace(recipe, source=path)
+
+
+def _add(
+    recipe: Recipe,
+    channel: Channel,
+    *,
+    trust_globals: Sequence[str],
+    model_signer: "Signer | None",
+    benchmark: bool,
+    probe: bool,
+    holdout: "Path | None",
+) -> Added:
     review = read_review(recipe.review, channel, recipe.model, recipe.path)
     from sealift_bundler.proof.documents import with_schema
     from sealift_bundler.release.carried_files import carried_files, config_format

@@ -2,7 +2,9 @@
 
     name = "issue-triage"            # required: name, version, source, samples
     version = "1.4.0"
-    source = "model.joblib"          # paths are relative to the recipe
+    source = "model.joblib"          # paths are relative to the recipe; or mlflow://models/NAME/VERSION,
+    registry = "gitlab://HOST/G%2FP" #   of this registry of models, with the digest of
+    source_digest = "sha256:…"       #   its files, and `created_at`
     samples = "samples.csv"
     golden = "generated"             # rows that travel: "generated", "samples", or a file of rows
     holdout = "unseen.csv"           # rows of no training, to probe the model; they go nowhere
@@ -52,10 +54,13 @@ from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import broken_link, require_written
 from sealift_bundler.release.recipe_frontend import FRONTEND_KEYS, problem_of_frontend
 from sealift_bundler.release.recipe_kinds import REQUIRED_OF, GraphRecipe, problem_of_graphs, problem_of_kind
+from sealift_bundler.release.recipe_registered import KEYS as REGISTERED_KEYS
+from sealift_bundler.release.recipe_registered import problem_of_registered, registered_of
 from sealift_bundler.review.answers import read_acceptances
 from sealift_bundler.review.bom import FILE_NAME as BOM
 from sealift_bundler.review.keys import SPDX
 from sealift_bundler.source.modules import is_module_name
+from sealift_bundler.source.registered import RegisteredSource
 from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name
@@ -67,6 +72,7 @@ ROWS = ("golden", "holdout")
 TEXTS = (
     *("kind", "title", "description", "license_file", "card", "review", "vendor", "revision", "source_url"),
     "created_at",
+    *REGISTERED_KEYS,
 )
 LISTS = ("authors", "licenses", "import", "trust_globals")
 TABLES = ("parity", "convert", "files", "graphs", "frontend")
@@ -88,7 +94,8 @@ class Recipe:
         path: the recipe file itself.
         model: the name and version to release.
         kind: "model", "graphs", or "files" for what is carried and not converted.
-        source: the trained model; None where there is none, or several.
+        source: the trained model; None where there is none, or several, or it is in a registry.
+        registered: where the trained model is in a registry; None where it is a path.
         samples: rows that the original and the converted model must agree on; None as for `source`.
         graphs: several graphs by their names, in place of `source` and `samples`; empty for a single model.
         golden: whose rows travel: "generated", "samples", a file of rows, or None where the recipe does not say.
@@ -108,6 +115,7 @@ class Recipe:
     model: ModelVersion
     kind: str = MODEL
     source: Path | None = None
+    registered: RegisteredSource | None = None
     samples: Path | None = None
     graphs: Mapping[str, GraphRecipe] = field(default_factory=lambda: MappingProxyType({}))
     golden: str | Path | None = None
@@ -181,6 +189,9 @@ class _Reader:
             raise RecipeError(
                 f"recipe {str(self._path)!r}: {', '.join(map(repr, missing))} missing; add {missing[0]} = …"
             )
+        if problem := problem_of_registered(document):
+            raise self._toml.error(*problem)
+        registered = registered_of(document)
         graphs = self._graphs() if kind == GRAPHS else {}
         # Of several graphs, these are tables, and were read with them.
         apart = ("samples", "golden") if graphs else ()
@@ -195,7 +206,10 @@ class _Reader:
             path=self._path,
             model=model,
             kind=kind,
-            source=self._existing("source", texts["source"], folder=True) if texts["source"] else None,
+            source=self._existing("source", texts["source"], folder=True)
+            if texts["source"] and registered is None
+            else None,
+            registered=registered,
             samples=self._existing("samples", texts["samples"], folder=False) if texts["samples"] else None,
             graphs=MappingProxyType(graphs),
             golden=self._golden(texts["golden"]),

@@ -189,6 +189,8 @@ class Limits(NamedTuple):
     http_document_bytes: int = 1 * MIB
     # Lists come in pages of a hundred, and hold what others put there under similar names.
     http_list_pages: int = 100
+    # A trained model and what lies beside it, as a team's training job left it in a registry of models.
+    registered_source_bytes: int = 8 * GIB
     # One request of an upload: proxies buffer it, and what was lost of it is sent again.
     http_upload_bytes: int = 256 * MIB
 

@@ -53,7 +53,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         for fault in server.faults:
             if fault.meets(self.command, parts.path):
-                self.say(fault.status, fault.body, fault.headers)
+                if callable(fault.body):
+                    self.close_connection = True
+                    fault.body(self)
+                else:
+                    self.say(fault.status, fault.body, fault.headers)
                 return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         try:
@@ -269,7 +273,7 @@ class BadRequestError(RefusedError):
 
 
 class Fault:
-    """An answer in place of the right one, for a number of times."""
+    """An answer in place of the right one, for a number of times; `body` may be a function that writes all of it."""
 
     def __init__(self, method, part, status, body=b"{}", headers=(), times=10**9):
         self.method, self.part, self.status, self.body, self.headers = method, part, status, body, headers
