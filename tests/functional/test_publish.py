@@ -10,7 +10,12 @@ from support.release.channel_simulator import renamed, toy_files
 
 from sealift_pipeline.cli import command
 
-RUN = {"format": "sealift.run/1", "params": {"C": 0.5, "solver": "lbfgs"}, "metrics": {"f1": 0.75}}
+RUN = {
+    "format": 1,
+    "params": {"C": 0.5, "solver": "lbfgs"},
+    "gate": {"overall": {"lower": 0.75}, "slices": []},
+    "search": {"metric": "f1", "seed": 7},
+}
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_a_version_goes_up_with_its_card_digest_figures_and_files(publish, chann
     }
     assert one["run"].params["train.C"] == "0.5"
     metrics = {entry["key"]: entry["value"] for entry in one["run"].metrics}
-    assert (metrics["metric.f1"], metrics["proof.labels_wrong"]) == (0.75, 0.0)
+    assert (metrics["gate.lower"], metrics["proof.labels_wrong"]) == (0.75, 0.0)
     files = one["run"].files
     assert set(files) == {*toy_files(), "CARD.md", "run.json", "sealift.manifest.json", "sealift.config.json"}
     assert "sha256:" + hashlib.sha256(files["sealift.manifest.json"]).hexdigest() == digest
@@ -285,8 +290,8 @@ def test_the_champion(publish, call, gitlab, toy, channel):
     status, out, _ = call(command, "champion", "toy", "--registry", gitlab.address, "--json")
     found = json.loads(out)
     assert (status, found["version"], found["digest"]) == (0, "1.0.0", channel.channel.staged()[toy].digest)
-    assert (found["metrics"]["metric.f1"], found["params"]["train.C"]) == (0.75, "0.5")
-    assert "metric.f1" in call(command, "champion", "toy", "1.0.0", "--registry", gitlab.address)[1]
+    assert (found["metrics"]["gate.lower"], found["params"]["train.C"]) == (0.75, "0.5")
+    assert "gate.lower" in call(command, "champion", "toy", "1.0.0", "--registry", gitlab.address)[1]
     status, _, err = call(command, "champion", "toy", "3.0.0", "--registry", gitlab.address)
     assert (status, "has no version 3.0.0 of model 'toy'" in err) == (74, True)
 

@@ -6,7 +6,7 @@ import click
 
 from sealift_common.console import print_json
 from sealift_pipeline.cli.options import json_option
-from sealift_pipeline.settings.making import UNITS, UNITS_FOLDER, Origin, make
+from sealift_pipeline.settings.making import CI_FILE, UNITS, UNITS_FOLDER, Origin, make
 from sealift_pipeline.settings.settings import DEFAULT_LISTEN, FILE, KEY_FILE, POLICY_FILE, TOKEN_FILE
 
 
@@ -18,11 +18,12 @@ from sealift_pipeline.settings.settings import DEFAULT_LISTEN, FILE, KEY_FILE, P
 @click.option("--listen", default=DEFAULT_LISTEN, show_default=True, metavar="ADDRESS:PORT", help="For the receiver.")
 @json_option
 def command(*, directory: Path, url: str, project: str, hook: int, listen: str, as_json: bool) -> None:
-    """Make the folder DIR: settings, a data policy to edit, two secrets, and units for systemd."""
+    """Make the folder DIR: settings, a data policy to edit, two secrets, units for systemd, a schedule for GitLab."""
     made = make(directory, Origin(url, project, hook), listen=listen)
     units = [str(directory / UNITS_FOLDER / name) for name in UNITS]
     if as_json:
         names = {"settings": FILE, "data_policy": POLICY_FILE, "pseudonym_key": KEY_FILE, "hook_token": TOKEN_FILE}
+        names["schedule"] = CI_FILE
         print_json({**{name: str(directory / file) for name, file in names.items()}, "units": units})
         return
     click.echo(f"made the pipeline {directory}")
@@ -31,4 +32,5 @@ def command(*, directory: Path, url: str, project: str, hook: int, listen: str, 
     click.echo(f"  {KEY_FILE}: the key of pseudonyms; back it up, apart from the table")
     for unit in units:
         click.echo(f"  {Path(unit).relative_to(directory)}: copy it to /etc/systemd/system")
+    click.echo(f"  {CI_FILE}: retrains models on a schedule of GitLab; copy it to the project that holds them")
     click.echo(f"next: sealift-pipeline receive --pipeline {directory} (listens on {made.host}:{made.port})")

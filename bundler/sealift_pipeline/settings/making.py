@@ -14,6 +14,7 @@ from sealift_common.files import durable
 from sealift_pipeline.data_policy.key_file import make_key, make_token
 from sealift_pipeline.settings.settings import DEFAULT_LISTEN, FILE, KEY_FILE, POLICY_FILE, TOKEN_FILE, Settings
 
+CI_FILE = ".gitlab-ci.yml"
 UNITS_FOLDER = "systemd"
 UNITS = {"sealift-receive.service": "receive.service", "sealift-land.service": "land.service"}
 _COMMAND = "sealift-pipeline"
@@ -56,7 +57,7 @@ def make(folder: Path, origin: Origin, *, listen: str = DEFAULT_LISTEN) -> Setti
         return Settings.load(path)
     except BaseException:
         # Nothing of it was used yet.
-        for name in (UNITS_FOLDER, FILE, POLICY_FILE, KEY_FILE, TOKEN_FILE):
+        for name in (UNITS_FOLDER, CI_FILE, FILE, POLICY_FILE, KEY_FILE, TOKEN_FILE):
             durable.remove_tree(path / name)
         path.rmdir()
         raise
@@ -83,6 +84,9 @@ def _fill(path: Path, origin: Origin, listen: str) -> None:
     }
     for name, template in UNITS.items():
         _write(path / UNITS_FOLDER / name, _template(template), unit)
+    # A dollar begins a variable in a pipeline of GitLab, and two are one.
+    ci = {"@FOLDER@": str(path).replace("$", "$$"), "@COMMAND@": _command().replace("'", "''")}
+    _write(path / CI_FILE, _template("gitlab-ci.yml"), ci)
     durable.sync_directory(path / UNITS_FOLDER)
     durable.sync_directory(path)
     durable.sync_directory(path.parent)

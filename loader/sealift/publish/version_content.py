@@ -22,7 +22,7 @@ VERSION_TAG = "gitlab.version"
 MANIFEST_FILE, CONFIG_FILE = "sealift.manifest.json", "sealift.config.json"
 RUN_FILE = "run.json"
 
-# GitLab's limits; of a parameter that of releases before 17.8.
+# GitLab's limits.
 MOST_DESCRIPTION, MOST_PARAM, MOST_KEY, MOST_TAG = 10_000, 250, 250, 5_000
 _MOST_FIGURES = 200
 _REST = "\n\n… The whole card is the file CARD.md.\n"
@@ -113,12 +113,13 @@ def figures(description: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[dic
         wanted |= {"framework": source.get("framework"), "estimator": source.get("estimator")}
     if isinstance(requires, dict):
         wanted["onnxruntime"] = requires.get("onnxruntime")
+    gate = run.get("gate")
     sections = {
         "": wanted,
         "proof.": description.get("parity"),
         "train.": run.get("params"),
-        "metric.": run.get("metrics"),
-        "gate.": run.get("gate"),
+        "search.": run.get("search"),
+        "gate.": gate.get("overall") if isinstance(gate, dict) else None,
     }
     for prefix, section in sections.items():
         for key, value in section.items() if isinstance(section, dict) else ():

@@ -9,7 +9,7 @@ import uuid
 
 SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
 FILE_NAME = re.compile(r"[A-Za-z0-9._\-+ ]+", re.ASCII)
-MOST_NAME, MOST_PARAM, MOST_VALUE, MOST_DESCRIPTION = 250, 500, 5000, 10_000
+MOST_NAME, MOST_PARAM, MOST_VALUE, MOST_DESCRIPTION = 250, 250, 5000, 10_000
 
 
 class RefusedError(Exception):
