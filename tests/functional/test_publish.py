@@ -243,8 +243,9 @@ def test_a_token_in_a_file(publish, gitlab, toy, monkeypatch, tmp_path):
 def test_what_the_registry_refuses_is_told_in_one_line(publish, gitlab, toy, method, part, status, body, said):
     gitlab.faults.append(Fault(method, part, status, body))
     code, out, err = publish()
-    assert (code, out, len(err.splitlines())) == (74, "", 1), err
-    assert said in err
+    assert (code, out) == (74, "")
+    # Further tries are told as well.
+    assert said in err.splitlines()[-1]
 
 
 def test_a_refused_connection_fails_at_once(publish, toy):
@@ -252,7 +253,7 @@ def test_a_refused_connection_fails_at_once(publish, toy):
         port = free.getsockname()[1]
     status, _, err = publish(registry=f"gitlab://127.0.0.1:{port}/a%2Fb")
     assert status == 74
-    assert "nothing listens at" in err
+    assert "no connection to" in err
 
 
 def test_the_token_goes_to_no_other_host(publish, gitlab, toy):
@@ -263,7 +264,7 @@ def test_the_token_goes_to_no_other_host(publish, gitlab, toy):
     assert (status, "wants files at 'https://evil.example/x/'" in err) == (74, True)
     gitlab.faults[:] = [Fault("GET", "model-versions/get", 302, b"", {"Location": "http://localhost:1/x"})]
     status, _, err = publish()
-    assert (status, "nothing listens at http://localhost:1" in err) == (74, True)
+    assert (status, "no connection to http://localhost:1" in err) == (74, True)
     assert WRITES not in err
 
 

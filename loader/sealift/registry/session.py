@@ -247,6 +247,10 @@ def said(response: Response) -> str:
         return ""
     errors = document.get("errors") if isinstance(document, dict) else None
     entry = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else document
-    found = [entry.get(key) for key in ("code", "error_code", "message", "detail", "error")] if isinstance(entry, dict) else []
+    found = (
+        [entry.get(key) for key in ("code", "error_code", "message", "detail", "error")]
+        if isinstance(entry, dict)
+        else []
+    )
     words = [word for word in found if isinstance(word, str) and word]
     return f" {' '.join(words)[:300]!r}" if words else ""
