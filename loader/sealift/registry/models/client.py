@@ -19,13 +19,14 @@ from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.download import Download
+from sealift.registry.failing import BrokenError
 from sealift.registry.models import answers
 from sealift.registry.models.answers import RegisteredFile, RegisteredRun, RegisteredVersion
 from sealift.registry.models.place import RegistryPlace
 from sealift.registry.models.token import BearerToken, find_token
 from sealift.registry.origin import Origin
 from sealift.registry.session import Patience, Session, failure, gone
-from sealift.registry.transport import BrokenError, Response, Transport
+from sealift.registry.transport import Response, Transport
 
 _ARTIFACTS = "mlflow-artifacts"
 _FOLDER = re.compile(r"mlflow-artifacts:/+(?P<path>[A-Za-z0-9._~/-]+)", re.ASCII)
