@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from support.servers.model_server import ModelClient, until
 from sealift.errors import LocalError, UnsafeStoreError, UsageError
 from sealift.serving.listening import sockets
 from sealift.serving.listening.service_manager import ServiceManager, passed_sockets
-from sealift.serving.listening.sockets import UnixSocket, tcp_socket
+from sealift.serving.listening.sockets import UnixSocket, require_local, tcp_socket
 from sealift.testing import ToyModel, toy_store
 
 PATIENCE_S = 60
@@ -122,6 +123,15 @@ def test_systemd_passes_a_socket_and_is_told_of_life(toys, folder):
             messages.append(told.recv(4096).decode())
     # systemd's own socket stays, for the next start.
     assert path.is_socket()
+
+
+@pytest.mark.parametrize(("address", "reached"), [("127.0.0.1", False), ("", True)])
+def test_a_socket_of_systemd_that_other_machines_reach_needs_the_same_word(address, reached):
+    with socket.create_server((address, 0)) as passed:
+        require_local([passed], anywhere=True)
+        refusal = pytest.raises(UsageError, match=r"^systemd's socket listens at 0\.0\.0\.0:\d+, which other machines")
+        with refusal if reached else nullcontext():
+            require_local([passed], anywhere=False)
 
 
 def test_sockets_that_are_not_for_this_process_are_not_taken():

@@ -63,8 +63,6 @@ def command(
     from sealift.store import Store
 
     wanted = [Wanted.parse(text) for text in dict.fromkeys(models)]
-    if tcp_any and tcp_address is None:
-        raise UsageError("--tcp-any says where --tcp may listen; give --tcp ADDRESS:PORT as well")
 
     def tell(model: str, message: str) -> None:
         if as_json:
@@ -73,6 +71,9 @@ def command(
             click.echo(plain(f"{model}: {message}" if model else message))
 
     listening = passed_sockets()
+    if tcp_any and tcp_address is None and not listening:
+        raise UsageError("--tcp-any says where --tcp may listen; give --tcp ADDRESS:PORT as well")
+    sockets.require_local(listening, anywhere=tcp_any)
     if socket_path is None and not listening and tcp_address is None:
         socket_path = sockets.DEFAULT_SOCKET
     if group is not None and socket_path is None:

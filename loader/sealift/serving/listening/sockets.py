@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -103,6 +104,23 @@ def tcp_socket(address: str, *, anywhere: bool) -> socket.socket:
         made.close()
         raise LocalError(f"cannot listen at {address[:80]!r}: {error.strerror}") from error
     return made
+
+
+def require_local(passed: Iterable[socket.socket], *, anywhere: bool) -> None:
+    """Check the addresses of sockets that systemd passed, by the rule of `tcp_socket`.
+
+    Raises:
+        UsageError: other machines reach one of them.
+    """
+    for one in passed:
+        if one.family in (socket.AF_INET, socket.AF_INET6) and not anywhere:
+            host = str(one.getsockname()[0]).partition("%")[0]
+            if not ipaddress.ip_address(host).is_loopback:
+                raise UsageError(
+                    f"systemd's socket listens at {address_of(one)}, which other machines reach, and there are no "
+                    "passwords and no encryption; let ListenStream= name a path or 127.0.0.1, or add --tcp-any in a "
+                    "container whose network is closed"
+                )
 
 
 def _group(name: str | None) -> int | None:
