@@ -278,3 +278,24 @@ def test_random_pipelines_agree_or_are_refused(first, jump, last, rows):
     except (ConversionError, ParityError):
         return
     assert wrong_rows(original, model, boundary_rows(rows)) == []
+
+
+@pytest.mark.parametrize("booster", [LGBMRegressor, XGBRegressor])
+def test_zeros_that_a_booster_takes_for_missing_are_the_originals(booster):
+    # Of some rows the logarithm is the mean itself, of their neighbors in the last bits it is beside it.
+    rows = 2.0**25 + GENERATOR.integers(0, 2000, (600, 2)).astype(float)
+    options = {"zero_as_missing": True, "verbose": -1} if booster is LGBMRegressor else {"missing": 0.0}
+    scaled = make_pipeline(function("log10"), StandardScaler()).fit(rows[:FIT])
+    scaled[1].mean_ = np.log10(np.median(rows[:FIT], axis=0))
+    scaled[1].scale_ = np.ones(2)
+    seen = scaled.transform(rows[:FIT])
+    seen[::2, 0] = 0.0
+    last = booster(n_estimators=20, **options).fit(seen, GENERATOR.normal(size=FIT) + 5 * (seen[:, 0] == 0))
+    original = make_pipeline(*scaled, last)
+    model = convert(original, rows[FIT:]).open()
+    near = np.median(rows[:FIT], axis=0) + np.arange(-40, 40)[:, np.newaxis] * np.spacing(2.0**25)
+    assert len(np.unique(original.predict(near))) > 1
+    assert wrong_rows(original, model, near) == []
+    turned = make_pipeline(PCA(2).fit(rows[:FIT]), booster(n_estimators=3, **options).fit(seen, np.arange(FIT)))
+    with pytest.raises(ConversionError, match=r"its answers jump.*'pca' \(PCA\)"):
+        convert(turned, rows[FIT:])

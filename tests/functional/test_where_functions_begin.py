@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the class importable
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -15,7 +17,7 @@ from sklearn.preprocessing import (
 from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
 
 from sealift_bundler import convert
-from sealift_bundler.errors import ConversionError
+from sealift_bundler.errors import ConversionError, ParityError
 
 POWERS = 10.0 ** np.random.default_rng(3).integers(1, 5, (600, 2))
 FIT = 300
@@ -74,6 +76,46 @@ def test_behind_a_power(then):
     assert (grown > 0).all()
     # Where the power is zero, or minus one, and on both sides.
     odd = beside(np.array([0.0, -0.5, 1e-3, 12.0]))
+    assert wrong_rows(original, model, odd) == []
+
+
+@pytest.mark.parametrize("between", ["nan_to_num", "mean", "neighbors", "regressions"])
+@pytest.mark.parametrize(
+    ("first", "then", "begins"), [("log10", "log1p", 0.1), ("log10", "sqrt", 1.0), ("cbrt", "log", 1e-27)]
+)
+def test_behind_what_fills_in_missing_numbers(first, between, then, begins):
+    rows = np.random.default_rng(5).uniform(5, 4000, (600, 2))
+    filling = {"mean": SimpleImputer(), "neighbors": KNNImputer(), "regressions": IterativeImputer(max_iter=1)}
+    original = fitted(function(first), filling.get(between, function("nan_to_num")), function(then), Ridge(), rows=rows)
+    if (between, then) == ("nan_to_num", "sqrt"):
+        # It makes zeros, and so do logarithms.
+        with pytest.raises(ParityError, match=r"'functiontransformer-3'.*last bits decide.*'functiontransformer-1'"):
+            convert(original, rows[FIT : FIT + 50])
+        return
+    model = convert(original, rows[FIT : FIT + 50]).open()
+    odd = np.concatenate([beside(np.array([begins])), boundary_rows(rows), [[np.nan, 100.0], [-1.0, 100.0]]])
+    assert wrong_rows(original, model, odd) == []
+    assert refused_rows(original, model, rows) == 0
+
+
+def test_arctanh_of_a_rounded_one():
+    rows = np.random.default_rng(6).normal(size=(600, 2))
+    ends = beside(np.array([18.0, 19.0, 19.0615, -19.0]))
+    original = make_pipeline(function("tanh"), function("arctanh"), Ridge()).fit(rows, rows.sum(axis=1))
+    model = convert(original, rows[FIT : FIT + 50]).open()
+    assert wrong_rows(original, model, ends) == []
+    assert refused_rows(original, model, rows) == 0
+    infinite = make_pipeline(*original[:-1], function("nan_to_num"), original[-1])
+    with pytest.raises(ParityError, match=r"'functiontransformer-2'.*last bits decide.*'functiontransformer-1'"):
+        convert(infinite, rows[FIT : FIT + 50])
+
+
+@pytest.mark.parametrize("name", ["arctanh", "log1p"])
+def test_float32_does_not_round_to_where_a_function_is_infinite(name):
+    rows = np.random.default_rng(7).uniform(-0.9, 0.9, (600, 2))
+    original = make_pipeline(function(name), function("nan_to_num"), Ridge()).fit(rows, rows.sum(axis=1))
+    model = convert(original, rows[FIT : FIT + 50]).open()
+    odd = np.array([[1 - 1e-12, 0.5], [-1 + 1e-12, 0.5], [-1 + 1e-9, 0.1], [1 - 1e-9, 0.1]])
     assert wrong_rows(original, model, odd) == []
 
 

@@ -12,7 +12,7 @@ from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Features, gather
 from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at
 from sealift_bundler.converters.steps.trees.ensemble import Tree
-from sealift_bundler.converters.steps.trees.placing import placed, to_float32
+from sealift_bundler.converters.steps.trees.placing import marked, placed, to_float32
 
 
 @dataclass
@@ -65,7 +65,7 @@ class SplitColumns:
     # Whether zeros are entries that a sparse matrix lacks, and so missing.
     zero_is_absent: bool = False
     _numbers: dict[tuple[int, str], int] = field(default_factory=dict)
-    _rewrites: dict[str, Callable[[str], str]] = field(default_factory=dict)
+    _rewrites: dict[str, Callable[[Features, str], str]] = field(default_factory=dict)
     _tables: dict[tuple[Axis, ...], list[NDArray[np.float64]]] = field(default_factory=dict)
     _members: dict[tuple[tuple[Axis, ...], bytes], int] = field(default_factory=dict)
     _order: list[tuple[str, Any]] = field(default_factory=list)
@@ -75,8 +75,8 @@ class SplitColumns:
         """Return whether no column was asked for."""
         return not self._order
 
-    def number(self, feature: int, rewrite: str = "", how: Callable[[str], str] | None = None) -> int:
-        """Take the column of a feature as it is, or as `how` rewrites it under the name `rewrite`."""
+    def number(self, feature: int, rewrite: str = "", how: Callable[[Features, str], str] | None = None) -> int:
+        """Take the column of a feature as it is, or as `how` rewrites it and others under the name `rewrite`."""
         key = (feature, rewrite)
         if key not in self._numbers:
             if how is not None:
@@ -119,7 +119,7 @@ class SplitColumns:
             wanted = [feature for feature, of in self._numbers if of == rewrite]
             tensor = self._of_numbers(wanted)
             if rewrite:
-                tensor = self._rewrites[rewrite](tensor)
+                tensor = self._rewrites[rewrite](columns_at(self.features, wanted), tensor)
             tensor = self._placed(tensor, wanted, rewrite, trees)
             parts.append(tensor)
             place.update({("number", (feature, rewrite)): width + index for index, feature in enumerate(wanted)})
@@ -144,9 +144,18 @@ class SplitColumns:
         mine = [
             replace(tree, column=np.array([place.get(asked, -1) for asked in tree.column.tolist()])) for tree in trees
         ]
-        chosen = columns_at(self.features, wanted)
-        rounding = to_float32 if self.rounded or self.dtype == "float32" else None
-        return placed(self.context, chosen, tensor, mine, self.dtype, rounding)
+        return placed(self.context, columns_at(self.features, wanted), tensor, mine, self.dtype, self._rounding)
+
+    @property
+    def _rounding(self) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+        """What the booster does to its numbers before it compares them."""
+        return to_float32 if self.rounded or self.dtype == "float32" else None
+
+    def without(self, features: Features, tensor: str, ends: tuple[float, float]) -> str:
+        """Make NaN of the numbers between two ends, [rows, features], which the booster takes for missing ones."""
+        graph, dtype = self.context.graph, np.dtype(self.dtype)
+        missing = marked(self.context, self.estimator, features, tensor, ends, self.dtype, self._rounding)
+        return graph.add("Where", missing, graph.constant(np.array(np.nan), dtype), tensor)
 
     def _of_numbers(self, wanted: Sequence[int]) -> str:
         sparse = isinstance(self.features, SparseColumns)

@@ -216,7 +216,7 @@ def _tree(columns: SplitColumns, tree: dict[str, str], target: int) -> Tree:
             if missing == _MISSING_NONE:
                 missing_left[node] = threshold[node] >= 0.0
         elif missing == _MISSING_ZERO:
-            column[node] = columns.number(feature, "zero", lambda x: _zero_is_missing(columns.context.graph, x))
+            column[node] = columns.number(feature, "zero", lambda some, x: columns.without(some, x, (-_ZERO, _ZERO)))
         else:
             column[node] = columns.number(feature)
             if missing == _MISSING_NONE:  # a missing value is 0
@@ -246,11 +246,6 @@ def _of_order(known: Categories, *, zero: bool) -> NDArray[np.float64]:
     table = np.append(np.arange(known.codes, dtype=np.float64), [np.nan, np.nan])
     table[0] = np.nan if zero else 0.0
     return table
-
-
-def _zero_is_missing(graph: Graph, tensor: str) -> str:
-    zero = graph.add("LessOrEqual", graph.add("Abs", tensor), graph.constant(np.array(_ZERO), np.float64))
-    return graph.add("Where", zero, graph.constant(np.array(np.nan), np.float64), tensor)
 
 
 def _answer(graph: Graph, raw: str, parsed: _Parsed) -> str:

@@ -30,6 +30,7 @@ from sealift_bundler.converters.steps.given import given_to
 from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at
 from sealift_bundler.converters.steps.text.product import product
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
+from sealift_bundler.converters.steps.trees.placing import marked, to_float32
 from sealift_bundler.samples.containers import is_sparse
 from sealift_bundler.samples.trained_columns import takes_absent_for_missing
 
@@ -229,7 +230,7 @@ def _tree(columns: SplitColumns, tree: dict[str, Any], missing: float) -> Tree:
         elif missing is None or np.isnan(missing):
             column[node] = columns.number(feature)
         else:
-            column[node] = columns.number(feature, "missing", lambda x: _forget(columns, x, float(missing)))
+            column[node] = columns.number(feature, "missing", lambda some, x: columns.without(some, x, _only(missing)))
     right = np.array(tree["right_children"], dtype=np.int64)
     width = int(tree["tree_param"].get("size_leaf_vector") or 1)
     value = conditions.astype(np.float64) if width == 1 else _vectors(tree, left, right, width)
@@ -249,10 +250,10 @@ def _sets(tree: dict[str, Any]) -> dict[int, list[int]]:
     return {node: tree["categories"][start : start + size] for node, start, size in bounds}
 
 
-def _forget(columns: SplitColumns, tensor: str, missing: float) -> str:
-    graph = columns.context.graph
-    absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
-    return graph.add("Where", absent, graph.constant(np.array(np.nan), np.float32), tensor)
+def _only(missing: float) -> tuple[float, float]:
+    """The least and the largest float32 that XGBoost takes for this missing value."""
+    value = float(np.float32(missing))
+    return value, value
 
 
 def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
@@ -260,13 +261,13 @@ def _linear(context: Context, estimator: Any, features: Features, parsed: _Parse
     graph = context.graph
     weights = np.array(parsed.booster["model"]["weights"], dtype=np.float32).reshape(-1, parsed.groups)
     missing = getattr(estimator, "missing", np.nan)
-    marked = missing is not None and not np.isnan(missing)
-    if isinstance(features, SparseColumns) and not features.plain and not marked:
+    other = missing is not None and not np.isnan(missing)
+    if isinstance(features, SparseColumns) and not features.plain and not other:
         total = graph.cast(product(context, estimator, features, weights[:-1]), "float32")
     else:
         tensor = graph.cast(numbers(context, features, estimator), "float32")
-        if marked:
-            absent = graph.add("Equal", tensor, graph.constant(np.array(missing), np.float32))
+        if other:
+            absent = marked(context, estimator, tuple(features), tensor, _only(missing), "float32", to_float32)
         else:
             absent = graph.add("IsNaN", tensor)
         present = graph.add("Where", absent, graph.constant(np.array(0.0), np.float32), tensor)

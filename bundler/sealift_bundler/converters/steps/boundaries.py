@@ -7,7 +7,7 @@ float64 numbers, and the graph compares the other number with that. Elsewhere th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -372,3 +372,14 @@ def extended(
         return Rough(name, signed=signed, unordered=unordered)
     pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
     return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)
+
+
+def filled_in(rough: Rough | None, *, sentinel: bool) -> Rough | None:
+    """What is known of a rough number where some are filled in, which have no way back.
+
+    A sentinel such as zero is a number on which others lie by a last bit, as those beside the median do that a
+    RobustScaler made zero.
+    """
+    if rough is None:
+        return None
+    return replace(rough, pull=None, signed=False, unordered=rough.unordered or (sentinel and rough.pull is not None))

@@ -2,6 +2,7 @@
 
 log1p(log10(0.1)) is minus infinity, and log10(0.1) one bit more in a graph, of which log1p is an ordinary number. So
 whether there is a number is asked of the one in front of all roundings, with the boundary pulled back (`boundaries`).
+Where there is no way back, a number beside the end of a function is refused.
 """
 
 from collections.abc import Callable
@@ -11,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.graph import Graph
-from sealift_bundler.converters.steps import Context, Feature, gather
+from sealift_bundler.converters.steps import Context, Feature, Features, columns_of, gather
 from sealift_bundler.converters.steps.boundaries import Compared, base_of, first_true, refused, stays_true, through
 
 # They begin at zero, which a number that keeps its sign is where the original's is.
 _AT_ZERO = {np.log, np.log2, np.log10, np.sqrt}
 BEGINNING = {np.log1p, *_AT_ZERO}
+# Where functions of rounded numbers are infinite, or no number on the other side.
+_ENDS = {np.log1p: (-1.0,), np.arctanh: (-1.0, 1.0), **dict.fromkeys(_AT_ZERO, (0.0,))}
 # Beyond it, rounding changes a logarithm by less than a hundredth of the tolerance.
-_NEAR = 1e-9
+NEAR = 1e-9
 
 
 def has_way_back(feature: Feature) -> bool:
@@ -60,7 +63,7 @@ def begun(context: Context, estimator: Any, feature: Feature, emitter: Callable[
     if estimator.func is not np.sqrt:
         # The logarithm of what is next to its end is made of the last bits of that.
         end = -1.0 if estimator.func is np.log1p else 0.0
-        near = graph.add("Less", kept, graph.constant(end + _NEAR))
+        near = graph.add("Less", kept, graph.constant(end + NEAR))
         near = graph.add("And", near, _reached(graph, base, starts[1]))
         reason = f"step {context.where(estimator)} is given a number so close to {end:g} that its last bits decide"
         kept = context.trapped(kept, near, [feature.column], reason)
@@ -69,6 +72,44 @@ def begun(context: Context, estimator: Any, feature: Feature, emitter: Callable[
         "Where", _reached(graph, base, starts[0]), graph.constant(-np.inf), graph.constant(np.array(np.nan))
     )
     return graph.add("Where", _reached(graph, base, starts[1]), made, below)
+
+
+def clear_of_ends(context: Context, estimator: Any, features: Features, tensor: str) -> str:
+    """Let the graph refuse numbers so close to an end of a function that how they were rounded decides what it gives.
+
+    Args:
+        context: The conversion.
+        estimator: The FunctionTransformer, for its function and for error messages.
+        features: The columns of `tensor`; those that `begun` looks after are left to it.
+        tensor: [rows, features].
+    """
+    graph, function = context.graph, estimator.func
+    ends = _ENDS.get(function, ())
+    asked = [
+        feature.rough is not None
+        and not begins_elsewhere(function, feature)
+        and not (feature.rough.signed and function in _AT_ZERO)
+        for feature in features
+    ]
+    if not ends or not any(asked):
+        return tensor
+    near = ""
+    for end in ends:
+        apart = graph.add("Abs", graph.add("Sub", tensor, graph.constant(end)))
+        found = graph.add("Less", apart, graph.constant(NEAR))
+        near = graph.add("Or", near, found) if near else found
+    near = graph.add("And", near, graph.constant(np.array([asked])))
+    return context.trapped(tensor, near, columns_of(features), decided_by_last_bits(context, estimator, features))
+
+
+def decided_by_last_bits(context: Context, estimator: Any, features: Features) -> str:
+    """The reason for which a graph refuses a number at the end of a function."""
+    first = next((feature.rough.step for feature in features if feature.rough and feature.rough.step), "")
+    rounding = f", which step {first} rounds" if first and first != context.where(estimator) else ""
+    return (
+        f"step {context.where(estimator)} is given a number so close to the end of its function that its last bits "
+        f"decide{rounding}"
+    )
 
 
 def _holds(values: NDArray[Any], place: NDArray[Any]) -> NDArray[Any]:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift_bundler.converters.steps import Context, Feature, Features
+from sealift_bundler.converters.steps import Context, Feature, Features, columns_of
 from sealift_bundler.converters.steps.arithmetic import column, concatenated
 from sealift_bundler.converters.steps.boundaries import Function, base_of, first_true, refused, stays_true, through
-from sealift_bundler.converters.steps.domains import has_way_back
+from sealift_bundler.converters.steps.domains import NEAR, decided_by_last_bits, has_way_back
 
 # They overflow in a graph at another number than in NumPy.
 _ENDING = {np.exp, np.exp2, np.expm1, np.sinh, np.cosh}
@@ -27,7 +27,7 @@ def ends_elsewhere(context: Context, function: Any, feature: Feature) -> bool:
     if context.narrow and np.dtype(feature.dtype) != np.float32:
         # What overflows in float32 long before the original does stays infinite, and a later rung answers it.
         return False
-    return function in _ENDING or (function in _ENDING_OF_ROUNDED and has_way_back(feature))
+    return function in _ENDING or (function in _ENDING_OF_ROUNDED and feature.rough is not None)
 
 
 def ended(
@@ -38,19 +38,20 @@ def ended(
     Args:
         context: The conversion.
         estimator: The step, for error messages.
-        features: What the step is given; those without a way back are taken as they are.
+        features: What the step is given.
         given: Their tensor, [rows, features].
         made: What the graph makes of it: near the ends finite or infinite, whichever the original's numbers are.
         functions: What the original does to each feature: rising, or the same on both sides of zero.
 
     Returns:
-        The numbers [rows, features]; NaN stays.
+        The numbers [rows, features]; NaN stays. The graph refuses a rounded number without a way back beside an end.
 
     Raises:
         NeverConverts: a function in front of the step falls again beside the end.
     """
     graph = context.graph
     ends = [_ends(context, estimator, *pair) for pair in zip(features, functions, strict=True)]
+    made = _clear_of_them(context, estimator, features, given, made, ends)
     if any(has_way_back(feature) for feature in features):
         bases = [_base(context, feature, column(graph, given, place)) for place, feature in enumerate(features)]
         given = concatenated(graph, bases)
@@ -69,6 +70,24 @@ def ended(
             beyond = graph.add("And", beyond, number)
             finite = graph.add("Where", beyond, graph.constant(np.array([values])), finite)
     return finite
+
+
+def _clear_of_them(
+    context: Context, estimator: Any, features: Features, given: str, made: str, ends: "Sequence[_Ends]"
+) -> str:
+    graph = context.graph
+    blind = np.array([[feature.rough is not None and feature.rough.pull is None for feature in features]])
+    if not blind.any():
+        return made
+    near = ""
+    for bounds in (np.array([[end.low for end in ends]]), np.array([[end.high for end in ends]])):
+        there = blind & np.isfinite(bounds)
+        bound = np.where(there, bounds, 0.0)
+        apart = graph.add("Abs", graph.add("Sub", given, graph.constant(bound)))
+        found = graph.add("LessOrEqual", apart, graph.constant(np.abs(bound) * NEAR))
+        found = graph.add("And", found, graph.constant(there))
+        near = graph.add("Or", near, found) if near else found
+    return context.trapped(made, near, columns_of(features), decided_by_last_bits(context, estimator, features))
 
 
 @dataclass(frozen=True)

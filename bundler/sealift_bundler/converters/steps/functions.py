@@ -11,8 +11,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, gather, numbers, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import concatenated
-from sealift_bundler.converters.steps.boundaries import check_double, extended, whole
-from sealift_bundler.converters.steps.domains import BEGINNING, begins_elsewhere, begun
+from sealift_bundler.converters.steps.boundaries import check_double, extended, filled_in, whole
+from sealift_bundler.converters.steps.domains import BEGINNING, begins_elsewhere, begun, clear_of_ends
 from sealift_bundler.converters.steps.ends import ended, ends_elsewhere
 from sealift_bundler.converters.steps.given import given_to
 
@@ -293,6 +293,8 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
         raise context.climb(
             "it takes no number below its first, and float32 rounds the number in front of it", estimator
         )
+    if function is np.arctanh and context.narrow:
+        raise context.climb("it is infinite at one, and float32 rounds to that", estimator)
     if function is np.sqrt and context.narrow and not all(feature.integral for feature in features):
         raise context.climb("it refuses the least number below zero, of which float32 makes zero", estimator)
     if function in _MARKS:
@@ -317,11 +319,11 @@ def _computed(
         parts = [
             begun(context, estimator, feature, emitter)
             if there
-            else emitter(graph, gather(context, (feature,), estimator))
+            else emitter(graph, clear_of_ends(context, estimator, (feature,), gather(context, (feature,), estimator)))
             for feature, there in zip(features, begins, strict=True)
         ]
         return concatenated(graph, parts)
-    given = numbers(context, features, estimator)
+    given = clear_of_ends(context, estimator, features, numbers(context, features, estimator))
     made = emitter(graph, given)
     if not any(ends_elsewhere(context, function, feature) for feature in features):
         return made
@@ -361,8 +363,8 @@ def _marking(context: Context, estimator: FunctionTransformer, features: Feature
     tensor = _MARKS[estimator.func](context.graph, numbers(context, features, estimator))
     if estimator.func is not np.nan_to_num:
         return one_to_one(features, tensor, exact=True, integral=True, rough=None, doubt=None)
-    # What stands for a missing number has no way back.
+    # What stands for a missing number has no way back, and is zero, beside which others may lie.
     return tuple(
-        replace(one, rough=one.rough and replace(one.rough, pull=None, signed=False))
+        replace(one, rough=one.rough and filled_in(one.rough, sentinel=True))
         for one in one_to_one(features, tensor, exact=True, doubt=None)
     )

@@ -23,6 +23,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     affine,
     column,
     divided_by_sum,
+    exact_squared_distances,
     outlier_heads,
     row_sum,
     squared_distances,
@@ -94,7 +95,7 @@ def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int, metric
 
 def _tested(context: Context, estimator: Any, features: Features, points: NDArray[Any], tensor: str) -> str:
     """Let the graph refuse rows of which rounding says which neighbors are the nearest: those far from all."""
-    count = estimator.n_neighbors
+    count = getattr(estimator, "n_neighbors_", estimator.n_neighbors)
     if estimator.effective_metric_ != "euclidean" or count >= len(points):
         return tensor
     graph = context.graph
@@ -175,7 +176,7 @@ def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
 def _outlier_factor(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
     points = _points(context, estimator)
-    tensor = wide_numbers(context, estimator, features)
+    tensor = _tested(context, estimator, features, points, wide_numbers(context, estimator, features))
     distances, places = _nearest(graph, tensor, points, estimator.n_neighbors_)
     reach = numbers_of(estimator._distances_fit_X_[:, estimator.n_neighbors_ - 1])
     reached = graph.add("Max", distances, graph.add("Gather", graph.constant(reach), places))
@@ -190,13 +191,30 @@ def _outlier_factor(context: Context, estimator: Any, features: Features) -> Hea
 def _within(context: Context, estimator: Any, features: Features) -> tuple[str, str]:
     """The weight of each stored row, [rows, points], zero beyond the radius; and whether there is any."""
     graph = context.graph
-    points = _points(context, estimator)
-    tensor = wide_numbers(context, estimator, features)
-    distances = graph.add("Sqrt", squared_distances(graph, tensor, points))
-    inside = graph.cast(graph.add("LessOrEqual", distances, graph.constant(float(estimator.radius))), graph.dtype)
     if estimator.weights not in ("uniform", None):
         raise context.refuse("only its uniform weights are supported", estimator)
+    points = _points(context, estimator)
+    tensor = wide_numbers(context, estimator, features)
+    squared = exact_squared_distances(graph, tensor, points)
+    radius = float(estimator.radius) ** 2
+    edge = graph.add("Abs", graph.add("Sub", squared, graph.constant(radius)))
+    rounding = graph.add("Mul", _rounded_with(graph, estimator, tensor, points, radius), graph.constant(_ROUNDING))
+    tied = graph.cast(graph.add("LessOrEqual", edge, rounding), "int32")
+    tied = graph.cast(graph.add("ReduceMax", tied, graph.constant([1]), keepdims=1), "bool")
+    reason = f"step {context.where(estimator)} is given a row that rounding alone puts within its radius, or beyond"
+    name = features[0].column if len(features) == 1 else None
+    squared = context.trapped(squared, tied, [name], reason)
+    inside = graph.cast(graph.add("LessOrEqual", squared, graph.constant(radius)), graph.dtype)
     return inside, graph.add("Greater", row_sum(graph, inside), graph.constant(0.0))
+
+
+def _rounded_with(graph: Graph, estimator: Any, tensor: str, points: NDArray[Any], radius: float) -> str:
+    """The numbers whose rounding the original's squared distances have beside the radius, [rows, points] or [1, 1]."""
+    if estimator._fit_method != "brute":  # noqa: SLF001 - there is no public form
+        return graph.constant(np.array([[radius]]))
+    # It computes them as x² - 2 xy + y².
+    own = row_sum(graph, graph.add("Mul", tensor, tensor))
+    return graph.add("Add", own, graph.constant((points**2).sum(axis=1)[np.newaxis] + radius))
 
 
 @predicts(RadiusNeighborsRegressor)

@@ -4,6 +4,7 @@ A row is compared on the columns that it shares with a stored row. As for other 
 are tested first, here with the holes that they have.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.impute import KNNImputer
 
 from sealift_bundler.converters.graph import Graph, numbers_of
-from sealift_bundler.converters.steps import Context, Features, features_of, is_missing, transforms
+from sealift_bundler.converters.steps import Context, Features, Rough, is_missing, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import column, concatenated, row_sum, wide_numbers
+from sealift_bundler.converters.steps.boundaries import filled_in
 from sealift_bundler.converters.steps.compose import transform
 
 _QUERIES = 1024
@@ -46,7 +48,12 @@ def _neighbor_imputer(context: Context, estimator: KNNImputer, features: Feature
         guess = _mean_of_donors(graph, squared, stored[:, place], estimator)
         hole = graph.add("Gather", missing, graph.constant([place]), axis=1)
         parts.append(graph.add("Where", hole, guess, column(graph, tensor, place)))
-    result = features_of(concatenated(graph, parts), len(parts))
+    # The means that it fills in are rounded, too.
+    step = context.where(estimator)
+    result = tuple(
+        replace(made, rough=filled_in(made.rough or Rough(step), sentinel=False))
+        for made in one_to_one(features, concatenated(graph, parts))
+    )
     if estimator.add_indicator:
         return (*result, *transform(context.inside("indicator"), estimator.indicator_, features))
     return result

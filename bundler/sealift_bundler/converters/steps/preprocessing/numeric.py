@@ -34,7 +34,6 @@ from sealift_bundler.converters.steps import (
     Context,
     Features,
     Heads,
-    Rough,
     features_of,
     gather,
     is_missing,
@@ -44,7 +43,7 @@ from sealift_bundler.converters.steps import (
     transforms,
 )
 from sealift_bundler.converters.steps.arithmetic import concatenated, wide_numbers
-from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended, number_among
+from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended, filled_in, number_among
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.given import sparse_given
 
@@ -73,24 +72,13 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
             index=index,
             width=width,
             integral=feature.integral and float(fills[index]).is_integer(),
-            rough=_filled(feature.rough, sentinel=not is_missing(estimator.missing_values)),
+            rough=filled_in(feature.rough, sentinel=not is_missing(estimator.missing_values)),
         )
         for index, feature in enumerate(used)
     )
     if estimator.add_indicator:
         return (*result, *_missing_indicator(context, estimator.indicator_, features))
     return result
-
-
-def _filled(rough: Rough | None, *, sentinel: bool) -> Rough | None:
-    """A rough number some of which were filled in, which have no way back.
-
-    A sentinel such as zero is a number on which others lie by a last bit, as those beside the median do that a
-    RobustScaler made zero.
-    """
-    if rough is None:
-        return None
-    return replace(rough, pull=None, signed=False, unordered=rough.unordered or (sentinel and rough.pull is not None))
 
 
 @transforms(MissingIndicator)

@@ -6,14 +6,15 @@ the threshold that is next to the original's number.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift_bundler.converters.steps import Context, Features, Pull
+from sealift_bundler.converters.steps import Context, Feature, Features, Pull
 from sealift_bundler.converters.steps.arithmetic import column, concatenated
-from sealift_bundler.converters.steps.boundaries import Compared, base_of
+from sealift_bundler.converters.steps.boundaries import Compared, base_of, compared, refused
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 
 # The place among thresholds passes through float32, which is exact up to here.
@@ -67,6 +68,59 @@ def placed(
         start = place + 1
     rest = graph.add("Slice", tensor, *(graph.constant([value]) for value in (start, np.iinfo(np.int64).max, 1)))
     return concatenated(graph, [*parts, rest])
+
+
+def marked(
+    context: Context,
+    estimator: Any,
+    features: Features,
+    tensor: str,
+    ends: tuple[float, float],
+    dtype: str,
+    rounding: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> str:
+    """Tell which of the original's numbers lie between two ends, which some trees take for missing ones.
+
+    Args:
+        context: The conversion.
+        estimator: The trees, for error messages.
+        features: The columns of `tensor`.
+        tensor: What the trees see, [rows, columns].
+        ends: The least and the largest number that counts as missing.
+        dtype: Of `tensor`.
+        rounding: What the trees do to numbers before they compare them; None for float64.
+
+    Returns:
+        bool [rows, columns].
+
+    Raises:
+        NeverConverts: a number is rounded otherwise in a graph, and has no way back.
+    """
+    graph = context.graph
+    low, high = (graph.constant(np.array(end), np.dtype(dtype)) for end in ends)
+    found = graph.add("And", graph.add("GreaterOrEqual", tensor, low), graph.add("LessOrEqual", tensor, high))
+    if not any(_decided_by_rounding(feature, ends) for feature in features):
+        return found
+    parts = []
+    for place, feature in enumerate(features):
+        if not _decided_by_rounding(feature, ends):
+            parts.append(column(graph, found, place))
+            continue
+        if feature.rough is not None and feature.rough.pull is None:
+            raise refused(context, estimator, feature)
+        number = compared(context, estimator, feature)
+        if rounding is not None:
+            number = replace(number, functions=(*number.functions, rounding))
+        first, after = number.at_least(ends[:1]), number.above(ends[1:])
+        reached = graph.add("GreaterOrEqual", number.tensor, graph.constant(first[np.newaxis]))
+        passed = graph.add("Less", number.tensor, graph.constant(after[np.newaxis]))
+        parts.append(graph.add("And", reached, passed))
+    return concatenated(graph, parts)
+
+
+def _decided_by_rounding(feature: Feature, ends: tuple[float, float]) -> bool:
+    # Of a number that is zero where the original's is, zero alone is asked for, or next to nothing beside it.
+    return feature.rough is not None and not (feature.rough.signed and ends[0] <= 0 <= ends[1])
 
 
 def _thresholds(trees: Sequence[Tree], place: int) -> NDArray[Any]:
