@@ -2,12 +2,24 @@
 
 import numpy as np
 import pytest
+from hunt.boundaries import boundaries
+from lightgbm import LGBMRegressor
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.impute import SimpleImputer
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the class importable
+from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, PowerTransformer, QuantileTransformer, RobustScaler
-from support.answers.row_by_row import wrong_rows
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+)
+from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
 
 from sealift_bundler import convert
 from sealift_bundler.errors import ConversionError
@@ -27,12 +39,12 @@ def function(name):
 @pytest.mark.parametrize("last", ["RandomForestRegressor", "LGBMRegressor"])
 @pytest.mark.parametrize(
     "between",
-    [SimpleImputer(missing_values=0), function("negative"), function("abs"), function("cosh")],
-    ids=["sentinel", "negative", "abs", "cosh"],
+    [function("negative"), function("abs"), function("cosh")],
+    ids=["negative", "abs", "cosh"],
 )
 def test_trees_are_refused(between, last):
     if last == "LGBMRegressor":
-        trees = pytest.importorskip("lightgbm").LGBMRegressor(n_estimators=3, verbose=-1, min_child_samples=5)
+        trees = LGBMRegressor(n_estimators=3, verbose=-1, min_child_samples=5)
     else:
         trees = RandomForestRegressor(5, random_state=0)
     original = fitted(PowerTransformer(), RobustScaler(), between, trees)
@@ -80,3 +92,52 @@ def test_quantiles_of_what_a_power_left_of_a_mean_are_refused():
     original[2].quantiles_[:, 1] = np.quantile(left, np.linspace(0, 1, 50))
     with pytest.raises(ConversionError, match=r"QuantileTransformer.*interpolates between.*'functiontransformer'"):
         convert(original, rows[FIT:])
+
+
+@pytest.mark.parametrize("last", ["trees", "bins", "floor", "quantiles", "binarized", "sentinel"])
+@pytest.mark.parametrize("filling", ["sentinel", "mean", "zero", "neighbors", "regressions"])
+@pytest.mark.parametrize("first", [[function("log1p")], [PowerTransformer(), RobustScaler()]], ids=["log1p", "power"])
+def test_numbers_that_were_filled_in_fall_as_in_the_original(first, filling, last):
+    generator = np.random.default_rng(14)
+    rows = generator.lognormal(1, 1, (500, 2)) + 1
+    if filling != "neighbors":
+        rows[:, 1] = np.where(generator.random(500) < 0.3, 4.0, np.round(rows[:, 1], 2))
+    rows[generator.random(rows.shape) < 0.2] = np.nan
+    fillings = {
+        "sentinel": SimpleImputer(missing_values=np.log1p(4.0), strategy="median"),
+        "mean": SimpleImputer(),
+        "zero": function("nan_to_num"),
+        "neighbors": KNNImputer(),
+        "regressions": IterativeImputer(max_iter=1),
+    }
+    bins = KBinsDiscretizer(5, encode="ordinal", quantile_method="averaged_inverted_cdf")
+    lasts = {
+        "trees": [LGBMRegressor(n_estimators=5, verbose=-1, min_child_samples=3)],
+        "bins": [MinMaxScaler(), bins, Ridge()],
+        "floor": [MinMaxScaler((0, 9), clip=True), function("floor"), Ridge()],
+        "quantiles": [QuantileTransformer(n_quantiles=20, output_distribution="normal"), Ridge()],
+        "binarized": [function("cbrt"), Binarizer(threshold=1.0), Ridge()],
+        "sentinel": [SimpleImputer(missing_values=0.0), Ridge()],
+    }
+    if filling == "sentinel":
+        rows = np.nan_to_num(rows, nan=4.0)
+    target = np.nan_to_num(rows[:FIT], nan=9).sum(axis=1)
+    original = make_pipeline(*first, fillings[filling], *lasts[last]).fit(rows[:FIT], target)
+    model = convert(original, rows[FIT:]).open()
+    known = np.nan_to_num(rows, nan=4.0)
+    edges = boundaries(original.predict, known, generator, 1000)
+    holes = edges[:200].copy()
+    holes[:, 1] = np.nan
+    odd = np.concatenate([boundary_rows(known), edges, holes if filling != "sentinel" else edges])
+    assert wrong_rows(original, model, odd) == []
+    assert refused_rows(original, model, rows) == 0
+
+
+def test_weights_of_columns_are_on_the_way_back():
+    rows = np.random.default_rng(15).uniform(1, 100, (400, 2))
+    logs = ColumnTransformer([("logs", function("log"), [0, 1])], transformer_weights={"logs": 3.0})
+    for last in ([function("floor"), Ridge()], [LGBMRegressor(n_estimators=5, verbose=-1)]):
+        original = fitted(logs, *last, rows=rows)
+        model = convert(original, rows[FIT:]).open()
+        edges = boundaries(original.predict, rows, np.random.default_rng(16), 1000)
+        assert wrong_rows(original, model, np.concatenate([rows, edges])) == []

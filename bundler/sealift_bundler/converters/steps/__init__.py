@@ -22,15 +22,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """Numbers that a step filled in: which ones, as a bool tensor [rows, 1], and what they are in the original.
+
+    `value` is None where the graph rounds what is filled in; that has no way back, and is compared as it is.
+    """
+
+    mask: str
+    value: float | None
+
+
+@dataclass(frozen=True)
 class Pull:
     """A rough number as an increasing function of one that is not: the way back from its boundaries.
 
     `tensor` and `index` are the column of the other number; `functions` are the original's own, one after another.
+    `fills` are exceptions, of which a later one overrides an earlier one.
     """
 
     tensor: str
     index: int
     functions: tuple[Callable[[NDArray[Any]], NDArray[Any]], ...]
+    fills: tuple[Fill, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,13 +53,15 @@ class Rough:
     `step` is the step that makes it, "" until that is known. `signed` says that its sign is the original's, and that
     it is zero where that is. `unordered` says that a graph may order such numbers otherwise among ordinary rows: they
     were multiplied, and products that are equal but for rounding are common, or a step took their way back, and
-    numbers around a scaler's zero are as common.
+    numbers around a scaler's zero are as common. `coarse` says that the number is what a scaler left of a small
+    difference, so that its last bits are not small any more.
     """
 
     step: str = ""
     pull: Pull | None = None
     signed: bool = False
     unordered: bool = False
+    coarse: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sealift_bundler.converters.graph import Graph
-from sealift_bundler.converters.steps import Context, Feature, Features, Pull, Rough, gather
+from sealift_bundler.converters.steps import Context, Feature, Features, Fill, Pull, Rough, gather
 from sealift_bundler.converters.steps.arithmetic import concatenated, row_sum
 
 Function = Callable[[NDArray[Any]], NDArray[Any]]
@@ -30,9 +30,6 @@ _FARTHEST_JUMP = 2048
 # Up to this many they are all compared with.
 _FEW_JUMPS = 64
 _LARGEST = np.finfo(np.float64).max
-# How far a graph's numbers may be from the original's, and a change of an interpolated number that matters.
-_LAST_BITS = 4
-_SHOWN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,28 @@ class Compared:
     functions: tuple[Function, ...] = ()
     # Raised where a function falls again beside a boundary, as some of NumPy's do where they are nearly flat.
     error: Exception | None = None
+    fills: tuple[Fill, ...] = ()
+    # The number itself as the graph has it, [rows, 1].
+    own: str = ""
+
+    def then(self, function: Function) -> "Compared":
+        """What a function makes of the number; what the graph has itself stays."""
+        return replace(self, functions=(*self.functions, function), fills=_fills_then(self.fills, function))
+
+    def reached(self, graph: Graph, edges: Any, *, above: bool = False) -> str:
+        """Whether the original's number is at least each of the edges, or above it, bool [rows, edges]; NaN is not."""
+        known = np.asarray(edges, dtype=np.float64)
+        starts = self.above(known) if above else self.at_least(known)
+        found = graph.add("GreaterOrEqual", self.tensor, graph.constant(starts[np.newaxis]))
+        for fill in self.fills:
+            if fill.value is None:
+                mine = graph.add("Greater" if above else "GreaterOrEqual", self.own, graph.constant(known[np.newaxis]))
+            else:
+                mine = graph.constant((fill.value > known if above else fill.value >= known)[np.newaxis])
+            # ONNX Runtime chooses between numbers and texts, and not between truths.
+            found = graph.add("And", found, graph.add("Not", fill.mask))
+            found = graph.add("Or", found, graph.add("And", mine, fill.mask))
+        return found
 
     def at_least(self, edges: Any) -> NDArray[Any]:
         """Return e for each edge, so that `tensor` >= e exactly where the original's number is at least the edge."""
@@ -97,7 +116,7 @@ def compared(context: Context, estimator: Any, feature: Feature) -> Compared:
     # What the functions make NaN of is NaN here, too; a comparison with it is false.
     nan = graph.constant(np.array(np.nan))
     there = graph.add("Where", graph.add("IsNaN", column), nan, base_of(context, rough.pull))
-    return Compared(there, rough.pull.functions, refused(context, estimator, feature))
+    return Compared(there, rough.pull.functions, refused(context, estimator, feature), rough.pull.fills, column)
 
 
 def base_of(context: Context, pull: Pull) -> str:
@@ -138,49 +157,6 @@ def refused(context: Context, estimator: Any, feature: Feature) -> Exception:
     )
 
 
-def magnifies(feature: Feature, known: NDArray[Any], values: NDArray[Any]) -> bool:
-    """Return whether a line between two of some known numbers, [count], rises so steeply that it shows their rounding.
-
-    Args:
-        feature: What is interpolated.
-        known: Ascending; equal neighbors are a jump, and none of these lines.
-        values: What the line is at each of them.
-    """
-    if feature.rough is None:
-        return False
-    width, rise = np.diff(known), np.abs(np.diff(values))
-    size = np.maximum(np.spacing(np.abs(known)), _grain(feature.rough, known))
-    rounding = _LAST_BITS * np.maximum(size[:-1], size[1:])
-    return bool(((width > 0) & (rise * rounding > _SHOWN * width)).any())
-
-
-def _grain(rough: Rough, known: NDArray[Any]) -> NDArray[Any]:
-    """How far apart the original's own numbers are at known ones, where many others give the same; 0 elsewhere.
-
-    What is left of a difference, such as that to a mean, has the last bit of the larger numbers.
-    """
-    if rough.pull is None:
-        return np.zeros(len(known))
-    functions = rough.pull.functions
-    starts = first_true(lambda x, place: through(functions, x) >= known[place], len(known))
-    reached, after = through(functions, starts), through(functions, np.nextafter(starts, np.inf))
-    before = through(functions, np.nextafter(starts, -np.inf))
-    flat = np.isfinite(starts) & (reached == after) & (reached > before)
-    with np.errstate(invalid="ignore"):
-        return np.where(flat, reached - before, 0.0)
-
-
-def refused_magnifying(context: Context, estimator: Any, feature: Feature) -> Exception:
-    """Make the error for a step that interpolates between numbers a few last bits apart, behind one that rounds."""
-    first = feature.rough.step if feature.rough is not None and feature.rough.step else "another step"
-    return context.refuse(
-        f"it interpolates between numbers that differ in their last bits alone, and the numbers of step {first} in "
-        "front of it differ in a graph in their last bit; give it the columns as they are, in front of that step or "
-        "beside it in a ColumnTransformer",
-        estimator,
-    )
-
-
 def check_compared(context: Context, estimator: Any, features: Features, values: Any = None) -> None:
     """Check that features can be compared as they are with values, by default with any.
 
@@ -211,12 +187,10 @@ def equal(context: Context, estimator: Any, feature: Feature, values: NDArray[An
         check_compared(context, estimator, (feature,), known)
         return graph.add("Equal", gather(context, (feature,), estimator), graph.constant(values[np.newaxis]))
     number = compared(context, estimator, feature)
-    low, high = np.full(len(values), np.inf), np.full(len(values), np.inf)
     there = ~np.isnan(values)
-    low[there], high[there] = number.at_least(known), number.above(known)
-    reached = graph.add("GreaterOrEqual", number.tensor, graph.constant(low[np.newaxis]))
-    passed = graph.add("GreaterOrEqual", number.tensor, graph.constant(high[np.newaxis]))
-    return graph.add("And", reached, graph.add("Not", passed))
+    asked = np.where(there, values, 0.0)
+    passed = graph.add("Not", number.reached(graph, asked, above=True))
+    return graph.add("And", graph.add("And", number.reached(graph, asked), passed), graph.constant(there[np.newaxis]))
 
 
 def is_above(context: Context, estimator: Any, features: Features, threshold: float) -> str:
@@ -233,8 +207,7 @@ def is_above(context: Context, estimator: Any, features: Features, threshold: fl
         if plain:
             parts.append(graph.add("Greater", gather(context, (feature,), estimator), graph.constant(threshold)))
             continue
-        number = compared(context, estimator, feature)
-        parts.append(graph.add("GreaterOrEqual", number.tensor, graph.constant(number.above([threshold])[np.newaxis])))
+        parts.append(compared(context, estimator, feature).reached(graph, [threshold], above=True))
     return concatenated(graph, parts)
 
 
@@ -278,6 +251,8 @@ def whole(context: Context, estimator: Any, feature: Feature, step: Function, ro
         right = graph.add("Add", row_sum(graph, graph.cast(passed, graph.dtype)), graph.constant(float(low)))
     else:
         right = _looked_up(graph, number.tensor, rounded, starts, low)
+    for fill in number.then(step).fills:
+        right = graph.add("Where", fill.mask, rounded if fill.value is None else graph.constant(fill.value), right)
     # An infinity, or NaN, is what it is.
     finite = graph.add("Equal", graph.add("Sub", rounded, rounded), graph.constant(0.0))
     return graph.add("Where", finite, right, rounded)
@@ -369,17 +344,33 @@ def extended(
     if function is None or (before is not None and before.pull is None):
         # A function that falls leaves no way back to take.
         unordered = before is not None and (before.unordered or before.pull is not None)
-        return Rough(name, signed=signed, unordered=unordered)
+        return Rough(name, signed=signed, unordered=unordered, coarse=before is not None and before.coarse)
     pull = before.pull if before is not None and before.pull is not None else Pull(feature.tensor, feature.index, ())
-    return Rough(name, Pull(pull.tensor, pull.index, (*pull.functions, function)), signed)
+    pull = replace(pull, functions=(*pull.functions, function), fills=_fills_then(pull.fills, function))
+    return Rough(name, pull, signed, coarse=before is not None and before.coarse)
 
 
-def filled_in(rough: Rough | None, *, sentinel: bool) -> Rough | None:
-    """What is known of a rough number where some are filled in, which have no way back.
+def filled_in(feature: Feature, mask: str, value: float | None, step: str) -> Rough | None:
+    """What is known of a feature where some numbers are filled in.
 
-    A sentinel such as zero is a number on which others lie by a last bit, as those beside the median do that a
-    RobustScaler made zero.
+    Args:
+        feature: The numbers before.
+        mask: Which ones are filled in, bool [rows, 1].
+        value: What with; None where the graph rounds that, by the step of this name.
+        step: The name of the step.
     """
-    if rough is None:
+    before = feature.rough
+    if before is None and value is not None:
         return None
-    return replace(rough, pull=None, signed=False, unordered=rough.unordered or (sentinel and rough.pull is not None))
+    if before is not None and before.pull is None:
+        return replace(before, signed=False)
+    pull = Pull(feature.tensor, feature.index, ()) if before is None or before.pull is None else before.pull
+    pull = replace(pull, fills=(*pull.fills, Fill(mask, value)))
+    return replace(before or Rough(step), pull=pull, signed=False)
+
+
+def _fills_then(fills: tuple[Fill, ...], function: Function) -> tuple[Fill, ...]:
+    return tuple(
+        fill if fill.value is None else Fill(fill.mask, float(through((function,), np.array([fill.value]))[0]))
+        for fill in fills
+    )

@@ -24,6 +24,7 @@ from sealift_bundler.converters.steps import (
     predicts,
     transforms,
 )
+from sealift_bundler.converters.steps.boundaries import extended
 from sealift_bundler.converters.steps.finite import checked
 from sealift_bundler.converters.steps.registered import predict_registered, transform_registered
 from sealift_bundler.converters.steps.text.columns import SparseColumns, joined, plain
@@ -45,7 +46,7 @@ def transform(context: Context, estimator: Any, features: Features) -> Features:
     made = emitter(context, estimator, given) if made is None else made
     if isinstance(made, SparseColumns):
         return made
-    made = _named(context, estimator, made)
+    made = _named(context, estimator, made, coarse=any(one.rough and one.rough.coarse for one in plain(given)))
     # What holds other steps leaves it to them.
     return made if emitter.__module__ == __name__ else with_widths(context, estimator, plain(features), made)
 
@@ -70,11 +71,11 @@ def _given(context: Context, estimator: Any, emitter: Emitter | Predictor, featu
     return features
 
 
-def _named(context: Context, estimator: Any, features: Features) -> Features:
-    """Name the step on numbers that it has just made, and that may differ in their last bit."""
+def _named(context: Context, estimator: Any, features: Features, *, coarse: bool) -> Features:
+    """Name the step on numbers that it has just made, and that may differ in their last bit, or by more if `coarse`."""
     step = context.where(estimator)
     return tuple(
-        replace(feature, rough=replace(feature.rough, step=step))
+        replace(feature, rough=replace(feature.rough, step=step, coarse=coarse))
         if feature.rough and not feature.rough.step
         else feature
         for feature in features
@@ -137,8 +138,19 @@ def _weighted(context: Context, estimator: Any, name: str, features: Features) -
     tensor = gather(context, features, estimator)
     scaled = context.graph.add("Mul", tensor, context.graph.constant(float(weight)))
     width = len(features)
+    rising = (lambda x: x * float(weight)) if weight > 0 else None
+    step = context.where(estimator)
     return tuple(
-        replace(feature, tensor=scaled, index=index, width=width, exact=False, origin=None)
+        replace(
+            feature,
+            tensor=scaled,
+            index=index,
+            width=width,
+            exact=False,
+            integral=False,
+            origin=None,
+            rough=extended(feature, rising, step, starts=False),
+        )
         for index, feature in enumerate(features)
     )
 

@@ -25,8 +25,8 @@ NEAR = 1e-9
 
 
 def has_way_back(feature: Feature) -> bool:
-    """Return whether a number is rounded, and a function of one that is not."""
-    return feature.rough is not None and feature.rough.pull is not None
+    """Return whether a number is rounded, and a function of one that is not, without exceptions."""
+    return feature.rough is not None and feature.rough.pull is not None and not feature.rough.pull.fills
 
 
 def begins_elsewhere(function: Any, feature: Feature) -> bool:
@@ -132,7 +132,7 @@ def above_zero(context: Context, estimator: Any, feature: Feature, number: str) 
     graph = context.graph
     zero = graph.constant(0.0)
     rough = feature.rough
-    if rough is None or rough.pull is None or rough.signed:
+    if rough is None or rough.pull is None or rough.signed or not has_way_back(feature):
         return graph.add("LessOrEqual", number, zero), number
     compared = Compared("", rough.pull.functions, refused(context, estimator, feature))
     start = compared.above([0.0])

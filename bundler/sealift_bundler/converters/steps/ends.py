@@ -76,7 +76,7 @@ def _clear_of_them(
     context: Context, estimator: Any, features: Features, given: str, made: str, ends: "Sequence[_Ends]"
 ) -> str:
     graph = context.graph
-    blind = np.array([[feature.rough is not None and feature.rough.pull is None for feature in features]])
+    blind = np.array([[feature.rough is not None and not has_way_back(feature) for feature in features]])
     if not blind.any():
         return made
     near = ""
@@ -100,7 +100,7 @@ class _Ends:
 
 
 def _ends(context: Context, estimator: Any, feature: Feature, function: Function) -> _Ends:
-    pull = feature.rough.pull if feature.rough is not None else None
+    pull = feature.rough.pull if feature.rough is not None and has_way_back(feature) else None
     before = pull.functions if pull is not None else ()
     dtype = np.dtype(feature.dtype)
     if dtype == np.float32:
@@ -123,5 +123,5 @@ def _ends(context: Context, estimator: Any, feature: Feature, function: Function
 
 
 def _base(context: Context, feature: Feature, number: str) -> str:
-    pull = feature.rough.pull if feature.rough is not None else None
+    pull = feature.rough.pull if feature.rough is not None and has_way_back(feature) else None
     return number if pull is None else base_of(context, pull)

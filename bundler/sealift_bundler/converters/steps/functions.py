@@ -10,7 +10,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import Context, Features, gather, numbers, one_to_one, transforms
-from sealift_bundler.converters.steps.arithmetic import concatenated
+from sealift_bundler.converters.steps.arithmetic import column, concatenated
 from sealift_bundler.converters.steps.boundaries import check_double, extended, filled_in, whole
 from sealift_bundler.converters.steps.domains import BEGINNING, begins_elsewhere, begun, clear_of_ends
 from sealift_bundler.converters.steps.ends import ended, ends_elsewhere
@@ -363,8 +363,15 @@ def _marking(context: Context, estimator: FunctionTransformer, features: Feature
     tensor = _MARKS[estimator.func](context.graph, numbers(context, features, estimator))
     if estimator.func is not np.nan_to_num:
         return one_to_one(features, tensor, exact=True, integral=True, rough=None, doubt=None)
-    # What stands for a missing number has no way back, and is zero, beside which others may lie.
+    step = context.where(estimator)
+    made = one_to_one(features, tensor, exact=True, doubt=None)
+    given = [replace(feature, rough=extended(feature, _without_infinity, step, starts=False)) for feature in features]
+    missing = context.graph.add("IsNaN", numbers(context, features, estimator))
     return tuple(
-        replace(one, rough=one.rough and filled_in(one.rough, sentinel=True))
-        for one in one_to_one(features, tensor, exact=True, doubt=None)
+        replace(one, rough=feature.rough and filled_in(feature, column(context.graph, missing, index), 0.0, step))
+        for index, (one, feature) in enumerate(zip(made, given, strict=True))
     )
+
+
+def _without_infinity(x: Any) -> Any:
+    return np.clip(x, -np.finfo(np.float64).max, np.finfo(np.float64).max)

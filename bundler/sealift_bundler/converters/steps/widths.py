@@ -13,6 +13,7 @@ import numpy as np
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
 from sealift_bundler.converters.steps.boundaries import check_double, refused
 from sealift_bundler.converters.steps.given import same_bits
+from sealift_bundler.converters.steps.magnified import check_fine
 
 # Steps that compare one number with another look for themselves, see `boundaries`.
 _JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
@@ -30,6 +31,7 @@ def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor",
     """Refuse a model whose answers jump behind what a graph does not repeat, and where ordinary rows tell.
 
     That is arithmetic that the original does in float32, and numbers that are rounded otherwise and have no order.
+    Refuse a model also behind what a scaler left of nearly equal numbers.
 
     Raises:
         NeverConverts: the model is such a one.
@@ -37,9 +39,15 @@ def check_jump(context: Context, estimator: Any, emitter: "Emitter | Predictor",
     name = f"{emitter.__module__}."
     if any(part in name for part in _JUMPING):
         check_double(context, estimator, features)
+    trees = any(part in name for part in _TREES)
     rough = next((feature for feature in features if feature.rough is not None and feature.rough.unordered), None)
-    if rough is not None and any(part in name for part in _TREES):
+    if rough is not None and trees:
         raise refused(context, estimator, rough)
+    if ".models." in name:
+        check_fine(context, estimator, features)
+    elif trees:
+        # What has a way back is compared exactly.
+        check_fine(context, estimator, tuple(one for one in features if one.rough and one.rough.pull is None))
 
 
 def note_width(context: Context, estimator: Any, emitter: "Emitter | Predictor", features: Features) -> None:

@@ -9,6 +9,7 @@ from sklearn.isotonic import IsotonicRegression
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import (
     Context,
+    Feature,
     Features,
     Heads,
     argmax,
@@ -26,7 +27,9 @@ from sealift_bundler.converters.steps.arithmetic import (
     concatenated,
     sum_of_few,
 )
+from sealift_bundler.converters.steps.boundaries import compared
 from sealift_bundler.converters.steps.compose import predict
+from sealift_bundler.converters.steps.magnified import magnifies, refused_magnifying
 from sealift_bundler.converters.steps.tabulated import interpolated
 
 # What scikit-learn adds before it takes the logarithm of a probability.
@@ -90,22 +93,26 @@ def _each_class(context: Context, estimator: Any, member: Any, tensor: str, *, f
 def _calibrator(context: Context, estimator: Any, calibrator: Any, score: str) -> str:
     graph = context.graph
     if isinstance(calibrator, IsotonicRegression):
-        return _isotonic(context, estimator, calibrator, score)
+        return _isotonic(context, estimator, calibrator, features_of(score, 1)[0])
     inner = graph.add("Mul", score, graph.constant(-float(calibrator.a_)))
     return graph.add("Sigmoid", graph.add("Add", inner, graph.constant(-float(calibrator.b_))))
 
 
-def _isotonic(context: Context, estimator: Any, isotonic: Any, tensor: str) -> str:
+def _isotonic(context: Context, estimator: Any, isotonic: Any, feature: Feature) -> str:
     if context.narrow:
         raise context.climb("an isotonic regression has steps", estimator)
     graph = context.graph
+    tensor = numbers(context, (feature,), estimator)
     known, values = np.asarray(isotonic.X_thresholds_), np.asarray(isotonic.y_thresholds_)
+    if magnifies(feature, known, values):
+        raise refused_magnifying(context, estimator, feature)
     value = interpolated(graph, tensor, known, values)
     if isotonic.out_of_bounds != "nan":
         return value
-    below = graph.add("Less", tensor, graph.constant(float(known[0])))
-    above = graph.add("Greater", tensor, graph.constant(float(known[-1])))
-    return graph.add("Where", graph.add("Or", below, above), graph.constant(np.array(np.nan)), value)
+    number = compared(context, estimator, feature)
+    inside = graph.add("Not", number.reached(graph, known[-1:], above=True))
+    inside = graph.add("And", number.reached(graph, known[:1]), inside)
+    return graph.add("Where", inside, value, graph.constant(np.array(np.nan)))
 
 
 @predicts(IsotonicRegression)
@@ -113,7 +120,7 @@ def _isotonic_regression(context: Context, estimator: Any, features: Features) -
     if estimator.out_of_bounds == "raise":
         raise context.refuse("it raises outside its range (out_of_bounds='raise'), which a graph cannot; use 'clip'",
                              estimator)  # fmt: skip
-    values = _isotonic(context, estimator, estimator, numbers(context, features, estimator))
+    values = _isotonic(context, estimator, estimator, features[0])
     return {"values": flat(context.graph, values)}
 
 

@@ -35,16 +35,14 @@ from sealift_bundler.converters.steps.boundaries import (
     compared,
     extended,
     is_above,
-    magnifies,
     number_among,
-    refused_magnifying,
 )
-from sealift_bundler.converters.steps.domains import above_zero, has_way_back
+from sealift_bundler.converters.steps.domains import above_zero
 from sealift_bundler.converters.steps.ends import ended
 from sealift_bundler.converters.steps.functions import FUNCTIONS
+from sealift_bundler.converters.steps.magnified import magnifies, refused_magnifying, sharpened
 from sealift_bundler.converters.steps.tabulated import normal_quantile, piecewise
 
-_LARGEST = float(np.finfo(np.float64).max)
 # scikit-learn keeps the normal quantile function this far from 0 and 1.
 _BOUNDS = 1e-7
 
@@ -62,9 +60,8 @@ def _bins(context: Context, estimator: KBinsDiscretizer, features: Features) -> 
     width = 0
     for index, edges in enumerate(estimator.bin_edges_):
         number = compared(context, estimator, features[index])
-        inner = number.at_least(numbers_of(edges)[1:-1])[np.newaxis]
         count = int(estimator.n_bins_[index])
-        passed = graph.cast(graph.add("GreaterOrEqual", number.tensor, graph.constant(inner)), graph.dtype)
+        passed = graph.cast(number.reached(graph, numbers_of(edges)[1:-1]), graph.dtype)
         place = graph.add("ReduceSum", passed, graph.constant([1]), keepdims=1)
         if estimator.encode == "ordinal":
             parts.append(place)
@@ -110,8 +107,13 @@ def _power(context: Context, estimator: PowerTransformer, features: Features) ->
         tensor = ended(context, estimator, features, given, tensor, powers)
     step = context.where(estimator)
     made = one_to_one(features, tensor, doubt=step)
+    scaler = estimator._scaler if estimator.standardize else None  # noqa: SLF001 - there is no public form
+    moments = [(0.0, 1.0)] * len(features) if scaler is None else [*zip(scaler.mean_, scaler.scale_, strict=True)]
     return tuple(
-        replace(made[index], rough=extended(feature, _one_power(estimator, index), step, starts=True))
+        replace(
+            made[index],
+            rough=sharpened(extended(feature, _one_power(estimator, index), step, starts=True), *moments[index]),
+        )
         for index, feature in enumerate(features)
     )
 
@@ -162,7 +164,8 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
     for index in range(len(features)):
         known = numbers_of(estimator.quantiles_[:, index])
         x = column(graph, tensor, index)
-        jumps = repeats(known) or (normal and has_way_back(features[index]))
+        rough = features[index].rough
+        jumps = repeats(known) or (normal and rough is not None and rough.pull is not None)
         number = compared(context, estimator, features[index]) if jumps else Compared(x)
         if magnifies(features[index], known, references):
             raise refused_magnifying(context, estimator, features[index])
@@ -186,15 +189,11 @@ def _quantile(context: Context, estimator: QuantileTransformer, features: Featur
 def _ends(graph: Graph, number: Compared, known: Any, *, normal: bool) -> tuple[str, str]:
     """Whether a number is at the lower end, and at the upper one."""
     x, low, high = number.tensor, float(known[0]), float(known[-1])
-    if number.functions:
-        less = replace(number, functions=(*number.functions, lambda x: x - _BOUNDS) if normal else number.functions)
-        more = replace(number, functions=(*number.functions, lambda x: x + _BOUNDS) if normal else number.functions)
-        first = less.at_least([low]) if normal else less.above([low])
-        last = more.above([high]) if normal else more.at_least([high])
-        return (
-            graph.add("Less", x, graph.constant(first[np.newaxis])),
-            graph.add("GreaterOrEqual", x, graph.constant(last[np.newaxis])),
-        )
+    if number.functions or number.fills:
+        less = number.then(lambda x: x - _BOUNDS) if normal else number
+        more = number.then(lambda x: x + _BOUNDS) if normal else number
+        over = less.reached(graph, [low], above=not normal)
+        return graph.add("Not", over), more.reached(graph, [high], above=normal)
     if normal:
         return (
             graph.add("Less", graph.add("Sub", x, graph.constant(_BOUNDS)), graph.constant(low)),
@@ -225,11 +224,9 @@ def _rank(graph: Graph, x: str, number: Compared, known: Any, references: Any) -
     inside = graph.add("Where", graph.add("IsNaN", x), graph.constant(float(known[0])), inside)
     last = len(known) - 1
     # Beyond the ends every number is where the end is, and a missing one at the lower end.
-    reached, passed = number.at_least(known), number.above(known)
-    reached[known == known[0]], passed[known == known[-1]] = -np.inf, np.inf
-    there = graph.add("Where", graph.add("IsNaN", number.tensor), graph.constant(-_LARGEST), number.tensor)
-    at_most = _count(graph, graph.add("GreaterOrEqual", there, graph.constant(reached[np.newaxis])))
-    below = _count(graph, graph.add("GreaterOrEqual", there, graph.constant(passed[np.newaxis])))
+    first, others = graph.constant((known == known[0])[np.newaxis]), graph.constant((known != known[-1])[np.newaxis])
+    at_most = _count(graph, graph.add("Or", number.reached(graph, known), first))
+    below = _count(graph, graph.add("And", number.reached(graph, known, above=True), others))
     steps = np.diff(known)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = np.where(steps > 0, np.diff(references) / steps, 0.0)
@@ -265,6 +262,10 @@ def _spline(context: Context, estimator: SplineTransformer, features: Features) 
     bound = estimator.degree
     for index, spline in enumerate(estimator.bsplines_):
         x = column(graph, tensor, index)
+        knots = np.unique(spline.t)
+        # Each function of the basis rises by one at most, and as steeply as its degree says.
+        if magnifies(features[index], knots, np.arange(len(knots)) * float(max(spline.k, 1))):
+            raise refused_magnifying(context, estimator, features[index])
         basis, count = _basis(graph, x, spline, estimator, bound)
         if estimator.extrapolation == "linear":
             bound = max(bound, min(bound + 1, 2))

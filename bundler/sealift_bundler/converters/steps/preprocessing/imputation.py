@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the class importable
 from sklearn.impute import IterativeImputer
 
-from sealift_bundler.converters.steps import Context, Feature, Features, Rough, numbers, one_to_one, transforms
+from sealift_bundler.converters.steps import Context, Feature, Features, numbers, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated, wide_numbers
 from sealift_bundler.converters.steps.boundaries import filled_in
 from sealift_bundler.converters.steps.compose import predict, transform
@@ -30,10 +30,10 @@ def _iterative(context: Context, estimator: Any, features: Features) -> Features
                              estimator)  # fmt: skip
     start = numbers(context, started, estimator)
     values = [column(graph, start, index) for index in range(len(features))]
-    holes = [graph.add("Gather", missing, graph.constant([index]), axis=1) for index in range(len(features))]
-    # What it fills in is rounded, and has no way back; a number that was there may have been rounded before.
+    holes = [column(graph, missing, index) for index in range(len(features))]
     rough = [feature.rough for feature in started]
-    after = [filled_in(feature.rough or Rough(context.where(estimator)), sentinel=False) for feature in started]
+    step = context.where(estimator)
+    after = [filled_in(feature, hole, None, step) for feature, hole in zip(features, holes, strict=True)]
     for place, (target, others, member) in enumerate(estimator.imputation_sequence_):
         inputs: tuple[Feature, ...] = tuple(
             Feature(values[int(index)], 0, 1, text=False, origin=None, exact=False, rough=rough[int(index)])

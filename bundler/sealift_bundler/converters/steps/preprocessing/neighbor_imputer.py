@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.impute import KNNImputer
 
 from sealift_bundler.converters.graph import Graph, numbers_of
-from sealift_bundler.converters.steps import Context, Features, Rough, is_missing, one_to_one, transforms
+from sealift_bundler.converters.steps import Context, Features, columns_of, is_missing, one_to_one, transforms
 from sealift_bundler.converters.steps.arithmetic import column, concatenated, row_sum, wide_numbers
 from sealift_bundler.converters.steps.boundaries import filled_in
 from sealift_bundler.converters.steps.compose import transform
@@ -43,16 +43,20 @@ def _neighbor_imputer(context: Context, estimator: KNNImputer, features: Feature
     tensor = wide_numbers(context, estimator, features)
     missing = graph.add("IsNaN", tensor)
     squared = _squared(graph, tensor, missing, stored)
+    holes = [column(graph, missing, place) for place in range(len(features))]
     parts = []
-    for place in range(len(features)):
-        guess = _mean_of_donors(graph, squared, stored[:, place], estimator)
-        hole = graph.add("Gather", missing, graph.constant([place]), axis=1)
+    for place, hole in enumerate(holes):
+        guess, tied = _mean_of_donors(graph, squared, stored[:, place], estimator)
+        if tied:
+            reason = f"step {context.where(estimator)} fills in a number from rows of which several are equally near"
+            column_name = columns_of(features[place : place + 1])
+            guess = context.trapped(guess, graph.add("And", hole, tied), column_name, reason)
         parts.append(graph.add("Where", hole, guess, column(graph, tensor, place)))
-    # The means that it fills in are rounded, too.
     step = context.where(estimator)
+    made = one_to_one(features, concatenated(graph, parts))
     result = tuple(
-        replace(made, rough=filled_in(made.rough or Rough(step), sentinel=False))
-        for made in one_to_one(features, concatenated(graph, parts))
+        replace(one, rough=filled_in(feature, hole, None, step))
+        for one, feature, hole in zip(made, features, holes, strict=True)
     )
     if estimator.add_indicator:
         return (*result, *transform(context.inside("indicator"), estimator.indicator_, features))
@@ -77,12 +81,21 @@ def _squared(graph: Graph, tensor: str, missing: str, stored: NDArray[Any]) -> s
     return graph.add("Where", none, graph.constant(_NOWHERE), graph.add("Mul", total, scale))
 
 
-def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator: KNNImputer) -> str:
+def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator: KNNImputer) -> tuple[str, str]:
+    """What is filled in, [rows, 1], and which rows have a tie between the last donor and the next; "" for none."""
     donors = np.flatnonzero(~np.isnan(stored))
     count = min(estimator.n_neighbors, len(donors))
     near = graph.add("Gather", squared, graph.constant(donors), axis=1)
-    size = graph.constant(np.array([count]))
-    distances, places = graph.add_many("TopK", near, size, outputs=2, axis=1, largest=0)
+    more = min(count + 1, len(donors))
+    distances, places = graph.add_many("TopK", near, graph.constant(np.array([more])), outputs=2, axis=1, largest=0)
+    tied = ""
+    if more > count:
+        last, following = column(graph, distances, count - 1), column(graph, distances, count)
+        rounding = graph.add("Mul", following, graph.constant(_EQUAL))
+        tied = graph.add("LessOrEqual", graph.add("Sub", following, last), rounding)
+        tied = graph.add("And", tied, graph.add("Less", following, graph.constant(_NOWHERE / 2)))
+        first = graph.constant(np.arange(count))
+        distances, places = (graph.add("Gather", each, first, axis=1) for each in (distances, places))
     values = graph.add("Gather", graph.constant(stored[donors]), places)
     valid = graph.cast(graph.add("Less", distances, graph.constant(_NOWHERE / 2)), graph.dtype)
     weights = valid
@@ -95,7 +108,7 @@ def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator:
     none = graph.add("Equal", total, graph.constant(0.0))
     mean = graph.add("Div", row_sum(graph, graph.add("Mul", values, weights)),
                      graph.add("Where", none, graph.constant(1.0), total))  # fmt: skip
-    return graph.add("Where", none, graph.constant(float(stored[donors].mean())), mean)
+    return graph.add("Where", none, graph.constant(float(stored[donors].mean())), mean), tied
 
 
 def _ties(stored: NDArray[Any], neighbors: int) -> bool:

@@ -42,10 +42,11 @@ from sealift_bundler.converters.steps import (
     predicts,
     transforms,
 )
-from sealift_bundler.converters.steps.arithmetic import concatenated, wide_numbers
+from sealift_bundler.converters.steps.arithmetic import column, concatenated, wide_numbers
 from sealift_bundler.converters.steps.boundaries import check_compared, equal, extended, filled_in, number_among
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.given import sparse_given
+from sealift_bundler.converters.steps.magnified import sharpened
 
 
 @transforms(SimpleImputer)
@@ -72,7 +73,10 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
             index=index,
             width=width,
             integral=feature.integral and float(fills[index]).is_integer(),
-            rough=filled_in(feature.rough, sentinel=not is_missing(estimator.missing_values)),
+            rough=feature.rough
+            and filled_in(
+                feature, column(context.graph, missing, index), float(values[index]), context.where(estimator)
+            ),
         )
         for index, feature in enumerate(used)
     )
@@ -147,13 +151,21 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
         return tuple(
             replace(
                 made[index],
-                rough=extended(feature, ways[index], step, starts=False),
+                rough=sharpened(extended(feature, ways[index], step, starts=False), *_difference(estimator, index)),
                 divided=divided or feature.divided,
             )
             for index, feature in enumerate(features)
         )
 
     return emit
+
+
+def _difference(scaler: Any, index: int) -> tuple[float, float]:
+    """What a scaler subtracts from a column, and by what it divides the difference."""
+    if isinstance(scaler, MinMaxScaler):
+        return float(scaler.min_[index] / scaler.scale_[index]), float(1 / scaler.scale_[index])
+    center, scale = _moments(scaler)
+    return 0.0 if center is None else float(center[index]), 1.0 if scale is None else float(scale[index])
 
 
 def _multiplied(factor: float) -> Callable[[NDArray[Any]], NDArray[Any]]:

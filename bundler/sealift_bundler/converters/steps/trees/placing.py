@@ -108,13 +108,10 @@ def marked(
             continue
         if feature.rough is not None and feature.rough.pull is None:
             raise refused(context, estimator, feature)
-        number = compared(context, estimator, feature)
-        if rounding is not None:
-            number = replace(number, functions=(*number.functions, rounding))
-        first, after = number.at_least(ends[:1]), number.above(ends[1:])
-        reached = graph.add("GreaterOrEqual", number.tensor, graph.constant(first[np.newaxis]))
-        passed = graph.add("Less", number.tensor, graph.constant(after[np.newaxis]))
-        parts.append(graph.add("And", reached, passed))
+        number = replace(compared(context, estimator, feature), own=graph.cast(column(graph, tensor, place), "float64"))
+        number = number if rounding is None else number.then(rounding)
+        passed = graph.add("Not", number.reached(graph, ends[1:], above=True))
+        parts.append(graph.add("And", number.reached(graph, ends[:1]), passed))
     return concatenated(graph, parts)
 
 
@@ -136,12 +133,18 @@ def _moved(
     rounding: Callable[[NDArray[Any]], NDArray[Any]] | None,
 ) -> str:
     graph = context.graph
-    functions = pull.functions if rounding is None else (*pull.functions, rounding)
-    above = Compared("", functions).above(thresholds)
+    number_there = Compared("", pull.functions, fills=pull.fills)
+    number_there = number_there if rounding is None else number_there.then(rounding)
+    above = number_there.above(thresholds)
     places = TreeEnsemble(1, [_search(above)]).emit(graph, base_of(context, pull), double=True)
     table = np.append(thresholds, np.inf)[:, np.newaxis]
     index = graph.add("Reshape", graph.cast(places, "int64"), graph.constant([-1]))
     moved = graph.add("Gather", graph.constant(table, np.dtype(dtype)), index, axis=0)
+    for fill in number_there.fills:
+        mine = number
+        if fill.value is not None:
+            mine = graph.constant(table[[(fill.value > thresholds).sum()]], np.dtype(dtype))
+        moved = graph.add("Where", fill.mask, mine, moved)
     return graph.add("Where", graph.add("IsNaN", number), number, moved)
 
 
