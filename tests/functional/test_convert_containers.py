@@ -14,7 +14,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    Normalizer,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 from xgboost import XGBClassifier
 
@@ -198,7 +205,7 @@ def test_the_width_of_floats_counts_in_every_table(wrap):
 
 def test_what_is_computed_in_float32_is_refused_before_a_step_that_jumps():
     rows = (GENERATOR.normal(size=(300, 3)) * 1000).astype(np.float32)
-    original = make_pipeline(StandardScaler(), DecisionTreeRegressor()).fit(rows, rows[:, 0])
+    original = make_pipeline(StandardScaler(), Normalizer(), DecisionTreeRegressor()).fit(rows, rows[:, 0])
     with pytest.raises(Error, match=r"step 'decisiontreeregressor'.*computes in float32.*astype\('float64'\)"):
         convert(original, rows)
     convert(DecisionTreeRegressor().fit(rows, rows[:, 0]), rows)

@@ -94,9 +94,21 @@ def test_quantiles_of_what_a_power_left_of_a_mean_are_refused():
         convert(original, rows[FIT:])
 
 
-@pytest.mark.parametrize("last", ["trees", "bins", "floor", "quantiles", "binarized", "sentinel"])
-@pytest.mark.parametrize("filling", ["sentinel", "mean", "zero", "neighbors", "regressions"])
-@pytest.mark.parametrize("first", [[function("log1p")], [PowerTransformer(), RobustScaler()]], ids=["log1p", "power"])
+LASTS = ("trees", "bins", "floor", "quantiles", "binarized", "sentinel")
+
+
+@pytest.mark.parametrize(
+    ("first", "filling", "last"),
+    [
+        *(("log1p", "mean", last) for last in LASTS),
+        *(("power", filling, "trees") for filling in ("sentinel", "mean", "zero", "neighbors", "regressions")),
+        ("log1p", "sentinel", "bins"),
+        ("log1p", "zero", "quantiles"),
+        ("log1p", "neighbors", "floor"),
+        ("log1p", "regressions", "sentinel"),
+        ("power", "sentinel", "binarized"),
+    ],
+)
 def test_numbers_that_were_filled_in_fall_as_in_the_original(first, filling, last):
     generator = np.random.default_rng(14)
     rows = generator.lognormal(1, 1, (500, 2)) + 1
@@ -122,7 +134,8 @@ def test_numbers_that_were_filled_in_fall_as_in_the_original(first, filling, las
     if filling == "sentinel":
         rows = np.nan_to_num(rows, nan=4.0)
     target = np.nan_to_num(rows[:FIT], nan=9).sum(axis=1)
-    original = make_pipeline(*first, fillings[filling], *lasts[last]).fit(rows[:FIT], target)
+    firsts = {"log1p": [function("log1p")], "power": [PowerTransformer(), RobustScaler()]}
+    original = make_pipeline(*firsts[first], fillings[filling], *lasts[last]).fit(rows[:FIT], target)
     model = convert(original, rows[FIT:]).open()
     known = np.nan_to_num(rows, nan=4.0)
     edges = boundaries(original.predict, known, generator, 1000)

@@ -47,6 +47,7 @@ from sealift_bundler.converters.steps.boundaries import check_compared, equal, e
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.given import sparse_given
 from sealift_bundler.converters.steps.magnified import sharpened
+from sealift_bundler.converters.steps.preprocessing.single_scalers import scaled_in_float32
 
 
 @transforms(SimpleImputer)
@@ -129,6 +130,12 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
     def emit(context: Context, estimator: Any, features: Features) -> Features:
         tensor = numbers(context, features, estimator)
         sparse = estimator.scale_ is not None and sparse_given(context, estimator)
+        # The others take no sparse rows, or treat them otherwise altogether.
+        takes_sparse = isinstance(estimator, StandardScaler | MaxAbsScaler) and _moments(estimator)[0] is None
+        divided = not sparse and takes_sparse and estimator.scale_ is not None
+        single = None if sparse else scaled_in_float32(context, estimator, features)
+        if single is not None:
+            return tuple(replace(feature, divided=divided or feature.divided) for feature in single)
         if sparse:
             if _moments(estimator)[0] is not None:
                 raise context.refuse(
@@ -144,9 +151,6 @@ def _scaling(build: Callable[[Graph, Any, str], str], way: _Way) -> Callable[[Co
             ways = [way(estimator, index) for index in range(len(features))]
             tensor = build(context.graph, estimator, tensor)
         step = context.where(estimator)
-        # The others take no sparse rows, or treat them otherwise altogether.
-        takes_sparse = isinstance(estimator, StandardScaler | MaxAbsScaler) and _moments(estimator)[0] is None
-        divided = not sparse and takes_sparse and estimator.scale_ is not None
         made = one_to_one(features, tensor)
         return tuple(
             replace(
