@@ -19,6 +19,8 @@ from sealift_bundler.converters.steps.compose import transform
 
 _QUERIES = 1024
 _EQUAL = 1e-12
+# A row is far whose squared distance is this many times that of the farthest stored row from their mean.
+_FAR = 1e4
 # Farther than anything measured: a donor that shares no column with the row.
 _NOWHERE = 1e300
 
@@ -44,9 +46,11 @@ def _neighbor_imputer(context: Context, estimator: KNNImputer, features: Feature
     missing = graph.add("IsNaN", tensor)
     squared = _squared(graph, tensor, missing, stored)
     holes = [column(graph, missing, place) for place in range(len(features))]
+    # Of a row far away, all stored rows are about as far.
+    far = _FAR * float(np.nansum((stored - np.nanmean(stored, axis=0)) ** 2, axis=1).max())
     parts = []
     for place, hole in enumerate(holes):
-        guess, tied = _mean_of_donors(graph, squared, stored[:, place], estimator)
+        guess, tied = _mean_of_donors(graph, squared, stored[:, place], estimator, far)
         if tied:
             reason = f"step {context.where(estimator)} fills in a number from rows of which several are equally near"
             column_name = columns_of(features[place : place + 1])
@@ -81,8 +85,13 @@ def _squared(graph: Graph, tensor: str, missing: str, stored: NDArray[Any]) -> s
     return graph.add("Where", none, graph.constant(_NOWHERE), graph.add("Mul", total, scale))
 
 
-def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator: KNNImputer) -> tuple[str, str]:
-    """What is filled in, [rows, 1], and which rows have a tie between the last donor and the next; "" for none."""
+def _mean_of_donors(
+    graph: Graph, squared: str, stored: NDArray[Any], estimator: KNNImputer, far: float
+) -> tuple[str, str]:
+    """What is filled in, [rows, 1], and which rows have a tie between the last donor and the next; "" for none.
+
+    Ties are looked for at squared distances below `far`.
+    """
     donors = np.flatnonzero(~np.isnan(stored))
     count = min(estimator.n_neighbors, len(donors))
     near = graph.add("Gather", squared, graph.constant(donors), axis=1)
@@ -93,7 +102,7 @@ def _mean_of_donors(graph: Graph, squared: str, stored: NDArray[Any], estimator:
         last, following = column(graph, distances, count - 1), column(graph, distances, count)
         rounding = graph.add("Mul", following, graph.constant(_EQUAL))
         tied = graph.add("LessOrEqual", graph.add("Sub", following, last), rounding)
-        tied = graph.add("And", tied, graph.add("Less", following, graph.constant(_NOWHERE / 2)))
+        tied = graph.add("And", tied, graph.add("Less", following, graph.constant(far)))
         first = graph.constant(np.arange(count))
         distances, places = (graph.add("Gather", each, first, axis=1) for each in (distances, places))
     values = graph.add("Gather", graph.constant(stored[donors]), places)

@@ -102,7 +102,7 @@ def _is_asked(scaler: Any, operations: _Operations, clipped: tuple[float, float]
             else:
                 expected = _OPERATIONS[operator](expected, values.astype(np.float32))
         if clipped is not None:
-            expected = np.clip(expected, *(np.float32(bound) for bound in clipped))
+            expected = np.clip(expected, np.float32(clipped[0]), np.float32(clipped[1]))
         try:
             got = np.asarray(scaler.transform(given.copy()))
         except Exception:  # noqa: BLE001 - a scaler of a later scikit-learn may refuse what this one takes
