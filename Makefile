@@ -31,13 +31,16 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bare plugins pipeline-s3 mlflow reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo pipeline-demo test check bare plugins pipeline-s3 mlflow tune reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 demo: $(READY) ## Carry three real models across an air gap, with a transcript
 	@$(RUN) python demo/run.py
+
+pipeline-demo: $(READY) ## From 5,000 events to a trained model without network, and an erasure, with a transcript (four minutes)
+	@$(RUN) python demo/pipeline.py
 
 # A file of tests stays in one process, so that what it makes for all of its tests is made once.
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -58,6 +61,10 @@ pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto play
 	    build/moto/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/moto.lock && \
 	    touch build/moto/.ready; }
 	@$(RUN) MOTO_SERVER=build/moto/bin/moto_server python -m pytest -q tests/object_storage
+
+tune: $(READY) ## Share a search through Debian's PostgreSQL: three processes assist, one is killed (two minutes)
+	@.ci/debian-packages --missing tune
+	@$(RUN) python -m pytest -v tests/tuning $(PYTEST_ARGS)
 
 reproduce: $(READY) ## Train a model, and make it again in a fresh environment of the lock file (800 MB, some minutes)
 	@$(RUN) PYTHONPATH=tests python tests/reproduce/run.py
@@ -177,7 +184,7 @@ lock: $(READY) ## Write requirements/*.lock anew
 	@$(RUN) requirements/lock.sh $(LOCK_ARGS)
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build dist demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist demo-out pipeline-demo-out .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find bundler common docs keys loader tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # This installs nothing: it says which Debian packages are missing; the tests that need them then fail and name them.

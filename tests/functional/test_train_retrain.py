@@ -36,7 +36,10 @@ def erase_somebody(training):
 
 
 def test_a_first_version_a_better_one_and_one_that_is_not(training) -> None:
+    # One label for all rows is right for all of a slice of it, and so a first version is judged without slices.
+    training.write(toml=TOML + '[gate]\nslices = ["label"]\n')
     first = training.retrain()
+    assert first.judgement.slices == ()
     assert (first.outcome, str(first.model)) == ("staged", "triage 1.0.0")
     assert first.judgement.overall.champion < 0.65
     assert first.judgement.overall.challenger > 0.8
@@ -75,7 +78,9 @@ def test_a_first_version_a_better_one_and_one_that_is_not(training) -> None:
     assert "Refused: not" in (folder / "run.html").read_text()
     # Other labels than before make the champion worse, and a better one passes.
     training.land(1_500, rule=lambda weight, estimate: weight > 4 or estimate > 60)
+    training.write(toml=TOML + '[gate]\nslices = ["label"]\n')
     second = training.retrain()
+    assert [one.value for one in second.judgement.slices] == ["bug", "feature"]
     assert str(second.model) == "triage 1.1.0"
     assert second.judgement.overall.low > 0
     page = second.page.read_text()

@@ -16,6 +16,7 @@ _NAMES = (
     "retrain",
     "drift",
     "reproduce",
+    "assist",
     "publish",
     "champion",
 )
@@ -26,7 +27,7 @@ In this order: init (a folder), receive and land (two services), status (look),
 snapshot (cite rows), verify (check them).
 As well as these: backfill (what the receiver missed), erase (a person).
 For models: retrain (to a staged version), drift (look), reproduce (compare),
-publish (into a model registry), champion (what one says of it).
+assist (a search on another machine), publish (into a model registry), champion (what one says of it).
 
 \b
 Tab completion: eval "$(_SEALIFT_PIPELINE_COMPLETE=bash_source sealift-pipeline)"

@@ -33,6 +33,15 @@ workers_option: Callable[[Any], Any] = click.option(
     help="Processes that search; any number leads to the same model.",
 )
 
+storage_option: Callable[[Any], Any] = click.option(
+    "--storage",
+    envvar="SEALIFT_SEARCH_STORAGE",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="Database through which machines share a search: postgresql+psycopg://USER@HOST/DATABASE.",
+)
+
 
 def complete_kinds(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the kinds that the data policy names."""

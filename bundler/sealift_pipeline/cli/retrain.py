@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sealift_common.console import print_json
-from sealift_pipeline.cli.options import json_option, pipeline_option, project_argument, workers_option
+from sealift_pipeline.cli.options import json_option, pipeline_option, project_argument, storage_option, workers_option
 from sealift_pipeline.settings.settings import Settings
 
 
@@ -13,9 +13,10 @@ from sealift_pipeline.settings.settings import Settings
 @project_argument
 @pipeline_option
 @workers_option
+@storage_option
 @click.option("--if-needed", is_flag=True, help="Train only on new rows, drift, or erased rows; see [retrain].")
 @json_option
-def command(*, project_file: Path, folder: Path, workers: int, if_needed: bool, as_json: bool) -> None:
+def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_needed: bool, as_json: bool) -> None:
     """Train the model of PROJECT.toml on all landed events, and stage it if it passes the gate.
 
     The same events, files and environment give the same model: then nothing is trained, and it says "unchanged". A
@@ -25,7 +26,7 @@ def command(*, project_file: Path, folder: Path, workers: int, if_needed: bool, 
     from sealift_pipeline.training.retraining import STAGED, retrain
 
     project = Project.load(project_file)
-    done = retrain(project, Settings.load(folder), workers=workers, if_needed=if_needed)
+    done = retrain(project, Settings.load(folder), workers=workers, if_needed=if_needed, storage=storage)
     if as_json:
         print_json(
             {

@@ -102,7 +102,7 @@ def judged(
 ) -> Judgement:
     """Judge the converted challenger against the released champion, on rows that neither saw.
 
-    A first version is judged against the most frequent label.
+    A first version is judged against the most frequent label, on all rows alone.
 
     Raises:
         ChallengerError: there is no such row, or the champion does not take the rows of this project.
@@ -110,7 +110,9 @@ def judged(
     unseen = rows.chosen(_unseen(project, rows, champion))
     if not len(unseen.labels):
         raise ChallengerError("no row is left that neither model saw; land more events, or raise test in [split]")
-    columns = {name: unseen.column(name) or () for name in project.gate.slices}
+    # One label is right for all of a slice of it: no first version could be compared with that.
+    slices = () if champion is None else project.gate.slices
+    columns = {name: unseen.column(name) or () for name in slices}
     labels = unseen.labels.tolist()
     if champion is None:
         before = MostFrequent(rows.part(TRAIN, VALIDATION).labels.tolist()).predict(unseen.frame)

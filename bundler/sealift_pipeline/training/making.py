@@ -5,7 +5,7 @@ What a run depends on is told by `inputs_of`; the champion is all that may diffe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sealift_common.names import ModelVersion
 from sealift_keys.channel.directory import Channel
@@ -50,6 +50,11 @@ def inputs_of(project: Project, lock: Lock, snapshot: Snapshot) -> dict[str, str
         "project": project.digest,
         "python": python_version(),
     }
+
+
+def shared_by(inputs: Mapping[str, str], libraries: Mapping[str, str], snapshot: Snapshot) -> dict[str, Any]:
+    """Return what machines that share a search have to agree on."""
+    return {**inputs, "machine": machine_of(libraries), "upto": snapshot.upto}
 
 
 def make(

@@ -37,10 +37,11 @@ from sealift_pipeline.training.champion import find_champion, next_version
 from sealift_pipeline.training.drift.measuring import Measured, measure
 from sealift_pipeline.training.drift.need import Needed, needed
 from sealift_pipeline.training.fitting import OpenStudy, OpenWorkers
-from sealift_pipeline.training.making import Made, champion_document, inputs_of, make
+from sealift_pipeline.training.making import Made, champion_document, inputs_of, make, shared_by
 from sealift_pipeline.training.project.lock import Lock
 from sealift_pipeline.training.project.settings import Project
 from sealift_pipeline.training.search.asking import new_study
+from sealift_pipeline.training.search.sharing import SharedSearch
 from sealift_pipeline.training.search.workers import working
 
 RUNS_FOLDER, PAGE_FILE = "runs", "run.html"
@@ -72,7 +73,7 @@ def retrain(
     *,
     workers: int = 1,
     if_needed: bool = False,
-    open_study: OpenStudy = new_study,
+    storage: str = "",
     open_workers: OpenWorkers = working,
 ) -> Retrained:
     """Retrain a model; see the module.
@@ -80,6 +81,7 @@ def retrain(
     Args:
         workers: how many processes search; any number leads to the same bytes.
         if_needed: train only on new rows, drift, or erased rows.
+        storage: address of a database through which other machines may assist; empty for none.
 
     Raises:
         ProjectError: the project, its environment or its rows are not as they should be.
@@ -105,6 +107,10 @@ def retrain(
         if not need.reasons:
             return Retrained(NOT_NEEDED)
     model = next_version(channel, project)
+    open_study: OpenStudy = new_study
+    if storage:
+        shared = SharedSearch(storage, project.name, shared_by(inputs, libraries, snapshot))
+        open_study, open_workers = shared.open_study, shared.open_workers
     made = make(
         project,
         settings,

@@ -1,0 +1,17 @@
+"""The page about retraining on a schedule, typed into a shell; tests/tuning types the one about several machines."""
+
+from pathlib import Path
+
+import pytest
+from support.gitlab.training import Training
+from support.pages.admin_page import Page
+from support.release.workbench import Workbench
+
+pytestmark = pytest.mark.slow
+
+
+def test_retrain_on_a_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Page(tmp_path)
+    Training(Workbench(page.work, monkeypatch), 560)
+    page.set(SEALIFT_PASSPHRASE="correct horse")
+    page.follow("retrain-on-a-schedule.md")
