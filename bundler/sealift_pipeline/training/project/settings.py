@@ -10,6 +10,7 @@
 `docs/reference/training.md` describes the file. Paths are relative to the folder that holds it.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,7 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
         if key in texts
     }
     for key, file in files.items():
-        if key != "channel" and not file.is_file():
+        if key != "channel" and not os.path.isfile(file):
             raise toml.error(key, f"{key!r} names {str(file)!r}, which is no file; correct the path")
     validation, test = (_number(toml, "split", key, getattr(Project, key), below=1.0) for key in ("validation", "test"))
     if not (validation > 0 and test > 0 and validation + test < 1):

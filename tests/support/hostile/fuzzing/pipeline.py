@@ -14,6 +14,7 @@ from support.gitlab.api import issue_of
 from support.gitlab.events import KINDS, Events
 
 from sealift.errors import Error
+from sealift_common.names import ModelVersion
 from sealift_common.parsing import strict_json
 from sealift_pipeline.backfill.filling import from_hook, from_issues
 from sealift_pipeline.backfill.gitlab_api import GitlabProject
@@ -25,10 +26,12 @@ from sealift_pipeline.errors import TableError
 from sealift_pipeline.landing.state import State
 from sealift_pipeline.log.base import Entry, EventLog, Rejection, read_back, written
 from sealift_pipeline.receiver.intake import MOST_BODY_BYTES, Intake, key_of
+from sealift_pipeline.runs.document import Run
 from sealift_pipeline.settings.settings import FILE, POLICY_FILE, Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.table.leaves import leaf
 from sealift_pipeline.table.schema import columns_for, documents, to_table
+from sealift_pipeline.training.project.settings import Project
 
 if TYPE_CHECKING:
     from sealift.registry.session import Session
@@ -105,7 +108,20 @@ def _load_keys(folder: str, data: bytes) -> None:
     keys_used.used(_file(folder, keys_used.FILE, data).parent)
 
 
-_LOADERS = (_load_policy, _load_settings, _load_snapshot, _load_state, _load_journal, _load_record, _load_keys)
+def _load_run(_folder: str, data: bytes) -> None:
+    assert Run.parse(data).to_bytes() == data
+
+
+def _load_project(folder: str, data: bytes) -> None:
+    for name in ("triage.py", "requirements.lock"):
+        _file(folder, name, b"")
+    Project.load(_file(folder, "triage.toml", data))
+
+
+_LOADERS = (
+    *(_load_policy, _load_settings, _load_snapshot, _load_state, _load_journal, _load_record, _load_keys),
+    *(_load_run, _load_project),
+)
 
 
 def pipeline_file(data: bytes) -> None:
@@ -171,6 +187,40 @@ def _snapshot() -> bytes:
     return Snapshot("table", "issue", 9, 4, digest, digest, 1).to_bytes()
 
 
+_PROJECT = b"""format = 1
+name = "triage"
+kind = "issue"
+code = "triage.py"
+lock = "requirements.lock"
+channel = "ch"
+[split]
+test = 0.2
+[search]
+trials = 4
+[gate]
+slices = ["label"]
+margin = 0.01
+[retrain]
+psi = 0.25
+"""
+
+
+def _run() -> bytes:
+    digest = "sha256:" + "0" * 64
+    return Run(
+        model=ModelVersion.parse("triage", "1.0.0"),
+        inputs={**dict.fromkeys(("code", "data_snapshot", "lock", "project"), digest), "python": "3.11.7"},
+        machine={"architecture": "x86_64"},
+        split={"validation": 0.1, "test": 0.2, "rows": {"train": 7}},
+        search={"trials": [{"number": 0, "params": {"C": 0.5}, "score": 0.75}]},
+        params={"C": 0.5},
+        gate={"passed": True},
+        champion={},
+        profile={"columns": {}, "labels": {"bug": 1.0}},
+        files={"model.onnx": digest},
+    ).to_bytes()
+
+
 def _files() -> list[bytes]:
     """A good file for each loader, in their order."""
     good = [
@@ -181,6 +231,8 @@ def _files() -> list[bytes]:
         b'{"automatic": true, "events": [3], "request": "T-1", "subjects": ["u_0"]}',
         b'{"at": "2026-11-23T12:00:00Z", "automatic": true, "events": [3], "request": "T-1", "rows": {}}\n',
         b'["0123456789abcdef"]',
+        _run(),
+        _PROJECT,
     ]
     return [bytes([place]) + data for place, data in enumerate(good)]
 
