@@ -45,4 +45,4 @@ def assist_project(project: Project, settings: Settings, url: str, *, workers: i
     rows = rows_of(code, table, validation=project.validation, test=project.test)
     search, trials = project.search, Trials(storage, name)
     with working(code, rows, seed=search.seed, metric=search.metric, number=workers) as processes:
-        return assist(trials, processes)
+        return assist(trials, processes, set(code.space))

@@ -223,15 +223,19 @@ def studies_of(storage: "BaseStorage", model: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def assist(trials: Trials, processes: Workers) -> int:
+def assist(trials: Trials, processes: Workers, names: set[str]) -> int:
     """Score what is asked, from the last trial on, until nothing more is asked; return how many scores were written.
+
+    Args:
+        names: of all parameters: a trial is there before its parameters are.
 
     Raises:
         ProjectError: the storage does not answer, or the author's code raises here.
     """
     done: set[int] = set()
     while not trials.finished:
-        waiting = {number: params for number, params in trials.unscored().items() if number not in done}
+        unscored = trials.unscored().items()
+        waiting = {number: params for number, params in unscored if number not in done and set(params) == names}
         if not waiting:
             time.sleep(_LOOK_S)
             continue
