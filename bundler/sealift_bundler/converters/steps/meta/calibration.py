@@ -93,7 +93,8 @@ def _each_class(context: Context, estimator: Any, member: Any, tensor: str, *, f
 def _calibrator(context: Context, estimator: Any, calibrator: Any, score: str) -> str:
     graph = context.graph
     if isinstance(calibrator, IsotonicRegression):
-        return _isotonic(context, estimator, calibrator, features_of(score, 1)[0])
+        # Of many classifiers the scores are the original's; the samples tell.
+        return _isotonic(context, estimator, calibrator, features_of(score, 1, same=True)[0])
     inner = graph.add("Mul", score, graph.constant(-float(calibrator.a_)))
     return graph.add("Sigmoid", graph.add("Add", inner, graph.constant(-float(calibrator.b_))))
 
