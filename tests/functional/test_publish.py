@@ -264,7 +264,7 @@ def test_the_token_goes_to_no_other_host(publish, gitlab, toy):
     assert (status, "wants files at 'https://evil.example/x/'" in err) == (74, True)
     gitlab.faults[:] = [Fault("GET", "model-versions/get", 302, b"", {"Location": "http://localhost:1/x"})]
     status, _, err = publish()
-    assert (status, "no connection to http://localhost:1" in err) == (74, True)
+    assert (status, "no connection to" in err) == (74, True)
     assert WRITES not in err
 
 
