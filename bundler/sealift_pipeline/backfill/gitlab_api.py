@@ -29,10 +29,6 @@ _HELD_BYTES = 32 * 1024 * 1024
 _MOST_PAGES = 50_000
 
 
-class TooLargeError(GitlabError):
-    """An answer is beyond the limits."""
-
-
 class GitlabProject:
     """The lists of one project; each method raises GitlabError where GitLab refuses or does not answer.
 
@@ -77,7 +73,10 @@ class GitlabProject:
         for _ in range(_MOST_PAGES):
             query = {"scope": "all", "updated_after": after, "order_by": "updated_at", "sort": "asc"}
             query |= {"per_page": str(_ISSUES_PAGE), "page": str(page)}
-            entries = self._list(f"{self._api}/issues?{urlencode(query)}", "issues")
+            try:
+                entries = self._list(f"{self._api}/issues?{urlencode(query)}", "issues")
+            except LimitError as error:
+                raise GitlabError(f"issues: {error}") from error
             yield from entries
             if len(entries) < _ISSUES_PAGE:
                 return
@@ -90,27 +89,28 @@ class GitlabProject:
         url, what = f"{self._api}/hooks/{self._hook}/events", "events of the hook"
         try:
             return self._list(f"{url}?per_page={_EVENTS_PAGE}&page={page}", what)
-        except TooLargeError:
+        except LimitError:
             first = (page - 1) * _EVENTS_PAGE + 1
             return [entry for one in range(first, first + _EVENTS_PAGE) for entry in self._alone(url, one, what)]
 
     def _alone(self, url: str, place: int, what: str) -> list[dict[str, Any]]:
         try:
             return self._list(f"{url}?per_page=1&page={place}", what)
-        except TooLargeError:
+        except LimitError:
             # The receiver would have refused it too. It must not keep the older ones away.
             self.beyond_limits += 1
             return [{}]
 
     def _list(self, url: str, what: str) -> list[dict[str, Any]]:
+        """Read a list; LimitError where the answer is beyond the limits, GitlabError where it is wrong."""
         try:
             response = self._session.request("GET", url, accept=(200,))
             data = response.read(_PAGE_BYTES, what)
             self._read += len(data)
             self._progress(len(data))
             document = strict_json.parse(data, what, max_size_bytes=_PAGE_BYTES)
-        except LimitError as error:
-            raise TooLargeError(f"{what}: {error}") from error
+        except LimitError:
+            raise
         except (LocalError, MalformedError) as error:
             raise GitlabError(f"{what}: {error}") from error
         except BrokenError as error:
