@@ -44,6 +44,7 @@ def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others
     environments = [
         "helm",
         "kserve",
+        "mlflow",
         "mlserver",
         "moto",
         "oldest",

@@ -165,7 +165,7 @@ def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Messa
 def test_the_extras_are_bundler_dev_serve_text_where_keys_live_and_where_models_come_from(metadata: Message) -> None:
     keys = {"hsm", "awskms", "gcpkms", "azurekms", "vault"}
     sources = {"xgboost", "lightgbm", "catboost", "skops", "torch", "keras"}
-    pipeline = {"pipeline", "pipeline-nats"}
+    pipeline = {"pipeline", "pipeline-nats", "pipeline-postgresql"}
     assert set(metadata.get_all("Provides-Extra", [])) == {
         "bundler",
         "dev",
