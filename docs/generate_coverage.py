@@ -29,7 +29,7 @@ The rung is the one that proved itself: "float32", or "float64" where float32 wa
 A refusal is what `sealift-bundler convert` says; nothing is packed after one.
 
 None of these needs skl2onnx. An estimator that is not on this page, for example
-[one of your own](../how-to/build-a-release.md#convert-an-estimator-of-your-own), converts where skl2onnx has a
+[one of your own](../how-to/build/build-a-release.md#convert-an-estimator-of-your-own), converts where skl2onnx has a
 converter for it; its rung is "skl2onnx".
 
 | estimator | outcome | rung or refusal |

@@ -17,7 +17,7 @@ from support.release.channel_simulator import ChannelSimulator
 from sealift_bundler.cli import command
 from sealift_common.console import run
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "run-the-model-server.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "deploy" / "run-the-model-server.md"
 UNIT = "sealift-serve.service"
 SOCKET = "/run/sealift/serve.sock"
 MOST_SECONDS = 2.0

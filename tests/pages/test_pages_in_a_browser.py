@@ -105,7 +105,7 @@ def documentation(tmp_path_factory):
 @pytest.mark.parametrize(
     ("words", "first"),
     [
-        ("ROLL back release", "how-to/roll-back-a-release.html"),
+        ("ROLL back release", "how-to/instance/roll-back-a-release.html"),
         ("no-such-word-anywhere", None),
     ],
 )

@@ -34,7 +34,7 @@ def recipe(
     )
     unsaid = f" Without it: {golden}." if golden else ""
     return f"""\
-# What to release; paths are relative to this file. All keys: docs/reference/recipe.md
+# What to release; paths are relative to this file. All keys: docs/reference/formats/recipe.md
 name = {_toml(model.name)}
 version = {_toml(str(model.version))}            # a released version never changes: give changed bytes a new one
 source = {_toml(source)}

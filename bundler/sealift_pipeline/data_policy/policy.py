@@ -5,7 +5,7 @@
     [issue]
     title = { path = "object_attributes.title", type = "text" }
 
-`docs/reference/data-policy.md` describes the file. What it does not name touches no disk.
+`docs/reference/formats/data-policy.md` describes the file. What it does not name touches no disk.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """`run.json`: what a training run was, from the digest of its data snapshot to that of the model. Pure.
 
 It is canonical JSON (RFC 8785) without a clock, a path or a name of a machine: the same run gives the same bytes. It
-travels with the version, beside the data snapshot. docs/reference/training.md describes it.
+travels with the version, beside the data snapshot. docs/reference/formats/training.md describes it.
 """
 
 import hashlib

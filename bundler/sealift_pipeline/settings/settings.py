@@ -1,6 +1,6 @@
 """`pipeline.toml`: where events come in, where the log and the table are, and which GitLab they come from.
 
-`docs/reference/data-policy.md` describes the file. Paths are relative to the folder that holds it.
+`docs/reference/formats/data-policy.md` describes the file. Paths are relative to the folder that holds it.
 """
 
 import ipaddress

@@ -1,6 +1,6 @@
 """`data-snapshot.json`: the rows of one kind up to a number, and the root over their leaves. Pure.
 
-It is canonical JSON (RFC 8785): the same rows give the same bytes. docs/reference/events.md describes it.
+It is canonical JSON (RFC 8785): the same rows give the same bytes. docs/reference/formats/events.md describes it.
 """
 
 import re

@@ -19,7 +19,7 @@ LEAF_BYTES = 32
 def row_document(
     kind: str, seq: int, key: str, received: int, subjects: Iterable[str], columns: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what of a row is hashed; see the page docs/reference/events.md."""
+    """Return what of a row is hashed; see the page docs/reference/formats/events.md."""
     return {
         "columns": {name: value for name, value in columns.items() if value is not None},
         "key": key,

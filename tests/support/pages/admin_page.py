@@ -9,8 +9,14 @@ from support.machine import own_machine
 from support.pages.page_shell import Shell, commands, missing, unindented
 from support.release.channel_simulator import ChannelSimulator
 
-PAGES = Path(__file__).parents[3] / "docs" / "how-to"
+_HOW_TO = Path(__file__).parents[3] / "docs" / "how-to"
 _REFUSAL = re.compile(r"(sealift:.*|…)\[[a-z-]+\]")
+
+
+def page_file(name: str) -> Path:
+    """Find a how-to page by its file name, in whichever room it is."""
+    (found,) = _HOW_TO.rglob(name)
+    return found
 
 
 def carry(directory: Path) -> Path:
@@ -65,7 +71,7 @@ class Page:
         try:
             for command in before:
                 assert shell.type(f"{command} >/dev/null") in ([], [""])
-            typed = commands(unindented((PAGES / page).read_text("utf-8")))
+            typed = commands(unindented(page_file(page).read_text("utf-8")))
             assert len(typed) >= 5
             for one in typed:
                 output = shell.type(one.command)

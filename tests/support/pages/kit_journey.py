@@ -20,7 +20,7 @@ from support.release.channel_simulator import ChannelSimulator
 
 from sealift_bundler import convert
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "start-on-a-bare-system.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "deploy" / "start-on-a-bare-system.md"
 # What the page is written for; anyone who follows it puts in what their own system is.
 WRITTEN_FOR = {"platform": "linux-x86_64", "python": "3.11"}
 CARRIED = "sealift-kit.tar", "gitlab-models.tar"

@@ -38,8 +38,8 @@ compare with the one that was published elsewhere: a web page, a letter, a telep
 
     python3 -I install.py --bin /usr/local/bin --man /usr/local/share/man
 
-`python3 -I install.py --help` lists the options. `docs/how-to/start-on-a-bare-system.html` is the whole way to a first
-prediction, and how to upgrade by a later kit.
+`python3 -I install.py --help` lists the options. `docs/how-to/deploy/start-on-a-bare-system.html` is the whole way to a
+first prediction, and how to upgrade by a later kit.
 
 With `--completion /usr/local/share/bash-completion/completions`, bash completes both commands. For other shells copy
 `completion/zsh/*` to a folder of `$fpath`, and `completion/fish/*` to `/etc/fish/completions/`.

@@ -7,7 +7,7 @@
     lock = "requirements.lock"
     channel = "../channel"
 
-`docs/reference/training.md` describes the file. Paths are relative to the folder that holds it.
+`docs/reference/formats/training.md` describes the file. Paths are relative to the folder that holds it.
 """
 
 import os

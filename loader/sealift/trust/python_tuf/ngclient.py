@@ -33,6 +33,6 @@ def trusted_set(updater: Updater) -> TrustedMetadataSet:
 def set_reference_time(updater: Updater, time: datetime) -> None:
     """Set the time that expiry is compared with; python-tuf offers the system clock only.
 
-    `tests/unit/test_trust_client.py` fails when upstream changes what this relies on.
+    `tests/unit/documents/test_trust_client.py` fails when upstream changes what this relies on.
     """
     trusted_set(updater).reference_time = time
