@@ -78,7 +78,7 @@ class ChallengerError(Error):
 
     exit_code = 78
     code = "challenger"
-    remedy = "Look at the page of the run. Give it more or better rows; a version that is no better is never staged."
+    remedy = "Look at the page of the run. Give it more or better rows; a version that is not better is never staged."
 
 
 class RetrainError(Error):

@@ -19,7 +19,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 def say(text: str) -> None:
-    """Tell whoever listens."""
+    """Tell the listeners."""
     listener = _listener.get()
     if listener is not None:
         listener(text)

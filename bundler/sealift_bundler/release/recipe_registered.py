@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"mlflow://models/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,99}
 
 
 def is_registered(source: object) -> bool:
-    """Return whether a source is no path."""
+    """Return whether a source is not a path."""
     return isinstance(source, str) and source.startswith(SCHEME)
 
 

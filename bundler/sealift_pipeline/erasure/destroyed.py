@@ -92,7 +92,7 @@ def with_rows(
 
 
 def apply(settings: Settings, policy: DataPolicy, log: EventLog, users: Sequence[Destroyed], request: str) -> Erased:
-    """Erase these users, whoever sent the events; raises what `erase` raises."""
+    """Erase these users, also where their events came without the token; raises what `erase` raises."""
     return erase(settings, policy, log, _erasure(users, request))
 
 

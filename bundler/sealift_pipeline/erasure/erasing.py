@@ -108,7 +108,7 @@ def finish(settings: Settings, policy: DataPolicy, log: EventLog) -> str:
     if journal.interrupted(settings.folder) is None:
         return ""
     with writing(settings.folder, wait_s=_WAIT_S):
-        # Whoever held the lock may have finished it.
+        # The process that held the lock may have finished it.
         earlier = journal.interrupted(settings.folder)
         if earlier is None:
             return ""

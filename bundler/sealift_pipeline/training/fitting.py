@@ -58,7 +58,7 @@ def fit(
         workers: how many processes score parameters; any number gives the same model.
 
     Raises:
-        ProjectError: the space has no room, the author's code raises, or a score is no number.
+        ProjectError: the space has no room, the author's code raises, or a score is not a number.
     """
     space = distributions(code.space, project.search.trials, f"SPACE of {code.path.name}")
     require_metric(project.search.metric)

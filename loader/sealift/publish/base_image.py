@@ -106,7 +106,7 @@ def _names(path: Path) -> set[str]:
                 if len(found) > _MEMBERS or unpacked > _UNPACKED_BYTES:
                     raise UsageError(f"a layer of the base has over {_MEMBERS:,} files or 4 GiB; take a smaller one")
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise UsageError(f"the layer {str(path)!r} of the base is no tar: {str(error)[:200]}; {_HOW}") from None
+        raise UsageError(f"the layer {str(path)!r} of the base is not a tar: {str(error)[:200]}; {_HOW}") from None
     return found
 
 

@@ -18,7 +18,7 @@ from sealift_common.parsing import strict_json
 
 DIGEST_TAG = "sealift.digest"
 VERSION_TAG = "gitlab.version"
-# With these two, whoever has the files can compare them with the digest that a channel signed.
+# With these two, anybody with the files can compare them with the digest that a channel signed.
 MANIFEST_FILE, CONFIG_FILE = "sealift.manifest.json", "sealift.config.json"
 RUN_FILE = "run.json"
 

@@ -85,7 +85,7 @@ def _parse(data: bytes, role: str, what: str) -> tuple[Metadata[Any], bytes]:
 
 
 def require_separate_reviewers(roots: Sequence[Root]) -> None:
-    """Check that no reviewer of the newest root signs metadata, or did: whoever releases approves nothing.
+    """Check that no reviewer of the newest root signs metadata, or did: those who release approve nothing.
 
     Raises:
         MalformedError: a key of reviewers holds a role of TUF in one of the roots.

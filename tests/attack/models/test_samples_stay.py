@@ -1,4 +1,4 @@
-"""An insider's view of a release: whoever has all of its bytes looks for what stood in the samples alone.
+"""An insider's view of a release: a reader of all of its bytes looks for what stood in the samples alone.
 
 Models are trained on other rows, so nothing but golden examples and reports could hold a planted value. Each search
 is tried on a release that carries samples, where it must find every one.

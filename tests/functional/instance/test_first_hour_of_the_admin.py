@@ -254,7 +254,7 @@ def test_color_on_a_terminal_and_none_where_it_is_not_wanted(installed, sealift_
     monkeypatch.setenv("NO_COLOR", "1")
     assert console.colored("problem store: gone") == "problem store: gone"
     monkeypatch.delenv("NO_COLOR")
-    # click takes colors out where standard output is no terminal.
+    # click takes colors out where standard output is not a terminal.
     assert "\x1b" not in sealift_command("doctor")[1]
     assert "\x1b" not in sealift_command("list", "--all")[1]
 

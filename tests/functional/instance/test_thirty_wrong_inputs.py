@@ -162,7 +162,7 @@ WRONG = [
     Wrong("a folder without parts", "sealift install folder", 2, "is a directory", "give the bundle's .tar file"),
     Wrong("a store that is mistyped", "sealift list --store folder/stroe", 31, "does not exist", "check --store"),
     Wrong(
-        "a folder that is no channel",
+        "a folder that is not a channel",
         "sealift-bundler release --channel folder",
         55,
         "is not a channel",

@@ -315,7 +315,7 @@ def test_push_puts_every_version_of_a_bundle_into_the_registry(sealift_command, 
     status, out, _ = sealift_command("push", bundle, gitlab.address, "--model-registry", "--json")
     assert [one["outcome"] for one in json.loads(out)["models"]] == ["unchanged", "unchanged"]
     assert len(packages) == 2
-    # The same versions from the channel: one way, whoever goes it.
+    # The same versions from the channel: one way for both.
     monkeypatch.setattr("sealift.publish.package.open_project", None)
     assert sealift_command("push", bundle, "oci://127.0.0.1:1/x", "--model-registry")[0] == 2
 

@@ -193,7 +193,7 @@ def test_convert_says_it_as_well(bench):
     assert json.loads(out)["golden"]["source"] == "samples"
     status, _, err = bench.bundler(*given, "other", "--golden", "generatd")
     assert status == 56
-    assert "'golden' is 'generatd', which is no file; expected 'generated', 'samples' or a file of rows" in err
+    assert "'golden' is 'generatd', which is not a file; expected 'generated', 'samples' or a file of rows" in err
 
 
 def rows_of(conversion):

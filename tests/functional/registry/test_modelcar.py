@@ -257,7 +257,7 @@ BASES = {
         lambda place: write_image(
             place, {}, layers=[write_blob(place, b"x" * 600, "application/vnd.oci.image.layer.v1.tar")]
         ),
-        "of the base is no tar",
+        "of the base is not a tar",
     ),
     "nothing there": (lambda place: place, "cannot be opened"),
 }

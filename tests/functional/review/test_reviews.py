@@ -239,7 +239,7 @@ def test_a_questionnaire_that_root_does_not_name_stops_the_release(sim):
     ):
         sim.release()
     assert sim.channel.targets().signed.version == before
-    # Whoever holds root agrees by the next change of reviewers; versions of the earlier one have to be added again.
+    # The holders of root agree by the next change of reviewers; versions of the earlier one have to be added again.
     sim.join("security", "eve")
     assert len(read_reviewers(sim.channel.root().signed).questionnaires) == 2
     unapproved(sim, "it answers sha256:")

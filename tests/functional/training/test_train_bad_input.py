@@ -99,7 +99,7 @@ def test_code_that_cannot_be_trained(training, code, message):
         (TOML.replace("trials = 4", "trials = 0"), r"triage\.toml:9: 'trials' is 0; expected a whole number from 1"),
         (TOML.replace("trials = 4", "trails = 4"), r"unknown key 'trails' in \[search\]; did you mean 'trials'\?"),
         (TOML + "[split]\ntest = 0.95\n", "leave no rows; expected shares above 0"),
-        (TOML.replace('"triage.py"', '"missing.py"'), "'code' names .*missing.py', which is no file"),
+        (TOML.replace('"triage.py"', '"missing.py"'), "'code' names .*missing.py', which is not a file"),
         (TOML.replace('kind = "issue"\n', ""), r"triage\.toml lacks 'kind'"),
         (TOML.replace("batch = 2", 'metric = "acuracy"'), r"no scorer 'acuracy'; did you mean 'accuracy'\?"),
         (TOML + '[gate]\nslices = ["colour"]\n', r"\[gate\] slices names 'colour'; expected a column of the frame"),

@@ -1,4 +1,4 @@
-"""`retrain`: from landed events to a staged version, the same every time, and refused where it is no better."""
+"""`retrain`: from landed events to a staged version, the same every time, and refused where it is not better."""
 
 import json
 from pathlib import Path

@@ -168,7 +168,7 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
     }
     for key, file in files.items():
         if key != "channel" and not os.path.isfile(file):
-            raise toml.error(key, f"{key!r} names {str(file)!r}, which is no file; correct the path")
+            raise toml.error(key, f"{key!r} names {str(file)!r}, which is not a file; correct the path")
     validation, test = (_number(toml, "split", key, getattr(Project, key), below=1.0) for key in ("validation", "test"))
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise toml.error(

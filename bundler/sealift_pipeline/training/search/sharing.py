@@ -1,9 +1,9 @@
 """Share a search with other machines, through Optuna's tables in PostgreSQL.
 
 `retrain` asks and tells, and scores the trials of a batch from the first on; `assist`, on other machines, scores them
-from the last on. Whoever has a score writes it beside the trial. A trial that nobody has scored when `retrain` comes to
-it is scored there, so no machine is waited for: one that dies costs nothing, and two that score the same trial agree,
-for a machine may only assist if its inputs, processor and libraries are the same.
+from the last on. The machine that has a score writes it beside the trial. A trial that nobody has scored when
+`retrain` comes to it is scored there, so no machine is waited for: one that dies costs nothing, and two that score the
+same trial agree, for a machine may only assist if its inputs, processor and libraries are the same.
 """
 
 import json
@@ -151,7 +151,7 @@ class Trials:
 
         with answering(), suppress(UpdateFinishedTrialError):
             trial = self._storage.get_trial_id_from_study_id_trial_number(self._study, number)
-            # As text: a database may refuse what is no number.
+            # As text: a database may refuse what is not a number.
             self._storage.set_trial_user_attr(trial, _SCORE, repr(score))
 
     def finish(self) -> None:

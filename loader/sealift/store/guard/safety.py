@@ -31,7 +31,7 @@ def require_safe(layout: StoreLayout) -> None:
 
 
 def require_closed(layout: StoreLayout) -> None:
-    """Check that nobody but its owner, whoever asks, can write or replace what is in the store.
+    """Check, for any user who asks, that only its owner can write or replace what is in the store.
 
     Raises:
         UnsafeStoreError: as `require_safe`, but for who asks.
