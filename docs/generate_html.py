@@ -15,6 +15,8 @@ def main(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page)
+    for name, notebook in carried.notebooks().items():
+        (folder / name).write_bytes(notebook.read_bytes())
     print(f"open {folder / 'index.html'}")
 
 

@@ -61,7 +61,7 @@ def main() -> bool:
     from support.release.channel_simulator import ChannelSimulator
 
     from sealift_bundler.release.adding import add
-    from sealift_bundler.release.recipe import Recipe
+    from sealift_bundler.release.recipes.recipe import Recipe
 
     kept = True
 

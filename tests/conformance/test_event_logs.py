@@ -138,7 +138,7 @@ def test_a_read_is_bounded_by_bytes(log, monkeypatch):
 
 def test_events_are_landed_once(opened, tmp_path, monkeypatch):
     settings = new_pipeline(tmp_path / "p")
-    for module in ("support.gitlab.pipeline", "sealift_pipeline.cli.land"):
+    for module in ("support.gitlab.pipeline", "sealift_pipeline.cli.events.land"):
         monkeypatch.setattr(f"{module}.open_log", lambda _: opened())
     events = list(Events(1).several(30, ["issue"]))
     put(settings, events[:20])

@@ -25,7 +25,7 @@ from support.text_encoders import write_encoder
 from sealift_bundler import convert
 from sealift_bundler.proof.documents import with_schema
 from sealift_bundler.release.adding import add
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 UNSUPPORTED = 11
 COMMANDS = (["verify"], ["install", "--dry-run"], ["install"])

@@ -23,7 +23,7 @@ from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import Added, add
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.console import print_json
 from sealift_common.errors import Error, UsageError
 from sealift_common.files.output import require_place

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sealift.cli.options import parse_size
-from sealift_bundler.release.recipe import GOLDEN_CHOICES
+from sealift_bundler.release.recipes.recipe import GOLDEN_CHOICES
 from sealift_bundler.release.staging import Made
 from sealift_common.console import print_json
 from sealift_common.errors import Error

@@ -52,7 +52,7 @@ def new(
     The card says what the model takes, what it answers and how it was proven; what only you know is marked TODO.
     """
     from sealift_bundler.proof.ladder import convert
-    from sealift_bundler.release.recipe_template import card, recipe
+    from sealift_bundler.release.recipes.template import card, recipe
 
     name = name or _name_of(model)
     reference = ModelVersion.parse(name, version)

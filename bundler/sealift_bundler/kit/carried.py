@@ -44,8 +44,21 @@ def pages() -> dict[str, Path]:
     Raises:
         LocalError: they were not installed with Sealift.
     """
+    return _below_docs("*.md")
+
+
+def notebooks() -> dict[str, Path]:
+    """Return the notebooks that pages lead to, as `pages` does.
+
+    Raises:
+        LocalError: they were not installed with Sealift.
+    """
+    return _below_docs("*.ipynb")
+
+
+def _below_docs(pattern: str) -> dict[str, Path]:
     directory = _carried("docs")
-    return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob("*.md"))}
+    return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob(pattern))}
 
 
 def for_admins() -> dict[str, Path]:

@@ -25,7 +25,7 @@ from sealift_common import clock
 from sealift_common.files import scratch
 from sealift_common.files.output import require_place
 from sealift_common.fingerprint import of_bytes
-from sealift_common.release_document import channel_of
+from sealift_common.metadata.release_document import channel_of
 
 if TYPE_CHECKING:
     from click import Group
@@ -104,6 +104,7 @@ def make_kit(
         files |= _man_pages(version, moment) | _completions()
         pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
         files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
+        files |= {f"docs/{name}": path.read_bytes() for name, path in carried.notebooks().items()}
         files |= {f"deploy/{name}": path.read_bytes() for name, path in carried.for_admins().items()}
         files |= {f"licenses/{path.name}": path.read_bytes() for path in carried.licenses(extras)}
         if root is not None:

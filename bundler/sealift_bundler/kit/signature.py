@@ -19,7 +19,7 @@ from sealift_bundler.release.model_signature import p256_key
 from sealift_common import fingerprint
 from sealift_common.files import durable
 from sealift_common.files.output import write
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from sealift_bundler.errors import GateError
 from sealift_bundler.packing.blobs import blob_chunks, read_manifest
 from sealift_bundler.packing.whole import Prepared
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci import layout
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, ModelFile
-from sealift_common.release_document import Release
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release
 
 
 def manifest_md(release: Release, manifests: Iterable[Manifest]) -> str:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from sealift_bundler.packing.blobs import read_manifest
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import read_release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import read_release
 from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
 

@@ -29,10 +29,10 @@ from sealift_bundler.packing.parts import PartWriter
 from sealift_common.blob import Blob
 from sealift_common.files import scratch
 from sealift_common.files.output import replacing, require_place
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest, index_of
-from sealift_common.release_document import Release
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 

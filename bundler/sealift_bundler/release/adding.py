@@ -13,8 +13,8 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import FILES
 from sealift.registry.access import DEFAULT_ACCESS, Access
 from sealift_bundler.errors import DisclosureWarning, RecipeError
-from sealift_bundler.release.recipe import Recipe
-from sealift_bundler.release.recipe_kinds import GraphRecipe
+from sealift_bundler.release.recipes.kinds import GraphRecipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_bundler.release.reviewing import read_review
 from sealift_bundler.release.staging import check_may_add
 from sealift_bundler.release.staging_conversion import Origin, stage_files

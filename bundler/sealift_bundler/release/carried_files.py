@@ -10,7 +10,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME, FILES, LATEST_SCHEMA
 from sealift.model.weights.check import check_file, format_of
 from sealift_bundler.proof.documents import canonical
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 _CHUNK_BYTES = 1024 * 1024
 _HOW_TO_DIVIDE = {

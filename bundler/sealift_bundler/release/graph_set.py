@@ -11,8 +11,8 @@ from sealift.model.documents.description import FILE_NAME, GRAPH_FILE, GRAPHS, L
 from sealift.model.documents.file_set import WEIGHTS
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.proof.documents import canonical
-from sealift_bundler.release.recipe import Recipe
-from sealift_bundler.release.recipe_kinds import GraphRecipe
+from sealift_bundler.release.recipes.kinds import GraphRecipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from sealift_bundler.proof.conversion import Conversion

@@ -23,7 +23,7 @@ from securesystemslib.signer import CryptoSigner, Signer
 
 from sealift.errors import KeyFileError
 from sealift_common import fingerprint
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_common.review.dsse import PAYLOAD_TYPE, pre_authentication
 
 FILE_NAME = "model.sig"

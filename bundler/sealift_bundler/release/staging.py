@@ -18,8 +18,8 @@ from sealift_bundler.errors import UnapprovedError
 from sealift_bundler.release.spoken import require_harmless_notes, require_harmless_reason
 from sealift_common.blob import Blob
 from sealift_common.clock import next_release_time, rfc3339
+from sealift_common.metadata.release_document import Release, Withdrawal, targets_of
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release, Withdrawal, targets_of
 from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import kept
 from sealift_common.review.reviewers import Reviewers

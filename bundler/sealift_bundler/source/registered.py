@@ -6,7 +6,6 @@ Neither the registry nor the way to it is trusted: what was fetched is opened on
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from sealift.errors import DigestError
@@ -14,32 +13,14 @@ from sealift.limits import LIMITS
 from sealift.registry.access import Access
 from sealift.registry.models.answers import RegisteredFile
 from sealift.registry.models.client import ModelRegistry, open_registry
-from sealift.registry.models.place import RegistryPlace
 from sealift_bundler.errors import SourceError
 from sealift_bundler.source.mlflow import MARKER
 from sealift_bundler.source.openers import SUFFIXES
+from sealift_bundler.source.registered_source import RegisteredSource
 from sealift_common.console import local_error
 from sealift_common.files import scratch
 
 _ALSO_DOCUMENTS = (".json", ".txt")
-
-
-@dataclass(frozen=True)
-class RegisteredSource:
-    """A version in a registry.
-
-    Attributes:
-        version: of GitLab its SemVer, of MLflow its number.
-        digest: of its files, as `digest_of_files` makes it; "" where the recipe does not pin it yet.
-    """
-
-    place: RegistryPlace
-    name: str
-    version: str
-    digest: str
-
-    def __str__(self) -> str:
-        return f"mlflow://models/{self.name}/{self.version}"
 
 
 @contextmanager

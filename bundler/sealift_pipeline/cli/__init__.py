@@ -4,30 +4,20 @@ import click
 
 from sealift_common.console import HELP_OPTIONS, LazyGroup, entry
 
-_NAMES = (
-    "init",
-    "receive",
-    "land",
-    "status",
-    "snapshot",
-    "verify",
-    "backfill",
-    "erase",
-    "retrain",
-    "drift",
-    "reproduce",
-    "assist",
-    "publish",
-    "champion",
-)
-MODULES = {name: f"sealift_pipeline.cli.{name}" for name in _NAMES}
+_EVENTS = ("init", "receive", "land", "status", "snapshot", "verify", "backfill", "erase")
+_MODELS = ("retrain", "drift", "reproduce", "assist", "publish", "champion")
+MODULES = {
+    **{name: f"sealift_pipeline.cli.events.{name}" for name in _EVENTS},
+    **{name: f"sealift_pipeline.cli.models.{name}" for name in _MODELS},
+}
 
 EPILOG = """\b
 In this order: init (a folder), receive and land (two services), status (look),
 snapshot (cite rows), verify (check them).
 As well as these: backfill (what the receiver missed), erase (a person).
 For models: retrain (to a staged version), drift (look), reproduce (compare),
-assist (a search on another machine), publish (into a model registry), champion (what one says of it).
+assist (a search on another machine), publish (into a model registry), champion
+(what that says of the version in use).
 
 \b
 Tab completion: eval "$(_SEALIFT_PIPELINE_COMPLETE=bash_source sealift-pipeline)"

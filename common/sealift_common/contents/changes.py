@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import Release, Withdrawal
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release, Withdrawal
 
 
 class Changes(NamedTuple):

@@ -11,9 +11,9 @@ from sealift_common.clock import rfc3339
 from sealift_common.console import plain
 from sealift_common.contents.changes import Changes
 from sealift_common.contents.reading import Contents
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
 from sealift_common.oci.layout import ONNX
-from sealift_common.release_document import Release
 from sealift_common.review.judgement import Decision
 from sealift_common.review.record import Record
 from sealift_common.review.reviewers import demand_line

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.signer import SSlibKey
 
 from sealift_common.errors import KeyFileError, UsageError
-from sealift_common.release_document import KEY_NAME_FIELD
+from sealift_common.metadata.release_document import KEY_NAME_FIELD
 
 # An RSA key of 16,384 bits is 13 KB.
 MAX_SIZE_BYTES = 64 * 1024

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_common.review.dsse import Envelope, canonical
 from sealift_common.review.index import Said, StatementIndex
 from sealift_common.review.reviewers import Reviewer, Reviewers

@@ -25,8 +25,8 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.blob import is_digest
 from sealift_common.errors import KeyFileError, LimitError, MalformedError, UnsupportedVersionError
+from sealift_common.metadata.release_document import FIELD, channel_of, revocations
 from sealift_common.names import is_model_name
-from sealift_common.release_document import FIELD, channel_of, revocations
 from sealift_common.wording import counted
 
 REVIEWERS = "reviewers"

@@ -23,8 +23,8 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 from sealift_common.clock import release_time
 from sealift_common.errors import ChannelError, UsageError
 from sealift_common.files import durable, scratch
+from sealift_common.metadata.release_document import Release, targets_of
 from sealift_common.names import MAX_NAME_CHARS, is_model_name
-from sealift_common.release_document import Release, targets_of
 from sealift_keys.ceremony.plan import RolePlan, lifetime_days, root_of
 from sealift_keys.ceremony.signing import Signed, add_signatures, digest_of, unsigned
 from sealift_keys.channel.directory import Channel, create

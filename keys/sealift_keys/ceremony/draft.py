@@ -8,9 +8,9 @@ from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import UsageError
-from sealift_common.release_document import key_name, revocations
+from sealift_common.metadata.release_document import key_name, revocations
+from sealift_common.metadata.succession import keys_of
 from sealift_common.review.reviewers import read_reviewers
-from sealift_common.succession import keys_of
 
 
 @dataclass

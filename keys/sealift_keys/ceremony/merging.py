@@ -11,7 +11,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root
 
 from sealift_common.errors import ChannelError
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_common.review.statement import Statement, parse_statement
 from sealift_keys.ceremony.signing import Signed, keys_of, verifies
 from sealift_keys.ceremony.stating import reviewers_of

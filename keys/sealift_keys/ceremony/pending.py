@@ -21,8 +21,8 @@ from sealift_common.contents.changes import changes
 from sealift_common.contents.reading import Contents, read_contents
 from sealift_common.contents.summary import Summary
 from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError
+from sealift_common.metadata.release_document import Release, read_release, revocations
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release, read_release, revocations
 from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import Decision, decisions
 from sealift_common.review.statement import Subject

@@ -9,7 +9,7 @@ from tuf.api.metadata import Role, Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import LimitError, MalformedError, UsageError
-from sealift_common.release_document import FIELD, key_name
+from sealift_common.metadata.release_document import FIELD, key_name
 from sealift_common.review.reviewers import read_reviewers
 from sealift_keys.channel.directory import ROLES
 

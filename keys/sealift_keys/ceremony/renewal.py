@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Timestamp
 
 from sealift_common.clock import next_release_time
 from sealift_common.errors import ChannelError
-from sealift_common.release_document import targets_of
+from sealift_common.metadata.release_document import targets_of
 from sealift_keys.ceremony.plan import lifetime_days
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status

@@ -15,9 +15,9 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift_common import fingerprint
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import UsageError
-from sealift_common.release_document import FIELD, REVOKED, key_name, revocations
+from sealift_common.metadata.release_document import FIELD, REVOKED, key_name, revocations
+from sealift_common.metadata.succession import keys_of, replaced
 from sealift_common.review.reviewers import read_reviewers
-from sealift_common.succession import keys_of, replaced
 from sealift_common.wording import counted
 from sealift_keys.ceremony.draft import Draft
 from sealift_keys.ceremony.quorum import losing

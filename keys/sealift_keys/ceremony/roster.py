@@ -9,7 +9,7 @@ from tuf.api.metadata import Root
 
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
-from sealift_common.release_document import key_name, revocations
+from sealift_common.metadata.release_document import key_name, revocations
 from sealift_common.review.reviewers import Reviewers, read_reviewers
 from sealift_common.wording import counted
 from sealift_keys.channel.directory import ROLES, Channel

@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata, Root
 
 from sealift_common import fingerprint
 from sealift_common.errors import KeyFileError
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from sealift_common import fingerprint
 from sealift_common.clock import release_time
 from sealift_common.contents.reading import Contents, read_contents
 from sealift_common.errors import ChannelError, KeyFileError, MalformedError, UsageError
+from sealift_common.metadata.release_document import key_name
 from sealift_common.names import ModelVersion, is_model_name
-from sealift_common.release_document import key_name
 from sealift_common.review.dsse import Envelope, pre_authentication
 from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import Decision, decisions

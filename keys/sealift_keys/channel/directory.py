@@ -29,11 +29,11 @@ from sealift_common.blob import Blob, is_digest
 from sealift_common.errors import ChannelError, MalformedError, UnsafeMemberError, UsageError
 from sealift_common.files import durable, lock_file, scratch
 from sealift_common.files.secret_file import read_regular
+from sealift_common.metadata.release_document import Release, channel_of, read_release
+from sealift_common.metadata.tuf_numbers import boolean_number
 from sealift_common.names import ModelVersion
 from sealift_common.parsing.strict_toml import MAX_SIZE_BYTES
-from sealift_common.release_document import Release, channel_of, read_release
 from sealift_common.review import questionnaire
-from sealift_common.tuf_numbers import boolean_number
 from sealift_keys.channel import history
 
 ROLES = ("root", "targets", "snapshot", "timestamp")

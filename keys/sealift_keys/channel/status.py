@@ -10,7 +10,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, VerificationResult
 
 from sealift_common import fingerprint
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_keys.channel.directory import ROLES, Channel
 from sealift_keys.channel.verification import inconsistency, metadata_by_role, verification
 

@@ -32,9 +32,9 @@ from sealift.trust.floor import Floor
 from sealift.trust.local_state import Accepted
 from sealift.trust.release import release_of
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import Release
+from sealift_common.metadata.succession import replaced
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
-from sealift_common.succession import replaced
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from sealift.store.transaction import Activation, Change, Contents, NewTrust, co
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
 from sealift_common.files import durable
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sealift.doctor.finding import Finding, ok, problem, warning
 from sealift.errors import Error, UnreviewedError
 from sealift.policy.mark import EXPIRED, EXPIRING, SOON, Mark
 from sealift.policy.policy import NONE, Policy
-from sealift_common.release_document import Release
+from sealift_common.metadata.release_document import Release
 from sealift_common.review.reviewers import demand_line
 from sealift_common.wording import counted
 

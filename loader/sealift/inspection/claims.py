@@ -6,8 +6,8 @@ from sealift.bundle.reader import Head
 from sealift.trust import metadata
 from sealift.trust.release import release_of
 from sealift_common.fingerprint import grouped, of_bytes
+from sealift_common.metadata.release_document import Release, key_name
 from sealift_common.oci.layout import TUF_ROLES
-from sealift_common.release_document import Release, key_name
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sealift.trust import threshold
 from sealift.trust.floor import Floor
 from sealift.trust.metadata import parse
 from sealift.trust.verdict import signature_refusal
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from sealift.policy.policy import Excepted, Policy
 from sealift.policy.verdict import heard, in_force, unmet
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release
 from sealift_common.review.dsse import canonical
 from sealift_common.review.judgement import Decision
 from sealift_common.review.record import FILE_NAME

@@ -23,7 +23,7 @@ from sealift.trust.metadata import parse
 from sealift.trust.python_tuf.fetcher import BundleFetcher
 from sealift.trust.release import release_of
 from sealift_common.blob import Blob
-from sealift_common.release_document import Release, key_name
+from sealift_common.metadata.release_document import Release, key_name
 
 # Before every expiry date: an explicit override looks at the metadata as if no time had passed.
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)

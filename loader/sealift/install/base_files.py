@@ -13,9 +13,9 @@ from sealift.install.staging import Staging
 from sealift.store import Store
 from sealift.store.contents import files
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, ModelFile
-from sealift_common.release_document import Release
 
 
 class BaseFiles:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sealift.errors import MixError
+from sealift_common.metadata.release_document import Release, Withdrawal
 from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release, Withdrawal
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from sealift.policy.policy import Policy
 from sealift.policy.verdict import in_force, unmet
 from sealift.store import Store
 from sealift.store.contents import files
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
 from sealift_common.review.judgement import in_order
 from sealift_common.wording import counted
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sealift.policy.policy import Policy
 from sealift.policy.verdict import heard, in_force, unmet, unmet_for_loading
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release
 from sealift_common.review.statement import APPROVED
 
 # When an end is near enough to mention it.

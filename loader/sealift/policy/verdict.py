@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from sealift.policy.policy import Policy
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release
 from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import Decision, decisions, lacking, objections
 from sealift_common.review.record import FILE_NAME

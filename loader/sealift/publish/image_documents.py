@@ -9,8 +9,8 @@ from sealift.publish.base_image import BaseImage
 from sealift.registry.tags import annotations
 from sealift_common.blob import Blob
 from sealift_common.clock import rfc3339
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci import layout
-from sealift_common.release_document import Release
 
 _CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 _LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"

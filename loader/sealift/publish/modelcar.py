@@ -31,8 +31,8 @@ from sealift.store.guard.safety import require_safe
 from sealift.trust import objections
 from sealift.trust.state import ROOT_HISTORY
 from sealift_common.blob import Blob
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci import layout
-from sealift_common.release_document import Release
 
 # Where KServe looks in an image.
 _TOP = "models"

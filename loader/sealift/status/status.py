@@ -24,8 +24,8 @@ from sealift.trust import local_state, metadata, pin
 from sealift.trust.chain import verify_targets
 from sealift.trust.floor import Floor
 from sealift.trust.state import TrustState
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
 from sealift_common.wording import counted
 
 # What the clocks of two machines, or a clock that is being corrected, may differ by.

@@ -26,10 +26,10 @@ from sealift.store.version_range import VersionRange
 from sealift.trust import pin
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion, is_model_name, is_version
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest
-from sealift_common.release_document import Release
 
 if TYPE_CHECKING:
     from sealift.model import Model

@@ -12,9 +12,9 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift.errors import CorruptError, Error, MalformedError, RootError
 from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
-from sealift_common.release_document import channel_of
+from sealift_common.metadata.release_document import channel_of
+from sealift_common.metadata.succession import keys_of
 from sealift_common.review.reviewers import read_reviewers
-from sealift_common.succession import keys_of
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations

@@ -28,7 +28,7 @@ from sealift.trust.python_tuf.fetcher import BASE_URL, StrictFetcher
 from sealift.trust.python_tuf.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
-from sealift_common.succession import replaced
+from sealift_common.metadata.succession import replaced
 
 
 @dataclass(frozen=True)

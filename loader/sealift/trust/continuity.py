@@ -14,7 +14,7 @@ successors. In addition there is a rule within one release: it does not list wha
 from collections.abc import Iterator
 
 from sealift.errors import Error, MixError, RollbackError, WithdrawnError
-from sealift_common.release_document import Release
+from sealift_common.metadata.release_document import Release
 from sealift_common.review.judgement import dropped
 from sealift_common.review.statement import Subject
 

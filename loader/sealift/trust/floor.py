@@ -104,7 +104,7 @@ def voided(earlier: Sequence["Root"], new: "Root") -> frozenset[str]:
       of either still has to lead to targets that are not below their floor.
     - targets: what earlier keys of snapshot, or of targets, signed can no longer verify, so that no old release can.
     """
-    from sealift_common.succession import keys_of, replaced
+    from sealift_common.metadata.succession import keys_of, replaced
 
     void = {role for role in ("timestamp", "snapshot") if keys_of(earlier[-1], role) - keys_of(new, role)}
     if replaced("snapshot", earlier, new) or replaced("targets", earlier, new):

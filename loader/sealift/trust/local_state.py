@@ -21,7 +21,7 @@ from sealift.trust.floor import Floor
 from sealift.trust.objections import Envelopes
 from sealift.trust.release import release_of
 from sealift.trust.state import ROOT_HISTORY
-from sealift_common.release_document import Release
+from sealift_common.metadata.release_document import Release
 
 _REMEDY = "it was changed outside Sealift, restore the store from a backup"
 

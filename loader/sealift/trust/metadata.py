@@ -7,8 +7,8 @@ from tuf.api.serialization import SerializationError
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common.metadata.tuf_numbers import boolean_number
 from sealift_common.parsing import strict_json
-from sealift_common.tuf_numbers import boolean_number
 
 
 def parse(data: bytes, role: str, what: str = "") -> Metadata[Any]:

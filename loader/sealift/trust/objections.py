@@ -15,8 +15,8 @@ from typing import Any
 from sealift import plain_file
 from sealift.errors import CorruptError, LimitError, MalformedError
 from sealift.limits import LIMITS
+from sealift_common.metadata.release_document import Release
 from sealift_common.parsing import strict_json
-from sealift_common.release_document import Release
 from sealift_common.review.judgement import objecting
 
 FILE_NAME = "objections.json"

@@ -26,7 +26,7 @@ from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
 from sealift_common.files import durable
 from sealift_common.files.secret_file import read_regular
-from sealift_common.release_document import channel_of
+from sealift_common.metadata.release_document import channel_of
 from sealift_common.wrong_file import kind_of
 
 FILE_NAME = "root.json"

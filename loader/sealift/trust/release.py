@@ -4,7 +4,7 @@ from tuf.api.metadata import Root, Targets
 
 from sealift.errors import LimitError
 from sealift.limits import LIMITS
-from sealift_common.release_document import Release, read_release
+from sealift_common.metadata.release_document import Release, read_release
 
 
 def release_of(root: Root, targets: Targets) -> Release:

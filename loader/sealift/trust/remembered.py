@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sealift.trust.chain import verify_targets
 from sealift.trust.objections import from_bytes
 from sealift.trust.release import release_of
-from sealift_common.release_document import Release
+from sealift_common.metadata.release_document import Release
 
 # A process reads one store, or two; each install makes a new release.
 _MOST = 8

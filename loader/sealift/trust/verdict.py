@@ -38,7 +38,7 @@ from sealift.errors import (
 )
 from sealift.trust.metadata import parse
 from sealift_common.fingerprint import material
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 
 _MOST_NAMED = 3
 

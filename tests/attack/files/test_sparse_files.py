@@ -127,7 +127,7 @@ def test_a_backup_of_holes(bundle, instance, tmp_path):
 @pytest.mark.parametrize("where", ["source", "samples", "card"])
 def test_nothing_in_place_of_what_a_recipe_names(where, nothing, tmp_path):
     from sealift_bundler.errors import RecipeError
-    from sealift_bundler.release.recipe import Recipe
+    from sealift_bundler.release.recipes.recipe import Recipe
 
     for name in ("model.joblib", "rows.csv", "CARD.md"):
         (tmp_path / name).write_text("a,b\n1,2\n")
@@ -144,7 +144,7 @@ def test_nothing_in_place_of_what_a_recipe_names(where, nothing, tmp_path):
 
 def test_nothing_in_place_of_a_recipe_a_model_or_rows(nothing):
     from sealift_bundler.errors import RecipeError, SourceError
-    from sealift_bundler.release.recipe import Recipe
+    from sealift_bundler.release.recipes.recipe import Recipe
     from sealift_bundler.samples.files import read_samples
     from sealift_bundler.source.openers import check_source
 

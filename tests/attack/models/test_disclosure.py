@@ -30,7 +30,7 @@ from sealift_bundler.disclosure import finding, scan_files
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.proof.conversion import Conversion
 from sealift_bundler.release.adding import add
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore::sealift_bundler.errors.DisclosureWarning")
 

@@ -33,7 +33,7 @@ from sealift_bundler.cli.add import command
 from sealift_bundler.proof import child, in_child
 from sealift_bundler.proof.in_child import ChildLimits
 from sealift_bundler.release.adding import add
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_bundler.source.openers import open_model
 from sealift_bundler.source.pickles import open_pickle
 from sealift_bundler.source.unpickling.unpickler import Unpickler

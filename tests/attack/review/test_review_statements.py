@@ -13,8 +13,8 @@ from support.depth import DEPTH
 from support.release.reviews import ReviewedChannel, signer
 
 from sealift_common.errors import ChannelError, Error, LimitError, MalformedError
+from sealift_common.metadata.release_document import FIELD, REVOKED
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import FIELD, REVOKED
 from sealift_common.review.dsse import Envelope, canonical, parse_envelope, pre_authentication
 from sealift_common.review.judgement import decisions, kept, problems
 from sealift_common.review.reviewers import read_reviewers

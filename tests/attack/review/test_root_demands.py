@@ -12,8 +12,8 @@ from sealift.errors import LimitError, MalformedError, UnreviewedError, Unsuppor
 from sealift_bundler.cli import command as bundler_command
 from sealift_bundler.errors import UnapprovedError
 from sealift_common.errors import UsageError
+from sealift_common.metadata.release_document import FIELD
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import FIELD
 from sealift_common.review.reviewers import read_reviewers
 from sealift_keys.ceremony.reviewing import change_reviewers
 from sealift_keys.ceremony.revocation import revoke

@@ -14,7 +14,7 @@ from support.release.workbench import Workbench
 
 from sealift_bundler.cli import command
 from sealift_bundler.proof import ladder, parity
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.blob import Blob
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command as keys_command

@@ -11,8 +11,8 @@ import pytest
 from sealift_bundler.cli import command as bundler_command
 from sealift_common.blob import Blob
 from sealift_common.contents.changes import changes
+from sealift_common.metadata.release_document import Withdrawal
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Withdrawal
 from sealift_keys.ceremony.beginning import sign, to_sign
 from sealift_keys.ceremony.pending import coming, waiting
 from sealift_keys.channel.directory import Channel
@@ -111,7 +111,7 @@ def test_a_withdrawal_is_shown_with_its_reason(sim, bundler):
 def test_changes_name_what_may_never_happen():
     from datetime import UTC, datetime
 
-    from sealift_common.release_document import Release
+    from sealift_common.metadata.release_document import Release
 
     now = datetime.now(UTC)
     taken = Withdrawal(model("0.9.0"), "old", "2026-01-01T00:00:00Z")

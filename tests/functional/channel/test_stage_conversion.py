@@ -12,7 +12,7 @@ from sealift.errors import ChannelError
 from sealift_bundler import convert
 from sealift_bundler.errors import DisclosureError, RecipeError
 from sealift_bundler.release.adding import descriptor_of
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_bundler.release.staging import withdraw
 from sealift_bundler.release.staging_conversion import Origin, stage_conversion
 from sealift_common.names import ModelVersion

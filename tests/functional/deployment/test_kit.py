@@ -246,13 +246,15 @@ def test_every_link_of_the_pages_leads_somewhere_inside(unpacked):
     pages = {str(path.relative_to(docs)): path.read_text("utf-8") for path in docs.rglob("*.html")}
     assert {"index.html", "how-to/deploy/start-on-a-bare-system.html", "reference/errors.html"} <= set(pages)
     for path, text in pages.items():
-        assert not re.search(r"<(script|img|link)\b|\bsrc=", text), path
+        # The search has a script of its own, and may fetch nothing.
+        assert "default-src 'none'" in text if path == "search.html" else "<script" not in text, path
+        assert not re.search(r"<(img|link)\b|\bsrc=", text), path
         for link in re.findall(r'href="([^"]+)"', text):
             if link.startswith("https://"):
                 continue
             target, _, anchor = link.partition("#")
             destination = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
-            assert destination in pages, f"{path} links to {link}"
+            assert (docs / destination).is_file(), f"{path} links to {link}"
             assert not anchor or f'id="{anchor}"' in pages[destination], f"{path} links to {link}"
 
 

@@ -9,7 +9,7 @@ from support.gitlab.pipeline import land, new_pipeline, put, receiver, rows
 
 from sealift_common.errors import KeyFileError
 from sealift_pipeline.cli import command
-from sealift_pipeline.cli.keys import note_keys
+from sealift_pipeline.cli.events.keys import note_keys
 from sealift_pipeline.data_policy import keys_used
 from sealift_pipeline.data_policy.key_file import read_key, read_keys
 from sealift_pipeline.data_policy.protection import pseudonym

@@ -29,7 +29,7 @@ from sealift_bundler import ConversionError, ParityError, SourceError, convert
 from sealift_bundler.cli import command
 from sealift_bundler.proof import ladder
 from sealift_bundler.release.adding import add
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.console import run
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command as keys_command

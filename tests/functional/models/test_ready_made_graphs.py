@@ -350,7 +350,7 @@ def test_a_link_that_leads_nowhere_says_how_to_fetch_it(tmp_path):
 
 
 def test_a_byte_order_mark_belongs_to_no_recipe_and_no_sample(tmp_path, monkeypatch):
-    from sealift_bundler.release.recipe import Recipe
+    from sealift_bundler.release.recipes.recipe import Recipe
     from sealift_bundler.samples.files import read_samples
 
     Workbench(tmp_path, monkeypatch).recipe("model.onnx", "rows.txt")

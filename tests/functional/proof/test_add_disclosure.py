@@ -20,7 +20,7 @@ from sealift_bundler.cli import command
 from sealift_bundler.disclosure import finding
 from sealift_bundler.proof import in_child, ladder
 from sealift_bundler.proof.pages.conversion_page import report_html
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 TOKEN = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"
 MAIL = "maria.kowalska@invented-bank.example"

@@ -198,7 +198,7 @@ def plan(data: bytes) -> None:
     """Every version of the store was withdrawn."""
     from datetime import UTC, datetime
 
-    from sealift_common.release_document import Withdrawal
+    from sealift_common.metadata.release_document import Withdrawal
 
     models = [ModelVersion.parse(f"m{n}", "1.0.0") for n in range(int(data))]
     taken = tuple(Withdrawal(one, "", "") for one in models)

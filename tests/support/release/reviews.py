@@ -10,8 +10,8 @@ from securesystemslib.signer import CryptoSigner
 from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
 from support.release.instance import Instance
 
+from sealift_common.metadata.release_document import FIELD
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import FIELD
 from sealift_common.review.dsse import Envelope, pre_authentication
 from sealift_common.review.questionnaire import default_bytes, parse_questionnaire
 from sealift_common.review.statement import Statement

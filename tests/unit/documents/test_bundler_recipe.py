@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sealift_bundler.errors import RecipeError
-from sealift_bundler.release.recipe import Recipe
+from sealift_bundler.release.recipes.recipe import Recipe
 
 BASE = 'name = "triage"\nversion = "1.2.0"\nsource = "model.joblib"\nsamples = "samples.csv"\n'
 

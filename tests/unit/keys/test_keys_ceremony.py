@@ -19,8 +19,8 @@ from sealift_common.blob import Blob
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import ChannelError, KeyFileError, UsageError
 from sealift_common.files import lock_file
+from sealift_common.metadata.release_document import KEY_NAME_FIELD, Release, Withdrawal
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import KEY_NAME_FIELD, Release, Withdrawal
 from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
 from sealift_keys.channel.directory import ROLES, Channel

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sealift_common import fingerprint
 from sealift_common.errors import KeyFileError, LocalError, UsageError
 from sealift_common.files import durable
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_keys.keyfiles import algorithms, pbes2
 from sealift_keys.keyfiles import private as keyfile
 from sealift_keys.keyfiles.passphrase import PassphraseSource

@@ -21,7 +21,7 @@ from sealift_common.errors import (
     LapsingError,
     UsageError,
 )
-from sealift_common.release_document import KEY_NAME_FIELD, Release
+from sealift_common.metadata.release_document import KEY_NAME_FIELD, Release
 from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.merging import merge
 from sealift_keys.ceremony.plan import RolePlan

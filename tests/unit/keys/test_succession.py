@@ -8,7 +8,7 @@ from tuf.api.metadata import Root
 
 from sealift.errors import RollbackError
 from sealift.trust.floor import Floor, check, voided
-from sealift_common.succession import replaced
+from sealift_common.metadata.succession import replaced
 
 # A point on secp160k1, which OpenSSL knows and `cryptography` does not take.
 UNKNOWN_CURVE = """-----BEGIN PUBLIC KEY-----

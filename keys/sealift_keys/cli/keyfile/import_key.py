@@ -7,7 +7,7 @@ import click
 from sealift_common import fingerprint
 from sealift_common.console import print_json
 from sealift_common.errors import UsageError
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_keys.ceremony.roster import algorithm_of
 from sealift_keys.cli.options import FILE, json_option, passphrase_file_option, pkcs11_option
 from sealift_keys.keyfiles.passphrase import PassphraseSource

@@ -6,7 +6,7 @@ import click
 
 from sealift_common import fingerprint
 from sealift_common.console import print_json
-from sealift_common.release_document import key_name
+from sealift_common.metadata.release_document import key_name
 from sealift_keys.cli.options import FILE, passphrase_file_option
 from sealift_keys.keyfiles import algorithms
 from sealift_keys.keyfiles.passphrase import PassphraseSource

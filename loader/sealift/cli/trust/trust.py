@@ -23,7 +23,7 @@ def init(root: Path, trust_path: Path, as_json: bool) -> None:
     """Pin a channel's root. Compare the fingerprint with the one published elsewhere."""
     from sealift.store.contents.layout import default_store
     from sealift.trust import pin
-    from sealift_common.release_document import channel_of
+    from sealift_common.metadata.release_document import channel_of
 
     data = pin.read_given(root)
     again = (trust_path / pin.FILE_NAME).exists()
@@ -79,7 +79,7 @@ def trust_document(data: bytes, store: Any) -> dict[str, Any]:
     """Return what `sealift trust show --json` prints of a pinned root and a store."""
     from sealift.trust import pin
     from sealift.trust.chain import verify_targets
-    from sealift_common.release_document import channel_of, key_name
+    from sealift_common.metadata.release_document import channel_of, key_name
 
     root = pinned = pin.parse_root(data)
     state = store.trust_state()

@@ -13,8 +13,8 @@ from sealift.model.model import Model
 from sealift.serving.refusals import RefusedError, not_loaded
 from sealift.store import Store
 from sealift.store.contents.generations import Generation
+from sealift_common.metadata.release_document import Release
 from sealift_common.oci import layout
-from sealift_common.release_document import Release
 
 Moment = tuple[Generation, Release]
 # What the channel, the policy or the admin decided; everything else is trouble of this machine.

@@ -19,8 +19,8 @@ from sealift.store.store import Installed, Store
 from sealift.store.upkeep.check_models import check_models
 from sealift.trust import local_state, pin
 from sealift_common.blob import is_digest
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], object]]]
 _CLOCK_SLACK = timedelta(days=1)

@@ -13,8 +13,8 @@ from sealift.store.store import Installed, Store
 from sealift.store.upkeep.completion import complete, versions
 from sealift_common.files import durable
 from sealift_common.interrupts import postponed
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
-from sealift_common.release_document import Release
 
 
 @journal.tells_refusals("rollback")

@@ -6,7 +6,7 @@ import click
 
 from sealift_common.console import print_json_line
 from sealift_common.errors import KeyFileError, LocalError
-from sealift_pipeline.cli.keys import note_keys
+from sealift_pipeline.cli.events.keys import note_keys
 from sealift_pipeline.cli.options import json_option, pipeline_option
 from sealift_pipeline.data_policy.key_file import read_keys, read_secret
 from sealift_pipeline.log.opening import open_log

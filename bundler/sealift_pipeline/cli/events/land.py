@@ -38,7 +38,7 @@ _WAIT_S = 60.0
 @json_option
 def command(*, folder: Path, once: bool, every_s: float, compact: bool, as_json: bool) -> None:
     """Write events into one table for each kind, durably, then trim the log; ends with Ctrl-C or SIGTERM."""
-    from sealift_pipeline.cli.removed_users import RemovedUsers
+    from sealift_pipeline.cli.events.removed_users import RemovedUsers
     from sealift_pipeline.landing.lander import Lander, only_lander
 
     settings = Settings.load(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sealift.errors import UsageError
 from sealift.registry.models.place import VARIABLE, RegistryPlace
-from sealift_bundler.source.registered import RegisteredSource
+from sealift_bundler.source.registered_source import RegisteredSource
 from sealift_common.blob import is_digest
 from sealift_common.clock import VARIABLE as EPOCH
 

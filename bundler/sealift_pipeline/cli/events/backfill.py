@@ -8,7 +8,7 @@ import click
 from sealift.cli.options import access_options
 from sealift_common.console import print_json
 from sealift_common.wording import counted
-from sealift_pipeline.cli.keys import note_keys
+from sealift_pipeline.cli.events.keys import note_keys
 from sealift_pipeline.cli.options import json_option, pipeline_option
 from sealift_pipeline.data_policy.key_file import read_keys
 from sealift_pipeline.log.opening import open_log

@@ -52,15 +52,15 @@ from sealift_bundler.converters.encoders.settings import TextFrontend
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.given_file import broken_link, require_written
-from sealift_bundler.release.recipe_frontend import FRONTEND_KEYS, problem_of_frontend
-from sealift_bundler.release.recipe_kinds import REQUIRED_OF, GraphRecipe, problem_of_graphs, problem_of_kind
-from sealift_bundler.release.recipe_registered import KEYS as REGISTERED_KEYS
-from sealift_bundler.release.recipe_registered import problem_of_registered, registered_of
+from sealift_bundler.release.recipes.frontend import FRONTEND_KEYS, problem_of_frontend
+from sealift_bundler.release.recipes.kinds import REQUIRED_OF, GraphRecipe, problem_of_graphs, problem_of_kind
+from sealift_bundler.release.recipes.registered import KEYS as REGISTERED_KEYS
+from sealift_bundler.release.recipes.registered import problem_of_registered, registered_of
 from sealift_bundler.review.answers import read_acceptances
 from sealift_bundler.review.bom import FILE_NAME as BOM
 from sealift_bundler.review.keys import SPDX
 from sealift_bundler.source.modules import is_module_name
-from sealift_bundler.source.registered import RegisteredSource
+from sealift_bundler.source.registered_source import RegisteredSource
 from sealift_bundler.source.trusted_globals import problem_of
 from sealift_common.clock import VARIABLE, release_time, rfc3339
 from sealift_common.names import ModelVersion, is_model_name

@@ -1,0 +1,1 @@
+"""Commands from events to data snapshots."""

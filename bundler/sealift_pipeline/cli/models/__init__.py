@@ -1,0 +1,1 @@
+"""Commands from data snapshots to model versions."""
