@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sealift.errors import Error
 from sealift.model.documents.description import (
     FILE_NAME,
@@ -235,8 +237,11 @@ def _climb(
 
 
 def _count(expected: Answers, edges: Sequence[EdgeRows]) -> int:
-    """Count the rows that are compared."""
-    return sum(len(next(iter(answers.values()))) for answers in (expected, *(edge.answers for edge in edges)))
+    """Count the rows that are compared; an answer without dimensions is of one."""
+    return sum(
+        np.atleast_1d(next(iter(answers.values()))).shape[0]
+        for answers in (expected, *(edge.answers for edge in edges))
+    )
 
 
 def _build(rung: Rung) -> Candidate:

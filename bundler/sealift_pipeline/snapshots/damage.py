@@ -1,7 +1,7 @@
 """Which rows a damaged Parquet file has lost: the smallest ranges that its footer tells apart.
 
 A page that cannot be decoded takes the rest of its column in its group of rows with it. Groups have 512 rows where this
-Sealift wrote them, and the footer has the least and greatest number of a row in each.
+Sealift wrote them.
 """
 
 from collections.abc import Iterator
@@ -35,8 +35,13 @@ class Damage(NamedTuple):
         return f"{rows} (column {', '.join(self.columns)})"
 
 
-def damages(file: pq.ParquetFile) -> Iterator[Damage]:
-    """Yield each damaged group of a file whose footer can be read; reads the whole file, a column at a time."""
+def damages(file: pq.ParquetFile, span: tuple[int, int]) -> Iterator[Damage]:
+    """Yield each damaged group of a file whose footer can be read; reads the whole file, a column at a time.
+
+    Args:
+        span: least and greatest number of a row of the file, for a group whose own numbers are lost. The footer's
+            statistics would be closer, and pyarrow ends the process over damaged ones.
+    """
     names = file.schema_arrow.names
     for group in range(file.metadata.num_row_groups):
         size = file.metadata.row_group(group).num_rows
@@ -45,7 +50,7 @@ def damages(file: pq.ParquetFile) -> Iterator[Damage]:
         if broken:
             begin = min(whole.values())
             numbers = [one for batch in _readable(file, group, "seq") for one in batch.column(0).to_pylist()][begin:]
-            first, last = (min(numbers), max(numbers)) if numbers else _stated_numbers(file, group)
+            first, last = (min(numbers), max(numbers)) if numbers else span
             yield Damage(size - begin, first, last, broken)
 
 
@@ -56,11 +61,3 @@ def _readable(file: pq.ParquetFile, group: int, name: str) -> Iterator[pa.Record
         yield from file.iter_batches(_STEP_ROWS, row_groups=[group], columns=[name], use_threads=False)
     except UNREADABLE:
         return
-
-
-def _stated_numbers(file: pq.ParquetFile, group: int) -> tuple[int, int]:
-    """Return the least and greatest number of a row of a group, as the footer has them."""
-    found = file.metadata.row_group(group)
-    columns = {found.column(place).path_in_schema: found.column(place) for place in range(found.num_columns)}
-    statistics = columns["seq"].statistics
-    return int(statistics.min), int(statistics.max)

@@ -120,7 +120,7 @@ def _check_file(uri: str, path: str, span: tuple[int, int], snapshot: Snapshot, 
             checked += len(numbers)
     except (*UNREADABLE, ValueError, KeyError, TypeError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        where = _damaged(uri, path) or f"rows {span[0]} to {span[1]}{f' after row {seen}' if seen else ''}"
+        where = _damaged(uri, path, span) or f"rows {span[0]} to {span[1]}{f' after row {seen}' if seen else ''}"
         raise DigestError(f"{where} of kind {snapshot.kind!r} cannot be read (file {path!r}): {reason}") from error
     return checked
 
@@ -130,11 +130,11 @@ def _batches(uri: str, path: str) -> Iterator[pa.RecordBatch]:
         yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS, use_threads=False)
 
 
-def _damaged(uri: str, path: str) -> str:
+def _damaged(uri: str, path: str, span: tuple[int, int]) -> str:
     """Return which rows cannot be decoded; an empty text where the footer cannot be read either."""
     try:
         with file_system(uri).open_input_file(path) as file:
-            found = [str(one) for one in damages(pq.ParquetFile(file))]
+            found = [str(one) for one in damages(pq.ParquetFile(file), span)]
     except (*UNREADABLE, ValueError, KeyError, TypeError, AttributeError):
         return ""
     more = f" and {len(found) - _MOST_NAMED} more groups" if len(found) > _MOST_NAMED else ""

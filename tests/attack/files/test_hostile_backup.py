@@ -250,7 +250,9 @@ def test_a_member_that_is_no_plain_file(kind, name, good, attempt):
             parts.append(info.tobuf(tarfile.USTAR_FORMAT))
         else:
             parts.append(_tar({member_name: data}, end=b""))
-    attempt(UnsafeMemberError, b"".join([*parts, END]))
+    # A folder at the beginning is a tar of another kind already.
+    first = (name, kind) == ("store.json", tarfile.DIRTYPE)
+    attempt(MalformedError if first else UnsafeMemberError, b"".join([*parts, END]))
 
 
 def _listed_twice(good):
@@ -365,7 +367,7 @@ def test_another_format(pack, good, attempt):
 
 
 def test_a_bundle_is_no_backup(good, channel, tmp_path, attempt):
-    attempt(MalformedError, channel.pack(tmp_path).read_bytes(), "expected 'store.json'")
+    attempt(MalformedError, channel.pack(tmp_path).read_bytes(), "it is a bundle; install it with")
 
 
 def test_a_damaged_trust_state_is_not_replaced_blindly(good, instance, refused):

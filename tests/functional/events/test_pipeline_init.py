@@ -11,7 +11,7 @@ import pytest
 from sealift_pipeline.cli import command
 from sealift_pipeline.settings.settings import Settings
 
-FILES = (".gitlab-ci.yml", "pipeline.toml", "data-policy.toml", "pseudonym.key", "hook.token")
+FILES = ("pipeline.toml", "data-policy.toml", "pseudonym.key", "hook.token")
 
 
 def test_the_folder_is_whole_and_closed_to_others(call, tmp_path):
@@ -20,7 +20,7 @@ def test_the_folder_is_whole_and_closed_to_others(call, tmp_path):
     assert (status, err) == (0, "")
     made = json.loads(out)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "p").iterdir() if path.is_file()}
-    assert modes == dict.fromkeys(FILES, 0o600)
+    assert modes == dict.fromkeys(FILES, 0o600) | {".gitlab-ci.yml": 0o644}
     assert stat.S_IMODE((tmp_path / "p").stat().st_mode) == 0o700
     assert all(os.path.isfile(path) for path in [*made.pop("units"), *made.values()])
     settings = Settings.load(tmp_path / "p")
