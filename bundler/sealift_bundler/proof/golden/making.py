@@ -99,7 +99,8 @@ class ExampleMaker:
         given = self.order.golden
         if isinstance(given, str | Path) and not Path(given).exists():
             raise SourceError(
-                f"'golden' is {Path(given).name!r}, which is not a file; expected 'generated', 'samples' or a file of rows"
+                f"'golden' is {Path(given).name!r}, which is not a file; "
+                "expected 'generated', 'samples' or a file of rows"
             )
         own = read_rows(given, self.model, self.samples, "golden")
         original = self.converter.original(self.model, own)
