@@ -12,7 +12,7 @@ from sealift.model.engine import RUN, Engine
 from sealift.model.runtime.sealed import Content
 
 if TYPE_CHECKING:
-    from sealift.model.observing import Observation, Observer
+    from sealift.model.observing import Observer
 
 ArrayMethod: TypeAlias = Literal["predict", "predict_proba", "decision_function", "transform"]
 
@@ -212,6 +212,7 @@ class Model(ABC):
             observer: called with a `sealift.Prediction`, in the thread that asked. What it raises is logged
                 once, and does not reach the caller.
         """
+        from sealift.model.observed import ObservedModel
         from sealift.model.observing import Observation
 
         return ObservedModel(self.share(), Observation(observer))
@@ -382,37 +383,3 @@ class GraphModel(Model):
     def disable(self, message: str) -> None:
         """Refuse as `Model.disable`; the other graphs go on."""
         self._refusal = message
-
-
-class ObservedModel(Model):
-    """A model that tells an observer of every prediction; in everything else it is the model that it wraps."""
-
-    def __init__(self, model: Model, observation: "Observation") -> None:
-        self._model = model
-        self._observation = observation
-
-    @property
-    def _engine(self) -> Engine:
-        return self._model._engine
-
-    def _answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
-        model = self._model.now
-        return self._observation.answer(model._engine, model._answer, method, rows)
-
-    def graph(self, name: str) -> Model:
-        """Return a graph as `Model.graph`; the same observer is told of what it answers."""
-        return ObservedModel(self._model.graph(name), self._observation)
-
-    @property
-    def now(self) -> Model:
-        """The wrapped model as it is now, observed."""
-        model = self._model.now
-        return self if model is self._model else ObservedModel(model, self._observation)
-
-    def share(self) -> Model:
-        """Share as `Model.share`; the same observer is told."""
-        return ObservedModel(self._model.share(), self._observation)
-
-    def disable(self, message: str) -> None:
-        """Refuse as `Model.disable`."""
-        self._model.disable(message)
