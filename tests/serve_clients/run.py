@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from functional.test_serving_clients import SOCKET, TRIAGE, blocks, said
+from functional.serving.test_serving_clients import SOCKET, TRIAGE, blocks, said
 from support.machine.lock_environment import environment
 from support.servers.model_server import serving
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,25 @@ from sealift_pipeline.training.assisting import assist_project
 MORE = TOML.replace("trials = 4", "trials = 16").replace("batch = 2", "batch = 8")
 
 
-@pytest.fixture(scope="module")
-def database():
+@contextmanager
+def served():
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         Path(folder).chmod(0o755)
         with postgresql_server(Path(folder) / "s") as url:
             yield url
+
+
+@pytest.fixture(scope="module")
+def database():
+    with served() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database():
+    """One in which no search was left behind, which machines that assist would take for the one to come."""
+    with served() as url:
+        yield url
 
 
 @pytest.fixture
@@ -102,8 +116,8 @@ def test_a_storage_that_is_none(training, url, message) -> None:
     assert not training.channel.staged()
 
 
-def test_the_page_about_several_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database) -> None:
+def test_the_page_about_several_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_database) -> None:
     page = Page(tmp_path)
     Training(Workbench(page.work, monkeypatch), 560, toml=MORE)
-    page.set(DATABASE=database)
+    page.set(DATABASE=empty_database)
     page.follow("tune-on-several-machines.md")
