@@ -8,6 +8,8 @@ from support.release.instance import Instance
 from support.release.reviews import ReviewedChannel
 from support.servers.model_server import serving, until
 
+from sealift.errors import NotInstalledError
+from sealift.serving.answering.catalog import Catalog
 from sealift.store import Store
 from sealift.store.upkeep.rollback import rollback
 from sealift.testing import ToyModel, toy_store
@@ -32,6 +34,22 @@ def toys(no_replay):
 def version_of(reply):
     assert reply.status == 200, reply.body
     return reply.document["model_version"]
+
+
+def test_a_switch_that_is_told_while_the_store_is_read_is_not_forgotten(toys, monkeypatch):
+    """Else a model that was refused meanwhile would be looked at again after ten seconds only."""
+    catalog, read = Catalog(toys.store, [], None, lambda _model, _message: None), []
+
+    def refresh():
+        read.append(None)
+        catalog.error = NotInstalledError("the new version is being loaded")
+        if len(read) == 1:
+            catalog._switched(None, None)
+
+    monkeypatch.setattr(catalog, "_refresh", refresh)
+    for _ in range(4):
+        catalog._look()
+    assert len(read) == 2
 
 
 def test_a_new_version_and_one_rolled_back_to_answer_without_a_restart(toys):

@@ -67,6 +67,7 @@ class Catalog:
         self._said: dict[Wanted, str] = {}
         self._signature: Signature = ()
         self._refresh_at = 0.0
+        self._again = False
         self._wake = threading.Event()
         self._stop = False
         self._thread = threading.Thread(target=self._work, name="sealift-serve-store", daemon=True)
@@ -133,8 +134,10 @@ class Catalog:
         for model in self:
             model.look()
         signature, now = self._signature_now(), time.monotonic()
-        if signature == self._signature and now < self._refresh_at:
+        if signature == self._signature and now < self._refresh_at and not self._again:
             return
+        # Before the store is read: a switch that is told meanwhile must not be forgotten.
+        self._again = False
         self._refresh()
         # Taken before: what changed meanwhile is looked at again.
         self._signature = signature
@@ -169,7 +172,7 @@ class Catalog:
 
     def _switched(self, _model: ServedModel, _switch: Switch) -> None:
         # Whether the old version may still be used matters no more, or matters now.
-        self._refresh_at = 0.0
+        self._again = True
         self._wake.set()
 
     def _say(self, wanted: Wanted, model: ServedModel) -> None:
