@@ -116,7 +116,7 @@ def apply(
 
     Raises:
         RejectedError: a required path is missing, its value is of another type, or the event is about over 1,000
-            persons, of whom not each could be erased.
+            persons: an erasure could miss some of them.
     """
     kind = policy.kinds.get(kind_of(event))
     if kind is None or (is_confidential(event) and not kind.confidential):

@@ -160,7 +160,7 @@ class Application:
             raise RefusedError(HTTPStatus.NOT_FOUND, NotInstalledError.code, str(error)) from None
 
     async def _loaded(self, route: Route) -> tuple[ServedModel, Model]:
-        """Find the model; who asks while the server starts, as the first over a socket of systemd, waits a little."""
+        """Find the model; a request that comes while the server starts, as the first one of systemd does, waits."""
         ends = time.monotonic() + min(LIMITS.serve_starting_s, self._deadline_s)
         while True:
             try:

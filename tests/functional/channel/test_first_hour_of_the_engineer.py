@@ -75,7 +75,7 @@ def test_a_channel_for_one_says_that_two_are_better(bundler):
 def test_what_init_lacks_is_named_where_nobody_can_be_asked(bundler):
     assert bundler("init", "--key", "k")[0::2] == (
         2,
-        "sealift-bundler: DIR, --name missing, and there is no terminal to ask on; give them [usage]\n",
+        "sealift-bundler: DIR, --name missing, and standard input is not a terminal that could ask; give them [usage]\n",
     )
     assert not Path("k").exists()
 
@@ -90,7 +90,7 @@ def test_init_asks_on_a_terminal(bundler, call, monkeypatch):
     monkeypatch.setattr(sys, "stdin", terminal)
     status, out, err = bundler("init")
     assert status == 0, err
-    assert "there is no file 'absent.pub'" in err
+    assert "file 'absent.pub' does not exist" in err
     assert "made channel 'trial' in channel; 2 of 2 must sign each release" in out
 
 

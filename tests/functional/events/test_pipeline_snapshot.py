@@ -177,7 +177,7 @@ def test_an_erasure_says_which_data_snapshots_have_seen_its_rows(settings):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--request", "x"], "say who is erased: give --user-id"),
+        (["--request", "x"], "name the person to erase: give --user-id"),
         (["--user-id", "0", "--request", "x"], "0"),
         (["--user-id", "1"], "--request"),
         (["--user-id", "1", "--request", "a\nb"], "one line of text"),

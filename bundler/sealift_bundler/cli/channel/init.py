@@ -32,7 +32,7 @@ from sealift_keys.keyfiles.signers import open_signers
     type=FILE,
     multiple=True,
     metavar="PUB",
-    help="Public key of a person without whom nothing is released; repeat for several.",
+    help="Public key of a person who must sign every release; repeat for several.",
 )
 @passphrase_file_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -54,7 +54,7 @@ def command(
             directory, name, key, approvers = _asked(directory, name, key, approvers)
     if directory is None or name is None or key is None:
         lacks = [word for word, value in (("DIR", directory), ("--name", name), ("--key", key)) if value is None]
-        raise UsageError(f"{', '.join(lacks)} missing, and there is no terminal to ask on; give them")
+        raise UsageError(f"{', '.join(lacks)} missing, and standard input is not a terminal that could ask; give them")
     people = [load_public(path) for path in approvers]
     if not key.exists():
         made_key = create(key, PassphraseSource(passphrase_files, (str(key),)))
@@ -107,7 +107,7 @@ def _asked(
         if Path(found).is_file():
             approvers = (*approvers, Path(found))
         else:
-            click.echo(f"there is no file {found!r}", err=True)
+            click.echo(f"file {found!r} does not exist", err=True)
     return directory, name, key, approvers
 
 

@@ -54,7 +54,7 @@ class Rough:
     it is zero where that is. `unordered` says that a graph may order such numbers otherwise among ordinary rows: they
     were multiplied, and products that are equal but for rounding are common, or a step took their way back, and
     numbers around a scaler's zero are as common. `coarse` says that the number is what a scaler left of a small
-    difference, so that its last bits are not small any more.
+    difference, so that its last bits are no longer small.
     """
 
     step: str = ""

@@ -66,7 +66,7 @@ def command(
         raise UsageError("--apply, --dismiss and --event belong to --pending; add it")
     if not (pending or numbers or names):
         raise UsageError(
-            "say who is erased: give --user-id, or --name for a person whom events only name, or --pending"
+            "name the person to erase: give --user-id, or --name for a person whom events only name, or --pending"
         )
     if (apply and dismiss) or (events and not (apply or dismiss)) or (dismiss and not events):
         raise UsageError("give one of --apply and --dismiss; --dismiss and --event N name which events")
