@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,7 +75,45 @@ def test_two_machines_that_assist_and_one_that_dies_lead_to_the_bytes_of_one(tra
     assert all(one.startswith("scored ") for one in said[1:])
 
 
+def test_machines_that_start_at_the_same_moment_make_the_tables_once(empty_database) -> None:
+    open_it = f"from sealift_pipeline.training.search.sharing import open_storage; open_storage({empty_database!r})"
+    started = [subprocess.Popen([sys.executable, "-c", open_it], stderr=subprocess.PIPE, text=True) for _ in range(6)]
+    said = [one.communicate(timeout=120)[1] for one in started]
+    assert [one.returncode for one in started] == [0] * 6, said
+
+
+def test_a_search_that_was_interrupted_is_neither_taken_for_the_one_to_come_nor_refused(training, empty_database):
+    interrupted = searched(training, empty_database)
+    with pytest.raises(ProjectError, match="is searched already, by another retrain"):
+        searched(training, empty_database)
+    interrupted._turn.close()  # as its death does
+    training.land(20)
+    assert assist_project(training.project, training.settings, empty_database, workers=1, wait_s=0) is None
+    other = assisting(training, empty_database)
+    training.retrain(storage=empty_database)
+    assert other.wait(timeout=120) == 0
+    assert other.stdout.read().startswith("scored ")
+
+
+def test_a_search_whose_process_dies_lets_those_who_assist_it_go(training, empty_database) -> None:
+    search = searched(training, empty_database)
+    threading.Timer(3.0, search._turn.close).start()
+    assert assist_project(training.project, training.settings, empty_database, workers=1, wait_s=1) is None
+
+
 def test_machines_that_would_score_something_else_are_refused(training, database) -> None:
+    search = searched(training, database)
+    # Rows that come later are left out by the number of the last event.
+    training.land(20)
+    training.write(code=CODE + "\n")
+    with pytest.raises(ProjectError, match=rf"cannot assist {search.name}: code differ"):
+        assist_project(training.project, training.settings, database, workers=1, wait_s=0)
+    search._turn.close()
+    assert assist_project_of_nobody(training, database) is None
+
+
+def searched(training, database):
+    """A search that runs: its study is open, and nothing was asked yet."""
     from sealift_pipeline.snapshots.taking import take
     from sealift_pipeline.training.making import inputs_of, shared_by
     from sealift_pipeline.training.project.lock import Lock
@@ -84,12 +124,7 @@ def test_machines_that_would_score_something_else_are_refused(training, database
     wanted = shared_by(inputs_of(training.project, lock, snapshot), lock.require_here(), snapshot)
     search = SharedSearch(database, "triage", wanted)
     search.open_study(1)
-    # Rows that come later are left out by the number of the last event.
-    training.land(20)
-    training.write(code=CODE + "\n")
-    with pytest.raises(ProjectError, match=rf"cannot assist {search.name}: code differ"):
-        assist_project(training.project, training.settings, database, workers=1, wait_s=0)
-    assert assist_project_of_nobody(training, database) is None
+    return search
 
 
 def assist_project_of_nobody(training, database):

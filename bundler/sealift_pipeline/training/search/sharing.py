@@ -19,11 +19,13 @@ from sealift_pipeline.runs.document import digest
 from sealift_pipeline.training.project.code import Code
 from sealift_pipeline.training.rows import Rows
 from sealift_pipeline.training.search.asking import sampler_of
+from sealift_pipeline.training.search.turns import begin, is_searched, making_tables
 from sealift_pipeline.training.search.workers import Workers, working
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import RDBStorage
     from optuna.study import Study
+    from sqlalchemy import Connection
 
 _SCHEME = "postgresql+psycopg"
 _SCORE, _ABOUT, _DONE = "score", "about", "done"
@@ -63,7 +65,7 @@ def answering() -> Iterator[None]:
         raise ProjectError(f"the storage of the search does not answer: {reason}") from error
 
 
-def open_storage(url: str) -> "BaseStorage":
+def open_storage(url: str) -> "RDBStorage":
     """Open a storage; its tables are made where there are none.
 
     Raises:
@@ -73,7 +75,7 @@ def open_storage(url: str) -> "BaseStorage":
 
     require_address(url)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with answering():
+    with answering(), making_tables(url):
         return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
@@ -89,17 +91,21 @@ class SharedSearch:
     def __init__(self, url: str, model: str, about: Mapping[str, Any]) -> None:
         self._storage = open_storage(url)
         self._about = json.dumps(about, sort_keys=True)
+        self._turn: Connection | None = None
         self.name = f"{model}-{digest(self._about.encode('utf-8'))[7:23]}"
 
     def open_study(self, seed: int) -> "Study":
         """Return a new study; one that an interrupted run left is forgotten.
 
         Raises:
-            ProjectError: the storage does not answer.
+            ProjectError: the storage does not answer, or another process makes the same search.
         """
         import optuna
 
         with answering():
+            self._turn = begin(self._storage.engine, self.name)
+            if self._turn is None:
+                raise ProjectError(f"{self.name} is searched already, by another retrain; `assist` helps it")
             with suppress(KeyError):
                 optuna.delete_study(study_name=self.name, storage=self._storage)
             study = optuna.create_study(
@@ -118,6 +124,8 @@ class SharedSearch:
             finally:
                 with suppress(ProjectError):
                     trials.finish()
+                if self._turn is not None:
+                    self._turn.close()
 
 
 class Trials:
@@ -126,11 +134,15 @@ class Trials:
     Args:
         storage: where they are.
         name: of the study.
+
+    Raises:
+        KeyError: the study is gone.
+        ProjectError: the storage does not answer.
     """
 
-    def __init__(self, storage: "BaseStorage", name: str) -> None:
+    def __init__(self, storage: "RDBStorage", name: str) -> None:
         with answering():
-            self._storage, self._study = storage, storage.get_study_id_from_name(name)
+            self._storage, self._name, self._study = storage, name, storage.get_study_id_from_name(name)
 
     def asked(self) -> dict[int, Mapping[str, Any]]:
         """Return the parameters of the trials that are asked, by number, in order."""
@@ -160,13 +172,14 @@ class Trials:
             self._storage.set_study_user_attr(self._study, _DONE, value=True)
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing more is asked; also where the study is gone."""
+    def finished(self) -> bool | None:
+        """Whether nothing more is asked; None where the search was interrupted: its process or the study is gone."""
         with answering():
             try:
-                return bool(self._storage.get_study_user_attrs(self._study).get(_DONE))
+                done = bool(self._storage.get_study_user_attrs(self._study).get(_DONE))
             except KeyError:
-                return True
+                return None
+            return done or (False if is_searched(self._storage.engine, self._name) else None)
 
     def _running(self) -> list[Any]:
         from optuna.trial import TrialState
@@ -205,8 +218,10 @@ class _Shared:
         return self._processes.fitted(params)
 
 
-def studies_of(storage: "BaseStorage", model: str) -> dict[str, dict[str, Any]]:
-    """Return what each unfinished study of a model is about, by its name, the newest last.
+def studies_of(storage: "RDBStorage", model: str) -> dict[str, dict[str, Any]]:
+    """Return what each search of a model that runs is about, by its name, the newest last.
+
+    A search that was interrupted stays in the storage until its like begins; it is not among them.
 
     Raises:
         ProjectError: the storage does not answer.
@@ -215,12 +230,13 @@ def studies_of(storage: "BaseStorage", model: str) -> dict[str, dict[str, Any]]:
 
     with answering():
         summaries = optuna.get_all_study_summaries(storage)
-    found = {}
-    for one in summaries:
-        attributes = one.user_attrs
-        if one.study_name.rpartition("-")[0] == model and _ABOUT in attributes and not attributes.get(_DONE):
-            found[one.study_name] = dict(json.loads(attributes[_ABOUT]))
-    return found
+        found = {}
+        for one in summaries:
+            name, attributes = one.study_name, one.user_attrs
+            ours = name.rpartition("-")[0] == model and _ABOUT in attributes and not attributes.get(_DONE)
+            if ours and is_searched(storage.engine, name):
+                found[name] = dict(json.loads(attributes[_ABOUT]))
+        return found
 
 
 def assist(trials: Trials, processes: Workers, names: set[str]) -> int:
@@ -233,7 +249,7 @@ def assist(trials: Trials, processes: Workers, names: set[str]) -> int:
         ProjectError: the storage does not answer, or the author's code raises here.
     """
     done: set[int] = set()
-    while not trials.finished:
+    while trials.finished is False:
         unscored = trials.unscored().items()
         waiting = {number: params for number, params in unscored if number not in done and set(params) == names}
         if not waiting:
