@@ -48,6 +48,16 @@ def waiting(channel: Channel, own: Sequence[Key] = ()) -> Summary:
     return _summary(channel, _before(channel, after.number, own), after, digest_of(targets))
 
 
+def undecided(channel: Channel) -> Summary | None:
+    """Summarize as `coming` what still needs a signature or a `release`; None where nothing waits.
+
+    Raises:
+        As `waiting`.
+    """
+    unsigned = any(role.missing for role in status(channel).roles if role.role != Root.type)
+    return coming(channel) if unsigned or channel.staged() else None
+
+
 def coming(channel: Channel) -> Summary:
     """Summarize what people decide about next.
 

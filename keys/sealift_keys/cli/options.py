@@ -9,6 +9,7 @@ import click
 
 from sealift_common.clock import rfc3339
 from sealift_common.console import plain, print_json, typed
+from sealift_common.contents.summary import Summary, lines, summary_document
 from sealift_common.errors import Error
 from sealift_common.review.statement import Statement
 from sealift_keys.ceremony.revocation import targets_keys_to_replace
@@ -148,8 +149,24 @@ def echo_root_changes(channel: Channel, *, err: bool = False) -> None:
 
 def echo_state(state: ChannelStatus) -> None:
     """Print each role's signatures, what else is wrong, and the next command."""
+    echo_roles(state)
+    click.echo(f"next: {state.next_command()}")
+
+
+def echo_roles(state: ChannelStatus) -> None:
+    """Print each role's signatures, and whether the files belong together."""
     for role in state.roles:
         click.echo(role.line())
     if state.inconsistent:
         click.echo(state.inconsistent)
-    click.echo(f"next: {state.next_command()}")
+
+
+def contents_document(summary: Summary | None) -> dict[str, Any] | None:
+    """Return the same as `echo_contents` prints, for `--json`."""
+    return None if summary is None else summary_document(summary)
+
+
+def echo_contents(summary: Summary | None, *, err: bool = False) -> None:
+    """Print which models a release brings, changes and withdraws; nothing where no release waits."""
+    for line in () if summary is None else lines(summary):
+        click.echo(line, err=err)

@@ -6,19 +6,24 @@ import click
 
 from sealift_common import fingerprint
 from sealift_common.console import print_json, table
+from sealift_keys.ceremony.pending import undecided
 from sealift_keys.ceremony.roster import roster
 from sealift_keys.channel.directory import Channel
-from sealift_keys.cli.options import directory_argument, json_option
+from sealift_keys.cli.options import contents_document, directory_argument, echo_contents, json_option
 
 
 @click.command()
 @directory_argument
 @json_option
 def command(*, directory: Path, as_json: bool) -> None:
-    """Show the roles, keys, thresholds, expiry dates and fingerprints of the channel DIR."""
-    shown = roster(Channel.open(directory))
+    """Show the roles, keys, thresholds, expiry dates and fingerprints of the channel DIR, and what waits for them.
+
+    What waits is a release that lacks signatures or that nobody made yet, with its models.
+    """
+    channel = Channel.open(directory)
+    shown = roster(channel)
     if as_json:
-        print_json(shown.to_dict())
+        print_json({**shown.to_dict(), "contents": contents_document(undecided(channel))})
         return
     click.echo(f"channel {shown.channel!r}, root {shown.root_version}")
     if shown.root_fingerprint:
@@ -37,3 +42,7 @@ def command(*, directory: Path, as_json: bool) -> None:
         click.echo(f"instances demand of every version: {', '.join(shown.required_roles)}{exempt}")
     for entry in shown.revoked:
         click.echo(f"revoked {entry['name']!r} at {entry['at']}: {entry['reason']!r}")
+    summary = undecided(channel)
+    if summary is not None:
+        click.echo()
+    echo_contents(summary)

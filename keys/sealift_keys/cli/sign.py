@@ -8,7 +8,7 @@ import click
 
 from sealift_common.blob import is_digest
 from sealift_common.console import print_json
-from sealift_common.contents.summary import Summary, lines, summary_document
+from sealift_common.contents.summary import Summary, summary_document
 from sealift_common.errors import ChannelError, UsageError
 from sealift_common.loudness import asking
 from sealift_keys.ceremony.beginning import sign, to_sign
@@ -17,6 +17,7 @@ from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 from sealift_keys.cli.options import (
     FILE,
+    echo_contents,
     echo_root_changes,
     echo_signed,
     echo_state,
@@ -82,8 +83,7 @@ def _show(channel: Channel, seen: Mapping[str, str], summary: Summary, *, err: b
     if "root" in seen:
         echo_root_changes(channel, err=err)
     if "targets" in seen:
-        for line in lines(summary):
-            click.echo(line, err=err)
+        echo_contents(summary, err=err)
 
 
 def _ask(seen: Mapping[str, str], summary: Summary) -> None:

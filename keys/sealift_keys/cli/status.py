@@ -7,21 +7,25 @@ import click
 from sealift_common import fingerprint
 from sealift_common.console import print_json
 from sealift_common.review.reviewers import demand_line
+from sealift_keys.ceremony.pending import undecided
 from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
-from sealift_keys.cli.options import FILE, echo_root_changes, echo_state
+from sealift_keys.cli.options import FILE, contents_document, echo_contents, echo_roles, echo_root_changes
 
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(directory: Path, as_json: bool) -> None:
-    """Show who has signed the channel DIR and who has not; exit status 0 also when some are missing."""
+    """Show who has signed the channel DIR and who has not; exit status 0 also when some are missing.
+
+    A release that waits is shown with its models: what is new, withdrawn, or has other bytes.
+    """
     channel = Channel.open(directory)
     state = status(channel)
     if as_json:
-        print_json(state.to_dict())
+        print_json({**state.to_dict(), "contents": contents_document(undecided(channel))})
         return
     click.echo(
         f"channel {state.channel!r}: {state.released} released, {state.staged} staged, {state.withdrawn} withdrawn"
@@ -33,6 +37,9 @@ def command(directory: Path, as_json: bool) -> None:
         click.echo(demanded)
     if state.roles[0].missing:
         echo_root_changes(channel)
-    echo_state(state)
+    # First what holds whatever the files of the models are: a damaged one ends this command.
+    echo_roles(state)
+    echo_contents(undecided(channel))
+    click.echo(f"next: {state.next_command()}")
     if state.expiring:
         click.echo(f"note: expires within 30 days: {', '.join(state.expiring)}", err=True)

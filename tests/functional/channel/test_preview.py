@@ -185,3 +185,39 @@ def test_a_copy_without_files_of_models_is_signed_and_says_so(sim, keys, tmp_pat
     _, out, _ = keys("sign", copy.directory, "--key", "targets-2", "--expect", coming(sim.channel).digest)
     assert "its files are not in this copy of the channel, so nothing can be said of them" in out
     assert "signed targets 3 as 'targets-2'" in out
+
+
+def test_status_and_show_name_the_models_that_wait(sim, bundler, keys):
+    """Staged, then made and half signed; a version with other bytes and one that is taken back stand out."""
+    for command in ("status", "show"):
+        assert "against release" not in keys(command, sim.directory)[1]
+        assert json.loads(keys(command, sim.directory, "--json")[1])["contents"] is None
+    sim.add("toy", "1.1.0")
+    for command in ("status", "show"):
+        _, out, _ = keys(command, sim.directory)
+        assert "release 3 of channel 'sim', against release 2: 1 new, 1 as before\n  new: toy 1.1.0 sha256:" in out
+        assert "rung 'float32'" in out
+    sim.withdraw(model("1.0.0"), "answers wrongly")
+    build_release(sim)
+    preview = bundler("preview", "--channel", sim.directory)[1]
+    document = json.loads(bundler("preview", "--channel", sim.directory, "--json")[1])
+    assert document["new"]
+    assert document["targets_digest"]
+    for command in ("status", "show"):
+        status, out, _ = keys(command, sim.directory)
+        assert status == 0
+        assert preview in out
+        assert json.loads(keys(command, sim.directory, "--json")[1])["contents"] == document
+    assert keys("status", sim.directory)[1].splitlines()[-1].startswith("next: sealift-keys sign ")
+    sign(sim.channel, sim.signers)
+    assert json.loads(keys("status", sim.directory, "--json")[1])["contents"] is None
+
+
+def test_status_and_show_say_who_signs_before_a_damaged_model_ends_them(sim, keys):
+    sim.add("toy", "1.1.0")
+    (sim.channel.blobs_dir / sim.channel.staged()[model("1.1.0")].hex).write_bytes(b"other")
+    for command, line in (("status", "targets 2: 2 of 2 signatures"), ("show", "2 of 2")):
+        status, out, err = keys(command, sim.directory)
+        assert status == 26, err
+        assert line in out
+        assert "the manifest of toy 1.1.0 is not the " in err
