@@ -46,7 +46,9 @@ is one line on stderr that ends with the code in brackets:
 
 Classes, codes and exit codes do not change their meaning between versions. New ones are added
 inside the ranges below, so handle a range rather than a list. Exit status 0 means done; 130, 143 and
-129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that was closed.
+129 mean interrupted, with Ctrl-C, by `kill`, or by a terminal that was closed. A class that says more
+exactly what another class says keeps its exit code, under a word of its own: the `chain-` errors of
+`sealift-pipeline verify` are all 26.
 
 With `--json` a command that is refused prints one document on stdout. Where several things stand in the way,
 `problems` lists each in the same form; `findings` lists what the disclosure scan found:

@@ -1,6 +1,10 @@
-"""Every error that the pipeline raises, in addition to those of the loader, the keys and the bundler: 70 to 79."""
+"""Every error that the pipeline raises, in addition to those of the loader, the keys and the bundler: 70 to 79.
 
-from sealift_common.errors import Error
+Those of a broken chain refine `DigestError` and keep its exit code, 26, so that a script that alerts on 20 to 29 alerts
+on each; their own words tell the links apart.
+"""
+
+from sealift_common.errors import DigestError, Error
 
 
 class DataPolicyError(Error):
@@ -87,3 +91,46 @@ class RetrainError(Error):
     exit_code = 79
     code = "retrain"
     remedy = "Run `sealift-pipeline retrain` again: it takes a new data snapshot, without the rows that were erased."
+
+
+# --- 26: the chain of a version is broken at one of its links -----------------------------------------------------
+
+
+class ChainProofError(DigestError):
+    """The chain of a version is broken at the proof: nothing records that its answers are those of the original."""
+
+    exit_code = DigestError.exit_code
+    code = "chain-proof"
+    remedy = "Do not use the file. Nobody showed that this model answers as the trained one: convert it again."
+
+
+class ChainRunError(DigestError):
+    """The chain of a version is broken at the run: run.json is missing, is another one, or is about another version."""
+
+    exit_code = DigestError.exit_code
+    code = "chain-run"
+    remedy = "Do not use the file. Ask who released the version where its run.json comes from; stage it again."
+
+
+class ChainModelError(DigestError):
+    """The chain of a version is broken at the model: a converted file is not the one that the run made."""
+
+    exit_code = DigestError.exit_code
+    code = "chain-model"
+    remedy = "Do not use the file. Somebody released another model than the run made: ask the channel's approvers."
+
+
+class ChainSnapshotError(DigestError):
+    """The chain of a version is broken at the data snapshot: it is not the one that the run used."""
+
+    exit_code = DigestError.exit_code
+    code = "chain-snapshot"
+    remedy = "Do not use the file. Nobody can tell which rows the model learned from: retrain it."
+
+
+class ChainGateError(DigestError):
+    """The chain of a version is broken at the gate: its run was refused, and it was released nevertheless."""
+
+    exit_code = DigestError.exit_code
+    code = "chain-gate"
+    remedy = "Do not use the file. Withdraw the version, and release one that the gate passed."

@@ -14,10 +14,25 @@ from support.release.workbench import Workbench
 from sealift.errors import DigestError, MalformedError
 from sealift_common.contents.reading import read_contents
 from sealift_pipeline.cli import command
+from sealift_pipeline.errors import (
+    ChainGateError,
+    ChainModelError,
+    ChainProofError,
+    ChainRunError,
+    ChainSnapshotError,
+)
 from sealift_pipeline.runs.document import Run, digest
 from sealift_pipeline.runs.handed_over import trained_in
 from sealift_pipeline.training.chain.links import linked
 from sealift_pipeline.training.champion import read_files
+
+ERRORS = {
+    "proof": ChainProofError,
+    "run": ChainRunError,
+    "model": ChainModelError,
+    "data snapshot": ChainSnapshotError,
+    "gate": ChainGateError,
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +101,8 @@ def test_every_link_breaks_with_an_error_of_its_own(version) -> None:
     for words, given in cases:
         with pytest.raises(DigestError) as caught:
             linked(*given)
+        link = words.partition(":")[0]
+        assert (type(caught.value), caught.value.code) == (ERRORS[link], f"chain-{link.split()[-1]}"), words
         assert str(caught.value).startswith(f"{manifest.model}: the chain is broken at the {words}"), words
     with pytest.raises(MalformedError, match="is not a training run as"):
         linked(*signed(_Longer(run)))

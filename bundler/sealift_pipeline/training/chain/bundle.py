@@ -43,7 +43,7 @@ def walk(bundle: Path, root: bytes | None, *, progress: Callable[[int], object] 
 
     Raises:
         UsageError: the bundle is differential, or `retrain` made none of its versions.
-        DigestError: a link is broken; the message names it.
+        DigestError: a link is broken, each with a class of its own; see `linked`.
         sealift.Error: the bundle is refused, as `sealift verify` refuses it.
     """
     with scratch.folder("sealift-chain") as work, open_bundle(str(bundle), progress) as source:
