@@ -88,11 +88,12 @@ def channels_of(folder: Path) -> list[str]:
     return list(dict.fromkeys(line for line in lines if line))
 
 
-def trained_in(channel: Channel, name: str = "") -> Iterator[Trained]:
+def trained_in(channel: Channel, name: str = "", *, partly: bool = False) -> Iterator[Trained]:
     """Yield the versions in a channel that `retrain` made, released ones first.
 
     Args:
         name: of one model; empty for all.
+        partly: leave out versions whose manifest is not there: a copy has what a release carried, the newest ones.
 
     Raises:
         ChannelError: the channel cannot be read, or lacks a file.
@@ -101,7 +102,7 @@ def trained_in(channel: Channel, name: str = "") -> Iterator[Trained]:
     release = channel.released()
     for listed, released in ((release, True), (channel.staged(), False)):
         for model, blob in listed.items():
-            if name and model.name != name:
+            if (name and model.name != name) or (partly and not (channel.blobs_dir / blob.hex).exists()):
                 continue
             found = read_trained(channel, model, blob, released=released)
             if found is not None:

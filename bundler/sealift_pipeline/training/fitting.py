@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from sealift.errors import Error
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import Channel
 from sealift_pipeline.errors import ChallengerError, ProjectError
 from sealift_pipeline.gate.judging import Judgement, judge, right
 from sealift_pipeline.reading import TEST, TRAIN, VALIDATION, split
 from sealift_pipeline.runs.handed_over import Trained
-from sealift_pipeline.training.champion import MostFrequent, open_model
+from sealift_pipeline.training.champions.champion import MostFrequent, open_model
 from sealift_pipeline.training.project.code import Code
 from sealift_pipeline.training.project.settings import Project
 from sealift_pipeline.training.rows import Rows
@@ -97,9 +96,7 @@ def proven(project: Project, estimator: Any, rows: Rows, model: ModelVersion) ->
         )
 
 
-def judged(
-    project: Project, rows: Rows, conversion: "Conversion", champion: Trained | None, channel: Channel
-) -> Judgement:
+def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Trained | None) -> Judgement:
     """Judge the converted challenger against the released champion, on rows that neither saw.
 
     A first version is judged against the most frequent label, on all rows alone.
@@ -118,7 +115,7 @@ def judged(
         before = MostFrequent(rows.part(TRAIN, VALIDATION).labels.tolist()).predict(unseen.frame)
     else:
         try:
-            with open_model(channel, champion.manifest) as model:
+            with open_model(champion) as model:
                 before = model.predict(unseen.frame)
         except Error as error:
             raise ChallengerError(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_common.names import ModelVersion
-from sealift_keys.channel.directory import Channel
 from sealift_pipeline.errors import RetrainError
 from sealift_pipeline.gate.judging import Judgement
 from sealift_pipeline.reading import TRAIN, VALIDATION
@@ -66,7 +65,6 @@ def make(
     inputs: Mapping[str, str],
     libraries: Mapping[str, str],
     champion: Trained | None,
-    channel: Channel,
     workers: int,
     open_study: OpenStudy = new_study,
     open_workers: OpenWorkers = working,
@@ -79,7 +77,7 @@ def make(
     require_slices(project, rows)
     fitted = fit(project, code, rows, workers=workers, open_study=open_study, open_workers=open_workers)  # 5
     conversion = proven(project, fitted.estimator, rows, model)
-    judgement = judged(project, rows, conversion, champion, channel)  # 6
+    judgement = judged(project, rows, conversion, champion)  # 6
     _require_same_code(code, inputs)
     run = _run(project, model, inputs, libraries, rows, fitted, conversion, judgement, champion)
     return Made(run, rows, conversion, judgement, newest_time(table))

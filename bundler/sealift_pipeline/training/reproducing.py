@@ -14,15 +14,15 @@ from sealift_common.files import scratch
 from sealift_common.files.secret_file import read_regular
 from sealift_common.parent import bound
 from sealift_common.parsing.limits import LIMITS
-from sealift_keys.channel.directory import Channel
 from sealift_pipeline.erasure.erasing import erased_since
 from sealift_pipeline.errors import ProjectError, RetrainError
 from sealift_pipeline.runs.document import Run, digest
-from sealift_pipeline.runs.handed_over import Trained, trained_in
+from sealift_pipeline.runs.handed_over import Trained
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import FILE as SNAPSHOT_FILE
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.taking import verify
+from sealift_pipeline.training.champions.channels import Channels, open_channels
 from sealift_pipeline.training.fitting import OpenWorkers
 from sealift_pipeline.training.making import inputs_of, make
 from sealift_pipeline.training.project.lock import Lock
@@ -88,7 +88,7 @@ def reproduce(
         As `require_inputs` and `retrain`.
     """
     lock = require_inputs(given, project, settings)
-    channel, run = Channel.open(project.channel), given.run
+    channels, run = open_channels(project, settings), given.run
     made = make(
         project,
         settings,
@@ -96,8 +96,7 @@ def reproduce(
         run.model,
         inputs=run.inputs,
         libraries=lock.require_here(),
-        champion=_champion(run, channel),
-        channel=channel,
+        champion=_champion(run, channels),
         workers=workers,
         open_workers=open_workers,
     )
@@ -114,15 +113,15 @@ def _why(made: Run, run: Run) -> str:
     return "" if made.machine == run.machine else "; it was made on a machine with another processor or other libraries"
 
 
-def _champion(run: Run, channel: Channel) -> Trained | None:
+def _champion(run: Run, channels: Channels) -> Trained | None:
     if not run.champion:
         return None
-    for one in trained_in(channel, run.model.name):
+    for one in channels.trained(run.model.name):
         if one.blob.digest == run.champion["digest"]:
             return one
     raise RetrainError(
-        f"{run.model} was compared with {run.model.name} {run.champion['version']}, which {str(channel.directory)!r} "
-        "does not have any longer; give a copy of the channel that has it"
+        f"{run.model} was compared with {run.model.name} {run.champion['version']}, which "
+        f"{str(channels.released.directory)!r} does not have any longer; give a copy of the channel that has it"
     )
 
 

@@ -2,7 +2,7 @@
 
 1. take a data snapshot of all that is landed
 2. stop where a version, or a refusal, has the same inputs
-3. find the champion; with `--if-needed`, stop where nothing speaks for training
+3. find the champion, in the channel or in a registry; with `--if-needed`, stop where nothing speaks for training
 4. let the project make rows, and split them by their objects
 5. search parameters, fit the best, convert it with proof
 6. judge it against the champion on rows that neither saw
@@ -28,12 +28,13 @@ from sealift_pipeline.gate.judging import Judgement
 from sealift_pipeline.landing.lander import writing
 from sealift_pipeline.runs.document import FILE as RUN_FILE
 from sealift_pipeline.runs.document import Run, digest
-from sealift_pipeline.runs.handed_over import Trained, note_channel, trained_in
+from sealift_pipeline.runs.handed_over import Trained, note_channel
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import FILE as SNAPSHOT_FILE
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.taking import take
-from sealift_pipeline.training.champion import find_champion, next_version
+from sealift_pipeline.training.champions.champion import find_champion, next_version
+from sealift_pipeline.training.champions.channels import open_channels
 from sealift_pipeline.training.drift.measuring import Measured, measure
 from sealift_pipeline.training.drift.need import Needed, needed
 from sealift_pipeline.training.fitting import OpenStudy, OpenWorkers
@@ -55,12 +56,14 @@ class Retrained:
 
     Attributes:
         outcome: `staged`, `unchanged` or `not needed`.
+        channel: folder of the channel that has the version, or that it would be staged in.
         model: the version that is staged, or has the same inputs; None where none was made.
         reference: digest of its manifest.
         page: of the run; None where nothing was trained.
     """
 
     outcome: str
+    channel: Path
     model: ModelVersion | None = None
     reference: str = ""
     page: Path | None = None
@@ -89,24 +92,25 @@ def retrain(
         RetrainError: rows were erased meanwhile; nothing was staged.
         UnknownKindError, DigestError: there is no table, or it is damaged.
         ConversionError, ParityError, DisclosureError, ChannelError: as `sealift-bundler add`.
+        As `fetch`, where the champion comes from a registry.
     """
     lock = Lock(project.lock)
     libraries = lock.require_here()
-    channel = Channel.open(project.channel)
+    channels = open_channels(project, settings)
     snapshot = take(settings, settings.data_policy(), project.kind)  # 1
     inputs = inputs_of(project, lock, snapshot)
     folder = settings.folder / RUNS_FOLDER / project.name
-    same = next((one for one in trained_in(channel, project.name) if one.run.inputs == inputs), None)
+    same = next((one for one in channels.trained(project.name) if one.run.inputs == inputs), None)
     if same is not None:  # 2
-        return Retrained(UNCHANGED, same.model, same.blob.digest)
-    champion = find_champion(channel, project)  # 3
+        return Retrained(UNCHANGED, same.channel, same.model, same.blob.digest)
+    champion = find_champion(channels.released, project)  # 3
     _require_new(folder, inputs, champion)
     need: Needed | None = None
     if if_needed:
-        need = needed(project, settings, channel, snapshot)
+        need = needed(project, settings, channels, snapshot)
         if not need.reasons:
-            return Retrained(NOT_NEEDED)
-    model = next_version(channel, project)
+            return Retrained(NOT_NEEDED, channels.staging.directory)
+    model = next_version(channels, project)
     open_study: OpenStudy = new_study
     if storage:
         shared = SharedSearch(storage, project.name, shared_by(inputs, libraries, snapshot))
@@ -119,7 +123,6 @@ def retrain(
         inputs=inputs,
         libraries=libraries,
         champion=champion,
-        channel=channel,
         workers=workers,
         open_study=open_study,
         open_workers=open_workers,
@@ -127,8 +130,8 @@ def retrain(
     page = _keep(project, folder, made, champion, snapshot)  # 7
     if not made.judgement.passed:
         raise ChallengerError(f"{model} was not staged: {'; '.join(made.judgement.reasons)}; see {str(page)!r}")
-    reference = hand_over(project, settings, channel, snapshot, made)  # 8
-    return Retrained(STAGED, model, reference, page, made.judgement)
+    reference = hand_over(project, settings, channels.staging, snapshot, made)  # 8
+    return Retrained(STAGED, channels.staging.directory, model, reference, page, made.judgement)
 
 
 def _require_new(folder: Path, inputs: Mapping[str, str], champion: Trained | None) -> None:

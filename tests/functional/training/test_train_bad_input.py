@@ -104,6 +104,12 @@ def test_code_that_cannot_be_trained(training, code, message):
         (TOML.replace("batch = 2", 'metric = "acuracy"'), r"no scorer 'acuracy'; did you mean 'accuracy'\?"),
         (TOML + '[gate]\nslices = ["colour"]\n', r"\[gate\] slices names 'colour'; expected a column of the frame"),
         (TOML.replace('"triage"', '"Triage"'), "model name 'Triage' is not allowed"),
+        (TOML.replace('channel = "ch"\n', ""), "lacks 'channel'"),
+        (TOML + '[gate.champion]\nregistry = "x.tar"\n', r"triage\.toml:12: 'registry' lacks 'root'"),
+        (TOML + '[gate.champion]\nroot = "root.json"\n', "'champion' lacks 'registry'"),
+        (TOML + '[gate.champion]\nregistri = "x"\n', r"unknown key 'registri' in \[gate\.champion\]; did you mean"),
+        (TOML + "[gate]\nchampion = 3\n", "'champion' is 3; expected a version"),
+        (TOML + '[gate.champion]\nregistry = "x"\nroot = 3\n', "expected texts, and true or false"),
     ],
     ids=lambda value: str(value)[:60] if "\n" not in str(value) else "toml",
 )
@@ -233,7 +239,6 @@ def test_the_code_changes_while_it_is_trained(training):
             inputs=inputs,
             libraries={},
             champion=None,
-            channel=training.channel,
             workers=1,
             open_workers=here,
         )

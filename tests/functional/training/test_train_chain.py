@@ -24,7 +24,7 @@ from sealift_pipeline.errors import (
 from sealift_pipeline.runs.document import Run, digest
 from sealift_pipeline.runs.handed_over import trained_in
 from sealift_pipeline.training.chain.links import linked
-from sealift_pipeline.training.champion import read_files
+from sealift_pipeline.training.champions.champion import read_files
 
 ERRORS = {
     "proof": ChainProofError,

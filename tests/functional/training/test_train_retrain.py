@@ -17,7 +17,7 @@ from sealift_pipeline.log.opening import open_log
 from sealift_pipeline.runs.document import Run, digest
 from sealift_pipeline.runs.handed_over import trained_in
 from sealift_pipeline.training import retraining
-from sealift_pipeline.training.champion import open_model
+from sealift_pipeline.training.champions.champion import open_model
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_first_version_a_better_one_and_one_that_is_not(training) -> None:
     assert staged.manifest.descriptor["revision"] == digest(staged.run.to_bytes())
     # The time of the newest event, not of this test.
     assert staged.manifest.descriptor["createdAt"].startswith("2026-11-23T")
-    with open_model(training.channel, staged.manifest) as model:
+    with open_model(staged) as model:
         assert model.predict({"weight": [9.0, 0.0], "estimate": [1.0, 1.0], "spent": [0.0, 0.0]}).tolist() == [
             "bug",
             "feature",

@@ -39,7 +39,6 @@ def made(training, workers, open_workers=working):
         inputs=inputs_of(training.project, lock, snapshot),
         libraries=lock.require_here(),
         champion=None,
-        channel=training.channel,
         workers=workers,
         open_workers=open_workers,
     )

@@ -15,14 +15,14 @@ from sealift_pipeline.settings.settings import Settings
 @json_option
 def command(*, project_file: Path, folder: Path, as_json: bool) -> None:
     """Compare the events since the newest version of PROJECT.toml's model with those that it learned from."""
-    from sealift_keys.channel.directory import Channel
     from sealift_pipeline.snapshots.taking import take
+    from sealift_pipeline.training.champions.channels import open_channels
     from sealift_pipeline.training.drift.need import needed, require_trained
     from sealift_pipeline.training.project.settings import Project
 
     project, settings = Project.load(project_file), Settings.load(folder)
     snapshot = take(settings, settings.data_policy(), project.kind)
-    found = needed(project, settings, Channel.open(project.channel), snapshot)
+    found = needed(project, settings, open_channels(project, settings), snapshot)
     since = require_trained(found, project)
     if as_json:
         print_json(

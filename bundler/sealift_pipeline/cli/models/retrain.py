@@ -30,6 +30,7 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
     if as_json:
         print_json(
             {
+                "channel": str(done.channel),
                 "digest": done.reference or None,
                 "gate": None if done.judgement is None else done.judgement.document(),
                 "model": None if done.model is None else done.model.name,
@@ -47,4 +48,4 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
             f"model saw, 95 % interval {found.low:+.2%} to {found.high:+.2%}, exact McNemar p = {found.p_value:.3g}"
         )
         click.echo(f"  page of the run: {done.page}")
-        click.echo(f"next: have it reviewed, then: sealift-bundler release --channel {project.channel} --key FILE")
+        click.echo(f"next: have it reviewed, then: sealift-bundler release --channel {done.channel} --key FILE")

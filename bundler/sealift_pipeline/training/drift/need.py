@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from sealift_common.wording import counted
-from sealift_keys.channel.directory import Channel
 from sealift_pipeline.erasure.erasing import erased_since
 from sealift_pipeline.errors import ChallengerError
-from sealift_pipeline.runs.handed_over import Trained, trained_in
+from sealift_pipeline.runs.handed_over import Trained
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import Snapshot
+from sealift_pipeline.training.champions.channels import Channels
 from sealift_pipeline.training.drift.measuring import LEAST_ROWS, Measured, measure
 from sealift_pipeline.training.project.code import load_code
 from sealift_pipeline.training.project.settings import Project
@@ -32,7 +32,7 @@ class Needed:
     reasons: tuple[str, ...]
 
 
-def needed(project: Project, settings: Settings, channel: Channel, snapshot: Snapshot) -> Needed:
+def needed(project: Project, settings: Settings, channels: Channels, snapshot: Snapshot) -> Needed:
     """Compare the rows since the newest version, staged or released, with the rows that it learned from.
 
     Args:
@@ -42,7 +42,7 @@ def needed(project: Project, settings: Settings, channel: Channel, snapshot: Sna
         ProjectError: the project's code raises, or gives no rows.
         ChannelError: the channel cannot be read.
     """
-    since = max(trained_in(channel, project.name), key=lambda one: one.snapshot.upto, default=None)
+    since = max(channels.trained(project.name), key=lambda one: one.snapshot.upto, default=None)
     if since is None:
         return Needed(None, snapshot.rows, (), (f"no version of {project.name} was trained before",))
     if since.snapshot.table != snapshot.table:

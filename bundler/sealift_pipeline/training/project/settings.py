@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sealift.registry.address import has_scheme
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.review.answers import read_acceptances
 from sealift_common.errors import UnsupportedVersionError, UsageError
@@ -36,7 +37,8 @@ _SECTIONS = {
     "gate": ("rule", "margin", "slices", "champion"),
     "retrain": ("new_rows", "psi", "ks", "unseen_words", "labels"),
 }
-_REQUIRED = ("name", "kind", "code", "lock", "channel")
+_REQUIRED = ("name", "kind", "code", "lock")
+_CHAMPION = ("version", "registry", "root", "ca_file", "plain_http")
 _MOST_TRIALS, _MOST_BATCH = 10_000, 256
 
 
@@ -58,18 +60,37 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Registry:
+    """A registry that has the releases of a channel.
+
+    Attributes:
+        address: of a release, as for `sealift install`: oci://…, gitlab://… or a bundle.
+        root: the root of the channel, as an instance pins it.
+        ca_file: certificates to trust besides the system's.
+        plain_http: whether another machine may be asked without TLS.
+    """
+
+    address: str
+    root: Path
+    ca_file: Path | None = None
+    plain_http: bool = False
+
+
+@dataclass(frozen=True)
 class Gate:
     """What a challenger has to show; see `sealift_pipeline.gate.judging`.
 
     Attributes:
         slices: columns of the frame, or `label`.
         champion: version to compare with; empty for the newest that is released.
+        registry: where the champion is released; None for the project's own channel.
     """
 
     rule: str = BETTER
     margin: float = 0.01
     slices: tuple[str, ...] = ()
     champion: str = ""
+    registry: Registry | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +122,7 @@ class Project:
         kind: of the events that it learns from.
         code: the Python file.
         lock: the lock file of its environment.
-        channel: folder of the channel.
+        channel: folder of the channel; None where the champion's copy takes its place.
         first_version: of the first version.
         answers: the author's answers, where the channel asks for them.
         card: side file for people, travels as `CARD.md`.
@@ -115,7 +136,7 @@ class Project:
     kind: str
     code: Path
     lock: Path
-    channel: Path
+    channel: Path | None = None
     first_version: str = "1.0.0"
     title: str = ""
     description: str = ""
@@ -153,7 +174,8 @@ class Project:
 
 
 def _project(path: Path, text: str, toml: StrictToml) -> Project:
-    for key in _REQUIRED:
+    gate = _gate(path, toml)
+    for key in (*_REQUIRED, *(("channel",) if gate.registry is None else ())):
         if key not in toml.document:
             raise ProjectError(f"{path.name} lacks {key!r}; add a line such as {key} = …")
     texts = {key: _text(toml, key) for key in (*_TEXTS, *_TRAVEL) if key in toml.document}
@@ -184,7 +206,7 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
         validation=validation,
         test=test,
         search=_search(toml),
-        gate=_gate(toml),
+        gate=gate,
         need=Need(
             new_rows=_whole(toml, "retrain", "new_rows", Need.new_rows, (1, 2**40)),
             **{
@@ -213,15 +235,37 @@ def _search(toml: StrictToml) -> Search:
     )
 
 
-def _gate(toml: StrictToml) -> Gate:
+def _gate(path: Path, toml: StrictToml) -> Gate:
     table = toml.table("gate")
     rule, champion = table.get("rule", Gate.rule), table.get("champion", "")
     if rule not in RULES:
         raise toml.error("rule", f"'rule' is {rule!r:.80}; expected one of: {', '.join(RULES)}", "gate")
+    registry = None
+    if isinstance(champion, dict):
+        registry = _registry(path.parent, champion, toml)
+        champion = champion.get("version", "")
     if not isinstance(champion, str):
         raise toml.error("champion", f"'champion' is {champion!r:.80}; expected a version such as '1.0.0'", "gate")
     margin = _number(toml, "gate", "margin", Gate.margin, below=0.5)
-    return Gate(rule, margin, _list(toml, "gate", "slices"), champion)
+    return Gate(rule, margin, _list(toml, "gate", "slices"), champion, registry)
+
+
+def _registry(folder: Path, given: dict[str, Any], toml: StrictToml) -> Registry | None:
+    section = "gate.champion"
+    toml.check_keys(given, _CHAMPION, section)
+    texts = [given.get(key, "") for key in ("registry", "root", "ca_file")]
+    plain_http = given.get("plain_http", False)
+    if not all(isinstance(one, str) for one in texts) or not isinstance(plain_http, bool):
+        raise toml.error("champion", f"'champion' is {given!r:.120}; expected texts, and true or false", "gate")
+    address, root, ca_file = texts
+    if not address:
+        if root or ca_file or plain_http:
+            raise toml.error("champion", "'champion' lacks 'registry', an address as for `sealift install`", "gate")
+        return None
+    if not root:
+        raise toml.error("registry", "'registry' lacks 'root': the file of the channel's root to trust", section)
+    place = address if has_scheme(address) else str(folder / address)
+    return Registry(place, folder / root, folder / ca_file if ca_file else None, plain_http)
 
 
 def _text(toml: StrictToml, key: str) -> str:

@@ -1,4 +1,4 @@
-"""The champion: the released version that a challenger has to beat, opened from its channel."""
+"""The champion: the released version that a challenger has to beat, opened from the channel that it is released in."""
 
 import hashlib
 from collections import Counter
@@ -17,6 +17,7 @@ from sealift_common.oci.manifest import Manifest
 from sealift_keys.channel.directory import Channel
 from sealift_pipeline.errors import ChallengerError
 from sealift_pipeline.runs.handed_over import Trained, read_trained
+from sealift_pipeline.training.champions.channels import Channels
 from sealift_pipeline.training.project.settings import Project
 
 
@@ -65,6 +66,11 @@ def find_champion(channel: Channel, project: Project) -> Trained | None:
                 "release one by hand after a review, or train under a new name"
             )
         return None
+    if not (channel.blobs_dir / release.models[released[-1]].hex).exists():
+        raise ChallengerError(
+            f"the champion {released[-1]} is released, and {str(channel.directory)!r} does not have its files; name "
+            "the newest version in [gate], or pack and push that one with --include"
+        )
     found = read_trained(channel, released[-1], release.models[released[-1]])
     if found is None:
         raise ChallengerError(
@@ -74,20 +80,18 @@ def find_champion(channel: Channel, project: Project) -> Trained | None:
     return found
 
 
-def next_version(channel: Channel, project: Project) -> ModelVersion:
+def next_version(channels: Channels, project: Project) -> ModelVersion:
     """Return the version after all that were ever released, or the project's first one."""
-    release = channel.release()
-    taken = [*release.models, *(one.model for one in release.withdrawn)]
-    versions = sorted(model.version for model in taken if model.name == project.name)
-    if not versions:
+    taken = channels.taken(project.name)
+    if not taken:
         return ModelVersion.parse(project.name, project.first_version)
-    major, minor, _ = versions[-1].release
+    major, minor, _ = taken[-1].version.release
     return ModelVersion(project.name, Version.parse(f"{major}.{minor + 1}.0"))
 
 
-def open_model(channel: Channel, manifest: Manifest) -> Model:
+def open_model(trained: Trained) -> Model:
     """Open a version from the blobs of its channel; raises what `read_files` raises."""
-    return Model.from_files(read_files(channel, manifest))
+    return Model.from_files(read_files(Channel(trained.channel), trained.manifest))
 
 
 def read_files(channel: Channel, manifest: Manifest) -> dict[str, bytes]:
