@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sealift.model.observing import Prediction
     from sealift.store import Store
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "ActiveModel": "sealift.loading",

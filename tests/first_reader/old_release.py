@@ -10,20 +10,31 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 COMMIT = "d751702066a513bf80efc531e8629ca37802bd2e"
 OLD = ROOT / "build" / "first-reader"
+WHOLE = ROOT / "build" / "first-release"
 _WINGS = ("loader", "keys", "bundler")
 _PROGRAM = "import sys; from sealift.cli import main; sys.argv[0] = 'sealift'; main()"
 
 
 def old_reader() -> None:
-    """Take the release out of the history, once."""
-    if (OLD / "loader").is_dir():
-        return
+    """Take the release's code out of the history, once."""
+    if not (OLD / "loader").is_dir():
+        _take(OLD, _WINGS)
+
+
+def tree_of_the_old_release() -> Path:
+    """Return a folder with the whole checkout, which makes kits."""
+    if not (WHOLE / "pyproject.toml").is_file():
+        _take(WHOLE, ())
+    return WHOLE
+
+
+def _take(folder: Path, paths: tuple[str, ...]) -> None:
     # From the top: `git archive` in a folder gives that folder alone.
-    archive = subprocess.run(["git", "archive", COMMIT, *_WINGS], cwd=ROOT, capture_output=True, check=False)
+    archive = subprocess.run(["git", "archive", COMMIT, *paths], cwd=ROOT, capture_output=True, check=False)
     if archive.returncode != 0:
         sys.exit(f"commit {COMMIT[:7]} is not in this clone; fetch the whole history: git fetch --unshallow")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(OLD, filter="data")
+        tar.extractall(folder, filter="data")
 
 
 class Instance:

@@ -58,7 +58,8 @@ def _outside(build_machine: Path) -> Iterator[Shell]:
 
 
 @contextmanager
-def _inside(system: BareSystem) -> Iterator[Shell]:
+def inside(system: BareSystem) -> Iterator[Shell]:
+    """The shell of its administrator."""
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
     shell = Shell(system.root, environment, system.enter)
     try:
@@ -132,9 +133,9 @@ def leads_to_a_prediction(system: BareSystem, build_machine: Path) -> None:
         (home / name).write_bytes((build_machine / name).read_bytes())
     (home / "new-issues.csv").write_text(issues.to_csv(index=False))
 
-    with _inside(system) as inside:
-        is_as_bare_as_promised(inside, system)
-        seen = follow(inside, first)
+    with inside(system) as shell:
+        is_as_bare_as_promised(shell, system)
+        seen = follow(shell, first)
         (kit_said,) = (lines for command, lines in made.items() if "bundler kit" in command)
         published = next(line for line in kit_said if line.startswith("sha256:")).removeprefix("sha256:")
         assert seen["sha256sum sealift-kit.tar"] == [f"{published}  sealift-kit.tar"]
@@ -147,26 +148,26 @@ def leads_to_a_prediction(system: BareSystem, build_machine: Path) -> None:
         store, current = (system.root / name for name in ("var/opt/gitlab/sealift", "opt/sealift/current"))
         kept, old = content(store), os.readlink(current)
         for part, served in ((upgrade, "newer"), (back, "old")):
-            follow(inside, part)
+            follow(shell, part)
             assert (os.readlink(current) == old) == (served == "old")
-            answers = [line for line in inside.type("sealift predict issue-triage --input ../new-issues.csv") if line]
+            answers = [line for line in shell.type("sealift predict issue-triage --input ../new-issues.csv") if line]
             assert answers == model.predict(issues).tolist()
             assert content(store) == kept
 
         # What every user needs is readable by every user.
         assert [
-            line for line in inside.type("find /opt/sealift -not -type l -not -name .lock -not -perm -o+r") if line
+            line for line in shell.type("find /opt/sealift -not -type l -not -name .lock -not -perm -o+r") if line
         ] == []
-        shown = inside.type("cat /opt/sealift/current/share/doc/sealift/index.html")
+        shown = shell.type("cat /opt/sealift/current/share/doc/sealift/index.html")
         assert "<title>Documentation</title>" in "\n".join(shown)
 
 
-def is_as_bare_as_promised(inside: Shell, system: BareSystem) -> None:
+def is_as_bare_as_promised(shell: Shell, system: BareSystem) -> None:
     """What it is, and what it lacks: a way out, pip, and what `python3 -m venv` needs for it."""
-    said = [inside.type(command)[0] for command in ("uname -m", "python3 --version")]
+    said = [shell.type(command)[0] for command in ("uname -m", "python3 --version")]
     assert said[0] == system.platform.removeprefix("linux-")
     assert said[1].startswith(f"Python {system.python}.")
-    devices = inside.type("sed -n '3,$p' /proc/net/dev | cut -d: -f1")
+    devices = shell.type("sed -n '3,$p' /proc/net/dev | cut -d: -f1")
     assert [line.strip() for line in devices if line] == ["lo"]
     for module in ("pip", "ensurepip"):
-        assert "No module named" in "\n".join(inside.type(f"python3 -m {module} --version"))
+        assert "No module named" in "\n".join(shell.type(f"python3 -m {module} --version"))
