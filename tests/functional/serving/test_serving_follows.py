@@ -4,16 +4,22 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.release.instance import Instance
-from support.release.reviews import ReviewedChannel
+from support.release.reviews import SECURITY, ReviewedChannel, demand, signer
 from support.servers.model_server import serving, until
 
-from sealift.errors import NotInstalledError
+from sealift.errors import IncompatibleError, NotInstalledError
+from sealift.following import Switch
+from sealift.serving.answering import catalog as catalogs
 from sealift.serving.answering.catalog import Catalog
+from sealift.serving.answering.served import ServedModel
 from sealift.store import Store
 from sealift.store.upkeep.rollback import rollback
 from sealift.testing import ToyModel, toy_store
+from sealift_common import fingerprint
 from sealift_common.names import ModelVersion
+from sealift_keys.ceremony.stating import state_own
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 
@@ -50,6 +56,61 @@ def test_a_switch_that_is_told_while_the_store_is_read_is_not_forgotten(toys, mo
     for _ in range(4):
         catalog._look()
     assert len(read) == 2
+
+
+def test_a_failed_switch_that_is_told_while_the_store_is_read_is_not_forgotten(toys, monkeypatch):
+    """Else monitoring would see a model that is well, until the next try fails."""
+    served = ServedModel(toys.store, "toy", None, None, lambda _model, _switch: None)
+    served.refresh()
+    find = served._store.find
+
+    def told_meanwhile(*arguments, **options):
+        found = find(*arguments, **options)
+        served._tell(Switch("toy", "1.0.0", "", "", "", IncompatibleError("too new for this machine")))
+        return found
+
+    monkeypatch.setattr(served._store, "find", told_meanwhile)
+    served.refresh()
+    assert isinstance(served.stuck, IncompatibleError)
+    monkeypatch.undo()
+    served.refresh()
+    assert (served.stuck, served.error) == (None, None)
+
+
+def test_a_change_that_the_clock_of_the_file_system_does_not_show_is_looked_at(toys, monkeypatch):
+    """Two changes within one tick look like one; the store may have been read between them."""
+    catalog, read, now = Catalog(toys.store, [], None, lambda _model, _message: None), [], [1000.0]
+    monkeypatch.setattr(catalog, "_refresh", lambda: read.append(now[0]))
+    monkeypatch.setattr(catalogs, "_changed", lambda _path: (1, 1, 0, 999 * 10**9))
+    monkeypatch.setattr(catalogs.time, "time", lambda: now[0])
+    monkeypatch.setattr(catalogs.time, "monotonic", lambda: now[0])
+    for seconds in (0, 1, 1.5, 2.5, 5, 60):
+        now[0] = 1000.0 + seconds
+        catalog._look()
+    assert read == [1000.0, 1002.5]
+
+
+def test_a_rejection_of_the_sites_own_reviewers_holds_while_models_are_served(tmp_path):
+    channel, instance, carol = ReviewedChannel(tmp_path / "ch"), Instance(tmp_path / "instance"), signer("carol")
+    instance.pin(channel.root_bytes)
+    model = channel.stage("1.0.0")
+    channel.say(model, "security", "ada")
+    channel.release()
+    pem = fingerprint.parse(carol.public_key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (instance.trust_path / "carol.pem.pub").write_bytes(b"name: carol\n" + pem)
+    demand(instance, SECURITY + '[own]\nsite = ["carol.pem.pub"]\n')
+
+    def say(decision):
+        state_own(instance.trust_path, "sim", model, "site", decision, channel.digest(model), carol)
+
+    say("approved")
+    instance.install(channel.pack(tmp_path / "1.tar"))
+    rows = {"inputs": [{"name": "rows", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
+    with serving(instance.store) as client:
+        until(lambda: client.infer("toy", rows).status == 200, SOON_S)
+        say("rejected")
+        reply = until(lambda: (found := client.infer("toy", rows)).status != 200 and found, SOON_S)
+        assert reply.refusal == (403, "unreviewed")
 
 
 def test_a_new_version_and_one_rolled_back_to_answer_without_a_restart(toys):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.following import Switch
 from sealift.logs import logger
+from sealift.policy.own import DIRECTORY as OWN_REVIEWS
 from sealift.policy.policy import FILE_NAME as POLICY
 from sealift.serving.answering.served import DECISIONS, Moment, ServedModel, is_model
 from sealift.serving.refusals import not_loaded
@@ -22,9 +23,13 @@ from sealift_common.names import ModelVersion
 
 _LOOK_EVERY_S = 0.25
 _RETRY_S = 10.0
+# What changed just now may change again within one tick of the file system's clock, which then shows nothing new.
+_SETTLED_S = 2.0
 _LOG = logger(__name__)
 
-Signature = tuple[object, ...]
+# Where the link to the active generation leads, and of each file and folder its inode, size and times, the last change
+# last.
+Signature = tuple[str, *tuple[tuple[int, ...], ...]]
 
 
 class Wanted(NamedTuple):
@@ -65,7 +70,7 @@ class Catalog:
         # Name and version to why it was taken back.
         self._withdrawn: dict[tuple[str, str], str] = {}
         self._said: dict[Wanted, str] = {}
-        self._signature: Signature = ()
+        self._signature: Signature = ("",)
         self._refresh_at = 0.0
         self._again = False
         self._wake = threading.Event()
@@ -142,13 +147,17 @@ class Catalog:
         # Taken before: what changed meanwhile is looked at again.
         self._signature = signature
         broken = self.error is not None or any(model.error or model.stuck for model in self)
-        self._refresh_at = time.monotonic() + _RETRY_S if broken else float("inf")
+        changed = max((time_ns for *_, time_ns in signature[1:]), default=0) / 1e9
+        wait_s = _RETRY_S if broken else float("inf")
+        self._refresh_at = now + (min(wait_s, _SETTLED_S) if abs(time.time() - changed) <= _SETTLED_S else wait_s)
         self.is_complete = True
 
     def _signature_now(self) -> Signature:
         """What changes with every install, roll back, withdrawal, review and change of the policy."""
-        layout, policy = self._store.layout, self._store.trust_directory / POLICY
-        return (_link(layout.current), _changed(layout.trust), _changed(policy), _changed(self._store.trust_directory))
+        trust = self._store.trust_directory
+        # Of the site's own reviewers too: a rejection is a new file of theirs.
+        looked_at = (self._store.layout.trust, trust, trust / POLICY, trust / OWN_REVIEWS)
+        return (_link(self._store.layout.current), *map(_changed, looked_at))
 
     def _refresh(self) -> None:
         try:
@@ -207,5 +216,5 @@ def _changed(path: os.PathLike[str]) -> tuple[int, ...]:
     try:
         status = os.stat(path)
     except OSError as error:
-        return (error.errno or 0,)
+        return (error.errno or 0, 0)
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -49,6 +49,7 @@ class ServedModel:
         self.error: Error | RefusedError | None = not_loaded(f"model {name!r} is not loaded yet")
         # Why the version that the store wants could not be loaded, where another one answers.
         self.stuck: Error | None = None
+        self._told = 0
 
     def now(self) -> Model:
         """Return the model that answers now, which does not change.
@@ -90,6 +91,8 @@ class ServedModel:
             self._model = None
 
     def _refresh(self) -> None:
+        # Before the store is read: what is told of a switch meanwhile is newer than what is read here.
+        told = self._told
         moment = self._store.moment(self.name)
         wanted = self._store.find(self.name, self.version, moment=moment)
         self._store.require_approved(wanted, moment[1])
@@ -98,7 +101,9 @@ class ServedModel:
             self.stuck = None
         now = self._model.now
         if now.digest == wanted.manifest.digest:
-            self.error = self.stuck = None
+            self.error = None
+            if told == self._told:
+                self.stuck = None
             return
         # The other thread is loading, or could not.
         self.error = self._still_allowed(now, moment, f"{wanted.model} is being loaded, or could not be")
@@ -115,6 +120,7 @@ class ServedModel:
         return self._store.load(self.name, self.version, threads=self._threads)
 
     def _tell(self, switch: Switch) -> None:
+        self._told += 1
         self.stuck = None if isinstance(switch.error, DECISIONS) else switch.error
         self._switched(self, switch)
 
