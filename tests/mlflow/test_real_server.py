@@ -1,5 +1,6 @@
 """The client's calls against MLflow's own server: `make mlflow`. MLFLOW_PYTHON is the Python that has it."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -9,7 +10,9 @@ from support import registry_calls
 from support.gitlab.trained import write_recipe
 from support.servers.mlflow_server import call, mlflow_server
 
+from sealift.limits import LIMITS
 from sealift.registry.access import Access
+from sealift.registry.models.answers import RegisteredFile
 from sealift.registry.models.client import open_registry
 from sealift.registry.models.place import RegistryPlace
 from sealift_bundler.cli import command
@@ -40,6 +43,11 @@ def test_the_calls(registry, url):
 
     version = registry_calls.make(registry, begin_run)
     registry_calls.check(registry, version, "1")
+    # The server says of no file how long it is.
+    data = b"\x5a" * (LIMITS.http_unsized_bytes + 3)
+    registry.put_file(registry.run(version.run_id).artifact_uri, "large.bin", len(data), lambda: [data])
+    given = registry.chunks(registry.folder("triage", version), RegisteredFile("large.bin", len(data)))
+    assert hashlib.sha256(b"".join(given)).digest() == hashlib.sha256(data).digest()
 
 
 TRAIN = """

@@ -175,7 +175,8 @@ class Limits(NamedTuple):
     http_timeout_s: float = 30.0
     http_window_bytes: int = 32 * KIB
     http_head_bytes: int = 256 * KIB
-    # A body without Content-Length, with the marks around its chunks: only documents come so, of 4 MiB at most.
+    # A body without Content-Length, with the marks around its chunks: documents come so, of 4 MiB at most, and files of
+    # MLflow's own server, which its list says the length of.
     http_unsized_bytes: int = 16 * MIB
     # To object storage, perhaps by way of a proxy.
     http_redirects: int = 5

@@ -1,13 +1,13 @@
 """Publish a model version into GitLab's model registry, so that running it again completes it or changes nothing.
 
 What is there · the model · its version, with the digest and the card as metadata · parameters and metrics of its run ·
-the files that are missing, `sealift.manifest.json` last. The version's digest is compared first: other bytes are
-refused. Cut off anywhere, the same command sends the rest. The registry is a catalog for people: nothing is ever
-trusted because it is there.
+the files that are missing, `sealift.manifest.json` last. The version's digest is compared first, then that of each file
+that is there: other bytes are refused. Cut off anywhere, the same command sends the rest. The registry is a catalog for
+people: nothing is ever trusted because it is there.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sealift.errors import LocalError
@@ -67,6 +67,8 @@ def publish_version(
         require_digest(found.tags, content, registry.place.text)
     there = {} if found is None else {file.path: file.size for file in registry.files(registry.folder(name, found))}
     missing = _missing(content, there, registry)
+    if len(missing) < len(content.files):
+        _require_same(content, registry.digests(name, version), registry)
     outcome = "published" if found is None else "completed" if missing else "unchanged"
     if not dry_run and found is None:
         found = _begin(registry, content)
@@ -116,6 +118,20 @@ def _missing(content: VersionContent, there: dict[str, int], registry: ModelRegi
     missing = {name: one for name, one in content.files.items() if name not in there}
     # The manifest last: where it is, everything is.
     return dict(sorted(missing.items(), key=lambda item: (item[0] == MANIFEST_FILE, item[0])))
+
+
+def _require_same(content: VersionContent, there: Mapping[str, str], registry: ModelRegistry) -> None:
+    """Check what is there by the digests that GitLab computed; a file of which it has none was compared by its length.
+
+    Raises:
+        LocalError: a file has other bytes.
+    """
+    for name, one in content.files.items():
+        if there.get(name, one.digest) != one.digest:
+            raise LocalError(
+                f"{registry.place.text} has {name!r} of {content.model} with the digest {there[name]}; expected "
+                f"{one.digest}: somebody changed it there, so delete that version in the registry and publish it again"
+            )
 
 
 def _counted(one: Content, progress: Callable[[int], object]) -> Iterator[bytes]:

@@ -32,9 +32,10 @@ OpenBlob = Callable[[Blob], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Content:
-    """A file to upload: its length in bytes, and what yields it anew each time."""
+    """A file to upload: its length in bytes, its digest, and what yields it anew each time."""
 
     size: int
+    digest: str
     chunks: Callable[[], Iterable[bytes]]
 
 
@@ -74,12 +75,14 @@ def content_of(manifest: Manifest, open_blob: OpenBlob, tags: Mapping[str, str])
     """
 
     def content(file: ModelFile) -> Content:
-        return Content(file.plain.size, lambda: whole_or_none(plain(file, open_blob(file.blob), str(manifest.model))))
+        def chunks() -> Iterator[bytes]:
+            return whole_or_none(plain(file, open_blob(file.blob), str(manifest.model)))
+
+        return Content(file.plain.size, file.plain.digest, chunks)
 
     files = {file.name: content(file) for file in manifest.files}
     documents = {name: _document(files, name, manifest) for name in (FILE_NAME, RUN_FILE)}
-    own = {MANIFEST_FILE: manifest.raw, CONFIG_FILE: manifest.raw_config}
-    files |= {name: Content(len(data), lambda data=data: [data]) for name, data in own.items()}  # type: ignore[misc]
+    files |= {MANIFEST_FILE: _in_memory(manifest.raw), CONFIG_FILE: _in_memory(manifest.raw_config)}
     card = _read(files, CARD_FILE, manifest).decode("utf-8", "replace") if CARD_FILE in files else ""
     params, metrics = figures(documents[FILE_NAME], documents[RUN_FILE])
     described = {
@@ -100,6 +103,10 @@ def content_of(manifest: Manifest, open_blob: OpenBlob, tags: Mapping[str, str])
         {key: _shortened(value, MOST_TAG) for key, value in described.items() if value},
         files,
     )
+
+
+def _in_memory(data: bytes) -> Content:
+    return Content(len(data), layout.sha256(data), lambda: [data])
 
 
 def figures(description: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, float]]:

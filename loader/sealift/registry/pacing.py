@@ -6,9 +6,13 @@ A timeout of the socket bounds only silence; a server that sends one byte a minu
 import io
 import socket
 import time
+from contextvars import ContextVar
 
 from sealift.errors import LimitError
 from sealift.limits import LIMITS
+
+# The most bytes of a body of unknown length, where who asks knows better than the limit; see `Transport.exchange`.
+UNSIZED_BYTES: ContextVar[int | None] = ContextVar("unsized_bytes", default=None)
 
 
 class PacedReader(io.RawIOBase):
@@ -26,12 +30,13 @@ class PacedReader(io.RawIOBase):
         self._in_head = True
         self._since = time.monotonic()
         self._count = 0
+        self._most = UNSIZED_BYTES.get() or LIMITS.http_unsized_bytes
         self._left: int | None = None
 
     def body_begins(self, length: int | None) -> None:
         """Count anew: from here on the pace of a body counts; if nobody knows its length, also all of its bytes."""
         self._in_head = False
-        self._left = LIMITS.http_unsized_bytes if length is None else None
+        self._left = self._most if length is None else None
         self._since = time.monotonic()
         self._count = 0
 
@@ -54,7 +59,7 @@ class PacedReader(io.RawIOBase):
         if self._left is not None:
             self._left -= count or 0
             if self._left < 0:
-                raise LimitError(f"an answer without Content-Length has more than {LIMITS.http_unsized_bytes:,} bytes")
+                raise LimitError(f"an answer without Content-Length has more than {self._most:,} bytes")
         return count
 
     def readall(self) -> bytes:

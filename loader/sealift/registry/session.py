@@ -66,17 +66,19 @@ class Session:
         accept: tuple[int, ...],
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
+        unsized_bytes: int | None = None,
     ) -> Response:
         """Send a request, again where the connection breaks or the server is busy.
 
         Args:
             accept: statuses that the caller knows what to do with.
+            unsized_bytes: as for `Transport.exchange`.
 
         Raises:
             LocalError: every other status; no answer after several tries.
             LimitError: an answer is longer than it may be.
         """
-        return retrying(lambda: self._checked(method, url, accept, headers or {}, body), url)
+        return retrying(lambda: self._checked(method, url, accept, headers or {}, body, unsized_bytes), url)
 
     def once(
         self,
@@ -102,8 +104,9 @@ class Session:
         accept: tuple[int, ...],
         headers: Mapping[str, str],
         body: bytes | Callable[[], Iterable[bytes]],
+        unsized_bytes: int | None = None,
     ) -> Response:
-        response = self._follow(method, url, headers, body)
+        response = self._follow(method, url, headers, body, unsized_bytes)
         if response.status in accept:
             return response
         after_s = seconds_of(response.header("Retry-After"), datetime.now(UTC))
@@ -118,7 +121,12 @@ class Session:
         raise failure(method, response, text)
 
     def _follow(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Callable[[], Iterable[bytes]]
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Callable[[], Iterable[bytes]],
+        unsized_bytes: int | None,
     ) -> Response:
         start = Origin.of(url)
         challenged = False
@@ -129,7 +137,7 @@ class Session:
             pieces = body() if callable(body) else [body] if body else []
             length = {} if callable(body) or method in ("GET", "HEAD") else {"Content-Length": str(len(body))}
             sent = {**headers, **length, **self._logins.headers(origin)}
-            response = self._transport.exchange(method, url, sent, pieces)
+            response = self._transport.exchange(method, url, sent, pieces, unsized_bytes)
             if response.status == 401 and not challenged and origin == self._logins.origin:
                 challenged = True
                 challenges = response.headers("WWW-Authenticate")

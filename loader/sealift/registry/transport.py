@@ -26,7 +26,7 @@ from sealift.registry.access import Access
 from sealift.registry.address import split_host
 from sealift.registry.failing import BrokenError, failure_of, reason_of
 from sealift.registry.origin import PORTS, Origin, is_loopback
-from sealift.registry.pacing import PacedReader
+from sealift.registry.pacing import UNSIZED_BYTES, PacedReader
 from sealift.registry.proxies import Proxy, proxy_for
 
 _CHUNK_BYTES = 1024 * 1024
@@ -174,12 +174,14 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: Iterable[bytes] = (),
+        unsized_bytes: int | None = None,
     ) -> Response:
         """Send one request and read the head of its answer; follows nothing.
 
         Args:
             headers: with `Content-Length`, where there is a body.
             body: pieces of it.
+            unsized_bytes: the most that an answer without Content-Length may have; None for the limit.
 
         Raises:
             BrokenError: no connection, or it broke before the answer.
@@ -192,6 +194,7 @@ class Transport:
         if last is not None:
             last.close()
         proxy = proxy_for(origin)
+        bound = UNSIZED_BYTES.set(unsized_bytes)
         try:
             answer = self._manager(proxy, tls=origin.scheme == "https").urlopen(
                 method,
@@ -207,6 +210,8 @@ class Transport:
             )
         except (OSError, HTTPException, HTTPError, ValueError) as error:
             raise failure_of(error, origin, proxy) from None
+        finally:
+            UNSIZED_BYTES.reset(bound)
         response = Response(answer.status, url, origin, answer.length_remaining, answer)
         if response.length == 0:
             answer.read(1, False)  # nothing is there; this lets the connection serve again

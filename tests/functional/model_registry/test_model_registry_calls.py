@@ -1,11 +1,17 @@
 """The client's calls against GitLab's routes; `make mlflow` makes the same against MLflow's own server."""
 
+import hashlib
+from functools import partialmethod
+
 import pytest
 from support import registry_calls
-from support.gitlab.model_registry import READS, WRITES, Fault, model_registry
+from support.gitlab.model_registry import READS, WRITES, Fault, Handler, model_registry
 
 from sealift.errors import LocalError, UsageError
+from sealift.limits import LIMITS
 from sealift.registry.access import Access
+from sealift.registry.models import client
+from sealift.registry.models.answers import RegisteredFile
 from sealift.registry.models.client import open_registry
 from sealift.registry.models.place import RegistryPlace
 
@@ -37,6 +43,35 @@ def test_files_come_from_object_storage_which_gets_no_token(registry, gitlab):
     stored = [headers for _, path, headers, _ in gitlab.asked if path.startswith("/storage/")]
     assert len(stored) == 3
     assert not any("Authorization" in headers for headers in stored)
+
+
+def test_a_large_file_from_a_server_that_says_no_length(registry, gitlab):
+    """As MLflow's own server gives it; bounded by the length in its list."""
+    version = registry_calls.make(registry, lambda: ("", ""))
+    data = b"\x5a" * (LIMITS.http_unsized_bytes + 3)
+    gitlab.models.version("triage", "1.4.0")["run"].files["large.bin"] = data
+    gitlab.unsized = True
+    folder, seen, most = registry.folder("triage", version), hashlib.sha256(), 0
+    for piece in registry.chunks(folder, RegisteredFile("large.bin", len(data))):
+        seen.update(piece)
+        most = max(most, len(piece))
+    assert seen.digest() == hashlib.sha256(data).digest()
+    assert most <= 1024 * 1024
+    with pytest.raises(LocalError, match="which is longer than its 5 bytes in the list"):
+        list(registry.chunks(folder, RegisteredFile("large.bin", 5)))
+    with pytest.raises(LocalError, match="3 bytes shorter than its"):
+        list(registry.chunks(folder, RegisteredFile("large.bin", len(data) + 3)))
+
+
+def test_a_server_that_gives_a_file_byte_by_byte_is_bounded(registry, gitlab, monkeypatch):
+    version = registry_calls.make(registry, lambda: ("", ""))
+    data = b"\x5a" * 20_000
+    gitlab.models.version("triage", "1.4.0")["run"].files["large.bin"] = data
+    gitlab.unsized = True
+    monkeypatch.setattr(Handler, "say_in_chunks", partialmethod(Handler.say_in_chunks, size=1))
+    monkeypatch.setattr(client, "LIMITS", LIMITS._replace(http_unsized_bytes=1))
+    with pytest.raises(LocalError, match=r"'large\.bin' in too small pieces"):
+        list(registry.chunks(registry.folder("triage", version), RegisteredFile("large.bin", len(data))))
 
 
 def test_a_model_without_versions(registry):

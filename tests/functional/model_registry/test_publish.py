@@ -5,7 +5,7 @@ import json
 import socket
 
 import pytest
-from support.gitlab.model_registry import JOB, NARROW, OUTSIDER, READS, WRITES, Fault, model_registry
+from support.gitlab.model_registry import JOB, NARROW, OUTSIDER, READS, WRITES, Fault, Handler, model_registry
 from support.release.channel_simulator import renamed, toy_files
 
 from sealift_pipeline.cli import command
@@ -150,6 +150,29 @@ def test_a_file_of_another_length_in_the_registry_is_told(publish, gitlab, toy):
     gitlab.models.version("toy", "1.0.0")["run"].files["model.onnx"] += b"more"
     status, _, err = publish()
     assert (status, "somebody changed it there" in err) == (74, True)
+
+
+def test_a_file_of_other_bytes_and_the_same_length_in_the_registry_is_told(publish, gitlab, toy):
+    publish()
+    files = gitlab.models.version("toy", "1.0.0")["run"].files
+    files["model.onnx"] = files["model.onnx"][:-1] + bytes([files["model.onnx"][-1] ^ 1])
+    gitlab.asked.clear()
+    status, _, err = publish()
+    assert status == 74
+    assert "has 'model.onnx' of toy 1.0.0 with the digest sha256:" in err
+    assert "somebody changed it there" in err
+    assert changes(gitlab) == []
+
+
+def test_a_gitlab_that_computed_no_digests_is_compared_by_length(publish, gitlab, toy, monkeypatch):
+    publish()
+    monkeypatch.setattr(
+        Handler, "package_files", lambda *_: [{"id": 1, "file_name": "model.onnx", "file_sha256": None}]
+    )
+    assert publish()[1].startswith("toy 1.0.0 is unchanged")
+    monkeypatch.setattr(Handler, "packages", lambda *_: {"message": "odd"})
+    status, _, err = publish()
+    assert (status, "something other than a list" in err) == (74, True)
 
 
 def test_a_damaged_blob_is_not_sent_to_its_end(publish, gitlab, channel, toy):

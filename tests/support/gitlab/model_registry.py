@@ -6,6 +6,7 @@ write gets 401, who may not read 404, and a token with too small a scope 403. Pa
 models, inputs, tags of versions, or a search of versions, which MLflow's own client asks for.
 """
 
+import hashlib
 import json
 import re
 import ssl
@@ -89,6 +90,10 @@ class Handler(BaseHTTPRequestHandler):
             self.say(404, {"message": "404 Project Not Found"})
         elif package and writes and token == READS:
             self.say(403, {"message": "403 Forbidden"})
+        elif path == f"{API}/packages" and self.command == "GET":
+            self.say(200, self.packages(query))
+        elif listed := re.fullmatch(rf"{API}/packages/([0-9]+)/package_files", path):
+            self.say(200, self.package_files(listed[1], query))
         elif package:
             self.package(unquote(package[1]), [unquote(part) for part in package[2].split("/")], body)
         elif path == artifacts and self.command == "GET":
@@ -230,6 +235,21 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.file(files, name)
 
+    def packages(self, query):
+        """GitLab finds by a part of the name; of ours a package has the number of its version."""
+        assert query["package_type"] == "ml_model"
+        models = self.server.models.models.items()
+        wanted = [one for name, model in models if query["package_name"] in name for one in model["versions"].values()]
+        return [{"id": one["id"], "name": one["model"]["name"], "version": one["version"]} for one in wanted]
+
+    def package_files(self, place, query):
+        files = list((self.server.models.package(place) or {}).items())
+        page, size = int(query["page"]), int(query["per_page"])
+        return [
+            {"id": number, "file_name": name, "size": len(data), "file_sha256": hashlib.sha256(data).hexdigest()}
+            for number, (name, data) in enumerate(files)
+        ][(page - 1) * size : page * size]
+
     def list_files(self, path):
         place, _, inner = path.partition("/")
         files = self.server.models.package(place)
@@ -249,8 +269,20 @@ class Handler(BaseHTTPRequestHandler):
             self.server.stored[stored] = files[name]
             location = f"{self.server.scheme}://localhost:{self.server.server_address[1]}{stored}"
             self.say(302, b"", {"Location": location})
+        elif self.server.unsized:
+            self.say_in_chunks(files[name])
         else:
             self.say(200, files[name])
+
+    def say_in_chunks(self, data, size=64 * 1024):
+        """As MLflow's own server does, which says of no file how long it is."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for begin in range(0, len(data), size):
+            piece = data[begin : begin + size]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
 
     @staticmethod
     def required(values, name):
@@ -297,7 +329,8 @@ class Server(ThreadingHTTPServer):
             context.load_cert_chain(*certificate)
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.models, self.asked, self.faults, self.stored, self.lock = Models(), [], [], {}, threading.RLock()
-        # What a test changes: files elsewhere, a list of files that lies, the plan's limit of a file.
+        # What a test changes: files elsewhere or without their length, a list of files that lies, a plan's limit of one.
+        self.unsized = False
         self.elsewhere, self.listed, self.most_bytes = False, None, 10 * 1024**3
 
     @property

@@ -70,6 +70,22 @@ def parse(data: bytes, place: RegistryPlace) -> dict[str, Any]:
     return document
 
 
+def entries_of(data: bytes, place: RegistryPlace) -> list[dict[str, Any]]:
+    """Parse a list of GitLab's packages or of their files.
+
+    Raises:
+        LocalError: it is not a list of objects with a number each.
+    """
+    try:
+        document = strict_json.parse(data, "the answer", max_size_bytes=LIMITS.http_document_bytes)
+    except (MalformedError, LimitError):
+        document = None
+    found = _list(document if isinstance(document, list) else "", place)
+    if not all(type(entry.get("id")) is int for entry in found):
+        raise unexpected(place, "a list of packages or files")
+    return found
+
+
 def unexpected(place: RegistryPlace, expected: str) -> LocalError:
     """Say that a server does not speak this interface."""
     return LocalError(

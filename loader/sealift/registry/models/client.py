@@ -4,6 +4,7 @@ POST registered-models/create, POST registered-models/get-latest-versions
 POST model-versions/create, GET model-versions/get, GET model-versions/get-download-uri
 GET runs/get, POST runs/log-batch
 GET mlflow-artifacts/artifacts[/PATH], PUT where the run says that its files go
+GET packages, packages/ID/package_files (GitLab's own, for the digests of files)
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from sealift.errors import LimitError, LocalError
 from sealift.limits import LIMITS
@@ -27,10 +28,11 @@ from sealift.registry.models.token import BearerToken, find_token
 from sealift.registry.origin import Origin
 from sealift.registry.session import Patience, Session, failure, gone
 from sealift.registry.transport import Response, Transport
+from sealift_common.blob import is_digest
 
 _ARTIFACTS = "mlflow-artifacts"
 _FOLDER = re.compile(r"mlflow-artifacts:/+(?P<path>[A-Za-z0-9._~/-]+)", re.ASCII)
-_REFUSED = (400, 404, 409)
+_PAGE = 100
 
 
 class ModelRegistry:
@@ -175,10 +177,12 @@ class ModelRegistry:
             LocalError: it is longer or shorter.
         """
         url = f"{self._api}/{_ARTIFACTS}/artifacts/{quote(folder)}/{quote(file.path)}"
+        # With the marks around its chunks, however small; of the content, no byte more is taken than was listed.
+        most = LIMITS.http_unsized_bytes + 2 * file.size
 
         def ask(offset: int) -> Response:
             headers = {"Range": f"bytes={offset}-"} if offset else {}
-            return self._session.request("GET", url, accept=(200, 206), headers=headers)
+            return self._session.request("GET", url, accept=(200, 206), headers=headers, unsized_bytes=most)
 
         response = ask(0)
         # MLflow's own server says of no file how long it is.
@@ -192,11 +196,45 @@ class ModelRegistry:
                 yield piece
         except BrokenError as error:
             raise gone(url, error) from None
+        except LimitError as error:
+            raise LocalError(f"{self.origin} gives {file.path!r} in too small pieces: {error}") from None
         if left:
             how = "longer" if left < 0 else f"{left:,} bytes shorter"
             raise LocalError(
                 f"{self.origin} gives {file.path!r}, which is {how} than its {file.size:,} bytes in the list"
             )
+
+    def digests(self, name: str, version: str) -> dict[str, str]:
+        """Return the digest of each file of a version as GitLab computed it, by path; none where it tells none.
+
+        Raises:
+            LocalError: the answer is no list of packages or files.
+        """
+        packages = f"{self.origin}{self.place.path.partition('/ml/mlflow')[0]}/packages"
+        query = {"package_type": "ml_model", "package_name": name, "package_version": version, "per_page": _PAGE}
+        # GitLab finds names that hold this one, and before 16.6 every version.
+        found = [
+            package
+            for package in self._pages(f"{packages}?{urlencode(query)}")
+            if (package.get("name"), package.get("version")) == (name, version)
+        ]
+        digests = {}
+        for package in found:
+            # A file that was sent twice is there twice, the newer one later.
+            for file in self._pages(f"{packages}/{int(package['id'])}/package_files?per_page={_PAGE}"):
+                digest = f"sha256:{file.get('file_sha256')}"
+                if is_digest(digest):
+                    digests[unquote(str(file.get("file_name", "")))] = digest
+        return digests
+
+    def _pages(self, url: str) -> Iterator[dict[str, Any]]:
+        for page in range(1, LIMITS.http_list_pages + 1):
+            response = self._session.request("GET", f"{url}&page={page}", accept=(200,))
+            entries = answers.entries_of(self._read(response), self.place)
+            yield from entries
+            if len(entries) < _PAGE:
+                return
+        raise LocalError(f"{self.origin} lists more than {LIMITS.http_list_pages * _PAGE:,} packages or files")
 
     def put_file(self, artifact_uri: str, path: str, size: int, body: Callable[[], Iterable[bytes]]) -> None:
         """Upload a file of a run; a break begins anew.
@@ -244,13 +282,15 @@ class ModelRegistry:
     ) -> tuple[Response, dict[str, Any]]:
         headers = {"Content-Type": "application/json"} if body else {}
         response = self._session.request(method, url, accept=(200, *accept), headers=headers, body=body)
+        return response, answers.parse(self._read(response), self.place)
+
+    def _read(self, response: Response) -> bytes:
         try:
-            data = response.read(LIMITS.http_document_bytes, "the answer")
+            return response.read(LIMITS.http_document_bytes, "the answer")
         except BrokenError as error:
-            raise gone(url, error) from None
+            raise gone(response.url, error) from None
         except LimitError as error:
             raise LocalError(f"{self.origin}: {error}") from None
-        return response, answers.parse(data, self.place)
 
     @staticmethod
     def _refusal(method: str, response: Response, document: Mapping[str, Any]) -> LocalError:
