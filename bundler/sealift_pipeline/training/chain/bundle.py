@@ -34,12 +34,19 @@ class Walked(NamedTuple):
     others: tuple[str, ...]
 
 
-def walk(bundle: Path, root: bytes | None, *, progress: Callable[[int], object] = lambda _: None) -> Walked:
+def walk(
+    bundle: Path,
+    root: bytes | None,
+    *,
+    now: datetime | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Walked:
     """Verify a whole bundle, and the links of its versions up to their data snapshots.
 
     Args:
         root: the pinned root of its channel; None takes the first root that the bundle itself brings, which shows that
             the bundle is whole, and not whose it is.
+        now: when signatures must not have expired; None for the present.
 
     Raises:
         UsageError: the bundle is differential, or `retrain` made none of its versions.
@@ -48,7 +55,7 @@ def walk(bundle: Path, root: bytes | None, *, progress: Callable[[int], object] 
     """
     with scratch.folder("sealift-chain") as work, open_bundle(str(bundle), progress) as source:
         pinned = _first_root(bundle) if root is None else root
-        verified = verify_head(source, pinned, work, None, now=datetime.now(UTC))
+        verified = verify_head(source, pinned, work, None, now=now or datetime.now(UTC))
         contents = verified.contents
         if contents.base is not None:
             raise UsageError(f"{str(bundle)!r} leaves out what an instance has; give a bundle that was packed whole")
