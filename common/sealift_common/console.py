@@ -4,6 +4,7 @@ Results go to stdout, everything else to stderr.
 """
 
 import errno
+import gc
 import json
 import os
 import re
@@ -26,6 +27,10 @@ _printed: set[str] = set()
 _MOST_FINDINGS = 100
 _SERVE = frozenset(["uvicorn", "httptools", "h11"])
 _INTERRUPTED = "interrupted; nothing half-done is left active"
+# A command imports hundreds of modules, which stay until its end. To look for garbage among them after every 700
+# objects, and once more on exit, takes a tenth of a short command's time. Nothing of ours waits for that: what holds a
+# file, a folder or a lock gives it back at the end of its block.
+_GARBAGE_THRESHOLDS = 20_000, 10, 10
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -190,6 +195,7 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
     """Make the function that a console script calls."""
 
     def main() -> None:
+        gc.set_threshold(*_GARBAGE_THRESHOLDS)
         _occupy_standard_streams()
         raise_on_signals()
         try:
@@ -197,6 +203,7 @@ def entry(command: click.Command, name: str) -> Callable[[], None]:
         except Interrupted as stop:
             # One more, while the first was being told.
             status = stop.exit_status
+        gc.freeze()
         sys.exit(status)
 
     return main

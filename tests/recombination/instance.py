@@ -20,7 +20,7 @@ from recombination.channel import Channel
 from recombination.metadata import ROLES, Bundle, replaced
 from recombination.models import put_into
 from sealift.errors import Error, NotInstalledError, WithdrawnError
-from sealift.install import install
+from sealift.install.steps import install
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 

@@ -15,9 +15,11 @@ from sealift.errors import LimitError, MalformedError, UsageError
 from sealift_common.wrong_file import kind_of
 
 CHUNK_BYTES = 1024 * 1024
+# Holds headers and small members. A chunk is larger, so that it comes from the file without a copy in between.
+_BUFFER_BYTES = 128 * 1024
 
 
-def open_regular(path: str, *, buffering: int = CHUNK_BYTES) -> BinaryIO:
+def open_regular(path: str, *, buffering: int = _BUFFER_BYTES) -> BinaryIO:
     """Open a bundle for reading, without waiting on a FIFO or reading a device.
 
     Args:

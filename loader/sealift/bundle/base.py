@@ -6,8 +6,7 @@ A base that lies can only make an install fail.
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
@@ -22,8 +21,7 @@ SCHEMA = "sealift.base/1"
 _LEAST_PREFIX_BYTES = 8
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(NamedTuple):
     """Recipe for one blob's file from a file that the base has: a zstd frame with that file as its prefix.
 
     Attributes:
@@ -42,8 +40,7 @@ class Patch:
         return layout.PATCHES + self.blob.removeprefix("sha256:")
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """The claims of a differential bundle.
 
     Attributes:

@@ -16,7 +16,7 @@ Rules, in the order in which they are checked:
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sealift.bundle.base import Base, Patch, parse_base, require_fit
 from sealift.bundle.source import Source
@@ -57,8 +57,7 @@ class Head:
     base: Base | None = None
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """Contents of a bundle: verified manifests, and the file blobs in the order in which they follow.
 
     Attributes:

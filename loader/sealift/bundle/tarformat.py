@@ -6,7 +6,7 @@ The encoding itself is `tarfile`'s (POSIX.1-1988 ustar).
 """
 
 import tarfile
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sealift.errors import LimitError, MalformedError, UnsafeMemberError
 from sealift.limits import LIMITS
@@ -17,8 +17,7 @@ END = bytes(2 * BLOCK)
 _FILE_MODE = 0o644
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A regular file in the tar: its name, `size` in bytes, and `mtime` in seconds since 1970."""
 
     name: str

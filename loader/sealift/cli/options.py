@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +69,8 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
     found = _SIZE.fullmatch(value)
     if found is None:
         raise click.BadParameter(f"{value!r} is not understood; expected for example 700MB, 4GB or 1.5GiB", ctx, param)
+    from decimal import Decimal
+
     number, unit, binary = found.groups()
     return int(Decimal(number) * (1024 if binary else 1000) ** " kMGT".index(unit or " "))
 

@@ -1,27 +1,26 @@
-"""Tokenizers in the payload of a bundle, checked as an install checks them, in whatever order their files come."""
+"""Tokenizers in the payload of a bundle, checked as an install checks them, in whatever order their files come.
+
+Most bundles hold none; what reads them is imported for the first version that has a front end.
+"""
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from sealift.errors import Error, MalformedError
 from sealift.inspection.plain import plain_bytes
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FRONTEND_FILE
-from sealift.model.frontend import document
-from sealift.model.frontend.tokenizer.check import Checked, check_tokenizer
-from sealift.model.frontend.tokenizer.declared import (
-    SUFFIX,
-    DeclaredTokenizer,
-    check_facts,
-    require_digest,
-    tokenizers_of,
-)
 from sealift_common.blob import Blob
 from sealift_common.oci.layout import own_name, sha256
 from sealift_common.oci.manifest import Manifest, ModelFile
 
+if TYPE_CHECKING:
+    from sealift.model.frontend.tokenizer.check import Checked
+    from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
+
 _Use = tuple[Manifest, ModelFile]
 # What is kept of a file: its digest and what the check said of it, which counts only where it is a tokenizer.
-_Seen = tuple[str, Checked | Error]
+_Seen = tuple[str, "Checked | Error"]
 
 
 class TokenizerCheck:
@@ -62,6 +61,9 @@ class TokenizerCheck:
                 self._judge(model, file.name)
 
     def _declare(self, model: str, names: Collection[str], data: bytes) -> None:
+        from sealift.model.frontend import document
+        from sealift.model.frontend.tokenizer.declared import tokenizers_of
+
         # Others are read where they are installed.
         if document.KINDS_SCHEMA.encode() not in data:
             return
@@ -72,6 +74,8 @@ class TokenizerCheck:
             self._judge(model, declared.file)
 
     def _judge(self, model: str, name: str) -> None:
+        from sealift.model.frontend.tokenizer.declared import check_facts, require_digest
+
         declared, seen = self._declared.get((model, name)), self._seen.get((model, name))
         if declared is None or seen is None:
             return
@@ -84,10 +88,14 @@ class TokenizerCheck:
 
 def _candidates(files: Iterable[ModelFile]) -> Iterable[ModelFile]:
     """Yield the files that may be tokenizers, which are looked at before it is known."""
+    from sealift.model.frontend.tokenizer.declared import SUFFIX
+
     return (file for file in files if file.name.endswith(SUFFIX) and file.plain.size <= LIMITS.tokenizer_size_bytes)
 
 
 def _looked_at(data: bytes, name: str) -> _Seen:
+    from sealift.model.frontend.tokenizer.check import check_tokenizer
+
     digest = sha256(data)
     try:
         return digest, check_tokenizer(data, name)

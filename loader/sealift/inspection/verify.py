@@ -7,9 +7,9 @@ the signed one (`bundle.reader`) · 6. every file blob is the signed one, and th
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from sealift.bundle.base import Patch
 from sealift.bundle.reader import Contents, Head, read_contents, read_head, read_payload
@@ -29,8 +29,7 @@ from sealift_common.metadata.release_document import Release, key_name
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Verified:
+class Verified(NamedTuple):
     """A bundle whose head was verified: trusted metadata, the release it makes, the models it carries.
 
     Attributes:

@@ -5,17 +5,20 @@ with its digest, and what is made of it with the digest that the new release sig
 """
 
 from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING
 
 from sealift.bundle.base import Base, Patch
 from sealift.bundle.reader import Contents
 from sealift.errors import CorruptError, NotInstalledError
-from sealift.install.staging import Staging
 from sealift.store import Store
 from sealift.store.contents import files
 from sealift_common.blob import Blob
 from sealift_common.metadata.release_document import Release
 from sealift_common.oci.compression import expand, prefix_of
 from sealift_common.oci.manifest import Manifest, ModelFile
+
+if TYPE_CHECKING:
+    from sealift.install.staging import Staging
 
 
 class BaseFiles:
@@ -62,7 +65,7 @@ class BaseFiles:
             return None
         return b"".join(self._chunks(file.plain))
 
-    def copy_into(self, staging: Staging) -> None:
+    def copy_into(self, staging: "Staging") -> None:
         """Write every file that the bundle leaves out.
 
         Raises:
@@ -72,7 +75,7 @@ class BaseFiles:
             for manifest, file in self._absent(self._base):
                 staging.write(manifest, file, self._chunks(file.plain))
 
-    def patcher(self, staging: Staging) -> Callable[[Patch, Iterator[bytes]], None]:
+    def patcher(self, staging: "Staging") -> Callable[[Patch, Iterator[bytes]], None]:
         """Return what takes patches: it makes the new file of the old one while it reads."""
 
         def take(patch: Patch, chunks: Iterator[bytes]) -> None:

@@ -1,7 +1,7 @@
 """Decide what an install will do, before it does anything. Pure."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sealift.errors import MixError
 from sealift_common.metadata.release_document import Release, Withdrawal
@@ -9,8 +9,7 @@ from sealift_common.names import ModelVersion
 from sealift_common.oci.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The planned changes.
 
     Attributes:

@@ -1,7 +1,6 @@
 """Which versions that an install would activate lack an approval, and the plan without them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from sealift.errors import UnreviewedError
@@ -80,8 +79,7 @@ def without(
             stay[name] = model
         elif name in active and active[name] in release.models:
             stay[name] = active[name]
-    return replace(
-        plan,
+    return plan._replace(
         active=stay,
         switched=tuple(model for model in plan.switched if model not in skipped),
         dropped=tuple(sorted(set(active) - set(stay))),

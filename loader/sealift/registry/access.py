@@ -1,11 +1,10 @@
 """Access to a registry, as the command line describes it. Pure."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(NamedTuple):
     """Options of one run.
 
     Attributes:

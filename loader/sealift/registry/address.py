@@ -1,7 +1,7 @@
 """Addresses of bundles in a registry, parsed by one strict rule: `oci://` and `gitlab://`. Pure."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from sealift.errors import UsageError
@@ -11,20 +11,20 @@ OCI = "oci://"
 GITLAB = "gitlab://"
 LATEST = "latest"
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+# Compiled by `re` where they are first used: a command that names a file needs one of them.
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*", re.ASCII)
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", re.ASCII)
+_REPOSITORY = rf"{_PART}(?:/{_PART})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 # Names that GitLab gives to groups and projects, or a project's number.
-_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*", re.ASCII)
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_NUMBER = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_PROJECT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*"
+_PACKAGE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_NUMBER = r"[1-9][0-9]{0,14}"
 _MOST_CHARS = 255
 
 
-@dataclass(frozen=True)
-class OciAddress:
+class OciAddress(NamedTuple):
     """A repository of an OCI registry, and what is meant in it: a tag, or `sha256:<hex>`; None is the newest."""
 
     host: str
@@ -40,8 +40,7 @@ class OciAddress:
         return OciAddress(self.host, self.repository)
 
 
-@dataclass(frozen=True)
-class GitlabAddress:
+class GitlabAddress(NamedTuple):
     """A generic package of a GitLab project; by default that of the channel's name, and its newest version."""
 
     host: str
@@ -56,7 +55,7 @@ class GitlabAddress:
 
 def has_scheme(bundle: str) -> bool:
     """Return whether `bundle` has the form of an address, of whatever kind; `./` in front makes it a path."""
-    return _SCHEME.match(bundle) is not None
+    return re.match(_SCHEME, bundle, re.ASCII) is not None
 
 
 def is_address(bundle: str) -> bool:
@@ -75,7 +74,7 @@ def parse(text: str) -> OciAddress | GitlabAddress:
 
 def is_release_number(text: str) -> bool:
     """Return whether `text` is the number of a release, as it is written."""
-    return _NUMBER.fullmatch(text) is not None
+    return re.fullmatch(_NUMBER, text, re.ASCII) is not None
 
 
 def split_host(host: str) -> tuple[str, int | None]:
@@ -93,7 +92,7 @@ def _parse_oci(text: str) -> OciAddress:
     reference: str | None = digest
     if not at:
         repository, colon, tag = rest.partition(":")
-        if colon and _TAG.fullmatch(tag) is None:
+        if colon and re.fullmatch(_TAG, tag, re.ASCII) is None:
             raise UsageError(
                 f"{tag[:140]!r} in {text[:300]!r} is not a tag; expected letters, digits, '.', '_' and '-'"
             )
@@ -101,7 +100,7 @@ def _parse_oci(text: str) -> OciAddress:
         reference = tag if tag not in ("", LATEST) else None
     elif not layout.is_digest(digest):
         raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is not a digest; expected 'sha256:' and 64 digits")
-    if _REPOSITORY.fullmatch(repository) is None or len(repository) > _MOST_CHARS:
+    if re.fullmatch(_REPOSITORY, repository, re.ASCII) is None or len(repository) > _MOST_CHARS:
         raise UsageError(
             f"{text[:300]!r} names no repository; expected 'oci://host[:port]/repository[:tag]', in lower case"
         )
@@ -114,9 +113,9 @@ def _parse_gitlab(text: str) -> GitlabAddress:
     project, *more = rest.split("/")
     package, version = (*more, None, None)[:2]
     form = "'gitlab://host/group%2Fproject[/package[/release]]'"
-    if len(more) > 2 or _PROJECT.fullmatch(unquote(project)) is None or len(project) > _MOST_CHARS:
+    if len(more) > 2 or re.fullmatch(_PROJECT, unquote(project), re.ASCII) is None or len(project) > _MOST_CHARS:
         raise UsageError(f"{text[:300]!r} names no project; expected {form}, the project's path with %2F for '/'")
-    if package is not None and (_PACKAGE.fullmatch(package) is None or len(package) > _MOST_CHARS):
+    if package is not None and (re.fullmatch(_PACKAGE, package, re.ASCII) is None or len(package) > _MOST_CHARS):
         raise UsageError(f"{package[:140]!r} in {text[:300]!r} is not a package; expected {form}")
     if version is not None and not is_release_number(version):
         raise UsageError(f"{version[:140]!r} in {text[:300]!r} is not a release; expected its number: {form}")
@@ -130,5 +129,9 @@ def _require_host(host: str, text: str) -> None:
             "an address takes no user or password, and only a digest after '@'; log in with `docker login`, "
             "or see `sealift push --help`"
         )
-    if _HOST.fullmatch(host) is None or len(host) > _MOST_CHARS or (split_host(host)[1] or 1) not in range(1, 65536):
+    if (
+        re.fullmatch(_HOST, host, re.ASCII) is None
+        or len(host) > _MOST_CHARS
+        or (split_host(host)[1] or 1) not in range(1, 65536)
+    ):
         raise UsageError(f"{host[:140]!r} in {text[:300]!r} is not a host; expected 'host' or 'host:port'")

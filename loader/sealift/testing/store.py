@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift.errors import UsageError
-from sealift.install import install
+from sealift.install.steps import install
 from sealift.model.documents.description import FILE_NAME, ModelDescription
 from sealift.store import Store
 from sealift.testing.channel import ToyChannel
@@ -18,7 +18,7 @@ from sealift.trust import pin
 from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
-    from sealift.install import InstallReport
+    from sealift.install.steps import InstallReport
 
 # A toy model, or the files of a converted one.
 AnyModel = ToyModel | ToyGraphs | ToyFiles | Mapping[str, bytes]

@@ -8,10 +8,9 @@ python-tuf's workflow (root chain, timestamp, snapshot, targets) · no version b
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from securesystemslib.exceptions import UnverifiedSignatureError
 from tuf.api.exceptions import DownloadError, RepositoryError
@@ -31,8 +30,7 @@ from sealift.trust.verdict import Attempt, refusal
 from sealift_common.metadata.succession import replaced
 
 
-@dataclass(frozen=True)
-class Trusted:
+class Trusted(NamedTuple):
     """Metadata that python-tuf and our floors accepted.
 
     Attributes:

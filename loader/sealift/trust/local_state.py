@@ -5,9 +5,8 @@ bundle would be as good as a new one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -26,8 +25,7 @@ from sealift_common.metadata.release_document import Release
 _REMEDY = "it was changed outside Sealift, restore the store from a backup"
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Metadata that this instance accepted last.
 
     Attributes:

@@ -5,9 +5,8 @@ bytes again, in the same order, to find the first link that does not hold. Pure.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from securesystemslib.exceptions import UnverifiedSignatureError
 from tuf.api.exceptions import (
@@ -43,8 +42,7 @@ from sealift_common.metadata.release_document import key_name
 _MOST_NAMED = 3
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """Check that was running when python-tuf refused.
 
     Attributes:

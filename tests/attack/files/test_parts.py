@@ -14,7 +14,7 @@ import sealift
 from sealift.bundle.part_header import HEADER_BYTES, PartHeader, parse_header
 from sealift.bundle.parts import open_stream
 from sealift.errors import DigestError, LimitError, MalformedError, UnsupportedVersionError, UsageError
-from sealift.install import install
+from sealift.install.steps import install
 from sealift.limits import LIMITS
 from sealift_bundler.cli import command as bundler
 from sealift_bundler.packing.parts import split

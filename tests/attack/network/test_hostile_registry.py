@@ -9,8 +9,8 @@ from support.hostile.registry import digest, hostile_registry
 from support.release.self_test_stub import Passes
 
 from sealift.errors import DigestError, LimitError, LocalError, MalformedError, MixError, RollbackError, RootError
-from sealift.install import install
 from sealift.install.newer import installed_release
+from sealift.install.steps import install
 from sealift.limits import LIMITS
 from sealift.publish.release import push
 from sealift.registry import pacing, session, transport

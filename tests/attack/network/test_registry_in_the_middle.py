@@ -15,8 +15,8 @@ from support.release.self_test_stub import Passes
 from support.servers.registry_server import docker_registry
 
 from sealift.errors import CorruptError, DigestError, Error, ExpiredError, MalformedError, RollbackError, RootError
-from sealift.install import install
 from sealift.install.newer import installed_release
+from sealift.install.steps import install
 from sealift.publish.image import push_image
 from sealift.publish.release import push
 from sealift.registry.access import Access

@@ -11,7 +11,7 @@ from sealift.bundle.tarformat import Member
 from sealift.drop_folder.files import DropFolder
 from sealift.drop_folder.watch import Watch
 from sealift.errors import DigestError, LimitError, MalformedError, RootError, UnsafeMemberError, UnsafeStoreError
-from sealift.install import install
+from sealift.install.steps import install
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 

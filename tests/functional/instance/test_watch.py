@@ -26,7 +26,7 @@ from sealift.errors import (
     RollbackError,
     UnsafeStoreError,
 )
-from sealift.install import install
+from sealift.install.steps import install
 from sealift.store.upkeep.rollback import rollback
 
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sealift.install import InstallReport, install
+from sealift.install.steps import InstallReport, install
 from sealift.store import Store
 from sealift.trust import pin
 

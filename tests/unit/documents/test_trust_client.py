@@ -4,6 +4,8 @@
 """
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -107,9 +109,39 @@ def test_a_state_is_switched_whole(bundle, channel, instance, tmp_path):
     assert sorted(os.listdir(instance.store_path / "trust")) == ["1", "2", "current"]
 
 
-def test_importing_the_client_opens_no_socket_and_keeps_ipv6_for_others():
-    import socket
+def in_a_fresh_process(code):
+    subprocess.run([sys.executable, "-c", code], check=True)
 
-    import urllib3.util.connection
 
-    assert socket.has_ipv6 == urllib3.util.connection.HAS_IPV6
+def test_importing_the_client_leaves_out_the_http_library_and_opens_no_socket():
+    in_a_fresh_process("""
+import socket, sys
+def refuse(*_, **__): raise AssertionError("a socket")
+socket.socket.__init__ = refuse
+import sealift.trust.client
+assert not [name for name in sys.modules if name.startswith(("urllib3", "http.client", "ssl"))]
+""")
+
+
+def test_other_code_in_the_process_gets_the_fetcher_of_python_tuf(channel, tmp_path):
+    in_a_fresh_process(f"""
+import sealift.trust.client
+import tuf.ngclient
+from tuf.ngclient import Urllib3Fetcher
+import tuf.ngclient.urllib3_fetcher
+import urllib3.util.connection, socket
+assert tuf.ngclient.urllib3_fetcher.Urllib3Fetcher is Urllib3Fetcher is tuf.ngclient.Urllib3Fetcher
+assert issubclass(Urllib3Fetcher, tuf.ngclient.FetcherInterface)
+root = {channel.root_bytes!r}
+client = tuf.ngclient.Updater({str(tmp_path)!r}, "https://localhost/", bootstrap=root)
+assert type(client._fetcher) is Urllib3Fetcher
+assert not hasattr(tuf.ngclient, "anything_else")
+""")
+
+
+def test_the_client_is_what_it_was_where_python_tuf_was_imported_before():
+    in_a_fresh_process("""
+from tuf.ngclient import Updater, Urllib3Fetcher
+import sealift.trust.python_tuf.ngclient as ours, tuf.ngclient
+assert ours.Updater is Updater and tuf.ngclient.Urllib3Fetcher is Urllib3Fetcher
+""")

@@ -59,7 +59,6 @@ def command(
     """
     from sealift.errors import Error
     from sealift.inspection.described import DescriptionCheck
-    from sealift.inspection.explain import agree
     from sealift.inspection.opening import open_bundle, size_of
     from sealift.inspection.verify import verify_head, verify_payload
     from sealift.install.base_files import BaseFiles
@@ -90,9 +89,9 @@ def command(
             verify_payload(source, verified, DescriptionCheck(verified.contents.manifests, work).take)
     except Error as error:
         if not as_json:
-            _echo(agree(chain, str(error)))
+            _echo(_agreeing(chain, str(error)))
         raise
-    chain = agree(chain, None)
+    chain = _agreeing(chain, None)
     if not as_json:
         _echo(chain)
     size = verified.contents.size if size is None else size
@@ -137,6 +136,14 @@ def _chain(bundle: tuple[str, ...], access: "Access", pinned: bytes, floor: Any,
     with open_bundle(bundle, access=access) as source:
         head = read_head(source)
     return explain(head.metadata, pinned, floor, max(now, floor.time) if floor else now)
+
+
+def _agreeing(chain: "list[Link]", refusal: str | None) -> "list[Link]":
+    if not chain:
+        return chain
+    from sealift.inspection.explain import agree
+
+    return agree(chain, refusal)
 
 
 def _is_one_of_several(bundle: tuple[str, ...]) -> bool:

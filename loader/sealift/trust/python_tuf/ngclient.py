@@ -1,26 +1,53 @@
-"""Import python-tuf's client without opening a socket, and reach the one thing of it that is private.
+"""Import python-tuf's client without its HTTP library, and reach the one thing of it that is private.
 
-`tuf.ngclient` imports urllib3, which on import opens an IPv6 socket to find out whether IPv6 works.
-On an instance that must not touch the network, and is watched for it, that is a defect. urllib3 asks
-only where `socket.has_ipv6` is true.
+`tuf.ngclient` imports `Urllib3Fetcher`, which is what a client takes that was given no fetcher; ours always is
+(`trust.client`). With it comes urllib3: a quarter of all that `sealift verify` imports, and a socket that it opens to
+find out whether IPv6 works. On an instance that must not touch the network, and is watched for it, that is a defect. So
+the name stands for a function while `tuf.ngclient` is imported. Code in the same process that wants python-tuf's own
+fetcher gets it.
+
+This relies on `tuf.ngclient.updater` using the name only to make the fetcher that it was not given;
+`tests/unit/documents/test_trust_client.py` fails when upstream changes that.
 """
 
-import socket
 import sys
 from datetime import datetime
+from types import ModuleType
+from typing import Any
 
-_has_ipv6 = socket.has_ipv6
-_first = "urllib3" not in sys.modules
-try:
-    if _first:
-        socket.has_ipv6 = False
-    from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
-    from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
-finally:
-    socket.has_ipv6 = _has_ipv6
-if _first and "urllib3.util.connection" in sys.modules:
-    # Code that uses urllib3 in this process later gets the platform's answer instead of "no".
-    sys.modules["urllib3.util.connection"].HAS_IPV6 = _has_ipv6  # type: ignore[attr-defined]
+_FETCHER = "tuf.ngclient.urllib3_fetcher"
+
+
+def _real(name: str) -> Any:
+    if name == "Urllib3Fetcher":
+        from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
+
+        return Urllib3Fetcher
+    raise AttributeError(f"module 'tuf.ngclient' has no attribute {name!r}")
+
+
+def _make(*arguments: Any, **named: Any) -> Any:
+    return _real("Urllib3Fetcher")(*arguments, **named)
+
+
+def _import_without_http() -> None:
+    """Import `tuf.ngclient`, unless somebody did."""
+    if "tuf.ngclient" in sys.modules or _FETCHER in sys.modules:
+        return
+    _make.__name__ = "Urllib3Fetcher"  # tuf.ngclient lists it in __all__
+    sys.modules[_FETCHER] = ModuleType(_FETCHER)
+    sys.modules[_FETCHER].Urllib3Fetcher = _make  # type: ignore[attr-defined]
+    try:
+        import tuf.ngclient
+    finally:
+        del sys.modules[_FETCHER]
+    del tuf.ngclient.Urllib3Fetcher
+    tuf.ngclient.__getattr__ = _real  # type: ignore[method-assign]
+
+
+_import_without_http()
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig  # noqa: E402 - see above
+from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet  # noqa: E402
 
 __all__ = ["FetcherInterface", "Updater", "UpdaterConfig", "set_reference_time", "trusted_set"]
 
