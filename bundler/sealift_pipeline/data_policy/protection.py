@@ -43,6 +43,7 @@ _PERSON_KEYS = ("username", "email", "name", "public_email")
 _ACTOR_KEYS = ("user_username", "user_email", "user_name", "old_username")
 _SHORTEST_NAME, _LONGEST_NAME = 3, 320
 _FEW = 50
+_MOST_LENGTHS = 16
 # A word, or one sign.
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -108,25 +109,49 @@ def _address(match: re.Match[str]) -> str:
     return "<ipv6>" if match[0].strip(":") else match[0]
 
 
+class _Names:
+    """Names by their first word and their length: what a text is compared with, word by word."""
+
+    def __init__(self) -> None:
+        self.by_first: dict[str, dict[int, set[str]]] = {}
+
+    def add(self, name: str) -> None:
+        if first := _WORD.match(name):
+            self.by_first.setdefault(first[0].casefold(), {}).setdefault(len(name), set()).add(name)
+
+    def bound(self) -> None:
+        """Take names apart whose first word has too many lengths: each place of it would be compared with each."""
+        crowded = [first for first, sizes in self.by_first.items() if len(sizes) > _MOST_LENGTHS]
+        for sizes in [self.by_first.pop(first) for first in crowded]:
+            for word in {word for some in sizes.values() for name in some for word in re.findall(r"\w+", name)}:
+                self.add(word)
+
+    def folded(self) -> dict[str, list[tuple[int, set[str]]]]:
+        """Return them for a comparison in any case, the longest first, for one may hold another."""
+        return {
+            first: [(size, {name.casefold() for name in some}) for size, some in sorted(sizes.items(), reverse=True)]
+            for first, sizes in self.by_first.items()
+        }
+
+
 def _without_names(text: str, names: Iterable[str]) -> str:
     """Replace names that stand as whole words, in any case; the work does not grow with how many there are."""
-    # By their first word and their length.
-    known: dict[str, dict[int, set[str]]] = {}
+    given = _Names()
     for name in {name.strip() for name in names}:
-        if _SHORTEST_NAME <= len(name) <= _LONGEST_NAME and (first := _WORD.match(name)):
-            known.setdefault(first[0].casefold(), {}).setdefault(len(name), set()).add(name.casefold())
+        if _SHORTEST_NAME <= len(name) <= _LONGEST_NAME:
+            given.add(name)
+    given.bound()
+    known = given.folded()
     if len(known) <= _FEW:
         # Mostly, none of a few names is there.
         folded = text.casefold()
         known = {first: sizes for first, sizes in known.items() if first in folded}
     if not known:
         return text
-    # The longest first, for one may hold another.
-    ordered = {first: sorted(sizes.items(), reverse=True) for first, sizes in known.items()}
     parts, done = [], 0
     for word in _WORD.finditer(text):
         begin = word.start()
-        sizes = ordered.get(word[0].casefold())
+        sizes = known.get(word[0].casefold())
         if sizes is None or begin < done or (begin and _is_of_word(text[begin - 1])):
             continue
         for size, some in sizes:
