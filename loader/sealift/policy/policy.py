@@ -119,13 +119,17 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
             raise toml.error(pattern, f'{pattern!r:.120} is not a table; write [require.models."{pattern:.80}"]')
         toml.check_keys(table, ("roles",), where)
         more[pattern] = _roles(toml, table, where)
-    exceptions = [_exception(toml, entry) for entry in toml.tables("except")]
+    exceptions: dict[str, Excepted] = {}
+    for one in (_exception(toml, entry) for entry in toml.tables("except")):
+        if one.digest in exceptions:
+            raise toml.error("digest", f"{one.digest} stands in two exceptions; keep the one that holds", "except")
+        exceptions[one.digest] = one
     return Policy(
         digest="sha256:" + hashlib.sha256(data).hexdigest(),
         roles=_roles(toml, require, "require"),
         models=more,
         max_age=None if days is None else timedelta(days=days),
-        exceptions={one.digest: one for one in exceptions},
+        exceptions=exceptions,
         own_keys=_own_keys(toml),
     )
 

@@ -101,6 +101,15 @@ def test_an_exception_of_the_past_is_said_to_have_ended(sim, instance, tmp_path,
     assert f"  except {digest} until 2020-01-01, which has ended: long ago\n" in out
 
 
+def test_two_exceptions_for_one_version_are_refused(sim, instance, tmp_path, sealift_command):
+    """One of them would count, and nobody could tell which."""
+    entry = f'[[except]]\ndigest = "{sim.digest(sim.channel_models()[0])}"\nreason = "pilot"\nuntil = 2027-0{{}}-01\n'
+    (tmp_path / "new.toml").write_text(SECURITY + entry.format(3) + entry.format(4))
+    status, out, err = sealift_command("policy", "check", tmp_path / "new.toml")
+    assert (status, out) == (3, "")
+    assert "stands in two exceptions; keep the one that holds" in err
+
+
 def test_a_reviewer_who_signs_targets(sim, keys, tmp_path):
     before = files(sim.directory)
     path = public(tmp_path, sim.keys["targets"][0].public_key)
