@@ -19,8 +19,11 @@ from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest, ModelFile
 
 _CHUNK_BYTES = 1024 * 1024
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPOOL = "blob.zst"
+# Larger files are synced when they are written, so that the disk works while the next one is read.
+_SYNCED_TOGETHER_BYTES = 1024 * 1024
 
 # A file of a new model: which model, and which of its files.
 Use = tuple[Manifest, ModelFile]
@@ -37,7 +40,8 @@ class Staging:
     def __init__(self, directory: Path, scratch: Path, manifests: Iterable[Manifest]) -> None:
         self._directory = directory
         self._scratch = scratch
-        self._models: list[ModelVersion] = []
+        # The files of each model that wait for `sync`.
+        self._models: dict[ModelVersion, list[str]] = {}
         self._uses: dict[Blob, list[Use]] = defaultdict(list)
         # For patches, which name a blob by its digest alone: a bundle may hold tens of thousands.
         self._uses_of_digest: dict[str, list[Use]] = defaultdict(list)
@@ -88,10 +92,18 @@ class Staging:
         self._write((manifest, file), chunks)
 
     def sync(self) -> None:
-        """Make the names of all files durable."""
-        for model in self._models:
-            with self._opened(model) as descriptor:
-                os.fsync(descriptor)
+        """Make the content of all files durable, and their names."""
+        durable.together(self._sync, self._models.keys())
+
+    def _sync(self, model: ModelVersion) -> None:
+        with self._opened(model) as directory:
+            for name in self._models[model]:
+                descriptor = os.open(name, _FILE, dir_fd=directory)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            os.fsync(directory)
 
     def _take_compressed(self, uses: list[Use], chunks: Iterator[bytes]) -> None:
         """Spool the frame until its digest is known to be right, then expand it; one frame may be several files."""
@@ -126,7 +138,7 @@ class Staging:
                 parent = os.open(name, _DIRECTORY, dir_fd=parent)
                 stack.callback(os.close, parent)
                 os.fchmod(parent, durable.DIRECTORY_MODE)
-        self._models.append(model)
+        self._models[model] = []
 
     @contextmanager
     def _opened(self, model: ModelVersion) -> Iterator[int]:
@@ -140,8 +152,11 @@ class Staging:
 
     def _write(self, use: Use, chunks: Iterable[bytes]) -> None:
         manifest, file = use
+        now = file.plain.size > _SYNCED_TOGETHER_BYTES
         with self._opened(manifest.model) as directory:
-            durable.write_new(file.name, chunks, mode=durable.READ_ONLY_MODE, directory=directory)
+            durable.write_new(file.name, chunks, mode=durable.READ_ONLY_MODE, directory=directory, sync=now)
+        if not now:
+            self._models[manifest.model].append(file.name)
 
     def read(self, manifest: Manifest, file: ModelFile) -> Iterator[bytes]:
         """Yield a file that was written."""
@@ -155,7 +170,7 @@ class Staging:
 
 def _chunks(name: str, directory: int) -> Iterator[bytes]:
     # Opened here and not by the caller: a generator that is never begun has nothing to close.
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    descriptor = os.open(name, _FILE, dir_fd=directory)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

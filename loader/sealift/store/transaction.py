@@ -120,35 +120,40 @@ def put_back(layout: StoreLayout, scratch: Path, contents: Contents, note: Calla
 
 
 def _place(layout: StoreLayout, scratch: Path, contents: Contents, undo: ExitStack) -> None:
+    unsynced: set[Path] = set()
     for model, staged in contents.models.items():
-        _place_model(staged, layout.model(model), scratch, undo)
-    for path, data in contents.documents:
-        _keep_document(path, data, scratch, undo)
+        _place_model(staged, layout.model(model), scratch, undo, unsynced)
+    durable.sync_directories(unsynced)
+    unsynced.clear()
+    documents = dict(contents.documents)
+    for directory in {path.parent for path in documents}:
+        durable.make_directory(directory)
+    durable.together(lambda item: _keep_document(*item, scratch, undo, unsynced), documents.items())
+    durable.sync_directories(unsynced)
 
 
-def _place_model(staged: Path, destination: Path, scratch: Path, undo: ExitStack) -> None:
+def _place_model(staged: Path, destination: Path, scratch: Path, undo: ExitStack, unsynced: set[Path]) -> None:
     """Move a model's directory to its place; a damaged one that stands there leaves in one rename."""
     if not destination.parent.exists():
         undo.callback(durable.remove_tree, destination.parent)
-    durable.make_directory(destination.parent)
+    durable.make_directory(destination.parent, unsynced)
     if os.path.lexists(destination):
         damaged = scratch / f"damaged-{destination.parent.name}-{destination.name}"
         durable.move(destination, damaged)
         undo.callback(durable.move, damaged, destination)
     undo.callback(durable.remove_tree, destination)
-    durable.move(staged, destination)
+    durable.move(staged, destination, unsynced)
 
 
-def _keep_document(path: Path, data: bytes, scratch: Path, undo: ExitStack) -> None:
+def _keep_document(path: Path, data: bytes, scratch: Path, undo: ExitStack, unsynced: set[Path]) -> None:
     """Write a manifest or config that its name is the digest of, unless it is there already."""
-    durable.make_directory(path.parent)
     if _holds(path, data):
         return
     if not os.path.lexists(path):
         undo.callback(durable.remove_tree, path)
     elif not path.is_file() or path.is_symlink():
         durable.move(path, scratch / f"damaged-{path.name}")
-    durable.write_file(path, data)
+    durable.write_file(path, data, unsynced=unsynced)
 
 
 def _holds(path: Path, data: bytes) -> bool:
