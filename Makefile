@@ -31,7 +31,7 @@ export DEPTH
 SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
-.PHONY: help demo pipeline-demo test check bare plugins pipeline-s3 mlflow tune reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
+.PHONY: help demo pipeline-demo test check bare plugins pipeline-s3 mlflow tune component reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -65,6 +65,13 @@ pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto play
 tune: $(READY) ## Share a search through Debian's PostgreSQL: three processes assist, one is killed (two minutes)
 	@.ci/debian-packages --missing tune
 	@$(RUN) python -m pytest -v tests/tuning $(PYTEST_ARGS)
+
+component: $(READY) ## Run templates/release.yml with gitlab-ci-local, in an environment of its own (15 MB; a minute)
+	@.ci/debian-packages --missing component
+	@test build/component/.ready -nt requirements/gitlab-ci-local/package-lock.json || { rm -rf build/component && \
+	    mkdir -p build && cp -r requirements/gitlab-ci-local build/component && npm ci --silent --prefix build/component && \
+	    touch build/component/.ready; }
+	@$(RUN) GITLAB_CI_LOCAL=build/component/node_modules/.bin/gitlab-ci-local python -m pytest -v tests/component $(PYTEST_ARGS)
 
 reproduce: $(READY) ## Train a model, and make it again in a fresh environment of the lock file (800 MB, some minutes)
 	@$(RUN) PYTHONPATH=tests python tests/reproduce/run.py

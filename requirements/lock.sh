@@ -54,3 +54,14 @@ printf 'tritonclient[http]==2.73.0\n' | lock requirements/tritonclient.lock -
 printf 'kserve==0.21.0\n' | lock requirements/kserve.lock -
 # The server to be compared with, and what the loader needs beside it: for `make serve-mlserver` alone.
 printf 'mlserver==1.7.1\n' | lock requirements/mlserver.lock - pyproject.toml
+# What runs templates/release.yml: for `make component` alone. Where authors take donations is nobody's business here.
+npm install --prefix requirements/gitlab-ci-local --package-lock-only >/dev/null
+python - requirements/gitlab-ci-local/package-lock.json <<'END'
+import json, pathlib, sys
+
+path = pathlib.Path(sys.argv[1])
+lock = json.loads(path.read_text())
+for package in lock["packages"].values():
+    package.pop("funding", None)
+path.write_text(json.dumps(lock, indent=2) + "\n")
+END

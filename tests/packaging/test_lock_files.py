@@ -1,5 +1,6 @@
 """The lock files pin everything, and name no place to fetch it from."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -61,6 +62,19 @@ def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others
 def test_a_lock_carries_no_address_and_no_path(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
     assert not re.findall(r"://|\S*/\S*|--(?!hash=)\S*|\bfile:", text)
+
+
+def test_the_lock_of_the_component_s_test_does_so_too() -> None:
+    """npm's form: names, versions and hashes; what lies beside the lock has none."""
+    text = (ROOT / "requirements" / "gitlab-ci-local" / "package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    asked = packages.pop("")["dependencies"]
+    assert packages["node_modules/gitlab-ci-local"]["version"] == asked["gitlab-ci-local"]
+    assert packages.pop("re2")["version"] == "1.24.0"
+    assert packages.pop("node_modules/re2") == {"resolved": "re2", "link": True}
+    assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", one["integrity"]) for one in packages.values())
+    assert not any("resolved" in one for one in packages.values())
 
 
 @every_lock

@@ -1,5 +1,6 @@
 """`sealift-bundler add`: convert models and stage them in a channel."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.adding import Added, add
+from sealift_bundler.release.provenance import of_gitlab
 from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.console import print_json
 from sealift_common.errors import Error, UsageError
@@ -62,6 +64,14 @@ if TYPE_CHECKING:
     "GITLAB_TOKEN].",
 )
 @access_options
+@click.option(
+    "--provenance",
+    "pipeline",
+    type=click.Choice(["gitlab"]),
+    default=None,
+    help="Sign with the version which project, commit, pipeline, job and user of GitLab converted it, and what "
+    "SEALIFT_ID_TOKEN claims.",
+)
 @json_option
 def command(
     *,
@@ -76,6 +86,7 @@ def command(
     token_file: Path | None,
     ca_file: Path | None,
     plain_http: bool,
+    pipeline: str | None,
     as_json: bool,
 ) -> None:
     """Convert the model of each RECIPE.toml, prove it, and stage it for the channel's next release.
@@ -83,8 +94,10 @@ def command(
     All recipes are read before the first model is converted; where one is refused, those before it stay staged.
     Standard error says which rows travel as golden examples; the recipe's `golden` chooses them. Nothing is staged
     where a secret or personal data would leave: each finding is listed, never its value, and can be accepted in the
-    recipe. A released version never changes: other bytes need a new version, the same bytes change nothing.
+    recipe. A released version never changes: other bytes need a new version, the same bytes change nothing, also in
+    another pipeline.
     """
+    provenance = None if pipeline is None else of_gitlab(os.environ)
     loaded = _load(recipes)
     several = len(loaded) > 1
     if several and holdout is not None:
@@ -109,6 +122,7 @@ def command(
                     holdout=holdout,
                     access=Access(ca_file, plain_http),
                     token_file=token_file,
+                    provenance=provenance,
                 )
         except Error as error:
             _echo_refusal(error, made)

@@ -15,6 +15,7 @@ from sealift_bundler.proof.pages.findings import AUTHORS, findings_section
 from sealift_bundler.proof.pages.probe_page import probe_sections
 from sealift_bundler.proof.pages.proof_sections import proof_facts, proof_tables, source_line, verdict
 from sealift_bundler.proof.pages.table import shown
+from sealift_common.contents.summary import provenance_lines
 from sealift_common.errors import MalformedError
 from sealift_common.pages.page import facts, page
 from sealift_common.wording import human
@@ -72,6 +73,7 @@ def _head(version: Version) -> Iterator[str]:
             ("license", ", ".join(version.contents.licenses) or "not stated"),
             ("class of risk", "not answered" if record is None else record.risk),
             ("golden rows", _golden(version)),
+            *(("pipeline", one) for one in provenance_lines(version.contents)),
         ]
     )
 

@@ -22,6 +22,7 @@ from sealift_common import console
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
+from sealift_common.oci.provenance import Provenance
 from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def add(
     holdout: "Path | None" = None,
     access: Access = DEFAULT_ACCESS,
     token_file: "Path | None" = None,
+    provenance: Provenance | None = None,
 ) -> Added:
     """Convert the recipe's model with proof, or check its files; stage it for the next release.
 
@@ -75,6 +77,7 @@ def add(
         holdout: rows that the model was not trained on, to probe it; None takes the recipe's.
         access: how a registry of models may be reached, where the recipe names one.
         token_file: with the token for it; None takes that of the environment.
+        provenance: which pipeline this is; see `stage_files`.
 
     Raises:
         RecipeError: `[convert]` holds an option that no converter takes, or the review is incomplete or wrong.
@@ -102,6 +105,7 @@ def add(
             benchmark=benchmark,
             probe=probe,
             holdout=holdout,
+            provenance=provenance,
         )
 
 
@@ -126,6 +130,7 @@ def _add(
     benchmark: bool,
     probe: bool,
     holdout: "Path | None",
+    provenance: Provenance | None,
 ) -> Added:
     review = read_review(recipe.review, channel, recipe.model, recipe.path)
     from sealift_bundler.proof.documents import with_schema
@@ -160,6 +165,7 @@ def _add(
         accepted=recipe.accepted,
         model_signer=model_signer,
         form=config_format(formats) if recipe.kind == FILES else layout.ONNX,
+        provenance=provenance,
     )
     return Added(staged.model, staged.reference, staged.outcome, staged.disclosure, conversions, formats)
 

@@ -23,6 +23,7 @@ from sealift_common.files import durable, scratch
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 from sealift_common.oci.layout import own_name
+from sealift_common.oci.provenance import ANNOTATION, Provenance
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -88,6 +89,7 @@ def write_model(
     descriptor: Descriptor,
     *,
     form: str = layout.ONNX,
+    provenance: Provenance | None = None,
 ) -> Blob:
     """Write every file, the config and the manifest of `model` into `blobs` (a `blobs/sha256` folder).
 
@@ -127,9 +129,14 @@ def write_model(
         "config": {"mediaType": layout.CONFIG_TYPE, "digest": config_ref.digest, "size": config_ref.size},
         "layers": layers,
     }
+    annotations = {}
     reader = oldest_reader(files)
     if reader != layout.FIRST_READER:
-        manifest["annotations"] = {layout.READER: reader}
+        annotations[layout.READER] = reader
+    if provenance is not None:
+        annotations[ANNOTATION] = rfc8785.dumps(provenance.document()).decode()
+    if annotations:
+        manifest["annotations"] = annotations
     return _put(blobs, rfc8785.dumps(manifest))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from sealift_bundler.proof.pages.table import shown, table
-from sealift_common.contents.summary import Summary, decision_line, proof_line, record_lines
+from sealift_common.contents.summary import Summary, decision_line, proof_line, provenance_lines, record_lines
 from sealift_common.names import ModelVersion
 from sealift_common.pages.page import facts, line, page
 from sealift_common.review.reviewers import demand_line
@@ -46,7 +46,11 @@ def _body(summary: Summary, links: Mapping[ModelVersion, str]) -> Iterator[str]:
             continue
         mark = "bad" if contents.proof is None or contents.proof.wrong else "good"
         yield f'<p class="{mark}">{shown(proof_line(contents))}</p>'
-        said = (*record_lines(contents), *map(decision_line, summary.decisions.get(model, ())))
+        said = (
+            *provenance_lines(contents),
+            *record_lines(contents),
+            *map(decision_line, summary.decisions.get(model, ())),
+        )
         yield from (f"<p>{shown(one)}</p>" for one in said)
         files = contents.manifest.files
         yield table(

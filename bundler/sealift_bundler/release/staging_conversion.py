@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from sealift_bundler.disclosure.judgement import Acceptance, Disclosure, judge
 from sealift_bundler.errors import DisclosureError
 from sealift_bundler.release.modelpack import Descriptor
+from sealift_bundler.release.provenance import same_conversion
 from sealift_bundler.release.reviewing import Review, read_review
 from sealift_bundler.release.staging import check_may_add, stage_locked
 from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
+from sealift_common.oci.provenance import Provenance
 from sealift_common.wording import counted
 from sealift_keys.channel.directory import Channel
 
@@ -116,6 +118,7 @@ def stage_files(
     accepted: Sequence[Acceptance] = (),
     model_signer: "Signer | None" = None,
     form: str = layout.ONNX,
+    provenance: Provenance | None = None,
 ) -> Staged:
     """Stage the files of a version, `model.json` among them.
 
@@ -123,6 +126,7 @@ def stage_files(
         conversions: that gave the files: of the model under "", of each of several graphs, or none.
         review: complete answers; None where nobody asks for any.
         form: what the manifest's config says of the files.
+        provenance: which pipeline converted it; a version that is there already and differs in nothing else stays.
 
     Raises:
         As `stage_conversion`.
@@ -136,7 +140,8 @@ def stage_files(
 
     files = dict(files)
     with in_memory(files) as contents:
-        findings = scan_files(contents, descriptor.to_config(model))
+        said = {} if provenance is None else provenance.document()
+        findings = scan_files(contents, {**descriptor.to_config(model), **said})
     acceptances = (*accepted, *(review.answers.accepted if review else ()))
     if review is not None:
         made = review.documents(model, origin, descriptor, conversions, files, judge(findings, acceptances))
@@ -149,10 +154,21 @@ def stage_files(
     disclosure = _disclosed(judge(findings, acceptances), model, origin.path)
     # In one with staging: `sweep` takes blobs that no staged version names yet for left ones.
     with channel.locked():
-        reference = write_model(channel.blobs_dir, model, files, descriptor, form=form)
+        reference = write_model(channel.blobs_dir, model, files, descriptor, form=form, provenance=provenance)
+        reference = _first_of_the_same(channel, model, reference)
         require_installable(channel.blobs_dir, read_manifest(channel.blobs_dir, model, reference))
         outcome = stage_locked(channel, model, reference)
     return Staged(model, reference, outcome, disclosure)
+
+
+def _first_of_the_same(channel: Channel, model: ModelVersion, reference: Blob) -> Blob:
+    """Return the manifest that the channel has for the same conversion in another pipeline; else `reference`."""
+    first = channel.released().get(model) or channel.staged().get(model)
+    if first is None or first == reference or not (channel.blobs_dir / first.hex).is_file():
+        return reference
+    data = channel.blob(first)
+    same = layout.sha256(data) == first.digest and same_conversion(data, channel.blob(reference))
+    return first if same else reference
 
 
 def _disclosed(disclosure: Disclosure, model: ModelVersion, path: Path) -> Disclosure:

@@ -86,6 +86,7 @@ def _version_lines(summary: Summary, model: ModelVersion) -> Iterator[str]:
     first = "a first version" if lower is None else f"after {lower.version}"
     yield f"{first}; {counted(len(contents.manifest.files), 'file')}, {size}; {licenses}"
     yield proof_line(contents)
+    yield from map(plain, provenance_lines(contents))
     yield from record_lines(contents, None if before is None else before.record)
     yield from map(decision_line, summary.decisions.get(model, ()))
 
@@ -107,6 +108,12 @@ def proof_line(contents: Contents) -> str:
         f"proof: {rows}{samples} {agree} with {_text(proof.reference) or 'an original that it does not name'}{wrong}"
         f"{ties}, rung {_text(proof.rung)!r}{golden}"
     )
+
+
+def provenance_lines(contents: Contents) -> Iterator[str]:
+    """Say which pipeline converted the version, as that one says; nothing where it says nothing."""
+    provenance = contents.manifest.provenance
+    yield from () if provenance is None else provenance.lines()
 
 
 def record_lines(contents: Contents, before: Record | None = None) -> Iterator[str]:
@@ -172,12 +179,22 @@ def _content(summary: Summary, model: ModelVersion) -> dict[str, Any]:
     lower, _ = summary.changes.predecessors.get(model, (None, None))
     common = {"after": None if lower is None else str(lower.version)}
     if contents is None:
-        return {**common, "decisions": [], "files": None, "licenses": None, "proof": None, "review": None, "size": None}
+        return {
+            **common,
+            "decisions": [],
+            "files": None,
+            "licenses": None,
+            "proof": None,
+            "provenance": None,
+            "review": None,
+            "size": None,
+        }
     return {
         **common,
         "files": {file.name: file.plain.size for file in contents.manifest.files},
         "licenses": list(contents.licenses),
         "proof": None if contents.proof is None else contents.proof._asdict(),
+        "provenance": None if (said := contents.manifest.provenance) is None else said.document(),
         "decisions": [_decision(one) for one in summary.decisions.get(model, ())],
         "review": None if contents.record is None else _review(contents.record),
         "size": contents.manifest.size,

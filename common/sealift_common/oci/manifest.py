@@ -12,6 +12,7 @@ from sealift_common.blob import Blob, is_digest
 from sealift_common.errors import LimitError, MalformedError, UnsafeMemberError
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
+from sealift_common.oci.provenance import ANNOTATION, Provenance, parse_provenance
 from sealift_common.parsing import strict_json
 from sealift_common.parsing.limits import LIMITS
 
@@ -55,6 +56,8 @@ class Manifest(NamedTuple):
     reader: str = layout.FIRST_READER
     # Of the config: "onnx" for what is run, another one for files that are only carried.
     form: str = layout.ONNX
+    # Which pipeline converted it, as that one says; None where it says nothing.
+    provenance: Provenance | None = None
 
     @property
     def newer(self) -> bool:
@@ -93,6 +96,7 @@ class UnboundManifest(NamedTuple):
     config: Blob
     layers: tuple[Mapping[str, Any], ...]
     reader: str
+    provenance: Provenance | None = None
 
 
 def parse_manifest(raw: bytes, model: ModelVersion, digest: str) -> UnboundManifest:
@@ -113,8 +117,10 @@ def parse_manifest(raw: bytes, model: ModelVersion, digest: str) -> UnboundManif
         raise LimitError(f"{what} lists {len(layers):,} files; expected at most {LIMITS.files_per_model:,}")
     config = document.get("config")
     _expect(config, f"{what}: config", {"mediaType": layout.CONFIG_TYPE})
-    reader = _reader(document.get("annotations", {}), what)
-    return UnboundManifest(model, digest, raw, _blob(config, f"{what}: config"), tuple(layers), reader)
+    annotations = document.get("annotations", {})
+    reader = _reader(annotations, what)
+    provenance = parse_provenance(annotations[ANNOTATION], what) if ANNOTATION in annotations else None
+    return UnboundManifest(model, digest, raw, _blob(config, f"{what}: config"), tuple(layers), reader, provenance)
 
 
 def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
@@ -157,6 +163,7 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
         descriptor,
         manifest.reader,
         form["format"],
+        manifest.provenance,
     )
 
 

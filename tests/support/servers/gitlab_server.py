@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 TOKENS = {"PRIVATE-TOKEN": "personal", "DEPLOY-TOKEN": "deploy", "JOB-TOKEN": "job"}
+# As gitlab-ci-local calls every project.
+RELEASES = "/api/v4/projects/1217/releases"
+LINK_TYPES = {"other", "runbook", "image", "package"}
 FILE = re.compile(r"/api/v4/projects/models%2Ftriage/packages/generic/([^/]+)/([^/]+)/([^/]+)")
 
 
@@ -57,8 +60,23 @@ class Gitlab(BaseHTTPRequestHandler):
         elif found := re.fullmatch(r"/api/v4/projects/models%2Ftriage/packages/([0-9]+)/package_files", path):
             (_, _, name), data = list(files.items())[int(found[1])]
             self.say(200, [{"id": 1, "file_name": name, "file_sha256": hashlib.sha256(data).hexdigest()}])
+        elif path == RELEASES and self.command == "POST":
+            self.release(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         else:
             self.say(404, {"message": "404 Project Not Found"})
+
+    def release(self, asked):
+        """Make a release of the project; GitLab has one for each tag, and makes the tag where `ref` says."""
+        links = asked.get("assets", {}).get("links", [])
+        if not asked.get("tag_name") or not all(one.get("name") and one.get("url") for one in links):
+            self.say(400, {"error": "tag_name, assets[links][name], assets[links][url] are missing"})
+        elif not {one.get("link_type", "other") for one in links} <= LINK_TYPES:
+            self.say(400, {"error": "assets[links][link_type] does not have a valid value"})
+        elif asked["tag_name"] in self.server.releases:
+            self.say(409, {"message": "Release already exists"})
+        else:
+            self.server.releases[asked["tag_name"]] = asked
+            self.say(201, asked)
 
     def store(self, path):
         data = self.server.files[tuple(path.split("/")[2:])]
@@ -69,7 +87,7 @@ class Gitlab(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data[begin:])
 
-    do_GET = do_PUT = handle_one  # noqa: N815 - the names that http.server calls
+    do_GET = do_PUT = do_POST = handle_one  # noqa: N815 - the names that http.server calls
 
 
 class Server(ThreadingHTTPServer):
@@ -82,7 +100,7 @@ class Server(ThreadingHTTPServer):
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
             self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.files, self.asked = {}, []
+        self.files, self.releases, self.asked = {}, {}, []
 
     def handle_error(self, request, client_address):
         """A client that jumps in a file hangs up."""

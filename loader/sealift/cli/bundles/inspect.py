@@ -7,6 +7,7 @@ import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift_common.console import plain, print_json, table
+from sealift_common.oci.provenance import Provenance
 from sealift_common.wording import human, spaced
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _document(
             "size": manifest.size,
             "digest": manifest.digest,
             "reader": manifest.reader,
+            "provenance": None if manifest.provenance is None else manifest.provenance.document(),
             "files": [{"name": f.name, "size": f.plain.size, "compressed_size": f.blob.size} for f in manifest.files],
             "news": None if base is None else kind_of(manifest.model, manifest.digest, known),
         }
@@ -146,6 +148,7 @@ def _print(document: dict[str, Any]) -> None:
         for row, model in zip(rows, document["models"], strict=True):
             row.insert(2, model["news"])
     click.echo(table(rows, headings))
+    _print_provenance(document["models"])
     for reference in document["not_carried"]:
         click.echo(f"not carried: {spaced(reference)}")
     for withdrawal in document["withdrawn"]:
@@ -153,6 +156,12 @@ def _print(document: dict[str, Any]) -> None:
     _print_cards(document["models"])
     click.echo()
     click.echo("This is what the bundle says of itself. `sealift verify` shows whether it is true.")
+
+
+def _print_provenance(models: list[dict[str, Any]]) -> None:
+    for model in models:
+        for line in Provenance(**model["provenance"]).lines() if model["provenance"] else ():
+            click.echo(plain(f"{model['name']} {model['version']}: {line}"))
 
 
 def _print_cards(models: list[dict[str, Any]]) -> None:
