@@ -214,14 +214,6 @@ def plain(text: object) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(text))
 
 
-def table(rows: list[list[Any]], headings: list[str]) -> str:
-    """Lay rows out in columns, as wide as their widest cell."""
-    cells = [headings, *[[plain(cell) for cell in row] for row in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    return "\n".join(lines)
-
-
 # Words that a cell or a line begins with, and how they look on a terminal.
 _GOOD, _DOUBT, _BAD = "green", "yellow", "red"
 _COLORS = {
@@ -243,21 +235,6 @@ def colored(text: str) -> str:
 
 def _takes_color() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def styled_table(rows: list[list[Any]], headings: list[str]) -> str:
-    """Lay rows out as `table` does, and color the last cells by their first words."""
-    head, *lines = table(rows, headings).split("\n")
-    last = [plain(row[-1]) for row in rows]
-    return "\n".join(
-        [
-            head,
-            *(
-                line.removesuffix(cell) + colored(cell) if cell else line
-                for line, cell in zip(lines, last, strict=True)
-            ),
-        ]
-    )
 
 
 def typed(ctx: click.Context, first_argument: str) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from sealift_common import fingerprint
-from sealift_common.console import print_json, table
+from sealift_common.columns import table
+from sealift_common.console import print_json
 from sealift_keys.ceremony.pending import undecided
 from sealift_keys.ceremony.roster import roster
 from sealift_keys.channel.directory import Channel

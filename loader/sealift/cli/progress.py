@@ -1,5 +1,6 @@
 """Progress of long work: a bar on stderr when a person watches, nothing when nobody does."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ import click
 from sealift_common.wording import human
 
 _MEGABYTE = 1_000_000
+# Columns that a label, a bar of 36 and the time that is left fit into.
+_ROOMY = 80
 
 
 @contextmanager
@@ -21,7 +24,11 @@ def bytes_bar(total: int | None, label: str) -> Iterator[Callable[[int], object]
         with _counter(label) as count:
             yield count
         return
-    with click.progressbar(length=max(total, 1), label=label, file=sys.stderr, show_eta=True, show_pos=False) as bar:
+    # A line that does not fit would be drawn again below itself with each step; 0 takes what is left.
+    width = 36 if shutil.get_terminal_size().columns >= _ROOMY else 0
+    with click.progressbar(
+        length=max(total, 1), label=label, file=sys.stderr, show_eta=True, show_pos=False, width=width
+    ) as bar:
         yield bar.update
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from sealift_common.console import print_json, table
+from sealift_common.columns import table
+from sealift_common.console import print_json
 from sealift_common.wording import counted, human
 from sealift_pipeline.cli.options import json_option, pipeline_option
 from sealift_pipeline.log.opening import open_log

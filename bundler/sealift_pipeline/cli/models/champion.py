@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from sealift.cli.options import access_options
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 from sealift_pipeline.cli.options import json_option, registry_option, token_file_option
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from sealift_common.console import print_json, table
+from sealift_common.columns import table
+from sealift_common.console import print_json
 from sealift_pipeline.cli.options import json_option, pipeline_option, project_argument
 from sealift_pipeline.settings.settings import Settings
 

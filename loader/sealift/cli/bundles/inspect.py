@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 from sealift_common.oci.provenance import Provenance
 from sealift_common.wording import human, spaced
 

@@ -9,7 +9,8 @@ import click
 
 from sealift.cli.options import access_options, bundle_argument, json_option, store_options
 from sealift.cli.progress import bytes_bar
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 from sealift_common.files import scratch
 from sealift_common.wording import human
 

@@ -7,7 +7,8 @@ import click
 
 from sealift.cli.options import json_option, store_options
 from sealift_common.clock import rfc3339
-from sealift_common.console import print_json, styled_table
+from sealift_common.columns import styled_table
+from sealift_common.console import print_json
 from sealift_common.wording import human
 
 if TYPE_CHECKING:

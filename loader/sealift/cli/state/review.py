@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options, version_option
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 
 if TYPE_CHECKING:
     from sealift.inspection.reviewed import Reviewed

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, model_argument, store_options, version_option
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 from sealift_common.wording import human
 
 _TAKES = {

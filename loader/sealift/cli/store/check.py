@@ -8,7 +8,8 @@ import click
 
 from sealift.cli.options import access_options, json_option, store_options, tmpdir_option
 from sealift.cli.progress import bytes_bar
-from sealift_common.console import plain, print_json, table
+from sealift_common.columns import table
+from sealift_common.console import plain, print_json
 from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:

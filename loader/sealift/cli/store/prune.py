@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealift.cli.options import json_option, store_options
-from sealift_common.console import print_json, table
+from sealift_common.columns import table
+from sealift_common.console import print_json
 from sealift_common.wording import counted, human
 
 if TYPE_CHECKING:

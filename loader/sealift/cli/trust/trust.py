@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from sealift.cli.options import json_option, store_options, trust_option
-from sealift_common.console import print_json, table
+from sealift_common.columns import table
+from sealift_common.console import print_json
 from sealift_common.fingerprint import grouped, of_bytes
 
 
