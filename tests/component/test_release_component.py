@@ -99,7 +99,7 @@ class Project:
         (self.repository / ".gitlab-ci-local-variables.yml").write_text(yaml.safe_dump({**self.variables, **variables}))
         done = self.run(
             *(Path(os.environ["GITLAB_CI_LOCAL"]).absolute(), "--home", self.home),
-            *("--shell-executor-no-image", "--shell-isolation", "--no-color", *arguments),
+            *("--shell-executor-no-image", "--shell-isolation", "--no-artifacts-to-source", "--no-color", *arguments),
             cwd=self.repository,
             status=status,
         )

@@ -128,5 +128,6 @@ def _require_this_job(claims: Mapping[str, str], pipeline: Mapping[str, str], en
     for name, value in expected.items():
         if value and claims.get(name, value) != value:
             raise UsageError(
-                f"{TOKEN} is of another job: its {name} is {claims[name][:120]!r}, and this job's {value[:120]!r}"
+                f"SEALIFT_ID_TOKEN is of another job: its {name} is {claims[name][:120]!r}, and this job's "
+                f"{value[:120]!r}"
             )
