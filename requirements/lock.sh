@@ -2,7 +2,7 @@
 # Write the lock files: every name, version and hash that Sealift is installed from, and no address.
 #
 # Pins already in a file are kept; `lock.sh --upgrade` takes the newest versions that pyproject.toml allows.
-# What the files cover (Linux, Python below 3.14) is `tool.uv.environments` in pyproject.toml.
+# What the files cover (Linux, Python below 3.15) is `tool.uv.environments` in pyproject.toml.
 set -eu
 cd "$(dirname "$0")/.."
 

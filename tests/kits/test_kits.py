@@ -19,14 +19,15 @@ from sealift_bundler.kit.target import Target
 OTHER = "3.12"
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+@pytest.mark.parametrize("suite", ["bookworm", "trixie", "testing"])
 def test_the_page_leads_to_a_prediction_on_aarch64(suite, tmp_path, require_tool):
     with emulated_debian(tmp_path / "bare", suite, require_tool) as system:
         leads_to_a_prediction(system, tmp_path)
 
 
-def test_the_page_leads_to_a_prediction_on_a_newer_debian(tmp_path, require_tool):
-    with debian(tmp_path / "bare", "trixie", require_tool) as system:
+@pytest.mark.parametrize("suite", ["trixie", "testing"])
+def test_the_page_leads_to_a_prediction_on_a_newer_debian(suite, tmp_path, require_tool):
+    with debian(tmp_path / "bare", suite, require_tool) as system:
         leads_to_a_prediction(system, tmp_path)
 
 

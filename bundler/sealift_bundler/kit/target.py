@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 PLATFORMS = {"linux-x86_64": "x86_64", "linux-aarch64": "aarch64"}
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # ONNX Runtime's wheels ask for glibc 2.28 and no package for more: Debian 10, RHEL 8, Ubuntu 20.04 and newer.
 GLIBC = (2, 28)
 _OLDEST_GLIBC_MINOR = 17

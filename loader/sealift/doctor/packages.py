@@ -51,7 +51,7 @@ def judge(facts: PackageFacts) -> list[Finding]:
 
 
 def satisfies(version: str, wanted: str) -> bool:
-    """Return whether `version` meets `wanted`, such as `>=3.11,<3.14`, by the rules of PEP 440."""
+    """Return whether `version` meets `wanted`, such as `>=3.11,<3.15`, by the rules of PEP 440."""
     try:
         return SpecifierSet(wanted).contains(version, prereleases=True)
     except (InvalidSpecifier, InvalidVersion):

@@ -6,7 +6,6 @@ from functools import partial
 import joblib
 import numpy as np
 import pytest
-from backports import zstd
 from sklearn.linear_model import LogisticRegression
 from support.release.channel_simulator import renamed, toy_files
 
@@ -22,6 +21,7 @@ from sealift_bundler.proof.documents import canonical
 from sealift_bundler.proof.recording import with_benchmark
 from sealift_common.blob import Blob
 from sealift_common.console import run
+from sealift_common.oci.compression import expand
 
 pytestmark = pytest.mark.usefixtures("opened_here")
 
@@ -153,4 +153,4 @@ def added_description(channel, recipe, capsys):
     manifest = read_manifest(channel.channel.blobs_dir, model, Blob(reference.digest, reference.size))
     (file,) = (file for file in manifest.files if file.name == "model.json")
     data = (channel.channel.blobs_dir / file.blob.digest.removeprefix("sha256:")).read_bytes()
-    return json.loads(zstd.decompress(data) if file.compressed else data)
+    return json.loads(b"".join(expand([data], file.plain, file.name)) if file.compressed else data)

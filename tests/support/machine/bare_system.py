@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from support.machine import emulation, mounts
 
-PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+# Debian testing is what the next release will be, and has the Python of Ubuntu 26.04.
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13", "testing": "3.14"}
 _PROC = ("mount -t proc proc /proc",)
 _SIZE = "size=1200m"
 _CONTENTS = ("--variant=minbase", "--include=python3")

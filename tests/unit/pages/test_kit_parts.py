@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from datetime import date
+from pathlib import Path
 
 import click
 import pytest
@@ -36,6 +37,14 @@ def test_markers_of_a_lock_are_those_of_the_target_and_not_of_this_machine():
     }
     (pin,) = parse_lock(text, Target("linux-x86_64", "3.13"))
     assert pin.requirement() == f"all==1.0 --hash=sha256:{ONE} --hash=sha256:{TWO}"
+
+
+def test_a_kit_carries_what_its_python_lacks():
+    """Compressed blobs: a package until Python 3.13, the standard library from then on; all else is the same."""
+    lock = (Path(__file__).parents[3] / "requirements" / "base.lock").read_text("utf-8")
+    names = {python: {pin.name for pin in parse_lock(lock, Target("linux-aarch64", python))} for python in PYTHONS}
+    assert names["3.14"] == names["3.13"] - {"backports-zstd"} != names["3.13"]
+    assert names["3.11"] == names["3.12"] == names["3.13"]
 
 
 @pytest.mark.parametrize(

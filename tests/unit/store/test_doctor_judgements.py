@@ -176,8 +176,8 @@ def test_requirements():
     ]
     assert parse_requirements(lines, (3, 11)) == {"numpy": ">=1.26", "tuf": ">=7.0,<8", "backports-zstd": ">=1.0"}
     assert "backports-zstd" not in parse_requirements(lines, (3, 14))
-    assert satisfies("3.11.7", ">=3.11,<3.14")
-    assert not satisfies("3.14.0rc1", ">=3.11,<3.14")
+    assert satisfies("3.14.0", ">=3.11,<3.15")
+    assert not satisfies("3.15.0rc1", ">=3.11,<3.15")
     assert satisfies("2", "==2.0")
     assert satisfies("2.4.1", "==2.4.*")
     assert not satisfies("2.4.1", "~=2.3.0")
