@@ -8,7 +8,7 @@ _BEGIN = 4096
 # The name of the first member ends where its field does: 100 bytes, filled with zeros.
 _TAR_MAGIC = slice(257, 262)
 _NAME = slice(0, 100)
-_ROOT = re.compile(rb'"_type"\s*:\s*"(root|targets|snapshot|timestamp)"', re.ASCII)
+_ROOT = rb'"_type"\s*:\s*"(root|targets|snapshot|timestamp)"'
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip file; expected a plain tar, expand it first"),
     (b"PK\x03\x04", "a zip file"),
@@ -42,7 +42,7 @@ def kind_of(begin: bytes, expected: str) -> str | None:
     for start, kind in _STARTS:
         if begin.startswith(start) or (start.startswith(b"<") and lowered.startswith(start)):
             return kind
-    found = _ROOT.search(begin[:_BEGIN])
+    found = re.search(_ROOT, begin[:_BEGIN])
     if found is None:
         return None
     if found[1] == b"root":

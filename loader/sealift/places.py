@@ -4,7 +4,6 @@ Anyone who may write a directory may rename what is in it, so a folder is not sa
 """
 
 import errno
-import getpass
 import os
 import pwd
 import stat
@@ -182,6 +181,8 @@ def person() -> str:
     """Return who is at work here, by name and number."""
     # The person behind sudo is who an auditor asks for.
     try:
+        import getpass
+
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         name = "unknown"

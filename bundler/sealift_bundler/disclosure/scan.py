@@ -9,7 +9,7 @@ from typing import Any
 
 from sealift.errors import Error
 from sealift.model.documents.description import FILE_NAME, FRONTEND_FILE, GOLDEN_FILE, GRAPH_FILE
-from sealift.model.documents.file_set import WEIGHTS
+from sealift.model.documents.file_set import shard
 from sealift.model.weights.check import check_file, format_of, longest_header
 from sealift_bundler.disclosure.documents import (
     columns_of,
@@ -100,7 +100,7 @@ def _found(file: str, passages: Iterable[Passage]) -> Iterator[Finding]:
 
 
 def _passages(name: str, data: bytes | mmap, columns: Mapping[str, Sequence[str]]) -> Iterable[Passage]:
-    if WEIGHTS.fullmatch(name):
+    if shard(name):
         return [numbers(data, [(0, len(data))])]
     if format_of(name) is not None:
         with suppress(Error):

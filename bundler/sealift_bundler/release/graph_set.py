@@ -8,7 +8,7 @@ import onnx
 from onnx import external_data_helper
 
 from sealift.model.documents.description import FILE_NAME, GRAPH_FILE, GRAPHS, LATEST_SCHEMA
-from sealift.model.documents.file_set import WEIGHTS
+from sealift.model.documents.file_set import shard
 from sealift_bundler.errors import RecipeError
 from sealift_bundler.proof.documents import canonical
 from sealift_bundler.release.recipes.kinds import GraphRecipe
@@ -56,7 +56,7 @@ def _renamed(graph: bytes, name: str) -> bytes:
     moved = False
     for tensor in external_data_helper._get_all_tensors(model):  # noqa: SLF001 - onnx has no public form
         for entry in tensor.external_data:
-            if entry.key == "location" and WEIGHTS.fullmatch(entry.value):
+            if entry.key == "location" and shard(entry.value):
                 entry.value = f"{name}.{entry.value}"
                 moved = True
     serialized: bytes = model.SerializeToString(deterministic=True)

@@ -9,28 +9,26 @@ on a shared file system, whose locks may not reach here, is left alone until nob
 import fcntl
 import os
 import re
-import secrets
 import shutil
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _UNKNOWN_BOOT = "0" * 8
-_FILE = re.compile(r"\..+\.([0-9a-f]{8})-[0-9a-f]{8}\.(new|part)", re.DOTALL)
-_FOLDER = re.compile(r"\.?sealift-[a-z]+\.([0-9a-f]{8})-[0-9a-f]{8}")
+# Compiled where somebody sweeps: whoever only reads must not pay for it.
+_FILE = r"(?s:\..+)\.([0-9a-f]{8})-[0-9a-f]{8}\.(new|part)"
+_FOLDER = r"\.?sealift-[a-z]+\.([0-9a-f]{8})-[0-9a-f]{8}"
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _ELSEWHERE_S = 24 * 3600.0
 
 
-@dataclass(frozen=True)
-class ScratchFile:
+class ScratchFile(NamedTuple):
     """A new file: its path, and the file itself, open for reading and writing."""
 
     path: Path
@@ -93,7 +91,7 @@ def sweep(directory: Path) -> None:
     with suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
             is_folder = entry.is_dir(follow_symlinks=False)
-            if match := (_FOLDER if is_folder else _FILE).fullmatch(entry.name):
+            if match := re.fullmatch(_FOLDER if is_folder else _FILE, entry.name):
                 with suppress(OSError):
                     _remove_left(Path(entry.path), match[1], is_folder=is_folder)
 
@@ -161,7 +159,7 @@ def hold(descriptor: int) -> bool:
 
 
 def _token() -> str:
-    return f"{_boot()}-{secrets.token_hex(4)}"
+    return f"{_boot()}-{os.urandom(4).hex()}"
 
 
 def _boot() -> str:

@@ -9,7 +9,6 @@
 """
 
 import errno
-import grp
 import os
 import pwd
 import stat
@@ -101,6 +100,8 @@ def _others_write(status: os.stat_result) -> bool:
 def _own_group(gid: int, uid: int) -> bool:
     """Return whether a group is that of one user alone, as many systems make one for every user."""
     try:
+        import grp
+
         account, group = pwd.getpwuid(uid), grp.getgrgid(gid)
     except KeyError:
         return False

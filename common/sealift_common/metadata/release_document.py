@@ -30,6 +30,9 @@ FIELD = "sealift"
 KEY_NAME_FIELD = "x-sealift-name"
 # Where root keeps the keys that were revoked.
 REVOKED = "revoked"
+# Where root keeps who reviews, and what it demands of them: `review.reviewers` reads both.
+REVIEWERS = "reviewers"
+REVIEW = "review"
 _KEY_NAME_CHARS = 100
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -150,9 +153,6 @@ def read_release(root: Root, targets: Targets) -> Release:
         raise MalformedError("targets: 'reviews' is not a list of envelopes")
     withdrawn = tuple(_withdrawal(entry) for entry in entries)
     contradicted = tuple(withdrawal for withdrawal in withdrawn if models.pop(withdrawal.model, None) is not None)
-    # It stands on this module.
-    from sealift_common.review.reviewers import read_reviewers
-
     return Release(
         channel_of(root),
         targets.version,
@@ -161,8 +161,19 @@ def read_release(root: Root, targets: Targets) -> Release:
         withdrawn,
         contradicted,
         tuple(reviews),
-        read_reviewers(root),
+        _reviewers(root),
     )
+
+
+def _reviewers(root: Root) -> "Reviewers | None":
+    fields = _extra(root.unrecognized_fields, "root")
+    if REVIEWERS not in fields and REVIEW not in fields:
+        # As `read_reviewers` says of such a root, without importing what reviews need into every load.
+        return None
+    # It stands on this module.
+    from sealift_common.review.reviewers import read_reviewers
+
+    return read_reviewers(root)
 
 
 def targets_of(release: Release, expires: datetime) -> Targets:

@@ -6,9 +6,10 @@ OCI image layout 1.0; the CNCF ModelPack media types for models. Pure.
 import hashlib
 import json
 import re
+import string
 from collections.abc import Iterable, Mapping
 
-from sealift_common.names import ModelVersion
+from sealift_common.names import ModelVersion, holds_only
 from sealift_common.parsing.limits import LIMITS
 
 FORMAT = "1"
@@ -52,23 +53,28 @@ FIRST_READER = "0.1.0"
 BUNDLE_FORMAT = "io.sealift.bundle.format"
 MEMBER_DIGEST = "io.sealift.member."
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 # A file of a model: one folder, no hidden files, nothing that a shell or another file system reads
 # differently. Lower and upper case may not collide; `manifest.py` checks that across files.
-_FILE_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._+-]*[A-Za-z0-9_+-])?", re.ASCII)
+_FILE_NAME = string.ascii_letters + string.digits + "._+-"
 # Devices on Windows, whatever follows a dot: a bundle is also looked at there.
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.ASCII | re.IGNORECASE)
-
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(port + digit for port in ("com", "lpt") for digit in string.digits)]
+)
 
 # Of one of several graphs, a file has the name of the graph before its own.
-_OWN = re.compile(
-    r"(?:([a-z0-9][a-z0-9_-]*)\.)?((?:model|golden|frontend)\.json|model\.onnx(?:\.data(?:\.[1-9][0-9]*)?)?)", re.ASCII
-)
+_OWN = r"(?:([a-z0-9][a-z0-9_-]*)\.)?((?:model|golden|frontend)\.json|model\.onnx(?:\.data(?:\.[1-9][0-9]*)?)?)"
+# What most models have, and no more: the pattern is compiled where a name needs it.
+_ALONE = frozenset(["model.json", "golden.json", "frontend.json", "model.onnx", "model.onnx.data"])
+_ENDS = (".json", ".onnx")
 
 
 def of_graph(name: str) -> tuple[str, str] | None:
     """Return the graph of one of Sealift's own files, "" for a single one, and the name without it; None for others."""
-    match = _OWN.fullmatch(name)
+    if name in _ALONE:
+        return "", name
+    if not name.endswith(_ENDS) and ".onnx." not in name:
+        return None
+    match = re.fullmatch(_OWN, name, re.ASCII)
     return None if match is None else (match[1] or "", match[2])
 
 
@@ -83,16 +89,13 @@ def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def is_digest(text: object) -> bool:
-    """Return whether `text` is `sha256:` and 64 lower-case hexadecimal digits."""
-    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
-
-
 def is_file_name(text: object) -> bool:
     """Return whether `text` may name a file of a model."""
     if not isinstance(text, str) or not 0 < len(text) <= LIMITS.path_chars:
         return False
-    return _FILE_NAME.fullmatch(text) is not None and _DEVICE.fullmatch(text) is None
+    if not holds_only(text, _FILE_NAME) or text[0] in ".+-" or text[-1] == ".":
+        return False
+    return text.partition(".")[0].lower() not in _DEVICES
 
 
 def blob_name(digest: str) -> str:

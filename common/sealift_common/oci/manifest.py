@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from sealift_common.blob import Blob, is_digest
 from sealift_common.errors import LimitError, MalformedError, UnsafeMemberError
-from sealift_common.names import ModelVersion
+from sealift_common.names import ModelVersion, is_count
 from sealift_common.oci import layout
 from sealift_common.oci.provenance import ANNOTATION, Provenance, parse_provenance
 from sealift_common.parsing import strict_json
 from sealift_common.parsing.limits import LIMITS
 
-_COUNT = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
-_READER = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}", re.ASCII)
+_COUNT_DIGITS = 15
+_READER = r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}"
 _DESCRIPTOR_LISTS = ("authors", "licenses")
 _MOST = {
     "model.onnx": LIMITS.graph_size_bytes,
@@ -169,7 +169,9 @@ def bind_config(manifest: UnboundManifest, raw: bytes) -> Manifest:
 
 def _reader(annotations: Any, what: str) -> str:
     reader = annotations.get(layout.READER, layout.FIRST_READER) if isinstance(annotations, dict) else None
-    if not isinstance(reader, str) or not _READER.fullmatch(reader):
+    if reader == layout.FIRST_READER:
+        return layout.FIRST_READER
+    if not isinstance(reader, str) or not re.fullmatch(_READER, reader, re.ASCII):
         raise MalformedError(f"{what}: {layout.READER!r} is {reader!r:.80}; expected a version like '0.1.0'")
     return reader
 
@@ -189,7 +191,7 @@ def _file(layer: Mapping[str, Any], plain_digest: object, what: str) -> ModelFil
     if not isinstance(plain_digest, str) or not is_digest(plain_digest):
         raise MalformedError(f"{where} has the diffId {str(plain_digest)[:120]!r}; expected 'sha256:<hex>'")
     size = annotations.get(layout.PLAIN_SIZE)
-    if not isinstance(size, str) or _COUNT.fullmatch(size) is None:
+    if not isinstance(size, str) or not is_count(size, _COUNT_DIGITS):
         raise MalformedError(f"{where} has no length in its annotation {layout.PLAIN_SIZE!r}")
     if int(size) > (most := _most(name)):
         raise LimitError(f"{where} has {int(size):,} bytes; expected at most {most:,}")

@@ -25,13 +25,11 @@ from tuf.api.metadata import Root
 from sealift_common import fingerprint
 from sealift_common.blob import is_digest
 from sealift_common.errors import KeyFileError, LimitError, MalformedError, UnsupportedVersionError
-from sealift_common.metadata.release_document import FIELD, channel_of, revocations
+from sealift_common.metadata.release_document import FIELD, REVIEW, REVIEWERS, channel_of, revocations
 from sealift_common.names import is_model_name
 from sealift_common.wording import counted
 
-REVIEWERS = "reviewers"
 QUESTIONNAIRES = "questionnaires"
-REVIEW = "review"
 MAX_ROLES = 20
 MAX_QUESTIONNAIRES = 1000
 # Of 75 bytes each; instances read 512 kB of root.

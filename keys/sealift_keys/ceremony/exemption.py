@@ -11,8 +11,8 @@ from typing import Any
 from tuf.api.metadata import Root
 
 from sealift_common.errors import UsageError
-from sealift_common.metadata.release_document import FIELD
-from sealift_common.review.reviewers import MAX_EXEMPT, REVIEW, REVIEWERS
+from sealift_common.metadata.release_document import FIELD, REVIEW, REVIEWERS
+from sealift_common.review.reviewers import MAX_EXEMPT
 from sealift_common.wording import counted
 from sealift_keys.ceremony.draft import Draft
 from sealift_keys.ceremony.quorum import unasked

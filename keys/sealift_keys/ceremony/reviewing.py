@@ -24,11 +24,11 @@ from sealift_common import fingerprint
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import UsageError
 from sealift_common.files import durable
-from sealift_common.metadata.release_document import FIELD, key_name, revocations
+from sealift_common.metadata.release_document import FIELD, REVIEWERS, key_name, revocations
 from sealift_common.metadata.succession import keys_of
 from sealift_common.names import is_model_name
 from sealift_common.review.questionnaire import FILE_NAME, default_bytes, parse_questionnaire
-from sealift_common.review.reviewers import QUESTIONNAIRES, REVIEWERS
+from sealift_common.review.reviewers import QUESTIONNAIRES
 from sealift_common.wording import counted
 from sealift_keys.ceremony.draft import Draft
 from sealift_keys.ceremony.exemption import exempt_released

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
 from sealift.model.documents.file_set import is_graph_file
-from sealift_common.blob import Blob
+from sealift_common.blob import Blob, is_digest
 from sealift_common.oci import layout
 from sealift_common.oci.manifest import Manifest, ModelFile
 from sealift_common.parsing import strict_json
@@ -161,7 +161,7 @@ def _patch(entry: Any) -> Patch:
 
 
 def _digest(value: Any) -> str:
-    if not layout.is_digest(value):
+    if not is_digest(value):
         raise ValueError(f"{str(value)[:80]!r} is not a digest")
     return str(value)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError, UnsupportedVersionError
 from sealift.limits import LIMITS
-from sealift_common.oci import layout
+from sealift_common.blob import is_digest
 from sealift_common.parsing import strict_json
 from sealift_common.wrong_file import PART
 
@@ -89,7 +89,7 @@ def parse_header(block: bytes, path: str) -> PartHeader:
 def _checked(document: Any, what: str) -> PartHeader:
     if not isinstance(document, dict) or set(document) != {"bundle", *_NUMBERS, *_DIGESTS}:
         raise MalformedError(f"{what} has fields other than a part's")
-    right = isinstance(document["bundle"], str) and all(layout.is_digest(document[key]) for key in _DIGESTS)
+    right = isinstance(document["bundle"], str) and all(is_digest(document[key]) for key in _DIGESTS)
     if not right or not all(type(document[key]) is int and document[key] >= 0 for key in _NUMBERS):
         raise MalformedError(f"{what} has a field of another type than a part's")
     header = PartHeader(**document)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sealift.policy.policy import Excepted, Policy
-from sealift.policy.verdict import heard, in_force, unmet
+from sealift.policy.policy import Excepted, Policy, in_force
+from sealift.policy.verdict import heard, unmet
 from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
 from sealift_common.metadata.release_document import Release

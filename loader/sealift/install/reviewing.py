@@ -6,8 +6,8 @@ from datetime import datetime
 from sealift.errors import UnreviewedError
 from sealift.inspection.verify import Verified
 from sealift.install.plan import Plan
-from sealift.policy.policy import Policy
-from sealift.policy.verdict import in_force, unmet
+from sealift.policy.policy import Policy, in_force
+from sealift.policy.verdict import unmet
 from sealift.store import Store
 from sealift.store.contents import files
 from sealift_common.metadata.release_document import Release

@@ -28,22 +28,20 @@ from sealift.model.documents.description import (
     TensorOutput,
 )
 from sealift.model.documents.file_set import is_side_file
-from sealift.model.frontend.document import Frontend, parse
-from sealift.model.frontend.inputs import check_inputs
 from sealift.model.frontend.ordered import OrderedFeeds
-from sealift.model.frontend.tokenizer.declared import check_declared, tokenizers_of
 from sealift.model.inputs.feeder import Feeder
 from sealift.model.inputs.tensors import checked_tensors
 from sealift.model.runtime.sealed import Content
 from sealift.model.runtime.session import make_session, memory
 
 if TYPE_CHECKING:
+    from sealift.model.frontend.document import Frontend
     from sealift.model.frontend.tokenizer.encoder import Encoder
 
 RUN = "run"
 _REASON_CHARS = 300
 _REFUSAL_CHARS = 4000
-_REFUSAL = re.compile(
+_REFUSAL = (
     f"Name:'{REFUSES}(?P<reason>.*?)(?: (?P<columns>\\[.*\\]))?_[0-9]+' Status Message: "
     ".*idx=(?P<index>-?[0-9]{1,9}) "
 )
@@ -220,7 +218,7 @@ def _one_line(error: Exception, chars: int) -> str:
 
 def refusal(error: str) -> str | None:
     """Return why an operator refuses rows that the original refuses, and which column; None for any other error."""
-    found = _REFUSAL.search(error)
+    found = re.search(_REFUSAL, error)
     if found is None:
         return None
     reason, index = found["reason"], int(found["index"]) - 1
@@ -241,20 +239,28 @@ def side_files_of(files: Mapping[str, Content]) -> dict[str, bytes]:
     }
 
 
-def _frontends(description: ModelDescription, files: Mapping[str, Content]) -> tuple[Frontend, ...]:
+def _frontends(description: ModelDescription, files: Mapping[str, Content]) -> "tuple[Frontend, ...]":
     if not description.uses_frontend:
         return ()
     if FRONTEND_FILE not in files:
         raise MalformedError(f"the model lacks {FRONTEND_FILE!r}, which its inputs need")
+    from sealift.model.frontend.document import parse
+    from sealift.model.frontend.inputs import check_inputs
+
     frontends = parse(bytes(memory(files[FRONTEND_FILE])))
     check_inputs(description.inputs, frontends)
     return frontends
 
 
 def _encoder(
-    description: ModelDescription, frontends: Sequence[Frontend], files: Mapping[str, Content]
+    description: ModelDescription, frontends: "Sequence[Frontend]", files: Mapping[str, Content]
 ) -> "Encoder | None":
     """Open the tokenizer of a model that has one."""
+    if not frontends:
+        # Most models take numbers: they import nothing that reads text.
+        return None
+    from sealift.model.frontend.tokenizer.declared import check_declared, tokenizers_of
+
     declared = next(iter(tokenizers_of(frontends)), None)
     if declared is None:
         return None

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sealift.policy.policy import Policy
-from sealift.policy.verdict import heard, in_force, unmet, unmet_for_loading
+from sealift.policy.policy import Policy, in_force
+from sealift.policy.verdict import heard, unmet, unmet_for_loading
 from sealift_common.metadata.release_document import Release
 from sealift_common.oci.manifest import Manifest
 from sealift_common.review.statement import APPROVED

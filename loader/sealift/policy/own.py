@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from sealift import plain_file
 from sealift.errors import Error, LocalError, UnsafeStoreError
+from sealift.policy.policy import DIRECTORY
 from sealift.trust import pin
 from sealift_common import fingerprint
 from sealift_common.parsing import strict_json
@@ -30,7 +31,6 @@ from sealift_common.review.judgement import signers
 from sealift_common.review.reviewers import Reviewer, Reviewers, ReviewRole
 from sealift_common.review.statement import APPROVED, parse_statement
 
-DIRECTORY = "reviews"
 SUFFIX = ".dsse.json"
 MAX_FILES = 5000
 # The largest statement, in base64, with its signatures.

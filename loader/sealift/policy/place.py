@@ -5,10 +5,8 @@ from pathlib import Path
 
 from sealift import plain_file
 from sealift.errors import LocalError, UnsafeStoreError
-from sealift.policy.own import DIRECTORY, read_own
-from sealift.policy.policy import FILE_NAME, Policy, parse_policy
+from sealift.policy.policy import DIRECTORY, FILE_NAME, Policy, parse_policy
 from sealift.trust import pin
-from sealift_common.parsing.strict_toml import MAX_SIZE_BYTES
 
 # Of the last file that was read, so that each load parses nothing that it parsed before.
 _parsed: dict[bytes, Policy] = {}
@@ -30,6 +28,8 @@ def read_policy(directory: Path, store: Path | None) -> Policy | None:
     path = directory / FILE_NAME
     try:
         problems = pin.unsafe_beside(path, store)
+        from sealift_common.parsing.strict_toml import MAX_SIZE_BYTES
+
         data = plain_file.read(path, MAX_SIZE_BYTES, follow=True)
     except (FileNotFoundError, NotADirectoryError) as error:
         if not os.path.lexists(path):
@@ -60,6 +60,8 @@ def with_own(policy: Policy, directory: Path, store: Path | None) -> Policy:
     """
     if not policy.own_keys and not os.path.lexists(directory / DIRECTORY):
         return policy
+    from sealift.policy.own import read_own
+
     own = read_own(directory, policy.own_keys, store)
     known = _complete.get(os.fspath(directory))
     if known is not None and known.own is own and known.digest == policy.digest:

@@ -19,16 +19,20 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sealift.errors import LocalError
-from sealift.policy.own import Own, is_key_name
 from sealift_common.blob import is_digest
+from sealift_common.metadata.release_document import Release
 from sealift_common.names import is_model_name
-from sealift_common.parsing.strict_toml import StrictToml, decoded
-from sealift_common.review.reviewers import MAX_ROLES
+
+if TYPE_CHECKING:
+    from sealift.policy.own import Own
+    from sealift_common.parsing.strict_toml import StrictToml
 
 FILE_NAME = "policy.toml"
+# Beside it: what this site's own reviewers signed; see `own`.
+DIRECTORY = "reviews"
 SCHEMA = "sealift.policy/1"
 MAX_ENTRIES = 1000
 
@@ -60,7 +64,7 @@ class Policy(NamedTuple):
     max_age: timedelta | None
     exceptions: Mapping[str, Excepted]
     own_keys: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    own: Own | None = None
+    own: "Own | None" = None
 
     @property
     def demands(self) -> bool:
@@ -82,6 +86,11 @@ class Policy(NamedTuple):
 NONE = Policy("", (), {}, None, {})
 
 
+def in_force(policy: Policy, release: Release) -> bool:
+    """Return whether anybody demands approvals: a policy, the command line, or root."""
+    return policy.demands or bool(release.reviewers and release.reviewers.require)
+
+
 def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
     """Parse a policy.
 
@@ -91,6 +100,9 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
     Raises:
         LocalError: it is not of its form; the message names the line where that is known.
     """
+    # An instance without a policy, as most are, does not import what reads TOML.
+    from sealift_common.parsing.strict_toml import StrictToml, decoded
+
     toml = StrictToml(decoded(data, f"policy {name!r}", LocalError), name=name, what="policy", error=LocalError)
     schema = toml.document.get("schema")
     if schema is None:
@@ -134,7 +146,10 @@ def parse_policy(data: bytes, name: str = FILE_NAME) -> Policy:
     )
 
 
-def _own_keys(toml: StrictToml) -> dict[str, tuple[str, ...]]:
+def _own_keys(toml: "StrictToml") -> dict[str, tuple[str, ...]]:
+    from sealift.policy.own import is_key_name
+    from sealift_common.review.reviewers import MAX_ROLES
+
     table = toml.table("own")
     for role, names in table.items():
         if not is_model_name(role) or len(table) > MAX_ROLES:
@@ -149,14 +164,14 @@ def _own_keys(toml: StrictToml) -> dict[str, tuple[str, ...]]:
     return {role: tuple(dict.fromkeys(names)) for role, names in table.items()}
 
 
-def _roles(toml: StrictToml, table: Mapping[str, Any], section: str) -> tuple[str, ...]:
+def _roles(toml: "StrictToml", table: Mapping[str, Any], section: str) -> tuple[str, ...]:
     roles = table.get("roles", [])
     if not isinstance(roles, list) or not all(isinstance(role, str) and is_model_name(role) for role in roles):
         raise toml.error("roles", f"'roles' is {roles!r:.120}; expected a list such as ['security', 'legal']", section)
     return tuple(dict.fromkeys(roles))
 
 
-def _exception(toml: StrictToml, entry: Mapping[str, Any]) -> Excepted:
+def _exception(toml: "StrictToml", entry: Mapping[str, Any]) -> Excepted:
     toml.check_keys(entry, ("digest", "reason", "until"), "except")
     digest, reason, until = entry.get("digest"), entry.get("reason"), entry.get("until")
     if not isinstance(digest, str) or not is_digest(digest):

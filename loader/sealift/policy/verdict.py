@@ -14,7 +14,7 @@ Rules:
 from datetime import datetime
 from typing import Any
 
-from sealift.policy.policy import Policy
+from sealift.policy.policy import Policy, in_force
 from sealift_common.metadata.release_document import Release
 from sealift_common.oci.manifest import Manifest
 from sealift_common.review.index import StatementIndex
@@ -30,11 +30,6 @@ _MOST_RELEASES = 8
 # Each value holds what its key names by identity, so that this is nobody else's meanwhile.
 _judged: dict[tuple[int, int, str], tuple[Release, Policy, list[str]]] = {}
 _indexed: dict[tuple[int, int], tuple[Release, Policy, StatementIndex]] = {}
-
-
-def in_force(policy: Policy, release: Release) -> bool:
-    """Return whether anybody demands approvals: a policy, the command line, or root."""
-    return policy.demands or bool(release.reviewers and release.reviewers.require)
 
 
 def unmet(policy: Policy, release: Release, manifest: Manifest, now: datetime | None = None) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sealift.errors import LimitError, MalformedError, UsageError
-from sealift_common.blob import Blob
+from sealift_common.blob import Blob, is_digest
 from sealift_common.oci import layout
 from sealift_common.parsing.strict_json import parse
 
@@ -79,7 +79,7 @@ def read_base(folder: Path) -> BaseImage:
         kept.append({"mediaType": entry["mediaType"], "digest": blob.digest, "size": blob.size})
     _check_content(names, folder)
     diff_ids = _object(config.get("rootfs"), "rootfs").get("diff_ids")
-    if not isinstance(diff_ids, list) or len(diff_ids) != len(kept) or not all(map(layout.is_digest, diff_ids)):
+    if not isinstance(diff_ids, list) or len(diff_ids) != len(kept) or not all(map(is_digest, diff_ids)):
         raise UsageError(f"the configuration of the base names other layers than its manifest; {_HOW}")
     return BaseImage(digest, config, tuple(kept), files)
 
@@ -130,7 +130,7 @@ def _file(folder: Path, entry: dict[str, Any]) -> tuple[Blob, Path]:
 
 def _descriptor(folder: Path, entry: dict[str, Any]) -> tuple[Blob, Path]:
     digest, size = entry.get("digest"), entry.get("size")
-    if not layout.is_digest(digest) or type(size) is not int:
+    if not is_digest(digest) or type(size) is not int:
         raise UsageError(f"a descriptor of the base has digest {digest!r:.80} and size {size!r:.40}; {_HOW}")
     return Blob(str(digest), size), folder / layout.blob_name(str(digest))
 

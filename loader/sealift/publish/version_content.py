@@ -9,9 +9,8 @@ from sealift.errors import DigestError, LimitError, LocalError, MalformedError
 from sealift.inspection.outline import CARD_FILE
 from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME
-from sealift_common.blob import Blob
+from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
-from sealift_common.oci import layout
 from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest, ModelFile
 from sealift_common.parsing import strict_json
@@ -206,7 +205,7 @@ def require_digest(found: Mapping[str, str], content: VersionContent, place: str
     there = found.get(DIGEST_TAG, "")
     if there == content.digest:
         return
-    what = f"with the digest {there[:80]}" if layout.is_digest(there) else "that Sealift did not publish"
+    what = f"with the digest {there[:80]}" if is_digest(there) else "that Sealift did not publish"
     raise LocalError(
         f"{place} has a {content.model} {what}; this one is {content.digest}: a version never changes, so give the "
         "model a new version, or delete that one in the registry"

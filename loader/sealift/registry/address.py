@@ -5,7 +5,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from sealift.errors import UsageError
-from sealift_common.oci import layout
+from sealift_common.blob import is_digest
 
 OCI = "oci://"
 GITLAB = "gitlab://"
@@ -32,7 +32,7 @@ class OciAddress(NamedTuple):
     reference: str | None = None
 
     def __str__(self) -> str:
-        mark = "" if self.reference is None else "@" if layout.is_digest(self.reference) else ":"
+        mark = "" if self.reference is None else "@" if is_digest(self.reference) else ":"
         return f"{OCI}{self.host}/{self.repository}{mark}{self.reference or ''}"
 
     def without_reference(self) -> "OciAddress":
@@ -98,7 +98,7 @@ def _parse_oci(text: str) -> OciAddress:
             )
         # Written out, it is still the same tag: a push leaves it with the newest release too.
         reference = tag if tag not in ("", LATEST) else None
-    elif not layout.is_digest(digest):
+    elif not is_digest(digest):
         raise UsageError(f"{digest[:80]!r} in {text[:300]!r} is not a digest; expected 'sha256:' and 64 digits")
     if re.fullmatch(_REPOSITORY, repository, re.ASCII) is None or len(repository) > _MOST_CHARS:
         raise UsageError(

@@ -14,7 +14,8 @@ from pathlib import Path
 from sealift import plain_file
 from sealift.errors import BehindError, CorruptError, Error, StaleError
 from sealift.limits import LIMITS
-from sealift.policy.verdict import in_force, unmet_for_loading
+from sealift.policy.policy import in_force
+from sealift.policy.verdict import unmet_for_loading
 from sealift.store import Store
 from sealift.store.contents import history
 from sealift.store.contents.files import read_manifest

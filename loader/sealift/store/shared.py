@@ -6,13 +6,13 @@ in memory that nobody else can change, so a second load verifies trust and manif
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ReferenceType, ref
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sealift.model.engine import Engine
 
 
@@ -25,12 +25,12 @@ class Key(NamedTuple):
     providers: tuple[str, ...]
 
 
-@dataclass
 class _Slot:
-    # A signal's handler may load in the middle of a load: it must not wait for the thread that it runs in.
-    lock: AbstractContextManager[object] = field(default_factory=RLock)
-    users: int = 0
-    engine: "ReferenceType[Engine] | None" = None
+    def __init__(self) -> None:
+        # A signal's handler may load in the middle of a load: it must not wait for the thread that it runs in.
+        self.lock: AbstractContextManager[object] = RLock()
+        self.users = 0
+        self.engine: ReferenceType[Engine] | None = None
 
     def is_idle(self) -> bool:
         return not self.users and (self.engine is None or self.engine() is None)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from sealift.errors import UsageError
 from sealift_common.names import Version
 
-_CLAUSE = re.compile(r"(==|!=|>=|<=|~=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)", re.ASCII)
-_FAMILY = re.compile(r"(?:==?)?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\.\*", re.ASCII)
-_PARTIAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+# Compiled where a caller gives a range.
+_CLAUSE = r"(==|!=|>=|<=|~=|>|<|=)?\s*([0-9][0-9A-Za-z.+-]*)"
+_FAMILY = r"(?:==?)?\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\.\*"
+_PARTIAL = r"[0-9]+(\.[0-9]+)?"
 
 
 class VersionRange(NamedTuple):
@@ -31,14 +32,14 @@ class VersionRange(NamedTuple):
         """
         clauses: list[tuple[str, Version]] = []
         for part in map(str.strip, text.split(",")):
-            family, match = _FAMILY.fullmatch(part), _CLAUSE.fullmatch(part)
+            family, match = re.fullmatch(_FAMILY, part, re.ASCII), re.fullmatch(_CLAUSE, part, re.ASCII)
             if family is not None:
                 clauses += _from_to(_whole(family[1]), family[1].count(".") + 1)
                 continue
             if match is None:
                 raise UsageError(f"version range {text[:120]!r} is not understood; expected for example '>=1.2,<2'")
             operator, version = match[1], match[2]
-            partial = _PARTIAL.fullmatch(version) is not None
+            partial = re.fullmatch(_PARTIAL, version, re.ASCII) is not None
             if operator is None and partial:
                 raise _ambiguous(version)
             if operator == "~=":
@@ -58,7 +59,7 @@ class VersionRange(NamedTuple):
 
 def _whole(text: str) -> Version:
     """Parse a version of which the last numbers may be left out: they are 0 then."""
-    return Version.parse(text + ".0" * (2 - text.count(".")) if _PARTIAL.fullmatch(text) else text)
+    return Version.parse(text + ".0" * (2 - text.count(".")) if re.fullmatch(_PARTIAL, text, re.ASCII) else text)
 
 
 def _from_to(first: Version, numbers: int) -> list[tuple[str, Version]]:

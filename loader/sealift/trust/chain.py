@@ -14,7 +14,6 @@ from sealift.limits import LIMITS
 from sealift.trust import metadata, threshold
 from sealift_common.metadata.release_document import channel_of
 from sealift_common.metadata.succession import keys_of
-from sealift_common.review.reviewers import read_reviewers
 
 # A store that follows many bundles sees more rotations than one refresh may bring.
 _LAST_ROOT = 4 * LIMITS.root_rotations
@@ -90,6 +89,8 @@ def require_separate_reviewers(roots: Sequence[Root]) -> None:
     Raises:
         MalformedError: a key of reviewers holds a role of TUF in one of the roots.
     """
+    from sealift_common.review.reviewers import read_reviewers
+
     reviewers = read_reviewers(roots[-1])
     if reviewers is None:
         return

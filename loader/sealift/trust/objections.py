@@ -17,7 +17,6 @@ from sealift.errors import CorruptError, LimitError, MalformedError
 from sealift.limits import LIMITS
 from sealift_common.metadata.release_document import Release
 from sealift_common.parsing import strict_json
-from sealift_common.review.judgement import objecting
 
 FILE_NAME = "objections.json"
 SCHEMA = "sealift.objections/1"
@@ -36,6 +35,8 @@ def remember(before: Envelopes, release: Release) -> Envelopes:
     """
     if release.reviewers is None:
         return before
+    from sealift_common.review.judgement import objecting
+
     found = objecting([*before, *release.reviews], release.reviewers)
     if len(to_bytes(found)) > LIMITS.targets_size_bytes:
         raise LimitError(

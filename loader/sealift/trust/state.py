@@ -10,7 +10,6 @@ be root.
 """
 
 import os
-import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,10 +20,10 @@ from sealift.trust import floor as floors
 from sealift.trust import objections
 from sealift.trust.floor import Floor
 from sealift_common.files import durable
+from sealift_common.names import is_directory_number
 
 ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _FLOOR = "floor.json"
 _DOCUMENTS = (*(f"{role}.json" for role in floors.ROLES), objections.FILE_NAME)
 
@@ -177,7 +176,7 @@ def _linked_number(link: Path) -> int:
         return 0
     except OSError as error:
         raise CorruptError(f"{str(link)!r} is not the link that Sealift made ({error.strerror})") from None
-    if _NUMBER.fullmatch(target) is None:
+    if not is_directory_number(target):
         raise CorruptError(
             f"{str(link)!r} points to {target[:120]!r}; expected a number; restore the store from a backup"
         )
@@ -187,4 +186,4 @@ def _linked_number(link: Path) -> int:
 def _numbers(directory: Path) -> list[int]:
     if not directory.is_dir():
         return []
-    return sorted(int(entry.name) for entry in directory.iterdir() if _NUMBER.fullmatch(entry.name))
+    return sorted(int(entry.name) for entry in directory.iterdir() if is_directory_number(entry.name))

@@ -11,7 +11,7 @@ from support.release.channel_simulator import ChannelSimulator, renamed, toy_fil
 from sealift.bundle.tarformat import END, Member
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import stage
-from sealift_common.blob import Blob
+from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
 
@@ -82,7 +82,7 @@ def pack_raw(channel: ChannelSimulator, output: Path) -> Path:
     for data in manifests.values():
         for descriptor, found in _descriptors(data, configs, files):
             digest = descriptor.get("digest")
-            if layout.is_digest(digest):
+            if is_digest(digest):
                 found[digest] = _blob(channel, digest)
     members += [(layout.blob_name(digest), manifests[digest]) for digest in sorted(manifests)]
     members += [(layout.blob_name(digest), configs[digest]) for digest in sorted(configs)]

@@ -21,14 +21,28 @@ from sealift.model.documents.description import (
 from sealift_common.oci.layout import is_file_name, of_graph, own_name
 
 SIGNATURE_FILE = "model.sig"
-WEIGHTS = re.compile(r"(?:([a-z0-9][a-z0-9_-]*)\.)?model\.onnx\.data(?:\.([1-9][0-9]*))?", re.ASCII)
+_WEIGHTS = r"(?:([a-z0-9][a-z0-9_-]*)\.)?model\.onnx\.data(?:\.([1-9][0-9]*))?"
 # Kept in any case of letters, and behind the name of a graph: what Sealift reads, or may come to read.
-_KEPT = re.compile(r"(?:[a-z0-9_-]+\.)?(?:model\.onnx(?:\..*)?|(?:model|golden|frontend)\.json)", re.ASCII)
+_KEPT = r"(?:[a-z0-9_-]+\.)?(?:model\.onnx(?:\..*)?|(?:model|golden|frontend)\.json)"
+# Told apart by these, most names need no pattern, whose compilation takes longer than all the names of a model.
+_ALONE = frozenset([FILE_NAME, GRAPH_FILE, GOLDEN_FILE, FRONTEND_FILE])
+_KEPT_ENDS = (FILE_NAME, GOLDEN_FILE, FRONTEND_FILE)
+_SHARD = f"{GRAPH_FILE}.data"
 
 
 def is_kept(name: str) -> bool:
     """Return whether a name is kept for Sealift's own files, `model.sig` aside."""
-    return _KEPT.fullmatch(name.casefold()) is not None
+    folded = name.casefold()
+    if folded in _ALONE:
+        return True
+    if GRAPH_FILE not in folded and not folded.endswith(_KEPT_ENDS):
+        return False
+    return re.fullmatch(_KEPT, folded, re.ASCII) is not None
+
+
+def shard(name: str) -> "re.Match[str] | None":
+    """Match the name of a shard of weights: its graph, or None, and its number, or None for the first."""
+    return re.fullmatch(_WEIGHTS, name, re.ASCII) if _SHARD in name else None
 
 
 def is_side_file(name: str) -> bool:
@@ -59,7 +73,7 @@ def files_of_graph(names: Collection[str], graph: str) -> dict[str, str]:
     Shards keep theirs, for the graph names them so.
     """
     found = {name: own for name in names if (own := of_graph(name)) is not None and own[0] == graph}
-    return {name: name if WEIGHTS.fullmatch(name) else own[1] for name, own in found.items()}
+    return {name: name if shard(name) else own[1] for name, own in found.items()}
 
 
 def check_file_set(description: ModelDescription, names: Collection[str], what: str) -> None:
@@ -87,7 +101,7 @@ def _rest(names: Collection[str], prefix: str, required: Collection[str], what: 
     missing = sorted(set(required) - set(names))
     if missing:
         raise MalformedError(f"model {what!r} lacks {missing[0]!r}; expected {sorted(required)}")
-    matches = [match for match in map(WEIGHTS.fullmatch, names) if match and (match[1] or "") == prefix]
+    matches = [match for match in map(shard, names) if match and (match[1] or "") == prefix]
     numbers = sorted(int(match[2] or 0) for match in matches)
     if numbers != list(range(len(numbers))):
         raise MalformedError(f"model {what!r} lacks a shard of its weights; it has {sorted(m[0] for m in matches)}")

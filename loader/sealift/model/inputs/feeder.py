@@ -15,10 +15,6 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import Column, ModelDescription, TensorInput
-from sealift.model.frontend.document import Frontend
-from sealift.model.frontend.sorted_feeds import SortedFeeds, SparseInputs
-from sealift.model.frontend.sparse import SparseCounter
-from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
 from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.reading import Reading, parse_reading
@@ -27,12 +23,13 @@ from sealift.model.inputs.texts import texts
 from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
 
 if TYPE_CHECKING:
+    from sealift.model.frontend.document import Frontend
+    from sealift.model.frontend.sorted_feeds import SparseInputs
     from sealift.model.frontend.tokenizer.encoder import Encoder
     from sealift.model.frontend.tokenizer.feeds import TokenInputs
 
 Feeds = dict[str, NDArray[Any]]
 
-_NOT_DENSE = SparseCounter | DeclaredTokenizer
 # Dense counts of 20,000 terms are 80 KB a row: rows go through the graph in chunks that stay in the cache.
 _CHUNK_VALUES = 512 * 1024
 # A graph may hold many values a row, such as the distance to each support vector: ten million rows at once
@@ -46,7 +43,7 @@ class Feeder:
     """Makes the graph's feeds from rows, in chunks where the tensors or what the graph makes of them are large."""
 
     def __init__(
-        self, description: ModelDescription, frontends: Sequence[Frontend], encoder: "Encoder | None" = None
+        self, description: ModelDescription, frontends: "Sequence[Frontend]", encoder: "Encoder | None" = None
     ) -> None:
         self._interface = description.interface
         self._reading = parse_reading(description.source)
@@ -63,16 +60,27 @@ class Feeder:
                 self._numeric.append(tensor)
         self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
         self._matrix = MatrixReader(self._first, self._reading) if self._interface == "matrix" else None
+        self._chunk_rows = _CHUNK_ROWS
+        self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {}
+        self._sparse: SparseInputs | None = None
+        self._tokens: TokenInputs | None = None
+        # Models of numbers alone import nothing that counts text.
+        if frontends:
+            self._take_frontends(frontends, encoder)
+
+    def _take_frontends(self, frontends: "Sequence[Frontend]", encoder: "Encoder | None") -> None:
+        from sealift.model.frontend.counter import TermCounter
+        from sealift.model.frontend.sorted_feeds import SparseInputs
+
         dense = {
             tensor.frontend: (tensor, frontend)
             for tensor in self._inputs
-            if tensor.frontend is not None and not isinstance(frontend := frontends[tensor.frontend], _NOT_DENSE)
+            if tensor.frontend is not None and isinstance(frontend := frontends[tensor.frontend], TermCounter)
         }
-        self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {
-            number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()
-        }
+        self._count = {number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()}
         widths = [counter.width for _, counter in dense.values()]
-        self._chunk_rows = min(_CHUNK_ROWS, max(1, _CHUNK_VALUES // max(1, *widths))) if widths else _CHUNK_ROWS
+        if widths:
+            self._chunk_rows = min(_CHUNK_ROWS, max(1, _CHUNK_VALUES // max(1, *widths)))
         self._sparse = SparseInputs(self._inputs, frontends)
         self._tokens = None if encoder is None else _token_inputs(self._inputs, frontends, encoder)
 
@@ -104,6 +112,8 @@ class Feeder:
         if self._tokens is not None:
             return self._tokens.of(strings)
         if self._sparse:
+            from sealift.model.frontend.sorted_feeds import SortedFeeds
+
             return SortedFeeds(self._sparse, strings, partial(self._plain_feeds, strings, numeric))
         return self._chunks(rows, strings, numeric)
 
@@ -165,7 +175,8 @@ class Feeder:
         return ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
-def _token_inputs(inputs: Sequence[TensorInput], frontends: Sequence[Frontend], encoder: "Encoder") -> "TokenInputs":
+def _token_inputs(inputs: Sequence[TensorInput], frontends: "Sequence[Frontend]", encoder: "Encoder") -> "TokenInputs":
+    from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
     from sealift.model.frontend.tokenizer.feeds import TokenInputs
 
     (declared,) = (one for one in frontends if isinstance(one, DeclaredTokenizer))

@@ -21,7 +21,7 @@ from sealift.model.documents.description import (
     TensorInput,
     TensorOutput,
 )
-from sealift.model.documents.file_set import WEIGHTS
+from sealift.model.documents.file_set import shard
 from sealift.model.runtime.compatibility import numbers
 from sealift.model.runtime.header import GraphHeader, read_header
 from sealift.model.runtime.sealed import SealedFile
@@ -80,7 +80,7 @@ def make_session(
     if threads is not None and not (isinstance(threads, int) and 1 <= threads <= _MOST_THREADS):
         raise UsageError(f"threads is {threads!r:.80}; expected 1 or more, up to {_MOST_THREADS:,}, or None")
     graph = files[GRAPH_FILE]
-    shards = {name: memory(content) for name, content in files.items() if WEIGHTS.fullmatch(name)}
+    shards = {name: memory(content) for name, content in files.items() if shard(name)}
     tensors = _checked_graph(description, graph, {name: len(view) for name, view in shards.items()})
     options = onnxruntime.SessionOptions()
     # Everything below "fatal" would go to the application's stderr; errors come as exceptions.

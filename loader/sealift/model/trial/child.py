@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealift.errors import Error, SelfTestError
 from sealift.model.documents.description import GOLDEN_FILE, GRAPH_FILE
-from sealift.model.documents.file_set import WEIGHTS
+from sealift.model.documents.file_set import shard
 from sealift.model.runtime import compatibility
 from sealift_common.oci.layout import own_name
 from sealift_common.parent import die_with
@@ -71,7 +71,7 @@ def _copied_bytes(directory: Path) -> int:
     from sealift.model.runtime.session import copies_shards
 
     sizes = {path.name: path.stat().st_size for path in directory.iterdir()}
-    shards = sum(size for name, size in sizes.items() if WEIGHTS.fullmatch(name))
+    shards = sum(size for name, size in sizes.items() if shard(name))
     graphs = sum(size for name, size in sizes.items() if own_name(name) == GRAPH_FILE)
     return 3 * graphs + (shards if copies_shards() else 0)
 
@@ -124,7 +124,7 @@ def _graphs(directory: Path) -> Iterator[tuple[str, "Model", bytes]]:
 
 
 def _content(path: Path) -> bytes | memoryview:
-    if WEIGHTS.fullmatch(path.name) is None or path.stat().st_size == 0:
+    if shard(path.name) is None or path.stat().st_size == 0:
         return path.read_bytes()
     # Nobody else can write where this lies, and a second copy of large weights would count as ours.
     with path.open("rb") as file:

@@ -10,6 +10,7 @@ from sealift.limits import LIMITS
 from sealift.registry.address import LATEST
 from sealift.registry.repository import Repository
 from sealift.registry.sources.release_artifact import parse_artifact
+from sealift_common.blob import is_digest
 from sealift_common.oci import layout
 from sealift_common.parsing import strict_json
 
@@ -38,7 +39,7 @@ class OciSource:
         raw = repository.manifest(reference)
         if raw is None:
             raise LocalError(f"the registry holds no {str(address)!r}; check the address, or push a release first")
-        if layout.is_digest(reference) and layout.sha256(raw) != reference:
+        if is_digest(reference) and layout.sha256(raw) != reference:
             raise DigestError(f"the registry gives another manifest for {reference}: {layout.sha256(raw)}")
         self._head = parse_artifact(raw, f"the manifest of {str(address)!r}")
         self._head.reverse()

@@ -10,7 +10,7 @@ from typing import Any
 
 from sealift.errors import LimitError, MalformedError
 from sealift.limits import LIMITS
-from sealift_common.blob import Blob
+from sealift_common.blob import Blob, is_digest
 from sealift_common.oci import layout
 from sealift_common.parsing import strict_json
 
@@ -74,7 +74,7 @@ def _member(layer: Any, what: str) -> tuple[str, Blob]:
     annotations = layer.get("annotations") if isinstance(layer, dict) else None
     title = annotations.get(layout.TITLE) if isinstance(annotations, dict) else None
     digest, size = (layer.get("digest"), layer.get("size")) if isinstance(layer, dict) else (None, None)
-    if not isinstance(title, str) or not isinstance(digest, str) or not layout.is_digest(digest):
+    if not isinstance(title, str) or not isinstance(digest, str) or not is_digest(digest):
         raise MalformedError(f"{what}: a layer has no title or no digest")
     if type(size) is not int or not 0 <= size <= LIMITS.index_size_bytes:
         raise MalformedError(f"{what}: layer {title[:120]!r} has the size {size!r:.80}")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import lru_cache
@@ -14,13 +13,12 @@ from sealift.errors import CorruptError, Error, NotInstalledError, UsageError
 from sealift.limits import LIMITS
 from sealift.store.contents.layout import GENERATION_FILE, StoreLayout
 from sealift_common.files import durable
-from sealift_common.names import ModelVersion
+from sealift_common.names import ModelVersion, is_directory_number
 from sealift_common.parsing import strict_json
 
 SCHEMA = "sealift.generation/1"
 _REMEDY = "restore the store from a backup"
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
-_LINK = re.compile(r"\.\./\.\./models/([^/]+)/([^/]+)")
+_MODELS = "../../models/"
 
 
 class Generation(NamedTuple):
@@ -45,7 +43,7 @@ def numbers(layout: StoreLayout) -> list[int]:
     """Return the generations that exist, oldest first."""
     if not layout.generations.is_dir():
         return []
-    return sorted(int(entry.name) for entry in layout.generations.iterdir() if _NUMBER.fullmatch(entry.name))
+    return sorted(int(entry.name) for entry in layout.generations.iterdir() if is_directory_number(entry.name))
 
 
 def active_number(layout: StoreLayout) -> int | None:
@@ -64,7 +62,7 @@ def active_number(layout: StoreLayout) -> int | None:
     except OSError as error:
         raise CorruptError(f"{str(layout.current)!r} is not the link that Sealift made ({error.strerror})") from None
     folder, _, number = target.partition("/")
-    if folder != "generations" or _NUMBER.fullmatch(number) is None:
+    if folder != "generations" or not is_directory_number(number):
         raise CorruptError(f"{str(layout.current)!r} points to {target[:120]!r}; expected 'generations/<number>'")
     return int(number)
 
@@ -193,9 +191,10 @@ def _absence(number: int, exist: list[int]) -> str:
 
 def _linked_model(link: Path) -> ModelVersion:
     try:
-        match = _LINK.fullmatch(os.readlink(link))
-        if match is None or match[1] != link.name:
+        target = os.readlink(link)
+        name, _, version = target.removeprefix(_MODELS).partition("/")
+        if not target.startswith(_MODELS) or name != link.name or not version or "/" in version:
             raise CorruptError(f"{str(link)!r} points outside the store's models; {_REMEDY}")
-        return ModelVersion.parse(match[1], match[2])
+        return ModelVersion.parse(name, version)
     except (OSError, UsageError) as error:
         raise CorruptError(f"{str(link)!r} is not the link that Sealift made: {error}; {_REMEDY}") from None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sealift.errors import CorruptError, Error, NotInstalledError
-from sealift.policy.verdict import in_force
+from sealift.policy.policy import in_force
 from sealift.store.contents import files, generations, history
 from sealift.store.guard.safety import require_closed
 from sealift.store.store import Installed, Store

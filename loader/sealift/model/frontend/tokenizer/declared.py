@@ -9,7 +9,8 @@ from sealift.model.documents.description import FRONTEND_FILE, TensorInput
 from sealift.model.documents.fields import Fields
 from sealift.model.documents.file_set import is_side_file
 from sealift.model.frontend.tokenizer.check import Checked, check_tokenizer
-from sealift_common.oci.layout import is_digest, is_file_name, sha256
+from sealift_common.blob import is_digest
+from sealift_common.oci.layout import is_file_name, sha256
 
 TOKENIZER = "tokenizer"
 # So that a bundle shows which of its files are to be checked before its documents are read.
