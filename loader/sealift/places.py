@@ -11,8 +11,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from sealift_common import advice
-
 # As many links as Linux follows before it gives up (ELOOP).
 _MAX_LINKS = 40
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -95,10 +93,16 @@ def unsafe_parents(path: Path, owners: Collection[int], groups: Collection[int] 
         # In a sticky directory, only the owner of an entry can replace it. A link's own mode means nothing.
         elif stat.S_ISDIR(mode) and not mode & stat.S_ISVTX and _strangers_write(place, groups):
             problems.append(
-                f"{place.path!r}, which leads to it, is writable by group or others; "
-                f"{advice.close_to_others(place.path)}"
+                f"{place.path!r}, which leads to it, is writable by group or others; {_close_to_others(place.path)}"
             )
     return problems
+
+
+def _close_to_others(path: str | os.PathLike[str]) -> str:
+    # Words for people: only a refusal needs them.
+    from sealift_common import advice
+
+    return advice.close_to_others(path)
 
 
 def unsafe_file(path: Path, owners: Collection[int], groups: Collection[int] = ()) -> list[str]:
@@ -120,7 +124,7 @@ def unsafe_file(path: Path, owners: Collection[int], groups: Collection[int] = (
             "compare its content with what you trust, then change its owner"
         )
     elif _strangers_write(file, groups):
-        problems.append(f"{file.path!r} is writable by group or others; {advice.close_to_others(path)}")
+        problems.append(f"{file.path!r} is writable by group or others; {_close_to_others(path)}")
     return problems
 
 

@@ -18,7 +18,6 @@ from securesystemslib.signer import Key
 from tuf.api.metadata import Root, TargetFile, Targets
 
 from sealift_common.blob import Blob, is_digest
-from sealift_common.clock import rfc3339
 from sealift_common.errors import MalformedError, UnsafeMemberError, UsageError
 from sealift_common.names import ModelVersion, is_model_name
 
@@ -178,6 +177,8 @@ def _reviewers(root: Root) -> "Reviewers | None":
 
 def targets_of(release: Release, expires: datetime) -> Targets:
     """Write `release` as unsigned targets that are good until `expires`."""
+    from sealift_common.clock import rfc3339
+
     return Targets(
         version=release.number,
         expires=expires,

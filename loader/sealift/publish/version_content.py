@@ -11,6 +11,7 @@ from sealift.limits import LIMITS
 from sealift.model.documents.description import FILE_NAME
 from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
+from sealift_common.oci import layout
 from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest, ModelFile
 from sealift_common.parsing import strict_json

@@ -15,13 +15,12 @@ from sealift.model.documents.description import FILE_NAME
 from sealift.policy.place import read_policy
 from sealift.policy.policy import NONE as NO_POLICY
 from sealift.policy.policy import Policy, in_force
-from sealift.store.contents import files, generations, history
+from sealift.store.contents import files, generations
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.layout import StoreLayout, default_store, default_trust
 from sealift.store.guard import in_use
 from sealift.store.loading_step import loading_step
 from sealift.store.shared import SHARED, Key
-from sealift.store.version_range import VersionRange
 from sealift.trust import pin
 from sealift.trust.remembered import verified_release
 from sealift.trust.state import TrustState
@@ -84,6 +83,8 @@ class Store:
         generation = generations.active(self.layout)
         if generation is not None:
             return self._trust_of(generation)
+        from sealift.store.contents import history
+
         # The history is what an install writes last: before its first line, a beginning was cut off at most.
         return TrustState(self.layout.trust, at_least=0, used=bool(history.read(self.layout.history)))
 
@@ -302,6 +303,8 @@ class Store:
         active = generation.models.get(name)
         if version is None:
             return active or self._missing(name, version, release)
+        from sealift.store.version_range import VersionRange
+
         wanted = VersionRange.parse(version)
         if active is not None and wanted.contains(active.version) and active in release.models:
             return active

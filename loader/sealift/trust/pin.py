@@ -25,9 +25,7 @@ from sealift.limits import LIMITS
 from sealift.places import unsafe_file, unsafe_parents
 from sealift.trust import metadata, threshold
 from sealift_common.files import durable
-from sealift_common.files.secret_file import read_regular
 from sealift_common.metadata.release_document import channel_of
-from sealift_common.wrong_file import kind_of
 
 FILE_NAME = "root.json"
 # Every `gitlab-ctl reconfigure` gives /etc/gitlab the mode 0775 and the group root.
@@ -46,6 +44,8 @@ def parse_root(data: bytes) -> Root:
     try:
         parsed = metadata.parse(data, "root", "the root")
     except MalformedError as error:
+        from sealift_common.wrong_file import kind_of
+
         kind = kind_of(data[:4096], "root")
         if kind is not None:
             raise MalformedError(f"this is not a root: it is {kind}; give the channel's 1.root.json") from None
@@ -78,6 +78,10 @@ def read_given(path: Path) -> bytes:
 
 
 def _kind_of_file(path: Path) -> str | None:
+    # Words for a file that is no root: only a refusal needs them.
+    from sealift_common.files.secret_file import read_regular
+    from sealift_common.wrong_file import kind_of
+
     try:
         begin, _ = read_regular(path, 4096)
     except OSError:

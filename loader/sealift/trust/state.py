@@ -12,20 +12,23 @@ be root.
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealift import plain_file
 from sealift.errors import CorruptError
 from sealift.limits import LIMITS
-from sealift.trust import floor as floors
 from sealift.trust import objections
-from sealift.trust.floor import Floor
 from sealift_common.files import durable
 from sealift_common.names import is_directory_number
+from sealift_common.oci.layout import TUF_ROLES
+
+if TYPE_CHECKING:
+    from sealift.trust.floor import Floor
 
 ROOT_HISTORY = "root_history"  # python-tuf's own name for the roots it has followed
 _CURRENT = "current"
 _FLOOR = "floor.json"
-_DOCUMENTS = (*(f"{role}.json" for role in floors.ROLES), objections.FILE_NAME)
+_DOCUMENTS = (*(f"{role}.json" for role in TUF_ROLES), objections.FILE_NAME)
 
 
 class TrustState:
@@ -54,12 +57,15 @@ class TrustState:
         self.number = max(self._linked, at_least)
         self.current = directory / str(self.number) if self.number else None
 
-    def read_floor(self) -> Floor | None:
+    def read_floor(self) -> "Floor | None":
         """Return what was seen before, or None for an instance that never accepted anything.
 
         Raises:
             CorruptError: the record is missing or damaged.
         """
+        # What is loaded needs no floor: it says what may be installed.
+        from sealift.trust.floor import Floor
+
         return None if self.current is None else Floor.from_bytes(self._read(_FLOOR))
 
     def read_targets(self) -> bytes:
@@ -103,7 +109,7 @@ class TrustState:
                 raise _damaged(f"{path!r} cannot be read: {error.strerror}") from None
             raise
 
-    def write(self, scratch: Path, floor: Floor, undo: ExitStack) -> None:
+    def write(self, scratch: Path, floor: "Floor", undo: ExitStack) -> None:
         """Write what python-tuf left in `scratch` as the next state; it counts once a generation or the link names it.
 
         Args:

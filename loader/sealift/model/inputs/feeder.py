@@ -69,13 +69,15 @@ class Feeder:
             self._take_frontends(frontends, encoder)
 
     def _take_frontends(self, frontends: "Sequence[Frontend]", encoder: "Encoder | None") -> None:
-        from sealift.model.frontend.counter import TermCounter
         from sealift.model.frontend.sorted_feeds import SparseInputs
+        from sealift.model.frontend.sparse import SparseCounter
+        from sealift.model.frontend.tokenizer.declared import DeclaredTokenizer
 
         dense = {
             tensor.frontend: (tensor, frontend)
             for tensor in self._inputs
-            if tensor.frontend is not None and isinstance(frontend := frontends[tensor.frontend], TermCounter)
+            if tensor.frontend is not None
+            and not isinstance(frontend := frontends[tensor.frontend], SparseCounter | DeclaredTokenizer)
         }
         self._count = {number: counter.build(tensor.dtype) for number, (tensor, counter) in dense.items()}
         widths = [counter.width for _, counter in dense.values()]

@@ -8,13 +8,14 @@ user can come in between. See memfd_create(2), and F_ADD_SEALS in fcntl(2).
 
 import fcntl
 import hashlib
-import mmap
 import os
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sealift.errors import LocalError
 from sealift.model.runtime import memory_file
-from sealift_common import advice
+
+if TYPE_CHECKING:
+    import mmap
 
 # Below this the pages of a memory file cost more than they are worth.
 SEALED_FROM_BYTES = 1024 * 1024
@@ -28,12 +29,15 @@ class SealedFile:
         self._descriptor = descriptor
         self._size = size
 
-    def map(self, *, whole: bool = False) -> mmap.mmap:
+    def map(self, *, whole: bool = False) -> "mmap.mmap":
         """Map the bytes, read only. The mapping may be kept longer than this object.
 
         Args:
             whole: all of it is about to be read, so page faults, which cost more than that, are taken at once.
         """
+        # A model without large files does not load the library.
+        import mmap
+
         # Not MAP_SHARED: before Linux 6.7 that is refused for a sealed file even where only reading is asked for.
         flags = mmap.MAP_PRIVATE | (mmap.MAP_POPULATE if whole else 0)
         return mmap.mmap(self._descriptor, self._size, flags=flags, prot=mmap.PROT_READ)
@@ -76,6 +80,8 @@ class SealedFile:
         """
         path = f"/proc/self/fd/{self._descriptor}"
         if not os.path.lexists(path):
+            from sealift_common import advice
+
             raise LocalError(f"a large graph is opened by {path!r}, which is not there; {advice.proc()}")
         return path
 

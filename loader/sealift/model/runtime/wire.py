@@ -6,14 +6,16 @@ that is refused, so that there is one reading of it. See https://protobuf.dev/pr
 """
 
 from collections.abc import Iterator
-from mmap import mmap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sealift.errors import MalformedError
 from sealift.model.documents.description import GRAPH_FILE
 
+if TYPE_CHECKING:
+    from mmap import mmap
+
 # What a message may be read from; positions are of its bytes.
-Data = bytes | memoryview | mmap
+Data: TypeAlias = "bytes | memoryview | mmap"
 
 # Wire types. A message, a text and packed numbers are BYTES.
 VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5

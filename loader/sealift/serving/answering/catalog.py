@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sealift.errors import Error, NotInstalledError, WithdrawnError
 from sealift.following import Switch
 from sealift.logs import logger
-from sealift.policy.own import DIRECTORY as OWN_REVIEWS
+from sealift.policy.policy import DIRECTORY as OWN_REVIEWS
 from sealift.policy.policy import FILE_NAME as POLICY
 from sealift.serving.answering.served import DECISIONS, Moment, ServedModel, is_model
 from sealift.serving.refusals import not_loaded

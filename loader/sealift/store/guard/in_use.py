@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from sealift.errors import Error
-from sealift_common.files import lock_holders
 
 # A directory leaves, or is replaced, within two renames and their syncs.
 _LOOKS = 10
@@ -159,6 +158,8 @@ def exclusively(directory: Path) -> Iterator[bool]:
 def holders(directory: Path) -> list[int]:
     """Return the processes that hold a lock on `directory`, as far as they can be seen from here."""
     try:
+        from sealift_common.files import lock_holders
+
         return lock_holders.at(directory)
     except OSError:
         return []
