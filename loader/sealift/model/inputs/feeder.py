@@ -19,7 +19,7 @@ from sealift.model.inputs.matrix import MatrixReader
 from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.reading import Reading, parse_reading
 from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
-from sealift.model.inputs.texts import texts
+from sealift.model.inputs.texts import distinct_texts, texts
 from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _CHUNK_VALUES = 512 * 1024
 # A graph may hold many values a row, such as the distance to each support vector: ten million rows at once
 # would not fit into memory, and answers do not depend on the other rows.
 _CHUNK_ROWS = 1 << 17
+# Written together, column by column: the places of so many rows in a tensor stay in the cache.
+_ROWS_AT_ONCE = 1 << 13
 # More names than this are not compared with one that is missing.
 _COMPARED_NAMES = 2000
 
@@ -58,6 +60,9 @@ class Feeder:
                     self._texts.setdefault(column.name, column)
             else:
                 self._numeric.append(tensor)
+        self._counted = {
+            column.name for tensor in self._inputs if tensor.frontend is not None for column in tensor.columns
+        }
         self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
         self._matrix = MatrixReader(self._first, self._reading) if self._interface == "matrix" else None
         self._chunk_rows = _CHUNK_ROWS
@@ -119,7 +124,7 @@ class Feeder:
             return SortedFeeds(self._sparse, strings, partial(self._plain_feeds, strings, numeric))
         return self._chunks(rows, strings, numeric)
 
-    def _of_table(self, rows: Any) -> "tuple[int, dict[str, list[str]], Feeds]":
+    def _of_table(self, rows: Any) -> "tuple[int, dict[str, Sequence[str]], Feeds]":
         table = self._row(rows) or as_table(rows, self._reading)
         if table is None:
             raise InputError(
@@ -132,12 +137,17 @@ class Feeder:
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
             raise InputError(f"column {missing!r} is missing; the model takes {self._names()}{_near(missing, present)}")
-        strings = {
-            name: texts(_column_values(table, name), column, f"column {name!r}", typed=table.sized)
-            for name, column in self._texts.items()
-        }
+        strings = {name: self._text_column(table, name, column) for name, column in self._texts.items()}
         feeds = {tensor.name: _numeric_tensor(tensor, table, self._reading) for tensor in self._numeric}
         return table.rows, strings, feeds
+
+    def _text_column(self, table: Table, name: str, column: Column) -> Sequence[str]:
+        what = f"column {name!r}"
+        # What counts words takes lists.
+        found = None if name in self._counted else table.distinct(name)
+        if found is not None:
+            return distinct_texts(found, column, what, typed=table.sized)
+        return texts(_column_values(table, name), column, what, typed=table.sized)
 
     def _row(self, rows: Any) -> Table | None:
         """See a pandas frame of one ordinary row as a table."""
@@ -203,6 +213,7 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
     floats = result.dtype.kind == "f"
     plain: list[tuple[int, NDArray[Any]]] = []
     rest: list[tuple[int, NDArray[Any]]] = []
+    columns: list[NDArray[Any]] = []
     with np.errstate(over="ignore", invalid="ignore"):
         for index, column in enumerate(tensor.columns):
             what = f"column {column.name!r}"
@@ -211,9 +222,13 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
                 if table.typed or values.dtype.kind == "f" or reading.strict:
                     check_dtype(values.dtype, column, what, strict=reading.strict)
                 _check_kind(values, column, what, reading)
-            result[:, index] = values
+            columns.append(values)
             fractions = values.dtype.kind == "f" and column.kind != "float"
             (rest if fractions or column.categories is not None or not floats else plain).append((index, values))
+        for start in range(0, table.rows, _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            for index, values in enumerate(columns):
+                result[part, index] = values[part]
         if floats and not all_finite(result):
             rest += plain
         for index, values in rest:

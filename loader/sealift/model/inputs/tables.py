@@ -15,6 +15,15 @@ from sealift.model.inputs.reading import PLAIN, Reading
 from sealift.model.inputs.values import objects
 
 _ABSENT = object()
+# Texts of fewer rows are read as they are; so are those of which more than this share of a sample differ.
+_MANY_ROWS, _SAMPLED_ROWS, _DISTINCT_SHARE = 4096, 1024, 0.25
+
+
+class Distinct(NamedTuple):
+    """A column of texts, each of which is there once: objects, and for each row the place of its own."""
+
+    texts: NDArray[Any]
+    places: NDArray[Any]
 
 
 class Table(NamedTuple):
@@ -23,7 +32,7 @@ class Table(NamedTuple):
     `typed` tells a table whose dtypes the original model would see as they are, pandas' own, from rows that
     have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats, and None
     for a missing text: Arrow's and polars' too. `sparse` names the columns of pandas' Sparse dtypes
-    where these matter to the original.
+    where these matter to the original. `distinct` gives a column of texts that repeat, or None for any other column.
     """
 
     names: Collection[str]
@@ -32,6 +41,7 @@ class Table(NamedTuple):
     typed: bool = False
     sized: bool = False
     sparse: Sequence[str] = ()
+    distinct: Callable[[str], Distinct | None] = lambda _: None
 
 
 def is_frame(data: Any) -> bool:
@@ -71,7 +81,13 @@ def _as_table(data: Any, reading: Reading) -> Table | None:
         if reading.absent == "refused":  # asking every column for its dtype takes as long as reading a few
             sparse = [name for name, dtype in zip(names, data.dtypes, strict=True) if _is_sparse(dtype)]
         return Table(
-            names, len(data), lambda name: _of_series(_only(data[name], name), name, reading), True, True, sparse
+            names,
+            len(data),
+            lambda name: _of_series(_only(data[name], name), name, reading),
+            typed=True,
+            sized=True,
+            sparse=sparse,
+            distinct=lambda name: _distinct(_only(data[name], name)),
         )
     if hasattr(data, "column_names") and hasattr(data, "num_rows"):  # pyarrow.Table and RecordBatch
         times = Counter(data.column_names)
@@ -129,6 +145,30 @@ def _of_series(column: Any, name: str, reading: Reading) -> NDArray[Any]:
     reading.check_sparse_missing(values, f"column {name!r}")
     # pandas itself makes float64 of Sparse[float32].
     return values.astype(column.dtype.subtype)
+
+
+def _distinct(column: Any) -> Distinct | None:
+    """See a pandas column of Arrow's texts by its distinct ones: the same objects as its `to_numpy`, some twice.
+
+    What a column of few different texts takes is mostly the making and checking of a Python object for each row.
+    """
+    if len(column) < _MANY_ROWS or getattr(column.dtype, "storage", None) != "pyarrow":
+        return None
+    try:
+        arrow = column.array.__arrow_array__()
+        if len(arrow.slice(0, _SAMPLED_ROWS).unique()) > _SAMPLED_ROWS * _DISTINCT_SHARE:
+            return None
+        encoded = (arrow.combine_chunks() if hasattr(arrow, "combine_chunks") else arrow).dictionary_encode()
+        if len(encoded.dictionary) > len(column) * _DISTINCT_SHARE:
+            return None
+        values = encoded.dictionary.to_pylist()
+        places = encoded.indices
+        if places.null_count:
+            places = places.fill_null(len(values))
+            values.append(column.dtype.na_value)
+        return Distinct(objects(values), np.asarray(places.to_numpy()))
+    except Exception:  # noqa: BLE001 - another library's column: read as any other, it says what is wrong
+        return None
 
 
 def _check_extension(dtype: Any, what: str, reading: Reading) -> None:

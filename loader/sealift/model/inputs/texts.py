@@ -5,13 +5,14 @@ looked at row by row.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.documents.description import MISSING_TEXT, Column
-from sealift.model.inputs.values import is_pandas_na, shown, str_of
+from sealift.model.inputs.tables import Distinct
+from sealift.model.inputs.values import is_pandas_na, objects, shown, str_of
 
 # Rows in one part: the joined copy stays small.
 _ROWS_AT_ONCE = 1 << 14
@@ -46,6 +47,24 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
                 f"{what} row {row} is {shown(found[row])}, which is not one of the categories that the model knows"
             )
     return found
+
+
+def distinct_texts(found: Distinct, column: Column, what: str, *, typed: bool = False) -> Sequence[str]:
+    """See a column of texts that repeat as strings, one a row; each text is checked once.
+
+    Args:
+        found: the column; the other arguments are those of `texts`.
+
+    Raises:
+        InputError: as `texts`.
+    """
+    try:
+        checked = texts(found.texts, column, what, typed=typed)
+    except InputError:
+        # The message names a row, which only the whole column has.
+        return texts(found.texts[found.places], column, what, typed=typed)
+    # An array of objects, which a tensor of strings takes faster than a list: it is sliced, and nothing else.
+    return cast("Sequence[str]", objects(checked)[found.places])
 
 
 def _is_plain(values: Sequence[Any], *, nul: bool) -> bool:
