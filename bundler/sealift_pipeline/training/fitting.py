@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from sealift.errors import Error
 from sealift_common.names import ModelVersion
 from sealift_pipeline.errors import ChallengerError, ProjectError
-from sealift_pipeline.gate.judging import Judgement, judge, right
+from sealift_pipeline.gate.judging import Judgement, judge
+from sealift_pipeline.gate.metrics import pairs_of
 from sealift_pipeline.reading import TEST, TRAIN, VALIDATION, split
 from sealift_pipeline.runs.handed_over import Trained
-from sealift_pipeline.training.champions.champion import MostFrequent, open_model
+from sealift_pipeline.training.champions.champion import Constant, open_model
 from sealift_pipeline.training.project.code import Code
 from sealift_pipeline.training.project.settings import Project
 from sealift_pipeline.training.rows import Rows
@@ -99,10 +100,11 @@ def proven(project: Project, estimator: Any, rows: Rows, model: ModelVersion) ->
 def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Trained | None) -> Judgement:
     """Judge the converted challenger against the released champion, on rows that neither saw.
 
-    A first version is judged against the most frequent label, on all rows alone.
+    A first version is judged against a constant answer, on all rows alone.
 
     Raises:
-        ChallengerError: there is no such row, or the champion does not take the rows of this project.
+        ChallengerError: there is no such row, or the champion does not take the rows of this project, or does not
+            answer with what the metric compares.
     """
     unseen = rows.chosen(_unseen(project, rows, champion))
     if not len(unseen.labels):
@@ -112,7 +114,7 @@ def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Tra
     columns = {name: unseen.column(name) or () for name in slices}
     labels = unseen.labels.tolist()
     if champion is None:
-        before = MostFrequent(rows.part(TRAIN, VALIDATION).labels.tolist()).predict(unseen.frame)
+        before = Constant(rows.part(TRAIN, VALIDATION).labels.tolist(), project.gate.metric).predict(unseen.frame)
     else:
         try:
             with open_model(champion) as model:
@@ -124,7 +126,11 @@ def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Tra
     with conversion.open() as challenger:
         answers = challenger.predict(unseen.frame)
     gate = project.gate
-    return judge(right(answers, labels), right(before, labels), columns, rule=gate.rule, margin=gate.margin)
+    try:
+        pairs = pairs_of(gate.metric, answers, before, labels)
+    except ValueError as error:
+        raise ChallengerError(f"the two models cannot be compared by {gate.metric}: {error}") from error
+    return judge(pairs, columns, rule=gate.rule, margin=gate.margin, metric=gate.metric)
 
 
 def require_slices(project: Project, rows: Rows) -> None:

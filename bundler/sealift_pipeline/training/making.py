@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sealift_common.names import ModelVersion
 from sealift_pipeline.errors import RetrainError
 from sealift_pipeline.gate.judging import Judgement
+from sealift_pipeline.gate.metrics import OF_NUMBERS
 from sealift_pipeline.reading import TRAIN, VALIDATION
 from sealift_pipeline.runs.document import Run, digest
 from sealift_pipeline.runs.handed_over import Trained
@@ -73,7 +74,7 @@ def make(
     code = load_code(project.code)
     table = events_of(settings.table_place, snapshot)
     rows = rows_of(code, table, validation=project.validation, test=project.test)  # 4
-    require_learnable(rows, code.path.name)
+    require_learnable(rows, code.path.name, numbers=project.gate.metric in OF_NUMBERS)
     require_slices(project, rows)
     fitted = fit(project, code, rows, workers=workers, open_study=open_study, open_workers=open_workers)  # 5
     conversion = proven(project, fitted.estimator, rows, model)
@@ -109,7 +110,7 @@ def _run(
         params=fitted.found.best.params,
         gate=judgement.document(),
         champion=champion_document(champion),
-        profile=profile_of(learned.frame, learned.labels.tolist()),
+        profile=profile_of(learned.frame, learned.labels.tolist(), numbers=project.gate.metric in OF_NUMBERS),
         # model.json depends on the names of all files of the version, this one's among them.
         files={name: digest(data) for name, data in sorted(conversion.files.items()) if name != "model.json"},
     )

@@ -5,6 +5,8 @@ from typing import Any
 
 from sealift_bundler.proof.pages.table import shown, table
 from sealift_common.pages.page import facts, page
+from sealift_pipeline.gate.metrics import ACCURACY, OF_NUMBERS, TITLES
+from sealift_pipeline.gate.metrics import shown as value_of
 from sealift_pipeline.runs.document import Run
 from sealift_pipeline.runs.handed_over import Trained
 from sealift_pipeline.snapshots.document import Snapshot
@@ -25,7 +27,8 @@ def run_html(run: Run, snapshot: Snapshot, champion: Trained | None, drift: Sequ
 
 
 def _body(run: Run, snapshot: Snapshot, champion: Trained | None, drift: Sequence[Measured]) -> Iterator[str]:
-    rival = "the most frequent label" if champion is None else str(champion.model)
+    constant = "a constant" if run.gate["metric"] in OF_NUMBERS else "the most frequent label"
+    rival = constant if champion is None else str(champion.model)
     yield f"<h1>{shown(run.model)}</h1>"
     yield f'<p class="soft">training run, compared with {shown(rival)}</p>'
     yield from _verdict(run.gate)
@@ -56,27 +59,26 @@ def _verdict(gate: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _gate(gate: Mapping[str, Any], rival: str) -> Iterator[str]:
-    overall, slices = gate["overall"], gate["slices"]
+    overall, slices, metric = gate["overall"], gate["slices"], gate["metric"]
     yield "<h2>Against the champion</h2>"
+    test = "the exact McNemar test" if metric == ACCURACY else "exchanging answers row by row"
     yield (
-        f'<p class="soft">{overall["rows"]:,} rows that neither model saw; rule {shown(gate["rule"])}, '
-        f"margin {gate['margin']:.2%}. The bar is the 95 % interval of the paired bootstrap, the dashed line minus the "
-        "margin.</p>"
+        f'<p class="soft">{overall["rows"]:,} rows that neither model saw, by {shown(TITLES[metric])}; '
+        f"rule {shown(gate['rule'])}, margin {gate['margin']:.2%}. The bar is the 95 % interval of the paired "
+        f"bootstrap, the dashed line minus the margin; p is of {test}.</p>"
     )
     named = [("all rows", overall), *((f"{one['column']}: {one['value']}", one["comparison"]) for one in slices)]
-    differences = [
-        Difference(str(shown(name)), (one["gained"] - one["lost"]) / one["rows"], one["low"], one["high"])
-        for name, one in named
-    ]
-    yield intervals(f"difference to {rival}, in shares of right answers", differences, gate["margin"])
+    differences = [Difference(str(shown(name)), one["difference"], one["low"], one["high"]) for name, one in named]
+    share = ", as a share of the larger error" if metric in OF_NUMBERS else ""
+    yield intervals(f"difference to {rival}: {TITLES[metric]}{share}; right is better", differences, gate["margin"])
     yield table(
-        ["slice", "#rows", "#challenger", "#champion", "#gained", "#lost", "#interval", "#McNemar p"],
+        ["slice", "#rows", "#challenger", "#champion", "#gained", "#lost", "#interval", "#p"],
         [
             (
                 name,
                 f"{one['rows']:,}",
-                f"{one['challenger']:.2%}",
-                f"{one['champion']:.2%}",
+                value_of(metric, one["challenger"]),
+                value_of(metric, one["champion"]),
                 f"{one['gained']:,}",
                 f"{one['lost']:,}",
                 f"{one['low']:+.2%} to {one['high']:+.2%}",

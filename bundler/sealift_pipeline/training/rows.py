@@ -29,7 +29,7 @@ class Rows:
 
     Attributes:
         frame: a DataFrame, a 2-D array, or a list of texts.
-        labels: shape [rows], of texts, whole numbers or booleans.
+        labels: shape [rows], of texts, whole numbers or booleans; of a regressor, numbers.
         ids: the object that each row is about.
         parts: `train`, `validation` or `test` for each row.
     """
@@ -149,15 +149,25 @@ def _require_labels(labels: NDArray[Any], name: str) -> None:
             )
 
 
-def require_learnable(rows: Rows, name: str) -> None:
+def require_learnable(rows: Rows, name: str, *, numbers: bool = False) -> None:
     """Check that there is something to learn and to judge.
 
+    Args:
+        numbers: whether the gate compares numbers.
+
     Raises:
-        ProjectError: a part is empty, or the labels to learn from are of one class.
+        ProjectError: a part is empty, the labels to learn from are of one class, or they are no numbers where the gate
+            compares numbers.
     """
+    if numbers and rows.labels.dtype.kind not in "iuf":
+        found = rows.labels[:1].tolist()
+        raise ProjectError(
+            f"labels of rows(events) of {name} begin with {found!r:.60}; the gate's metric needs numbers"
+        )
     for part, number in rows.counts.items():
         if not number:
             raise ProjectError(f"rows(events) of {name} gives {len(rows.labels)} rows and none for {part}; land more")
     classes = sorted({str(one) for one in rows.part(TRAIN).labels.tolist()})
     if len(classes) < 2:
-        raise ProjectError(f"every label to learn from is {classes[0]!r:.60}; expected at least two classes in {name}")
+        wanted = "values" if numbers else "classes"
+        raise ProjectError(f"every label to learn from is {classes[0]!r:.60}; expected at least two {wanted} in {name}")

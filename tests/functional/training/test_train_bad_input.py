@@ -108,6 +108,11 @@ def test_code_that_cannot_be_trained(training, code, message):
         (TOML + '[gate.champion]\nregistry = "x.tar"\n', r"triage\.toml:12: 'registry' lacks 'root'"),
         (TOML + '[gate.champion]\nroot = "root.json"\n', "'champion' lacks 'registry'"),
         (TOML + '[gate.champion]\nregistri = "x"\n', r"unknown key 'registri' in \[gate\.champion\]; did you mean"),
+        (TOML + "[gate]\nmetric = 'r2'\n", r"triage\.toml:12: 'metric' is 'r2'; expected one of: accuracy, balanced"),
+        (
+            TOML + "[gate]\nmetric = 'mae'\n",
+            r"labels of rows\(events\) of triage\.py begin with \['feature'\]; .* needs num",
+        ),
         (TOML + "[gate]\nchampion = 3\n", "'champion' is 3; expected a version"),
         (TOML + '[gate.champion]\nregistry = "x"\nroot = 3\n', "expected texts, and true or false"),
     ],

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 import sealift_pipeline
-from sealift_pipeline.gate.comparison import compared, exact_mcnemar
-from sealift_pipeline.gate.judging import judge, right
+from sealift_pipeline.gate import judging
+from sealift_pipeline.gate.comparison import Rights, exact_mcnemar
+from sealift_pipeline.gate.metrics import right
+
+
+def judge(new, old, columns=None, **how):
+    """Judge by the share of right answers."""
+    return judging.judge(Rights(new, old), columns, **how)
 
 
 def answers(rows, share, seed=1):
@@ -39,8 +45,8 @@ def test_five_points_better_pass_also_where_some_rows_are_lost():
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
-        (OLD, "not better: 80.00% right against 80.00%, 95 % interval +0.00% to +0.00%"),
-        (turned(OLD, 100, False), "not better: 75.00% right against 80.00%"),
+        (OLD, "not better: right answers 80.00% against 80.00%, 95 % interval of the difference +0.00% to +0.00%"),
+        (turned(OLD, 100, False), "not better: right answers 75.00% against 80.00%"),
         (
             turned(OLD, 5, True)[:2_000],
             "not surely better: 5 rows gained and 0 lost can be chance (exact McNemar p = 0.06",
@@ -75,7 +81,7 @@ def test_better_overall_and_worse_in_a_slice_is_refused():
     assert found.overall.low > 0
     assert len(found.reasons) == 1
     assert found.reasons[0].startswith("worse where project is 'docs': ")
-    assert found.reasons[0].endswith("of 300 rows; expected at most 2.00% less")
+    assert found.reasons[0].endswith("of 300 rows; expected at most 2.00% worse")
     assert judge(new, OLD, {"project": where}, margin=0.2).passed
 
 
@@ -92,7 +98,7 @@ def test_no_worse_lets_an_equal_model_pass_and_none_that_may_be_worse():
     assert judge(OLD, OLD, rule="no_worse").passed
     assert judge(turned(OLD, 3, False), OLD, rule="no_worse").passed
     refused = judge(turned(OLD, 40, False), OLD, rule="no_worse")
-    assert refused.reasons[0].startswith("may be worse: 78.00% right against 80.00%")
+    assert refused.reasons[0].startswith("may be worse: right answers 78.00% against 80.00%")
     # One slice of it is worse: by a rule that all pass, too.
     where = np.array(["app"] * 1_000 + ["docs"] * 1_000)
     new = OLD.copy()
@@ -124,7 +130,7 @@ def test_an_exact_test_is_that_of_the_binomial():
 
 def test_the_interval_is_that_of_a_bootstrap_of_rows():
     new = turned(turned(OLD, 60, True), 30, False)
-    found = compared(new, OLD)
+    found = Rights(new, OLD).compared()
     chance, each = np.random.default_rng(3), new.astype(int) - OLD.astype(int)
     drawn = [each[chance.integers(0, 2_000, 2_000)].mean() for _ in range(4_000)]
     low, high = np.percentile(drawn, (2.5, 97.5))

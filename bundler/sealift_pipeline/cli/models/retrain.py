@@ -22,6 +22,7 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
     The same events, files and environment give the same model: then nothing is trained, and it says "unchanged". A
     version that is not better than the released one is refused, exit 78, and its page says why.
     """
+    from sealift_pipeline.gate.judging import told
     from sealift_pipeline.training.project.settings import Project
     from sealift_pipeline.training.retraining import STAGED, retrain
 
@@ -42,10 +43,7 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
         return
     click.echo(" ".join(str(one) for one in (done.outcome, done.model, done.reference) if one))
     if done.outcome == STAGED and done.judgement is not None:
-        found = done.judgement.overall
-        click.echo(
-            f"  {found.challenger:.2%} right against {found.champion:.2%} on {found.rows:,} rows that neither "
-            f"model saw, 95 % interval {found.low:+.2%} to {found.high:+.2%}, exact McNemar p = {found.p_value:.3g}"
-        )
+        found, metric = done.judgement.overall, done.judgement.metric
+        click.echo(f"  on {found.rows:,} rows that neither model saw: {told(found, metric)}, p = {found.p_value:.3g}")
         click.echo(f"  page of the run: {done.page}")
         click.echo(f"next: have it reviewed, then: sealift-bundler release --channel {done.channel} --key FILE")

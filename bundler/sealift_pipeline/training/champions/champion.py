@@ -16,26 +16,31 @@ from sealift_common.oci.compression import expand
 from sealift_common.oci.manifest import Manifest
 from sealift_keys.channel.directory import Channel
 from sealift_pipeline.errors import ChallengerError
+from sealift_pipeline.gate.metrics import OF_NUMBERS, RMSE
 from sealift_pipeline.runs.handed_over import Trained, read_trained
 from sealift_pipeline.training.champions.channels import Channels
 from sealift_pipeline.training.project.settings import Project
 
 
-class MostFrequent:
-    """What a first version is compared with: it answers every row with the most frequent label.
+class Constant:
+    """What a first version is compared with: it answers every row alike, as well as that can be done.
 
     Args:
         labels: that a model learns from.
+        metric: the mean is best by `rmse`, the median by `mae`, and by the others the most frequent label.
     """
 
-    def __init__(self, labels: Sequence[Any]) -> None:
+    def __init__(self, labels: Sequence[Any], metric: str) -> None:
+        if metric in OF_NUMBERS:
+            self._answer: Any = float(np.mean(labels) if metric == RMSE else np.median(labels))
+            return
         # Of equally frequent ones the first in order, so that it is the same every time.
         counted = Counter(labels)
-        self._label = min(counted, key=lambda label: (-counted[label], str(label)))
+        self._answer = min(counted, key=lambda label: (-counted[label], str(label)))
 
     def predict(self, rows: Any) -> NDArray[Any]:
-        """Return the label for each row, shape [rows]."""
-        return np.array([self._label] * len(rows))
+        """Return the answer for each row, shape [rows]."""
+        return np.array([self._answer] * len(rows))
 
 
 def find_champion(channel: Channel, project: Project) -> Trained | None:

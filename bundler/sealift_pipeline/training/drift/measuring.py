@@ -3,7 +3,7 @@
 psi     population stability index: the sum of (new - old) * ln(new / old) over the bins; 0.1 is little, 0.25 much
 ks      Kolmogorov and Smirnov's distance: the largest difference of both distributions, at the edges of the bins
 unseen  share of words that the model does not know, less that among its own rows
-labels  total variation: half the sum of the differences of the shares
+labels  total variation: half the sum of the differences of the shares; of numbers, as ks
 """
 
 import math
@@ -66,6 +66,9 @@ def measure(profile: Mapping[str, Any], frame: Any, labels: Sequence[Any], need:
     columns = profiles.columns_of(frame)
     for name, before in profile["columns"].items():
         found += _column(name, before, columns.get(name, []), need)
+    if profile["labels"].get("kind") == profiles.NUMBERS:
+        measured = [one for one in _column(LABELS, profile["labels"], labels, need) if one.measure == "ks"]
+        return [*found, *(_measured(LABELS, "labels", one.value, need.labels) for one in measured)]
     new = profiles.shares(str(one) for one in labels)
     distance = sum(abs(profile["labels"].get(one, 0) - new.get(one, 0)) for one in {*profile["labels"], *new}) / 2
     return [*found, _measured(LABELS, "labels", distance, need.labels)]

@@ -25,15 +25,17 @@ _WORDS_OF_TEXT = 2.0
 _DIGITS = 6
 
 
-def profile_of(frame: Any, labels: Sequence[Any]) -> dict[str, Any]:
+def profile_of(frame: Any, labels: Sequence[Any], *, numbers: bool = False) -> dict[str, Any]:
     """Return the profile of rows.
 
     Args:
         frame: a DataFrame, a 2-D array, or a list of texts.
         labels: one for each row.
+        numbers: whether labels are what a regressor learns: then they are kept as a column of numbers is, and no label.
     """
     columns = {name: _column(values) for name, values in columns_of(frame).items()}
-    return {"columns": columns, "labels": shares(str(one) for one in labels), "rows": len(labels)}
+    of_labels = _column(labels) if numbers else shares(str(one) for one in labels)
+    return {"columns": columns, "labels": of_labels, "rows": len(labels)}
 
 
 def columns_of(frame: Any) -> dict[str, list[Any]]:

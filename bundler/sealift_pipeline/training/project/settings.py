@@ -24,6 +24,7 @@ from sealift_common.names import ModelVersion
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.errors import ProjectError
 from sealift_pipeline.gate.judging import BETTER, RULES
+from sealift_pipeline.gate.metrics import ACCURACY, SCORERS, TITLES
 from sealift_pipeline.runs.document import digest
 
 FORMAT = 1
@@ -34,7 +35,7 @@ _LISTS = ("authors", "licenses")
 _SECTIONS = {
     "split": ("validation", "test"),
     "search": ("metric", "trials", "batch", "seed"),
-    "gate": ("rule", "margin", "slices", "champion"),
+    "gate": ("rule", "metric", "margin", "slices", "champion"),
     "retrain": ("new_rows", "psi", "ks", "unseen_words", "labels"),
 }
 _REQUIRED = ("name", "kind", "code", "lock")
@@ -47,7 +48,7 @@ class Search:
     """How parameters are searched.
 
     Attributes:
-        metric: name of a scorer of scikit-learn; more is better.
+        metric: name of a scorer of scikit-learn; more is better. Without one, that of the gate's metric.
         trials: how many sets of parameters are tried.
         batch: how many are asked for before the first is told; as many workers have work at once.
         seed: of the search and of each model.
@@ -81,12 +82,14 @@ class Gate:
     """What a challenger has to show; see `sealift_pipeline.gate.judging`.
 
     Attributes:
+        metric: what is compared; see `sealift_pipeline.gate.metrics`.
         slices: columns of the frame, or `label`.
         champion: version to compare with; empty for the newest that is released.
         registry: where the champion is released; None for the project's own channel.
     """
 
     rule: str = BETTER
+    metric: str = ACCURACY
     margin: float = 0.01
     slices: tuple[str, ...] = ()
     champion: str = ""
@@ -205,7 +208,7 @@ def _project(path: Path, text: str, toml: StrictToml) -> Project:
         **plain,
         validation=validation,
         test=test,
-        search=_search(toml),
+        search=_search(toml, gate.metric),
         gate=gate,
         need=Need(
             new_rows=_whole(toml, "retrain", "new_rows", Need.new_rows, (1, 2**40)),
@@ -223,8 +226,8 @@ def _digest(text: str, travel: Sequence[Path]) -> str:
     return digests[0] if len(digests) == 1 else digest("\n".join(digests).encode("ascii"))
 
 
-def _search(toml: StrictToml) -> Search:
-    metric = toml.table("search").get("metric", Search.metric)
+def _search(toml: StrictToml, gate_metric: str) -> Search:
+    metric = toml.table("search").get("metric", SCORERS[gate_metric])
     if not isinstance(metric, str) or not metric.isidentifier():
         raise toml.error("metric", f"'metric' is {metric!r:.80}; expected a scorer such as 'accuracy'", "search")
     return Search(
@@ -240,6 +243,9 @@ def _gate(path: Path, toml: StrictToml) -> Gate:
     rule, champion = table.get("rule", Gate.rule), table.get("champion", "")
     if rule not in RULES:
         raise toml.error("rule", f"'rule' is {rule!r:.80}; expected one of: {', '.join(RULES)}", "gate")
+    metric = table.get("metric", Gate.metric)
+    if metric not in TITLES:
+        raise toml.error("metric", f"'metric' is {metric!r:.80}; expected one of: {', '.join(TITLES)}", "gate")
     registry = None
     if isinstance(champion, dict):
         registry = _registry(path.parent, champion, toml)
@@ -247,7 +253,7 @@ def _gate(path: Path, toml: StrictToml) -> Gate:
     if not isinstance(champion, str):
         raise toml.error("champion", f"'champion' is {champion!r:.80}; expected a version such as '1.0.0'", "gate")
     margin = _number(toml, "gate", "margin", Gate.margin, below=0.5)
-    return Gate(rule, margin, _list(toml, "gate", "slices"), champion, registry)
+    return Gate(rule, metric, margin, _list(toml, "gate", "slices"), champion, registry)
 
 
 def _registry(folder: Path, given: dict[str, Any], toml: StrictToml) -> Registry | None:
