@@ -115,7 +115,7 @@ def test_machines_that_would_score_something_else_are_refused(training, database
 def searched(training, database):
     """A search that runs: its study is open, and nothing was asked yet."""
     from sealift_pipeline.snapshots.taking import take
-    from sealift_pipeline.training.making import inputs_of, shared_by
+    from sealift_pipeline.training.inputs import inputs_of, shared_by
     from sealift_pipeline.training.project.lock import Lock
     from sealift_pipeline.training.search.sharing import SharedSearch
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealift_common.errors import UnsupportedVersionError
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.data_policy import paths
 from sealift_pipeline.data_policy.values import CONVERSIONS
@@ -95,11 +94,7 @@ class DataPolicy:
         """
         text = read_text(path, "data policy", DataPolicyError)
         toml = StrictToml(text, name=path.name, what="data policy", error=DataPolicyError)
-        version = toml.document.get("format")
-        if isinstance(version, int) and version > FORMAT:
-            raise UnsupportedVersionError(f"{path.name}: format is {version}; this Sealift knows {FORMAT}: upgrade it")
-        if version != FORMAT:
-            raise toml.error("format", f"'format' is {version!r}; write format = {FORMAT}")
+        toml.require_format(FORMAT)
         kinds = {name: _kind(toml, name) for name in toml.document if name != "format"}
         if not kinds:
             raise DataPolicyError(f"{path.name} names no kind of event; write a table such as [issue]")

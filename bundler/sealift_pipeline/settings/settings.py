@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sealift_common.errors import UnsupportedVersionError
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.data_policy.policy import DataPolicy
 from sealift_pipeline.errors import DataPolicyError
@@ -75,11 +74,7 @@ class Settings:
         path = folder / FILE
         text = read_text(path, "settings", DataPolicyError)
         toml = StrictToml(text, name=path.name, what="settings", error=DataPolicyError)
-        version = toml.document.get("format")
-        if isinstance(version, int) and version > FORMAT:
-            raise UnsupportedVersionError(f"{path.name}: format is {version}; this Sealift knows {FORMAT}: upgrade it")
-        if version != FORMAT:
-            raise toml.error("format", f"'format' is {version!r}; write format = {FORMAT}")
+        toml.require_format(FORMAT)
         toml.check_keys(toml.document, ("format", *_KEYS))
         for section, keys in _KEYS.items():
             toml.check_keys(toml.table(section), keys, section)

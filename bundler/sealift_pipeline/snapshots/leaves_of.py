@@ -3,20 +3,24 @@
 They take 40 bytes a row in memory, and twice that while they are sorted; rows are read some thousand at a time.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from sealift.errors import DigestError
-from sealift_pipeline.table.delta import scan
+from sealift_pipeline.table.delta import files
 from sealift_pipeline.table.leaves import LEAF_BYTES
+from sealift_pipeline.table.places import file_system
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from numpy.typing import NDArray
+
+
+_BATCH_ROWS = 4096
 
 
 class Leaves:
@@ -42,10 +46,10 @@ class Leaves:
         """Take the leaves that erasures kept of a kind."""
         if erased is None:
             return
-        for batch in scan(erased, ("kind", "seq", "leaf"), upto):
-            own = batch.filter(pc.equal(batch.column("kind"), kind))
-            self.add(own.column("seq").to_pylist(), own.column("leaf").to_pylist())
-            self.erased += own.num_rows
+        for rows in _rows(erased, ("seq", "leaf", "kind"), upto):
+            own = [(number, leaf) for number, leaf, of in rows if of == kind]
+            self.add([number for number, _ in own], [leaf for _, leaf in own])
+            self.erased += len(own)
 
     def in_order(self) -> Iterator[bytes]:
         """Yield each leaf once, by the number of its row.
@@ -77,10 +81,24 @@ def stored_leaves(table: "DeltaTable", upto: int) -> Iterator[tuple[list[int], l
         DigestError: the table is damaged.
     """
     try:
-        for batch in scan(table, ("seq", "leaf"), upto):
-            yield batch.column("seq").to_pylist(), _whole(batch.column("leaf").to_pylist())
+        for rows in _rows(table, ("seq", "leaf"), upto):
+            yield [number for number, _ in rows], _whole([leaf for _, leaf in rows])
     except (OSError, pa.ArrowException) as error:
         raise DigestError(f"a file of the table cannot be read: {str(error).splitlines()[0][:200]}") from error
+
+
+def _rows(table: "DeltaTable", columns: Sequence[str], upto: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield columns that every file has, `seq` first, of all rows up to a number, file by file.
+
+    A dataset, a comparison and a filter of Arrow would each import pandas, which takes longer than all else.
+    """
+    for path, first, _, _ in files(table):
+        if first > upto:
+            continue
+        with file_system(table.table_uri).open_input_file(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(columns), use_threads=False):
+                rows = zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+                yield [row for row in rows if row[0] <= upto]
 
 
 def _whole(leaves: list[Any]) -> list[bytes]:

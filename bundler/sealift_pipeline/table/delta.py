@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from sealift_common.errors import UnsupportedVersionError
 from sealift_pipeline.errors import TableError
 from sealift_pipeline.table.places import file_system
 
 if TYPE_CHECKING:
+    import pyarrow.dataset as ds
     from deltalake import CommitProperties, DeltaTable, WriterProperties
 
 FORMAT = 1
@@ -218,15 +218,16 @@ def greatest(table: "DeltaTable | None") -> int:
 
 def files(table: "DeltaTable") -> list[tuple[str, int, int, int]]:
     """Return of each file its address in the table, the first and last number of its rows, and its size in bytes."""
-    actions = pa.table(table.get_add_actions(flatten=True))
+    # As a stream: `pa.table` looks whether this is a data frame of pandas, and imports it for that.
+    actions = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     names = ("path", "min.seq", "max.seq", "size_bytes")
     if not set(names) <= set(actions.column_names):
         return []
     return list(zip(*(actions.column(name).to_pylist() for name in names), strict=True))
 
 
-def dataset(table: "DeltaTable") -> ds.Dataset:
-    """Return the rows of a table as an Arrow dataset; nothing is read yet."""
+def dataset(table: "DeltaTable") -> "ds.Dataset":
+    """Return the rows of a table as an Arrow dataset; nothing is read yet. It imports pandas, which takes a second."""
     found: ds.Dataset = table.to_pyarrow_dataset(filesystem=file_system(table.table_uri))
     return found
 

@@ -9,7 +9,7 @@ from sealift_pipeline.errors import ProjectError
 from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.taking import take
-from sealift_pipeline.training.making import inputs_of, shared_by
+from sealift_pipeline.training.inputs import inputs_of, shared_by
 from sealift_pipeline.training.project.code import load_code
 from sealift_pipeline.training.project.lock import Lock
 from sealift_pipeline.training.project.settings import Project

@@ -5,7 +5,7 @@ What a run depends on is told by `inputs_of`; the champion is all that may diffe
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sealift_common.names import ModelVersion
 from sealift_pipeline.errors import RetrainError
@@ -18,9 +18,9 @@ from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.training.drift.profile import profile_of
 from sealift_pipeline.training.fitting import Fitted, OpenStudy, OpenWorkers, fit, judged, proven, require_slices
-from sealift_pipeline.training.machine import machine_of, python_version
-from sealift_pipeline.training.project.code import Code, code_digest, load_code
-from sealift_pipeline.training.project.lock import Lock
+from sealift_pipeline.training.inputs import champion_document
+from sealift_pipeline.training.machine import machine_of
+from sealift_pipeline.training.project.code import Code, load_code
 from sealift_pipeline.training.project.settings import Project
 from sealift_pipeline.training.rows import Rows, events_of, newest_time, require_learnable, rows_of
 from sealift_pipeline.training.search.asking import new_study
@@ -39,22 +39,6 @@ class Made:
     conversion: "Conversion"
     judgement: Judgement
     created_at: str
-
-
-def inputs_of(project: Project, lock: Lock, snapshot: Snapshot) -> dict[str, str]:
-    """Return what a run depends on, besides the champion."""
-    return {
-        "code": code_digest(project.code),
-        "data_snapshot": snapshot.digest,
-        "lock": lock.digest,
-        "project": project.digest,
-        "python": python_version(),
-    }
-
-
-def shared_by(inputs: Mapping[str, str], libraries: Mapping[str, str], snapshot: Snapshot) -> dict[str, Any]:
-    """Return what machines that share a search have to agree on."""
-    return {**inputs, "machine": machine_of(libraries), "upto": snapshot.upto}
 
 
 def make(
@@ -114,11 +98,6 @@ def _run(
         # model.json depends on the names of all files of the version, this one's among them.
         files={name: digest(data) for name, data in sorted(conversion.files.items()) if name != "model.json"},
     )
-
-
-def champion_document(champion: Trained | None) -> dict[str, str]:
-    """Return which version a run was compared with."""
-    return {} if champion is None else {"digest": champion.blob.digest, "version": str(champion.model.version)}
 
 
 def _require_same_code(code: Code, inputs: Mapping[str, str]) -> None:

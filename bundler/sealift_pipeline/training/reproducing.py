@@ -24,7 +24,8 @@ from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.taking import verify
 from sealift_pipeline.training.champions.channels import Channels, open_channels
 from sealift_pipeline.training.fitting import OpenWorkers
-from sealift_pipeline.training.making import inputs_of, make
+from sealift_pipeline.training.inputs import inputs_of
+from sealift_pipeline.training.making import make
 from sealift_pipeline.training.project.lock import Lock
 from sealift_pipeline.training.project.settings import Project
 from sealift_pipeline.training.search.workers import working

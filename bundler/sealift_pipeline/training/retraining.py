@@ -9,23 +9,20 @@
 7. write the run and its page into the pipeline's folder
 8. hand over: refuse if rows were erased meanwhile, then stage model, run and data snapshot together.
 
-A crash before 8 leaves the channel as it was; the same command then starts anew.
+A crash before 8 leaves the channel as it was; the same command then starts anew. What trains is imported behind 2:
+where nothing changed, nobody waits for it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sealift_bundler.release.modelpack import Descriptor
-from sealift_bundler.release.staging_conversion import Origin, stage_conversion
 from sealift_common.files import durable
 from sealift_common.files.output import write
 from sealift_common.names import ModelVersion
 from sealift_keys.channel.directory import Channel
-from sealift_pipeline.erasure.erasing import erased_since
 from sealift_pipeline.errors import ChallengerError, RetrainError
-from sealift_pipeline.gate.judging import Judgement
-from sealift_pipeline.landing.lander import writing
 from sealift_pipeline.runs.document import FILE as RUN_FILE
 from sealift_pipeline.runs.document import Run, digest
 from sealift_pipeline.runs.handed_over import Trained, note_channel
@@ -33,17 +30,16 @@ from sealift_pipeline.settings.settings import Settings
 from sealift_pipeline.snapshots.document import FILE as SNAPSHOT_FILE
 from sealift_pipeline.snapshots.document import Snapshot
 from sealift_pipeline.snapshots.taking import take
-from sealift_pipeline.training.champions.champion import find_champion, next_version
 from sealift_pipeline.training.champions.channels import open_channels
-from sealift_pipeline.training.drift.measuring import Measured, measure
-from sealift_pipeline.training.drift.need import Needed, needed
-from sealift_pipeline.training.fitting import OpenStudy, OpenWorkers
-from sealift_pipeline.training.making import Made, champion_document, inputs_of, make, shared_by
+from sealift_pipeline.training.inputs import champion_document, inputs_of, shared_by
 from sealift_pipeline.training.project.lock import Lock
 from sealift_pipeline.training.project.settings import Project
-from sealift_pipeline.training.search.asking import new_study
-from sealift_pipeline.training.search.sharing import SharedSearch
-from sealift_pipeline.training.search.workers import working
+
+if TYPE_CHECKING:
+    from sealift_pipeline.gate.judging import Judgement
+    from sealift_pipeline.training.drift.measuring import Measured
+    from sealift_pipeline.training.fitting import OpenStudy, OpenWorkers
+    from sealift_pipeline.training.making import Made
 
 RUNS_FOLDER, PAGE_FILE = "runs", "run.html"
 STAGED, UNCHANGED, NOT_NEEDED = "staged", "unchanged", "not needed"
@@ -67,7 +63,7 @@ class Retrained:
     model: ModelVersion | None = None
     reference: str = ""
     page: Path | None = None
-    judgement: Judgement | None = None
+    judgement: "Judgement | None" = None
 
 
 def retrain(
@@ -77,7 +73,7 @@ def retrain(
     workers: int = 1,
     if_needed: bool = False,
     storage: str = "",
-    open_workers: OpenWorkers = working,
+    open_workers: "OpenWorkers | None" = None,
 ) -> Retrained:
     """Retrain a model; see the module.
 
@@ -85,6 +81,7 @@ def retrain(
         workers: how many processes search; any number leads to the same bytes.
         if_needed: train only on new rows, drift, or erased rows.
         storage: address of a database through which other machines may assist; empty for none.
+        open_workers: gives what searches; None for processes of their own.
 
     Raises:
         ProjectError: the project, its environment or its rows are not as they should be.
@@ -103,15 +100,20 @@ def retrain(
     same = next((one for one in channels.trained(project.name) if one.run.inputs == inputs), None)
     if same is not None:  # 2
         return Retrained(UNCHANGED, same.channel, same.model, same.blob.digest)
+    from sealift_pipeline.training.champions.champion import find_champion, next_version
+    from sealift_pipeline.training.drift.need import needed
+    from sealift_pipeline.training.making import make
+    from sealift_pipeline.training.search.asking import new_study
+    from sealift_pipeline.training.search.sharing import SharedSearch
+    from sealift_pipeline.training.search.workers import working
+
     champion = find_champion(channels.released, project)  # 3
     _require_new(folder, inputs, champion)
-    need: Needed | None = None
-    if if_needed:
-        need = needed(project, settings, channels, snapshot)
-        if not need.reasons:
-            return Retrained(NOT_NEEDED, channels.staging.directory)
+    if if_needed and not needed(project, settings, channels, snapshot).reasons:
+        return Retrained(NOT_NEEDED, channels.staging.directory)
     model = next_version(channels, project)
     open_study: OpenStudy = new_study
+    open_workers = open_workers or working
     if storage:
         shared = SharedSearch(storage, project.name, shared_by(inputs, libraries, snapshot))
         open_study, open_workers = shared.open_study, shared.open_workers
@@ -147,7 +149,8 @@ def _require_new(folder: Path, inputs: Mapping[str, str], champion: Trained | No
         )
 
 
-def _keep(project: Project, folder: Path, made: Made, champion: Trained | None, snapshot: Snapshot) -> Path:
+def _keep(project: Project, folder: Path, made: "Made", champion: Trained | None, snapshot: Snapshot) -> Path:
+    from sealift_pipeline.training.drift.measuring import measure
     from sealift_pipeline.training.page import run_html
 
     drift: list[Measured] = []
@@ -161,13 +164,18 @@ def _keep(project: Project, folder: Path, made: Made, champion: Trained | None, 
     return folder / PAGE_FILE
 
 
-def hand_over(project: Project, settings: Settings, channel: Channel, snapshot: Snapshot, made: Made) -> str:
+def hand_over(project: Project, settings: Settings, channel: Channel, snapshot: Snapshot, made: "Made") -> str:
     """Stage a version with its run and data snapshot; no row is erased meanwhile. Returns the manifest's digest.
 
     Raises:
         RetrainError: rows were erased since the data snapshot; nothing was staged.
         As `stage_conversion`.
     """
+    from sealift_bundler.release.modelpack import Descriptor
+    from sealift_bundler.release.staging_conversion import Origin, stage_conversion
+    from sealift_pipeline.erasure.erasing import erased_since
+    from sealift_pipeline.landing.lander import writing
+
     run = made.run.to_bytes()
     documents = {RUN_FILE: run, SNAPSHOT_FILE: snapshot.to_bytes()}
     if project.card is not None:

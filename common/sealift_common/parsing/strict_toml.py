@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from sealift_common.errors import Error
+from sealift_common.errors import Error, UnsupportedVersionError
 from sealift_common.files.secret_file import read_regular
 from sealift_common.wording import nearest
 
@@ -92,6 +92,19 @@ class StrictToml:
             if key not in known:
                 where = f" in [{section}]" if section else ""
                 raise self.error(key, f"unknown key {key!r}{where}; {nearest(key, known)}", section)
+
+    def require_format(self, known: int) -> None:
+        """Check the key `format`.
+
+        Raises:
+            UnsupportedVersionError: it is newer than the one that is known.
+            The class of errors of this document: it is missing, or no such number.
+        """
+        version = self.document.get("format")
+        if type(version) is int and version > known:
+            raise UnsupportedVersionError(f"{self.name}: format is {version}; this Sealift knows {known}: upgrade it")
+        if type(version) is not int or version != known:
+            raise self.error("format", f"'format' is {version!r:.80}; write format = {known}")
 
     def table(self, key: str) -> dict[str, Any]:
         """Return a table; an empty one where the document has none.

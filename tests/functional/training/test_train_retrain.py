@@ -1,6 +1,8 @@
 """`retrain`: from landed events to a staged version, the same every time, and refused where it is not better."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,22 @@ def test_a_first_version_a_better_one_and_one_that_is_not(training) -> None:
     assert "Passed the gate" in page
     assert "labels" in page
     assert page.count("<svg") == 2
+
+
+def test_unchanged_is_said_without_a_library_that_trains(training) -> None:
+    """A timer starts it every hour, and importing them takes seconds on a busy machine."""
+    training.retrain()
+    program = (
+        "import json, sys\nfrom sealift_pipeline.cli import command\n"
+        "command(['retrain', 'triage.toml', '--pipeline', 'events'], standalone_mode=False)\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    said, modules = child.stdout.splitlines()
+    assert said.startswith("unchanged triage 1.0.0 sha256:")
+    heavy = {"pandas", "scipy", "sklearn", "skl2onnx", "onnx", "onnxruntime", "optuna", "pyarrow.dataset"}
+    assert heavy & set(json.loads(modules)) == set()
 
 
 def test_no_row_is_for_training_once_and_for_testing_another_time(training) -> None:

@@ -10,7 +10,8 @@ from support.release.workbench import Workbench
 from sealift_common.names import ModelVersion
 from sealift_pipeline.errors import ProjectError
 from sealift_pipeline.snapshots.taking import take
-from sealift_pipeline.training.making import inputs_of, make
+from sealift_pipeline.training.inputs import inputs_of
+from sealift_pipeline.training.making import make
 from sealift_pipeline.training.project.lock import Lock
 from sealift_pipeline.training.search.workers import working
 

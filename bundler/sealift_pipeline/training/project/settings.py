@@ -19,7 +19,7 @@ from typing import Any
 from sealift.registry.address import has_scheme
 from sealift_bundler.disclosure.judgement import Acceptance
 from sealift_bundler.review.answers import read_acceptances
-from sealift_common.errors import UnsupportedVersionError, UsageError
+from sealift_common.errors import UsageError
 from sealift_common.names import ModelVersion
 from sealift_common.parsing.strict_toml import StrictToml, read_text
 from sealift_pipeline.errors import ProjectError
@@ -165,11 +165,7 @@ class Project:
         """
         text = read_text(path, "project", ProjectError)
         toml = StrictToml(text, name=path.name, what="project", error=ProjectError)
-        version = toml.document.get("format")
-        if isinstance(version, int) and version > FORMAT:
-            raise UnsupportedVersionError(f"{path.name}: format is {version}; this Sealift knows {FORMAT}: upgrade it")
-        if version != FORMAT:
-            raise toml.error("format", f"'format' is {version!r}; write format = {FORMAT}")
+        toml.require_format(FORMAT)
         toml.check_keys(toml.document, ("format", *_TEXTS, *_TRAVEL, *_LISTS, *_SECTIONS, "accepted"))
         for section, keys in _SECTIONS.items():
             toml.check_keys(toml.table(section), keys, section)
