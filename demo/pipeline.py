@@ -53,6 +53,7 @@ lock = "requirements.lock"
 channel = "channel"
 title = "Bug or feature, by the title of an issue"
 licenses = ["MIT"]
+answers = "review.toml"
 
 [search]
 trials = 8
@@ -61,6 +62,49 @@ batch = 4
 [gate]
 slices = ["label"]
 """
+
+ANSWERS = """\
+schema = "sealift.review/1"
+risk = "limited"
+[use]
+purpose = "Proposes for a new issue whether it is a bug or a feature."
+users = ["maintainers"]
+decision = "advises"
+security_model = false
+out_of_scope = ["closing issues without a person"]
+[[datasets]]
+name = "issues of the demo, landed by the pipeline"
+owner = "the triage team"
+classification = "public"
+personal_data = false
+license = "MIT"
+private_projects = false
+[preprocessing]
+steps = ["titles without mentions, addresses and tokens"]
+anonymization = "persons are pseudonyms; what identifies them in texts is a constant"
+min_document_frequency = 2
+[licenses]
+model = "MIT"
+data = ["MIT"]
+[export]
+control = "none applies"
+[evaluation]
+metrics = {right = 0.9}
+slices = [{name = "bugs", right = 0.9}]
+[abuse]
+atlas = ["AML.T0015"]
+mitigation = "a maintainer decides"
+[limits]
+known = ["titles about what was not there before"]
+[golden]
+source = "generated"
+"""
+POLICY = """\
+schema = "sealift.policy/1"
+[require]
+roles = ["security", "legal"]
+"""
+REVIEWERS = ("security", "legal")
 
 
 def main() -> int:
@@ -153,27 +197,54 @@ def first_version(story: Transcript, work: Place, instance: Place, address: str)
     story.run(work, "cat triage.py")
     story.run(work, "sealift-keys new key.pem", quiet=True)
     story.run(work, "sealift-keys init channel --name triage-models --key key.pem", quiet=True)
+    _name_reviewers(story, work)
     story.step("One command does the rest. A first version has to beat the most frequent label.")
     retrain = "sealift-pipeline retrain triage.toml --pipeline events --workers 2"
     story.run(work, retrain, contains="staged triage 1.0.0")
     story.step("Again, with the same inputs: nothing is trained.")
     story.run(work, retrain, contains="unchanged triage 1.0.0")
     story.part("Reviewed, released, installed without a network")
-    _release(story, work, 2)
+    story.step("Without the reviewers nothing is released.")
+    story.run(work, "sealift-bundler release --channel channel --key key.pem", status=61, contains="[unapproved]")
+    _release(story, work, "1.0.0", 2)
     story.run(work, "cp triage-models-2.tar channel/tuf/1.root.json instance/")
-    story.step("The instance has no network.")
+    story.step("The instance has no network, and a policy: both roles must have approved.")
     story.run(instance, "sealift trust init 1.root.json", quiet=True)
+    (OUT / "instance" / "policy.toml").write_text(POLICY, "utf-8")
+    story.run(instance, "cat policy.toml")
+    story.run(instance, "sealift policy set policy.toml")
     story.run(instance, "sealift install triage-models-2.tar", contains="triage")
     _ask(story, instance, "the pipeline fails again", "bug")
     _ask(story, instance, "the board should support search", "feature")
 
 
-def _release(story: Transcript, work: Place, number: int) -> None:
-    story.step("A person looks at what would leave, with the dossier of the version, and releases it.")
+def _name_reviewers(story: Transcript, work: Place) -> None:
+    story.step(
+        "Security and legal review what leaves, each with a key. The author answers the channel's questionnaire."
+    )
+    story.run(work, "sealift-bundler review questionnaire --channel channel", quiet=True)
+    for role in REVIEWERS:
+        story.run(work, f"sealift-keys new {role}.pem", quiet=True)
+        story.run(work, f"sealift-keys reviewer channel --role {role} --add {role}.pem.pub --key key.pem")
+    (OUT / "review.toml").write_text(ANSWERS, "utf-8")
+
+
+def _release(story: Transcript, work: Place, version: str, number: int) -> None:
+    story.step("Reviewers look at the dossier of the version, and each approves exactly these bytes.")
+    story.run(work, f"sealift-bundler dossier channel triage:{version} -o dossiers", contains="missing: ")
+    digest = _staged_digest(version)
+    for role in REVIEWERS:
+        approve = f"sealift-keys review channel triage {version} --role {role} --approve --digest {digest}"
+        story.run(work, f"{approve} --key {role}.pem", contains="approved")
+    story.step("A person looks at what would leave, and releases it.")
     story.run(work, "sealift-bundler preview --channel channel", contains="1 new")
-    story.run(work, "sealift-bundler dossier channel -o dossiers", quiet=True)
     story.run(work, "sealift-bundler release --channel channel --key key.pem")
     story.run(work, f"sealift-bundler pack --channel channel -o triage-models-{number}.tar", quiet=True)
+
+
+def _staged_digest(version: str) -> str:
+    staged = json.loads((OUT / "channel" / "staged" / "triage" / f"{version}.json").read_bytes())
+    return str(staged["digest"])
 
 
 def _ask(story: Transcript, instance: Place, title: str, answer: str) -> None:
@@ -192,7 +263,7 @@ def second_version(story: Transcript, work: Place, instance: Place, address: str
     command = "sealift-pipeline retrain triage.toml --if-needed --pipeline events --workers 2"
     story.run(work, command, contains="staged triage 1.1.0")
     story.say(f"page of the run: {OUT / 'events' / 'runs' / 'triage' / 'run.html'}")
-    _release(story, work, 3)
+    _release(story, work, "1.1.0", 3)
     story.step("From the bundle back to every row, without a network.")
     offline = Place("training", work.directory, work.environment, instance.wrapper)
     story.run(
@@ -202,6 +273,8 @@ def second_version(story: Transcript, work: Place, instance: Place, address: str
     )
     story.run(work, "cp triage-models-3.tar instance/")
     story.run(instance, "sealift install triage-models-3.tar", contains="triage")
+    story.step("Who approved it? The signed statements came with the bundle.")
+    story.run(instance, "sealift review triage", contains="legal")
     _ask(story, instance, "the agent hallucinates again", "bug")
 
 

@@ -2,14 +2,22 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from support.pages.dossiers import PAIR, ROWS, TRIAGE, WEIGHTS, Dossiers
+from support.gitlab.training import TOML, Training
+from support.pages.dossiers import HOSTILE, PAIR, ROWS, TRIAGE, WEIGHTS, Dossiers
+from support.release.workbench import Workbench
 
 from sealift_bundler.kit import carried
 from sealift_bundler.kit.pages.html import html_pages
+from sealift_pipeline.runs.document import Run
+from sealift_pipeline.runs.handed_over import trained_in
+from sealift_pipeline.snapshots.document import Snapshot
+from sealift_pipeline.training.drift.measuring import Measured
+from sealift_pipeline.training.page import run_html
 
 NARROW_PX = 360
 # Paper of A4 in points, and the margin that the page asks for: 14 mm.
@@ -20,6 +28,9 @@ PAGES = [
     "release/index.html",
     "preview.html",
     "report.html",
+    "run-first.html",
+    "run.html",
+    "run-hostile.html",
 ]
 _WIDTH = """<!doctype html><title>waits</title><iframe id="page" style="width:{px}px;height:800px;border:0"
 src="{url}"></iframe><script>page.onload = () => {{ const root = page.contentDocument.documentElement;
@@ -39,7 +50,34 @@ def folder(tmp_path_factory):
         ):
             status, _, err = world.bundler(*words)
             assert status == 0, err
+        for name, page in pages_of_runs(tmp_path_factory.mktemp("trained"), patch):
+            (world.folder / name).write_text(page, "utf-8")
         yield world.folder
+
+
+def pages_of_runs(folder, patch):
+    """The page of a first run, of one with a champion, slices and drift, and of one whose names a browser would obey."""
+    training = Training(Workbench(folder, patch))
+    yield "run-first.html", training.retrain().page.read_text("utf-8")
+    training.release()
+    training.write(toml=TOML.replace("trials = 4", "trials = 24") + '[gate]\nslices = ["label"]\n')
+    training.land(1_500, rule=lambda weight, _estimate: weight <= 4)
+    page = training.retrain().page
+    yield "run.html", page.read_text("utf-8")
+    run, snapshot = (
+        Run.parse((page.parent / "run.json").read_bytes()),
+        Snapshot.parse((page.parent / "data-snapshot.json").read_bytes()),
+    )
+    (champion,) = (one for one in trained_in(training.channel) if one.released)
+    slices = [{**one, "value": HOSTILE} for one in run.gate["slices"]]
+    hostile = replace(
+        run,
+        gate={**run.gate, "slices": slices, "reasons": [f"worse where label is {HOSTILE}"], "passed": False},
+        params={HOSTILE: "x" * 300},
+        search={**run.search, "metric": HOSTILE},
+        files={HOSTILE: "sha256:" + "a" * 64},
+    )
+    yield "run-hostile.html", run_html(hostile, snapshot, champion, [Measured(HOSTILE, "psi", 0.5, 0.25)])
 
 
 @pytest.fixture
