@@ -108,6 +108,23 @@ def _pin(directory: Path, store: Path, store_owner: int | None, reasons: dict[st
 
 
 def _trust(store: Store, reasons: dict[str, str]) -> dict[str, Any]:
+    """Look at the trust state; again where installs replaced it meanwhile, for what was being read is then removed."""
+    while True:
+        before = _state_number(store)
+        reasons.pop("trust", None)
+        found = _trust_now(store, reasons)
+        if "trust" in found or _state_number(store) == before:
+            return found
+
+
+def _state_number(store: Store) -> int:
+    try:
+        return store.trust_state().number
+    except (Error, OSError):
+        return 0
+
+
+def _trust_now(store: Store, reasons: dict[str, str]) -> dict[str, Any]:
     try:
         pinned, state = pin.read(store.trust_directory, store.layout.root), store.trust_state()
         floor = state.read_floor()

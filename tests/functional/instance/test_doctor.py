@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+from datetime import UTC, datetime
 
 import pytest
 
 from sealift.cli import cli
+from sealift.doctor import health_facts
 from sealift.store.guard.lock import locked
+from sealift.testing import ToyModel, toy_store
 from sealift_common.console import run
 
 
@@ -120,3 +123,21 @@ def test_somebody_is_at_work(installed, doctor, instance):
         document = doctor()[1]
     assert f"lock: process {os.getpid()} is changing the store at this moment" in _seen(document, "ok")
     assert not any("debris" in line for line in _seen(document, "warning"))
+
+
+def test_installs_while_the_doctor_reads_are_no_damage(monkeypatch):
+    """Two of them remove the state that it was reading."""
+    with toy_store(models={"toy": ToyModel(version="1.0.0")}) as toys:
+        verify, read = health_facts.verify_targets, []
+
+        def installed_meanwhile(*arguments):
+            read.append(None)
+            if len(read) == 1:
+                for version in ("1.1.0", "1.2.0"):
+                    toys.install({"toy": ToyModel(version=version)})
+            return verify(*arguments)
+
+        monkeypatch.setattr(health_facts, "verify_targets", installed_meanwhile)
+        facts = health_facts.read(toys.store, datetime.now(UTC))
+        assert (facts.trust_error, len(read)) == (None, 2)
+        assert facts.trust.release == toys.store.release().number
