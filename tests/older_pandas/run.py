@@ -16,7 +16,7 @@ TESTS = ("test_convert_text_dtypes.py", "test_convert_dropped_columns.py", "test
 
 def installed(line: str) -> Path:
     """Install one pandas once for each content of its lock file, and return its folder."""
-    lock, folder = ROOT / "requirements" / f"pandas-{line}.lock", ROOT / "build" / f"pandas-{line}"
+    lock, folder = ROOT / "requirements" / "environments" / f"pandas-{line}.lock", ROOT / "build" / f"pandas-{line}"
     made_of = folder / "made-of.lock"
     if not made_of.is_file() or made_of.read_bytes() != lock.read_bytes():
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """Convert a representative set of models here, and replay their golden examples on the lowest ONNX Runtime.
 
-The old runtime lives in an environment of its own, made from requirements/oldest.lock. It has NumPy and
+The old runtime lives in an environment of its own, made from requirements/environments/oldest.lock. It has NumPy and
 ONNX Runtime alone: what runs there is the loader's own self-test, the one that every install runs.
 """
 

@@ -1,8 +1,8 @@
 """Carry the models of four published packages, and one made at random, to an instance, and compare their answers.
 
-The packages live in an environment of their own, made from requirements/packages.lock. There they write recipes; this
-environment converts, releases, packs, verifies and installs them with the commands that anybody types; and there again
-each package's own code asks the instance instead of its own sessions, beside one that does not.
+The packages live in an environment of their own, made from requirements/environments/packages.lock. There they write
+recipes; this environment converts, releases, packs, verifies and installs them with the commands that anybody types; and
+there again each package's own code asks the instance instead of its own sessions, beside one that does not.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "packages"
-LOCK = ROOT / "requirements" / "packages.lock"
+LOCK = ROOT / "requirements" / "environments" / "packages.lock"
 ORIGINALS = Path(__file__).with_name("originals.py")
 
 

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+LOCKS = sorted((ROOT / "requirements").rglob("*.lock"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 BASE = PROJECT["dependencies"]
 # Not in the lock files: keys in a cloud, which no test can reach, and what fills gigabytes.
@@ -41,7 +41,6 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others_for_one_target() -> None:
-    kits = ["kit", "serve", "text"]
     environments = [
         "helm",
         "kserve",
@@ -54,8 +53,8 @@ def test_there_is_one_lock_for_users_one_for_developers_some_for_kits_and_others
         "pandas-2.3",
         "tritonclient",
     ]
-    names = sorted(["base", "dev", *kits, *environments])
-    assert [lock.name for lock in LOCKS] == [f"{name}.lock" for name in names]
+    names = ["base", "dev", *(f"environments/{name}" for name in environments), "kit", "serve", "text"]
+    assert [str(lock.relative_to(ROOT / "requirements")) for lock in LOCKS] == [f"{name}.lock" for name in names]
 
 
 @every_lock
@@ -66,7 +65,9 @@ def test_a_lock_carries_no_address_and_no_path(lock: Path) -> None:
 
 def test_the_lock_of_the_component_s_test_does_so_too() -> None:
     """npm's form: names, versions and hashes; what lies beside the lock has none."""
-    text = (ROOT / "requirements" / "gitlab-ci-local" / "package-lock.json").read_text(encoding="utf-8")
+    text = (ROOT / "requirements" / "environments" / "gitlab-ci-local" / "package-lock.json").read_text(
+        encoding="utf-8"
+    )
     assert "://" not in text
     packages = json.loads(text)["packages"]
     asked = packages.pop("")["dependencies"]

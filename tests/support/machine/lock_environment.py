@@ -1,4 +1,4 @@
-"""Environments of their own for packages that others wrote: build/NAME, made from requirements/NAME.lock."""
+"""Environments of their own for packages that others wrote: build/NAME, made from requirements/environments/NAME.lock."""
 
 import subprocess
 import venv
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 
 def environment(name: str) -> Path:
     """Return its Python; it is made once for each content of its lock file."""
-    lock, place = ROOT / "requirements" / f"{name}.lock", ROOT / "build" / name
+    lock, place = ROOT / "requirements" / "environments" / f"{name}.lock", ROOT / "build" / name
     made_of = place / "made-of.lock"
     if not made_of.is_file() or made_of.read_bytes() != lock.read_bytes():
         venv.create(place, with_pip=True, clear=True)
