@@ -34,7 +34,7 @@ class Classes:
         champion: as `challenger`.
         number: of the classes that are labels.
         f1: whether the metric is macro F1, over the classes that are labels; else balanced accuracy.
-        draws: of each test.
+        draws: of each test; fewer for more than 5,000 cells.
     """
 
     labels: NDArray[np.intp]

@@ -17,8 +17,8 @@ DRAWS = 10_000
 SEED = 20_261_130
 # Ends of the interval that holds 95 % of the draws.
 _ENDS = (2.5, 97.5)
-# Numbers that are drawn at a time, and in all, where rows are drawn one by one; and the fewest draws for so many rows.
-_AT_A_TIME, _MOST_NUMBERS, _FEWEST_DRAWS = 2_000_000, 200_000_000, 1_000
+# Numbers that are drawn at a time, which bounds memory, and in all, which takes some seconds; and the fewest draws.
+_AT_A_TIME, _MOST_NUMBERS, _FEWEST_DRAWS = 2_000_000, 50_000_000, 1_000
 
 
 @dataclass(frozen=True)

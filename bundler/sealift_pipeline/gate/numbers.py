@@ -22,7 +22,7 @@ class Numbers:
         challenger: absolute errors, shape [rows].
         champion: the same.
         squared: whether errors count by their squares.
-        draws: of each test; fewer for more than 20,000 rows.
+        draws: of each test; fewer for more than 5,000 rows.
     """
 
     challenger: Floats
