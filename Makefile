@@ -147,11 +147,11 @@ types: $(READY) ## Check types, strictly
 	@$(BIN)/mypy docs/*.py
 	@$(BIN)/mypy demo/*.py
 
-bench: $(READY) ## Measure what we promise about speed
+bench: $(READY) ## Measure what we promise about speed, and write docs/explanation/performance.md (a quarter of an hour)
 	@$(RUN) python tests/bench
 
 weights: $(READY) ## Carry WEIGHTS_MB of random weights in five parts; time and memory beside a bare pass (three times the space)
-	@$(RUN) WEIGHTS_MB=$(WEIGHTS_MB) python tests/bench/bench_weights.py
+	@$(RUN) WEIGHTS_MB=$(WEIGHTS_MB) python tests/bench/installing/bench_weights.py
 
 fuzz: $(READY) ## Search every parser by coverage, FUZZ_SECONDS each (x86-64)
 	@$(RUN) python tests/fuzz/fuzz.py $(FUZZ_SECONDS)

@@ -15,8 +15,8 @@ def main(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(page)
-    for name, notebook in carried.notebooks().items():
-        (folder / name).write_bytes(notebook.read_bytes())
+    for name, beside in carried.beside_pages().items():
+        (folder / name).write_bytes(beside.read_bytes())
     print(f"open {folder / 'index.html'}")
 
 

@@ -70,7 +70,9 @@ def test_the_wheel_holds_every_module_of_the_tree(wheel: zipfile.ZipFile) -> Non
 def test_the_wheel_holds_what_a_kit_is_made_from(wheel: zipfile.ZipFile) -> None:
     carried = {name for name in wheel.namelist() if name.startswith(KIT) and not name.endswith(".py")}
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    pages |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.ipynb")}
+    pages |= {
+        path.relative_to(ROOT).as_posix() for kind in ("*.ipynb", "*.svg") for path in (ROOT / "docs").rglob(kind)
+    }
     locks = {f"requirements/{lock}.lock" for lock in ("base", "kit", "serve", "text")}
     units = {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy" / "systemd").iterdir()}
     alerts = {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").glob("prometheus-*.yml")}

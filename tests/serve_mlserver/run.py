@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.bench_serving import TICKS_A_SECOND, files, load, request
+from bench.answering.bench_serving import TICKS_A_SECOND, files, load, request
 from support.machine.lock_environment import ROOT, environment
 from support.servers.model_server import until
 

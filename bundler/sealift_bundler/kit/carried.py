@@ -47,13 +47,13 @@ def pages() -> dict[str, Path]:
     return _below_docs("*.md")
 
 
-def notebooks() -> dict[str, Path]:
-    """Return the notebooks that pages lead to, as `pages` does.
+def beside_pages() -> dict[str, Path]:
+    """Return the notebooks that pages lead to and the pictures that they show, as `pages` does.
 
     Raises:
         LocalError: they were not installed with Sealift.
     """
-    return _below_docs("*.ipynb")
+    return _below_docs("*.ipynb") | _below_docs("*.svg")
 
 
 def _below_docs(pattern: str) -> dict[str, Path]:

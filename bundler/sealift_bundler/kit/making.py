@@ -104,7 +104,7 @@ def make_kit(
         files |= _man_pages(version, moment) | _completions()
         pages = {name: page.read_text("utf-8") for name, page in carried.pages().items()}
         files |= {f"docs/{name}": page for name, page in html_pages(pages, version).items()}
-        files |= {f"docs/{name}": path.read_bytes() for name, path in carried.notebooks().items()}
+        files |= {f"docs/{name}": path.read_bytes() for name, path in carried.beside_pages().items()}
         files |= {f"deploy/{name}": path.read_bytes() for name, path in carried.for_admins().items()}
         files |= {f"licenses/{path.name}": path.read_bytes() for path in carried.licenses(extras)}
         if root is not None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 MB = 1_000_000
 SIZE_MB = int(os.environ.get("WEIGHTS_MB", "1000"))
@@ -57,7 +57,7 @@ def random_safetensors(path: Path, size: int) -> None:
 
 
 def main() -> bool:
-    from bench_install import Node, report, timed
+    from bench.installing.node import Node, report, timed
     from support.release.channel_simulator import ChannelSimulator
 
     from sealift_bundler.release.adding import add

@@ -4,7 +4,7 @@ Every measurement is a process of its own; ours and theirs alternate, and median
 environment as an instance has it: the base lock file, with byte code, without what only developers install. Files are
 in the page cache for both.
 
-    python tests/bench/bench_load.py [CASE...]
+    python tests/bench/loading/bench_load.py [CASE...]
 """
 
 import atexit
@@ -20,7 +20,9 @@ import time
 import venv
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench.promises import promise
 
 ROUNDS = 7
 BIG_BYTES = 8 * 256 * 1024 * 1024
@@ -112,7 +114,7 @@ def store(work: Path, models: dict[str, dict[str, bytes]]) -> Path:
 @functools.cache
 def instance_python() -> str:
     """Make an environment from the base lock file and this source; return its Python."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     made = Path(tempfile.mkdtemp(prefix="sealift-bench-environment-"))
     atexit.register(shutil.rmtree, made)
     venv.create(made, with_pip=True)
@@ -161,6 +163,7 @@ def judge(what: str, ours: float, theirs: float, most: float, unit: str, aim: fl
     kept = ratio <= most
     mark = ("" if kept else "   BROKEN") + (f"   (aim {aim:.2f})" if aim else "")
     print(f"{what:58} {ours:9.1f} {theirs:9.1f} {unit:2}  {ratio:5.2f}  {most:5.2f}{mark}", flush=True)
+    promise(what, ratio, most, aim)
     return kept
 
 
@@ -182,7 +185,7 @@ def cold(work: Path) -> bool:
 
 
 def forest(work: Path) -> bool:
-    import bench_convert
+    from bench.making import bench_convert
 
     from sealift_bundler import convert
 
@@ -208,7 +211,7 @@ def _tell(what: str, ours: float, theirs: float, unit: str) -> None:
 
 
 def encoder_store(work: Path) -> Path:
-    import encoder
+    from bench.answering import encoder
 
     packed, single = encoder.files("encoder", "1.0.0")
     store(work, {"encoder": packed})

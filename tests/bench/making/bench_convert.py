@@ -1,6 +1,8 @@
-"""Time and memory of a conversion with all its proofs, compared with plain skl2onnx: at most three times the time.
+"""Time and memory of a conversion with all its proofs beside plain skl2onnx, which proves nothing.
 
-Every measurement is a process of its own; ours and theirs alternate, and medians are compared.
+Every measurement is a process of its own; ours and theirs alternate, and medians are compared. Seconds on
+the clock include the imports of the converter, not the training. The proof's child process and the threads of ONNX Runtime
+count as a person who waits meets them.
 """
 
 import json
@@ -9,9 +11,14 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-ROUNDS = 3
-MOST_TIMES = 3.0
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench.measuring import ROUNDS
+from bench.promises import promise
+
+PROMISED, AIM = 2.5, 2.0
 CASES = ("small pipeline", "500-tree forest", "20,000-term text")
 
 
@@ -77,21 +84,20 @@ def ours(model, rows):
 
 
 def measure(case: str, who: str) -> dict[str, float]:
-    """Convert in this process; seconds include the imports of the converter, not the training."""
+    """Convert in this process; return seconds on the clock, and its peak of memory."""
     model, rows = {"small pipeline": small, "500-tree forest": forest, "20,000-term text": text}[case]()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     (ours if who == "ours" else theirs)(model, rows)
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "before": before}
+    return {"seconds": seconds, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def main() -> int:
     if len(sys.argv) == 3:
         print(json.dumps(measure(sys.argv[1], sys.argv[2])))
         return 0
-    broken = 0
-    print(f"{'':18} {'skl2onnx':>18} {'sealift, proven':>18}  ratio")
+    kept = True
+    print(f"{'':18} {'skl2onnx':>18} {'sealift, proven':>18}")
     for case in CASES:
         found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}
         for _ in range(ROUNDS):
@@ -102,11 +108,11 @@ def main() -> int:
                 results.append(json.loads(child.stdout.splitlines()[-1]))
         seconds = {who: statistics.median(run["seconds"] for run in runs) for who, runs in found.items()}
         peak = {who: statistics.median(run["peak_mb"] for run in runs) for who, runs in found.items()}
-        ratio = seconds["ours"] / seconds["theirs"]
         shown = [f"{seconds[who]:6.2f} s {peak[who]:5.0f} MB" for who in ("theirs", "ours")]
-        print(f"{case:18} {shown[0]:>18} {shown[1]:>18}  {ratio:.2f}" + ("" if ratio <= MOST_TIMES else "  TOO SLOW"))
-        broken += ratio > MOST_TIMES
-    return 1 if broken else 0
+        print(f"{case:18} {shown[0]:>18} {shown[1]:>18}")
+        what = f"convert a {case} with proof: plain skl2onnx"
+        kept &= promise(what, seconds["ours"] / seconds["theirs"], PROMISED, AIM)
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
