@@ -262,6 +262,9 @@ def install(kit: Kit, python: str, prefix: Path, arguments: argparse.Namespace) 
 
 def roll_back(prefix: Path) -> None:
     """Make the previous environment the current one again, if it still runs."""
+    if not (prefix / "current").is_symlink():
+        # Before anything is made there.
+        raise local(f"there is no earlier Sealift in {str(prefix)!r} to go back to; --prefix says where it is")
     with locked(prefix) as finished:
         previous = target_of(prefix / ("current" if finished else "previous"))
         if previous is None:

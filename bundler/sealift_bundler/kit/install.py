@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
+PREFIX = "/opt/sealift"
 SCHEMA = "sealift.kit/1"
 LIST, ABOUT, SECOND = "SHA256SUMS", "kit.json", "environments.py"
 CHUNK_BYTES = 1024 * 1024
@@ -336,7 +337,7 @@ def second(source: bytes) -> "types.ModuleType":
 def main(folder: Path, words: "list[str]") -> int:
     """Read the command line; one line on standard error says what went wrong."""
     parser = argparse.ArgumentParser(prog="install.py", description="Install Sealift from this kit, without a network.")
-    parser.add_argument("--prefix", default="/opt/sealift", metavar="DIR", help="where to install [%(default)s]")
+    parser.add_argument("--prefix", metavar="DIR", help=f"where to install [{PREFIX}; with --roll-back, where this is]")
     parser.add_argument("--bin", metavar="DIR", help="link the commands into this folder, such as /usr/local/bin")
     parser.add_argument("--man", metavar="DIR", help="link the manual pages, such as /usr/local/share/man")
     parser.add_argument(
@@ -346,7 +347,9 @@ def main(folder: Path, words: "list[str]") -> int:
     arguments = parser.parse_args(words)
     # Every user of the machine runs what root installs.
     os.umask(0o022)
-    prefix = Path(arguments.prefix).absolute()
+    # As it lies in an environment: PREFIX/environments/NAME/install.py.
+    own = folder.parent.parent if arguments.roll_back and folder.parent.name == "environments" else Path(PREFIX)
+    prefix = Path(arguments.prefix).absolute() if arguments.prefix else own
     try:
         if arguments.roll_back:
             second((folder / SECOND).read_bytes()).roll_back(prefix)

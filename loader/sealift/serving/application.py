@@ -129,9 +129,7 @@ class Application:
             text = self._observations.render(self._catalog, held)
             return Reply(HTTPStatus.OK, _TEXT, text.encode())
         if route.action == "ready" and not route.model:
-            ready = self._catalog.is_complete and (
-                not self._catalog.names() or any(one.error is None for one in self._catalog)
-            )
+            ready = self._catalog.problem is None
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             return Reply(status, _JSON, to_json({"ready": ready}))
         if route.action == "metadata":

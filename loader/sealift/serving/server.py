@@ -119,7 +119,8 @@ class Service:
         self._sockets = list(sockets)
         self._tell = tell
         self._manager = ServiceManager()
-        self._is_ready = False
+        # What was said last: None while nothing was.
+        self._said: str | None = None
         clients = Clients()
         self._application = Application(self._catalog, deadline_s, clients)
         self.server = Server(_config(self._application, deadline_s), clients, self._manager, self._tick)
@@ -141,10 +142,18 @@ class Service:
 
     def _tick(self) -> None:
         self._application.tick()
-        if self._catalog.is_complete and not self._is_ready:
-            self._is_ready = True
-            self._manager.ready(f"serving {', '.join(self._catalog.names())[:200] or 'nothing yet'}")
-            self._tell("", "ready")
+        if not self._catalog.is_complete:
+            return
+        problem = self._catalog.problem
+        said = "ready" if problem is None else f"not ready: {problem}"
+        if self._said is None:
+            # The service runs, and answers once its store is better: a restart would change nothing.
+            self._manager.ready(
+                said if problem else f"serving {', '.join(self._catalog.names())[:200] or 'nothing yet'}"
+            )
+        if self._said != said:
+            self._said = said
+            self._tell("", said)
 
 
 def serve(service: Service) -> None:

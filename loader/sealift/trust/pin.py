@@ -47,6 +47,8 @@ def parse_root(data: bytes) -> Root:
         from sealift_common.wrong_file import kind_of
 
         kind = kind_of(data[:4096], "root")
+        if kind is not None and kind.startswith("the root of a channel"):
+            raise MalformedError(f"this root is damaged or cut short: {error}; copy it again") from None
         if kind is not None:
             raise MalformedError(f"this is not a root: it is {kind}; give the channel's 1.root.json") from None
         raise MalformedError(f"{error}; give the channel's 1.root.json") from None

@@ -243,3 +243,20 @@ def test_a_server_that_begins_before_the_first_install(tmp_path):
         assert client.texts("toy", "a").refusal == (404, "not-installed")
         toys.install({"toy": toy("1.0.0")})
         until(lambda: client.texts("toy", "a").status == 200, SOON_S)
+
+
+def test_a_server_that_can_answer_nothing_is_not_ready_and_says_why(tmp_path):
+    with serving(Store(tmp_path / "none", trust=tmp_path / "nothing")) as client:
+        assert client.get("/v2/health/ready").status == 503
+        (line,) = [line for model, line in client.told if not model]
+        assert line.startswith("not ready: ")
+        assert line.endswith(("[not-installed]", "[no-trust]"))
+
+
+def test_a_server_of_a_mistyped_name_is_ready_once_it_is_installed(toys):
+    with serving(toys.store, "typo") as client:
+        assert client.get("/v2/health/ready").status == 503
+        assert ("", "not ready: no model answers") in client.told
+        toys.install({"typo": toy("1.0.0")})
+        until(lambda: client.get("/v2/health/ready").status == 200, SOON_S)
+        until(lambda: client.told[-1] == ("", "ready"), SOON_S)

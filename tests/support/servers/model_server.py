@@ -106,7 +106,7 @@ def until(condition: Any, seconds: float = PATIENCE_S) -> Any:
 
 @contextmanager
 def serving(store: Store, *wanted: str, more: Sequence[socket.socket] = (), **options: Any) -> Iterator[ModelClient]:
-    """Serve a store's models in a thread of this process, at `more` sockets as well, from when they are loaded."""
+    """Serve a store's models in a thread of this process, at `more` sockets as well, from when they were tried."""
     told: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         listening = UnixSocket(Path(folder) / "s", None)
@@ -116,7 +116,7 @@ def serving(store: Store, *wanted: str, more: Sequence[socket.socket] = (), **op
         thread.start()
         client = ModelClient(listening.path, service, told)
         try:
-            until(lambda: ("", "ready") in told)
+            until(lambda: any(one[1].startswith(("ready", "not ready: ")) for one in told if not one[0]))
             yield client
         finally:
             client.close()

@@ -48,6 +48,11 @@ def command(
     from sealift.store import Store
 
     store = Store(store_path, trust=trust_path)
+    if bundle is not None:
+        from sealift.inspection.opening import size_of
+
+        # A mistyped name is told also where there is nothing to repair.
+        size_of(bundle)
     report = _check(store)
     repaired: list[ModelVersion] = []
     refusal = None

@@ -118,6 +118,15 @@ class Catalog:
             raise not_loaded("the store is being read")
         raise NotInstalledError(f"no model {name[:120]!r} is served; served: {', '.join(self.names())[:400] or 'none'}")
 
+    @property
+    def problem(self) -> str | None:
+        """Why nothing answers; None where a model does, or where the store is sound and has none to serve."""
+        if not self.is_complete:
+            return "the store is being read"
+        if any(one.error is None for one in self) or (self.error is None and not self._models):
+            return None
+        return "no model answers" if self.error is None else f"{self.error} [{self.error.code}]"
+
     def names(self) -> list[str]:
         """Return the names of all served models."""
         return sorted({one.name for one in self._models})

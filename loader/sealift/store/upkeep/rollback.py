@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from datetime import datetime
 
 from sealift import journal
-from sealift.errors import NotInstalledError, UnreviewedError, WithdrawnError
+from sealift.errors import NotInstalledError, UnreviewedError, UsageError, WithdrawnError
 from sealift.store.contents import files, generations, history
 from sealift.store.contents.generations import Generation
 from sealift.store.guard.lock import locked
@@ -36,7 +36,8 @@ def rollback(
         dry_run: check all that would be activated, and change nothing.
 
     Raises:
-        NotInstalledError: there is no such generation, or no earlier one.
+        NotInstalledError: there is no such generation, or no earlier one that differs.
+        UsageError: `to` is active already.
         WithdrawnError: it holds a version that the channel took back.
         UnreviewedError: it holds one that the policy does not let load.
         CorruptError: its files are not what was signed.
@@ -93,9 +94,12 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
 
     Raises:
         NotInstalledError: there is none.
+        UsageError: `to` is active already.
         UnreviewedError: there are some, and the policy lets none of them load.
         CorruptError: one that has to be looked at is damaged.
     """
+    if to is not None and to == active.number and name is None:
+        raise UsageError(f"generation {to} is active already; nothing was changed")
     if to is not None:
         target = generations.read(store.layout, to)
         if name is not None and name not in target.models:
@@ -126,6 +130,12 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
     if refused is not None:
         raise refused
     what = "generation" if name is None else f"version of {name!r}"
+    earlier_ones = [number for number in generations.numbers(store.layout) if number < active.number]
+    if earlier_ones and name is None:
+        raise NotInstalledError(
+            f"each earlier generation has the same versions as generation {active.number}, which is active; "
+            f"`sealift rollback --to {earlier_ones[-1]}` activates one all the same"
+        )
     raise NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
 
 
