@@ -1,4 +1,4 @@
-# Every target does all of its own set-up: it needs make, Python 3.11-3.14 and the package index that pip uses.
+# Every target does all of its own set-up: it needs make, Python 3.11-3.13 and the package index that pip uses.
 #
 #     make test                         make test PYTEST_ARGS='-k rollback' DEPTH=5
 #     make demo PYTHON=python3.12       make lock LOCK_ARGS=--upgrade
@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # How many moments, places and lives the tests try that try them by chance.
 export DEPTH
 
-SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+SUPPORTED := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .DELETE_ON_ERROR:
 .PHONY: help demo pipeline-demo test check bare plugins pipeline-s3 mlflow tune component reproduce oldest packages pandas first-reader chart kserve serve-clients serve-storm serve-mlserver booted events kits lint format types bench weights fuzz recombine hunt hunt-old vocabularies docs html coverage-page pages pickles lock tools compiled clean
@@ -66,7 +66,7 @@ tune: $(READY) ## Share a search through Debian's PostgreSQL: three processes as
 	@.ci/debian-packages --missing tune
 	@$(RUN) python -m pytest -v tests/tuning $(PYTEST_ARGS)
 
-component: $(READY) ## Run templates/release.yml with gitlab-ci-local, in an environment of its own (15 MB; a minute)
+component: $(READY) ## Run templates/release.yml with gitlab-ci-local, in an environment of its own (15 MB; some minutes)
 	@.ci/debian-packages --missing component
 	@test build/component/.ready -nt requirements/environments/gitlab-ci-local/package-lock.json || { rm -rf build/component && \
 	    mkdir -p build && cp -r requirements/environments/gitlab-ci-local build/component && npm ci --silent --prefix build/component && \
@@ -204,7 +204,7 @@ compiled: $(READY)
 
 $(READY): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
-	    echo "make: $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing): Sealift needs Python 3.11, 3.12, 3.13 or 3.14" \
+	    echo "make: $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing): Sealift needs Python 3.11, 3.12 or 3.13" \
 	        "with the venv module (Debian: python3-venv); name one with PYTHON=python3.12" >&2; exit 1; }
 	@echo "==> making $(VENV) with $$($(PYTHON) -V)"
 	@$(PYTHON) -m venv $(VENV) >/dev/null || { rm -rf $(VENV); \

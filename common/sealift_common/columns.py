@@ -30,6 +30,12 @@ def styled_table(rows: Sequence[Sequence[Any]], headings: Sequence[str]) -> str:
     return "\n".join(_lines(rows, headings, colored))
 
 
+def drawn_over(text: str) -> str:
+    """Cut a line that the next one is drawn over; what a terminal wraps would stay."""
+    room = shutil.get_terminal_size().columns - 1
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
 def _lines(rows: Sequence[Sequence[Any]], headings: Sequence[str], paint: Callable[[str], str]) -> Iterator[str]:
     cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]

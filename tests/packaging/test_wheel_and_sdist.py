@@ -143,7 +143,7 @@ def test_the_version_is_the_one_that_the_package_says(metadata: Message) -> None
 
 def test_exactly_the_tested_python_versions_are_accepted(metadata: Message) -> None:
     accepted = SpecifierSet(metadata["Requires-Python"])
-    assert [minor for minor in range(30) if f"3.{minor}.0" in accepted] == [11, 12, 13]
+    assert [minor for minor in range(30) if f"3.{minor}.0" in accepted] == [11, 12, 13, 14]
 
 
 def test_the_base_install_depends_on_exactly_the_documented_list(metadata: Message) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import click
 
 from sealift_bundler.proof.progress import told_to
+from sealift_common.columns import drawn_over
 from sealift_common.console import plain
 from sealift_common.loudness import is_verbose
 
@@ -20,7 +21,7 @@ def conversion_progress(*, quiet: bool = False) -> Iterator[None]:
     """
     if sys.stderr.isatty() and not quiet:
         try:
-            with told_to(lambda text: click.echo(f"\r\x1b[K{plain(text)}", err=True, nl=False)):
+            with told_to(lambda text: click.echo(f"\r\x1b[K{drawn_over(plain(text))}", err=True, nl=False)):
                 yield
         finally:
             click.echo("\r\x1b[K", err=True, nl=False)

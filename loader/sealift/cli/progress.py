@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 
+from sealift_common.columns import drawn_over
 from sealift_common.wording import human
 
 _MEGABYTE = 1_000_000
@@ -56,7 +57,7 @@ def _counter(label: str) -> Iterator[Callable[[int], object]]:
         before, done = done, done + read
         # A line for every megabyte is often enough.
         if before // _MEGABYTE != done // _MEGABYTE:
-            click.echo(f"\r\x1b[K{label}: {human(done)} read", err=True, nl=False)
+            click.echo("\r\x1b[K" + drawn_over(f"{label}: {human(done)} read"), err=True, nl=False)
 
     try:
         yield count

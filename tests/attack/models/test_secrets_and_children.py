@@ -22,6 +22,7 @@ SECRETS = {
     "SEALIFT_PASSPHRASE_BUILDER": "hunter2",
     "GITLAB_TOKEN": "hunter2",
     "CI_JOB_TOKEN": "hunter2",
+    "SEALIFT_ID_TOKEN": "hunter2",
     "AWS_SECRET_ACCESS_KEY": "hunter2",
     "VAULT_TOKEN": "hunter2",
     "PYKCS11PIN": "hunter2",

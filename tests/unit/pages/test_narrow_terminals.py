@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sealift_common.columns import styled_table, table
+from sealift_common.columns import drawn_over, styled_table, table
 
 HEADS = ["model", "version", "size", "state"]
 ROWS = [
@@ -79,3 +79,9 @@ def test_a_table_without_rows_is_its_head(terminal):
     terminal(40)
     assert table([], ["model", "state"]) == "model  state"
     assert table([["x" * 60]], ["model"]) == "model\n" + "x" * 60
+
+
+def test_a_line_that_is_drawn_over_never_wraps(terminal):
+    terminal(40)
+    assert drawn_over("x" * 39) == "x" * 39
+    assert drawn_over("x" * 40) == "x" * 38 + "…"
