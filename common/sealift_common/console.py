@@ -248,12 +248,14 @@ class LazyGroup(click.Group):
 
     Args:
         modules: subcommand name to the module that holds it as `command`.
+        sentences: subcommand name to the first sentence of its help, so that `--help` imports none of them.
 
     """
 
-    def __init__(self, *args: Any, modules: dict[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, modules: dict[str, str], sentences: dict[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._modules = modules
+        self._sentences = sentences
         loudness.add_to(self)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -270,9 +272,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say of each subcommand its whole first sentence; click cuts it off after some words."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in commands if one])
+            formatter.write_dl([(name, self._sentences[name]) for name in self.list_commands(ctx)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -5,8 +5,12 @@ import pkgutil
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+import click
+import pytest
 
 import sealift
 
@@ -46,6 +50,34 @@ def test_import_sealift_loads_nothing_heavy() -> None:
 def test_loading_needs_neither_the_update_client_nor_its_http_library() -> None:
     loaded = modules_after("import sealift.loading, sealift.store, sealift.model.model")
     assert within(loaded, "tuf.ngclient", "urllib3", "requests", *WORKSHOP) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "group"),
+    [("sealift", "cli"), ("sealift_bundler", "command"), ("sealift_keys", "command"), ("sealift_pipeline", "command")],
+)
+def test_help_imports_no_subcommand_and_says_what_each_says_itself(module, group):
+    code = (
+        f"from {module}.cli import {group} as group\nimport contextlib, io\n"
+        "with contextlib.redirect_stdout(io.StringIO()): group.main(['--help'], standalone_mode=False)"
+    )
+    loaded = modules_after(code)
+    assert within(loaded, "numpy", "onnxruntime", "tuf", "securesystemslib", "cryptography", "sklearn", "pandas") == []
+    assert [name for name in loaded if name.startswith(f"{module}.cli.")] == []
+    cli = import_module(f"{module}.cli")
+    found: click.Group = getattr(cli, group)
+    context = click.Context(found)
+    assert {
+        name: command.get_short_help_str(limit=1000)
+        for name in found.list_commands(context)
+        if (command := found.get_command(context, name))
+    } == cli.SENTENCES
+
+
+def test_a_model_of_numbers_imports_neither_text_front_ends_nor_reviews():
+    loaded = modules_after("import sealift.loading, sealift.store, sealift.model.model, sealift.model.runtime.onnx")
+    unused = ("sealift_common.review", "sealift.policy.verdict", "sealift.policy.own", "tomllib", "mmap")
+    assert within(loaded, *unused, "sealift.model.frontend.document", "sealift.model.frontend.tokenizer") == []
 
 
 def test_an_application_never_imports_what_serves() -> None:

@@ -22,6 +22,25 @@ MODULES = {
     "kit": "sealift_bundler.cli.kit",
 }
 
+# The first sentence of each, as its own help says it: `--help` imports none of them.
+SENTENCES = {
+    "init": "Make the channel DIR for you and those who approve; on a terminal, ask for what is not given.",
+    "convert": "Convert MODEL to ONNX and prove that its answers did not change.",
+    "recipe": "Begin with a model: write the recipe and the card that its release needs.",
+    "review": "Write what reviewers read: the answers about a model.",
+    "add": "Convert the model of each RECIPE.toml, prove it, and stage it for the channel's next release.",
+    "preview": "Show what the next release changes: models that are new or withdrawn, their proofs and sizes.",
+    "dossier": "Write a page about NAME:VERSION, or about each version that the next release brings, with an index.",
+    "release": "Make a release of everything released before and everything staged, and sign it.",
+    "pack": "Write the current release as one deterministic tar, then verify it as an instance would.",
+    "split": "Write a bundle as parts that each can be checked alone; `sealift install` reads them as one.",
+    "withdraw": "Make a release without VERSION of model NAME; instances stop loading it, and it never returns.",
+    "status": "Show which model versions are released, staged and withdrawn, who has signed, and the next command.",
+    "unstage": "Take VERSION of model NAME out of the next release; it can be added again.",
+    "sweep": "Remove blobs that no version names which is staged or was ever released.",
+    "kit": "Write Sealift, its packages, its pages and a channel's root as one tar that installs without internet.",
+}
+
 EPILOG = """\b
 In this order: init (a channel), recipe (begin with a model), review (answer for
 reviewers), add (recipes to channel), preview (look), dossier (for reviewers),
@@ -35,7 +54,7 @@ Tab completion: eval "$(_SEALIFT_BUNDLER_COMPLETE=bash_source sealift-bundler)"
 """
 
 
-@click.group(cls=LazyGroup, modules=MODULES, epilog=EPILOG, context_settings=HELP_OPTIONS)
+@click.group(cls=LazyGroup, modules=MODULES, sentences=SENTENCES, epilog=EPILOG, context_settings=HELP_OPTIONS)
 @click.version_option(package_name="sealift", message="sealift-bundler %(version)s")
 def command() -> None:
     """Convert, prove, describe, sign and pack trained models."""
