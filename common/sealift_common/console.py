@@ -5,7 +5,6 @@ Results go to stdout, everything else to stderr.
 
 import errno
 import gc
-import json
 import os
 import re
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import click
 
-from sealift_common import advice, loudness
+from sealift_common import loudness
 from sealift_common.errors import Error, LocalError, UsageError
 from sealift_common.interrupts import Interrupted, raise_if_heard, raise_on_signals
 from sealift_common.wording import nearest
@@ -36,6 +35,8 @@ HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 def print_json(document: object) -> None:
     """Print `document` as one indented JSON document with sorted keys, fit for a terminal too."""
+    import json
+
     _printed.add("json")
     text = json.dumps(_readable(document), indent=2, sort_keys=True, ensure_ascii=False)
     # JSON itself escapes only the first 32 control characters, and neither C1 controls nor directional marks.
@@ -44,6 +45,8 @@ def print_json(document: object) -> None:
 
 def print_json_line(document: object) -> None:
     """Print `document` as one line, for commands that print one for each event."""
+    import json
+
     _printed.add("json")
     click.echo(json.dumps(_readable(document), sort_keys=True))
 
@@ -84,6 +87,8 @@ def local_error(error: OSError, what: str = "") -> LocalError:
     path = f" {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes | os.PathLike) else ""
     reason = error.strerror or str(error)
     if error.filename is None and reason.startswith("No usable temporary directory"):
+        from sealift_common import advice
+
         # It names the folders that `tempfile` tried.
         return LocalError(f"{reason[0].lower()}{reason[1:]}; {advice.temporary_folder()}")
     hint = {
