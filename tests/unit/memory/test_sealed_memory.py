@@ -91,3 +91,14 @@ def test_a_file_that_ends_early(path):
     with pytest.raises(EOFError):
         seal(path, SIZE + 1)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_mapping_that_was_hashed_is_given_once(path, data):
+    sealed = seal(path)
+    assert sealed.sha256() == hashlib.sha256(data).hexdigest()
+    hashed, other = sealed.map(), sealed.map()
+    assert hashed is not other
+    del sealed
+    assert hashed[:] == other[:] == data
+    hashed.close()
+    assert other[:] == data
