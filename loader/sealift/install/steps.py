@@ -11,7 +11,7 @@ running the same command again finishes what was cut off.
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -115,9 +115,13 @@ def install(
     policy = store.policy().tightened(require_review)
     with full_disk(store.layout.root), ExitStack() as stack:
         archive = stack.enter_context(open_bundle(bundle, observer.bytes_read, access))
+        missing = [folder for folder in (store.layout.root, *store.layout.root.parents) if not folder.exists()]
         durable.make_directory(store.layout.root)
         observer.step(1, "locking the store")
         problems = _enter(store, stack)
+        if dry_run:
+            # While the lock is held, and once everything else is gone.
+            stack.callback(_unmake, store.layout.lock, missing)
         run = _Run(store, observer, now or datetime.now(UTC), accept_expired, tmpdir, stack, problems)
         start_self_test = partial(SelfTestProcess, timeout_s=self_test_timeout_s, memory_bytes=self_test_memory_bytes)
         return run.install(
@@ -128,6 +132,15 @@ def install(
             policy=policy,
             skip_unreviewed=skip_unreviewed,
         )
+
+
+def _unmake(lock: Path, made: list[Path]) -> None:
+    """Leave no store where a dry run found none: its owner would be whoever happened to try."""
+    if made:
+        lock.unlink(missing_ok=True)
+    with suppress(OSError):  # somebody else put something there
+        for folder in made:
+            folder.rmdir()
 
 
 def _enter(store: Store, stack: ExitStack) -> list[Error]:

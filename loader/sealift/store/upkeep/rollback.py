@@ -98,15 +98,8 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
         UnreviewedError: there are some, and the policy lets none of them load.
         CorruptError: one that has to be looked at is damaged.
     """
-    if to is not None and to == active.number and name is None:
-        raise UsageError(f"generation {to} is active already; nothing was changed")
     if to is not None:
-        target = generations.read(store.layout, to)
-        if name is not None and name not in target.models:
-            raise NotInstalledError(
-                f"generation {to} has no model {name!r}; it has {', '.join(target.models) or 'none'}"
-            )
-        return target
+        return _named(store, active, name, to)
     if name is not None and name not in active.models:
         raise NotInstalledError(f"no model {name!r} is active; active: {', '.join(active.models) or 'none'}")
     release, refused = store.release(), None
@@ -129,14 +122,31 @@ def choose(store: Store, active: Generation, name: str | None, to: int | None) -
             return earlier
     if refused is not None:
         raise refused
-    what = "generation" if name is None else f"version of {name!r}"
-    earlier_ones = [number for number in generations.numbers(store.layout) if number < active.number]
-    if earlier_ones and name is None:
-        raise NotInstalledError(
+    raise _none_earlier(store, active, name)
+
+
+def _named(store: Store, active: Generation, name: str | None, to: int) -> Generation:
+    if to == active.number and name is None:
+        raise UsageError(f"generation {to} is active already; nothing was changed")
+    target = generations.read(store.layout, to)
+    if name is not None and name not in target.models:
+        raise NotInstalledError(f"generation {to} has no model {name!r}; it has {', '.join(target.models) or 'none'}")
+    return target
+
+
+def _none_earlier(store: Store, active: Generation, name: str | None) -> NotInstalledError:
+    earlier = [number for number in generations.numbers(store.layout) if number < active.number]
+    if earlier and name is None:
+        return NotInstalledError(
             f"each earlier generation has the same versions as generation {active.number}, which is active; "
-            f"`sealift rollback --to {earlier_ones[-1]}` activates one all the same"
+            f"`sealift rollback --to {earlier[-1]}` activates one all the same"
         )
-    raise NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
+    if earlier:
+        return NotInstalledError(
+            f"no earlier generation has another version of {name!r} than generation {active.number}, which is active"
+        )
+    what = "generation" if name is None else f"version of {name!r}"
+    return NotInstalledError(f"there is no earlier {what} to roll back to; generation {active.number} is active")
 
 
 def _require_loadable(store: Store, target: Generation, active: Generation, source: int) -> None:
