@@ -157,7 +157,7 @@ def _trust(facts: StoreFacts) -> list[Finding]:
 def _clock(facts: StoreFacts) -> list[Finding]:
     findings = []
     times = {
-        "what signed metadata says has passed": facts.trust.floor_time if facts.trust else None,
+        "what an install saw pass, by its clock or by signed times": facts.trust.floor_time if facts.trust else None,
         "the newest file in the store": facts.newest_file,
     }
     for what, time in times.items():
@@ -166,7 +166,7 @@ def _clock(facts: StoreFacts) -> list[Finding]:
                 warning(
                     "clock",
                     f"it says {facts.now:%Y-%m-%d %H:%M} UTC, before {what}, {time:%Y-%m-%d %H:%M} UTC",
-                    "correct the clock",
+                    "correct the clock, unless it ran ahead at an earlier install and is right now",
                 )
             )
     if not any(times.values()):

@@ -122,7 +122,7 @@ def test_the_locale_that_a_graph_asks_for():
         ({"lock_is_open": True}, "warning", "any user can hold it"),
         ({"debris": ["staging"]}, "warning", "'staging' was left"),
         ({"newest_file": NOW + timedelta(hours=1)}, "warning", "before the newest file"),
-        ({"now": datetime(1970, 1, 1, tzinfo=UTC)}, "warning", "before what signed metadata says"),
+        ({"now": datetime(1970, 1, 1, tzinfo=UTC)}, "warning", "before what an install saw pass"),
     ],
 )
 def test_the_store(change, level, words):
