@@ -1,6 +1,8 @@
-"""Advice about owners, modes and places: a command on a machine; in a container, what its runtime has to be told.
+"""Advice about owners, modes and places: a command on a machine; in a container also what its runtime has to be told.
 
-Nobody can run `sudo` in a pod, and a mode that `chmod` gives there is gone with the next start.
+The command comes first in a container, too: people work in containers by hand, and a mark of Docker or Podman says
+nothing of how the folder got there. Nobody can run `sudo` in a pod, and a mode that `chmod` gives there may be gone
+with the next start, so the other remedy follows. It never is a volume that is read-only: most who ask have to write.
 """
 
 import os
@@ -16,6 +18,10 @@ def in_container() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ or _DOCKER.is_file() or _PODMAN.is_file()
 
 
+def _either(command: str, setting: str) -> str:
+    return f"{command}, or, for this container, {setting}" if in_container() else command
+
+
 def account(uid: int) -> str:
     """Return the name of a user as a command takes it, or its number where no account has that."""
     try:
@@ -26,9 +32,10 @@ def account(uid: int) -> str:
 
 def run_as(uid: int) -> str:
     """Say how to run the same command as another user."""
-    if in_container():
-        return f"run this container as that user: `runAsUser: {uid}` in its securityContext, or `--user {uid}`"
-    return f"run the same command with `{sudo(uid)}` in front"
+    return _either(
+        f"run the same command with `{sudo(uid)}` in front",
+        f"start it as that user: `runAsUser: {uid}` in its securityContext, or `--user {uid}`",
+    )
 
 
 def sudo(uid: int) -> str:
@@ -39,26 +46,26 @@ def sudo(uid: int) -> str:
 
 def close_to_others(path: str | os.PathLike[str]) -> str:
     """Say how to keep others from writing a file or folder."""
-    if in_container():
-        return "let only its owner write it: mount the volume with `readOnly: true`, or use a folder in it (`subPath`)"
-    return f"run `chmod go-w {quote(str(path))}`"
+    return _either(
+        f"run `chmod go-w {quote(str(path))}`", "use a folder of the volume that only its owner writes (`subPath`)"
+    )
 
 
 def give(path: Path, uid: int) -> str:
     """Say how to give a file or folder, and all that is in it, to a user."""
-    if in_container():
-        return f"fill the volume as uid {uid} (`runAsUser` of what writes it), or run this container as its owner"
-    return f"run `chown -R {uid} {quote(str(path))}` as root"
+    return _either(
+        f"run `chown -R {uid} {quote(str(path))}` as root",
+        f"fill the volume as uid {uid} (`runAsUser` of what writes it)",
+    )
 
 
 def make(path: Path, uid: int) -> str:
     """Say how to make a folder that a user can write."""
-    if in_container():
-        return (
-            f"mount a volume there that uid {uid} can write: `fsGroup` in the pod's securityContext, "
-            "or `storeVolume` of the chart"
-        )
-    return f"run once as root: `install -d -m 755 -o {account(uid)} {quote(str(path))}`"
+    return _either(
+        f"run once as root: `install -d -m 755 -o {account(uid)} {quote(str(path))}`",
+        f"mount a volume there that uid {uid} can write: `fsGroup` in the pod's securityContext, "
+        "or `storeVolume` of the chart",
+    )
 
 
 def temporary_folder() -> str:
@@ -86,6 +93,4 @@ def proc() -> str:
 
 def close_secret(path: Path) -> str:
     """Say how to keep others from reading a file that holds a secret."""
-    if in_container():
-        return f"make a private copy, `install -m 600 {quote(str(path))} COPY`, or mount it with `defaultMode: 0400`"
-    return f"run: chmod 600 {quote(str(path))}"
+    return _either(f"run: chmod 600 {quote(str(path))}", "mount it with `defaultMode: 0400`")

@@ -9,6 +9,9 @@ _BEGIN = 4096
 _TAR_MAGIC = slice(257, 262)
 _NAME = slice(0, 100)
 _ROOT = rb'"_type"\s*:\s*"(root|targets|snapshot|timestamp)"'
+# Printed characters, tabs and ends of lines; a tar's first block is filled up with zeros.
+_TEXT = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f]+")
+_LONGEST_CHARACTER = 4
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip file; expected a plain tar, expand it first"),
     (b"PK\x03\x04", "a zip file"),
@@ -44,10 +47,17 @@ def kind_of(begin: bytes, expected: str) -> str | None:
             return kind
     found = re.search(_ROOT, begin[:_BEGIN])
     if found is None:
-        return None
+        # A root that is damaged is text, too, and its own error says more.
+        return "a text file" if expected in (BUNDLE, BACKUP) and _is_text(begin[:_BEGIN]) else None
     if found[1] == b"root":
         return "the root of a channel; pin it with: sealift trust init FILE"
     return f"the {found[1].decode()} metadata of a channel, which comes inside a bundle"
+
+
+def _is_text(begin: bytes) -> bool:
+    # A character may be cut in two where the beginning ends.
+    text = begin.decode("utf-8", "ignore")
+    return len(begin) - len(text.encode()) < _LONGEST_CHARACTER and _TEXT.fullmatch(text) is not None
 
 
 def _tar(first: str, expected: str) -> str | None:

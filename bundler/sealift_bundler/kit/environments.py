@@ -101,7 +101,9 @@ def build(environment: Path, python: str, kit: Kit, wheels: "list[str]") -> None
     copies = environment / "kit"
     for name in [*wheels, f"requirements/{python}.txt"]:
         kit.copy(name, copies / name)
-    step("installing the wheels")
+    # Told to everybody, not only on a terminal: nothing else is said for most of a minute.
+    sys.stdout.write(f"installing {len(wheels)} packages ...\n")
+    sys.stdout.flush()
     # pip runs from its own wheel: Debian keeps the one that venv would install in another package.
     command = [str(environment / "bin" / "python"), "-I", str(copies / kit.pip / "pip"), "--isolated"]
     command += ["--disable-pip-version-check", "--no-cache-dir", "install", "--quiet", "--no-index", "--no-deps"]
@@ -253,6 +255,8 @@ def install(kit: Kit, python: str, prefix: Path, arguments: argparse.Namespace) 
             if not link.is_symlink():
                 point(link, str(target))
     sys.stdout.write(f"Sealift {kit.version} for Python {platform.python_version()} is current in {prefix}\n")
+    if not arguments.bin:
+        sys.stdout.write(f"run it as {prefix}/current/bin/{COMMANDS[0]}\n")
     for link in links:
         sys.stdout.write(f"linked {link}\n")
     previous = target_of(prefix / "previous")

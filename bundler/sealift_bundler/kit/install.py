@@ -334,6 +334,19 @@ def second(source: bytes) -> "types.ModuleType":
     return module
 
 
+def require_outside(folder: Path, prefix: Path, arguments: "argparse.Namespace") -> None:
+    """Refuse to write into the kit, which would then hold what its list does not name."""
+    kit = Path(os.path.realpath(str(folder)))
+    given = (("--prefix", str(prefix)), ("--bin", arguments.bin), ("--man", arguments.man))
+    for option, place in (*given, ("--completion", arguments.completion)):
+        real = Path(os.path.realpath(str(place))) if place else None
+        if real is not None and kit in (real, *real.parents):
+            raise local(
+                f"{option} {str(real)!r} lies in the folder of the kit, and would spoil it; "
+                f"give a folder outside of it, such as {PREFIX}"
+            )
+
+
 def main(folder: Path, words: "list[str]") -> int:
     """Read the command line; one line on standard error says what went wrong."""
     parser = argparse.ArgumentParser(prog="install.py", description="Install Sealift from this kit, without a network.")
@@ -358,6 +371,7 @@ def main(folder: Path, words: "list[str]") -> int:
             kit = Kit(folder)
             kit.check()
             python = check_machine(kit)
+            require_outside(folder, prefix, arguments)
             second(kit.read(SECOND)).install(kit, python, prefix, arguments)
     except RefusalError as refusal:
         sys.stderr.write(f"install.py: {refusal}\n")
@@ -365,7 +379,8 @@ def main(folder: Path, words: "list[str]") -> int:
     except OSError as error:
         place = f" {str(error.filename)!r}" if error.filename else ""
         reason = " ".join(str(error.strerror or error).split())[:400]
-        sys.stderr.write(f"install.py: cannot use{place}: {reason} [local]\n")
+        hint = "; run it as root, or give --prefix" if error.errno in (errno.EACCES, errno.EPERM) else ""
+        sys.stderr.write(f"install.py: cannot use{place}: {reason}{hint} [local]\n")
         return 3
     except KeyboardInterrupt:
         sys.stderr.write("install.py: interrupted; the same command again finishes the job\n")

@@ -115,9 +115,7 @@ class Archive:
             self._progress(len(chunk))
             yield chunk
         if self._take(member.padding) != bytes(member.padding):
-            raise MalformedError(
-                f"the padding after {member.name!r} is damaged or cut short; copy the {self._what} again"
-            )
+            raise MalformedError(f"the padding after {member.name!r} is damaged or cut short; copy it again")
 
     def verified_chunks(self, member: Member, digest: str, what: str) -> Iterator[bytes]:
         """Yield the content like `chunks`; after the last chunk, compare it with its signed digest.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from sealift.bundle.archive import CHUNK_BYTES, open_regular
 from sealift.bundle.holes import require_written
+from sealift.bundle.naming import named
 from sealift.bundle.part_header import HEADER_BYTES, MAGIC, PartHeader, parse_header
 from sealift.errors import (
     DigestError,
@@ -144,7 +145,7 @@ class PartStream(io.RawIOBase):
 def open_stream(paths: str | Sequence[str], *, complete: bool = True) -> Iterator[BinaryIO]:
     """Open a bundle: one file, or its parts in any order, or directories that hold them.
 
-    An error inside the block that damage can cause names the parts that are damaged.
+    An error inside the block that damage can cause names the file, or the parts that are damaged.
 
     Args:
         complete: False where the first part will do, because only the beginning is read.
@@ -157,7 +158,8 @@ def open_stream(paths: str | Sequence[str], *, complete: bool = True) -> Iterato
     """
     found = find(paths)
     if found is None:
-        with open_regular(paths if isinstance(paths, str) else paths[0]) as file:
+        path = paths if isinstance(paths, str) else paths[0]
+        with open_regular(path) as file, named(path):
             yield file
         return
     with ExitStack() as stack:

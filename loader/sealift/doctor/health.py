@@ -81,6 +81,7 @@ def judge(facts: StoreFacts) -> list[Finding]:
         *_pin(facts),
         *_trust(facts),
         *_clock(facts),
+        *_files(facts),
         *_room(facts),
         *_work(facts),
     ]
@@ -131,7 +132,9 @@ def _trust(facts: StoreFacts) -> list[Finding]:
     if facts.trust is None:
         return [unknown("trust", facts.reasons.get("trust", "nothing was installed yet"))]
     trust = facts.trust
-    age = counted((facts.now - trust.released) // _DAY, "day")
+    # As `sealift status` counts: a clock that was set back makes nothing younger.
+    now = max(facts.now, trust.floor_time)
+    age = counted((now - trust.released) // _DAY, "day")
     findings = [
         ok(
             "newest bundle",
@@ -140,7 +143,7 @@ def _trust(facts: StoreFacts) -> list[Finding]:
         )
     ]
     for role, expires in trust.expires.items():
-        days = (expires - max(facts.now, trust.floor_time)) // _DAY
+        days = (expires - now) // _DAY
         if days >= 0:
             findings.append(ok(f"{role} metadata", f"{counted(days, 'day')} left, until {expires:%Y-%m-%d}"))
         else:
@@ -172,6 +175,12 @@ def _clock(facts: StoreFacts) -> list[Finding]:
     if not any(times.values()):
         return [unknown("clock", f"it says {facts.now:%Y-%m-%d %H:%M} UTC; there is nothing to compare it with")]
     return findings or [ok("clock", f"{facts.now:%Y-%m-%d %H:%M} UTC, after everything that was seen here")]
+
+
+def _files(facts: StoreFacts) -> list[Finding]:
+    if facts.owner is None:
+        return []
+    return [unknown("files", "not compared with their digests here", "run `sealift check`")]
 
 
 def _room(facts: StoreFacts) -> list[Finding]:

@@ -95,11 +95,11 @@ def _python(facts: MachineFacts) -> Finding:
 def _locales(facts: MachineFacts) -> list[Finding]:
     findings = []
     if facts.encoding.upper().replace("-", "") == "UTF8":
-        findings.append(ok("locale", f"text is {facts.encoding}"))
+        findings.append(ok("text", f"text is {facts.encoding}"))
     else:
-        findings.append(warning("locale", f"text is {facts.encoding}", f"set LANG={_LOCALE}"))
+        findings.append(warning("text", f"text is {facts.encoding}", f"set LANG={_LOCALE}"))
     if facts.needed is None:
-        findings.append(unknown("locales of models", "no installed model could be read"))
+        findings.append(unknown("locales of models", "there is no installed model, or it cannot be read"))
     for name in sorted({_LOCALE, *(facts.needed or {})}):
         users = ", ".join(sorted((facts.needed or {}).get(name, ())))
         if facts.locales.get(name, False):

@@ -161,8 +161,8 @@ def clock_warning(now: datetime, floor: datetime | None) -> str:
     if floor is None or now + _TOLERATED >= floor:
         return ""
     return (
-        f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {floor:%Y-%m-%d %H:%M} UTC has passed already; correct the clock, "
-        "unless it ran ahead at an earlier install and is right now"
+        f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {floor:%Y-%m-%d %H:%M} UTC has passed already; "
+        "correct the clock, unless it ran ahead at an earlier install and is right now"
     )
 
 

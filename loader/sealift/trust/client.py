@@ -27,6 +27,7 @@ from sealift.trust.python_tuf.fetcher import BASE_URL, StrictFetcher
 from sealift.trust.python_tuf.ngclient import FetcherInterface, Updater, UpdaterConfig, set_reference_time, trusted_set
 from sealift.trust.state import ROOT_HISTORY
 from sealift.trust.verdict import Attempt, refusal
+from sealift_common.fingerprint import grouped, of_bytes
 from sealift_common.metadata.succession import replaced
 
 
@@ -165,8 +166,9 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
     if found.signed_bytes != pinned.signed_bytes:
         expected, got = (_channel_name(root.signed) for root in (pinned, found))
         raise RootError(
-            f"the bundle comes from channel {got!r} with a root that is not the pinned one of {expected!r}; "
-            "`sealift trust show` prints what is pinned here"
+            f"the bundle comes from channel {got!r} with a root that is not the pinned one of {expected!r}: "
+            f"the bundle's root is {grouped(of_bytes(data))}, pinned is {grouped(of_bytes(pinned_root))}; "
+            "compare both with the fingerprint that the channel's owners published"
         )
 
 

@@ -166,11 +166,15 @@ def pin(directory: Path, data: bytes, store: Path | None = None) -> Root:
     if problems:
         raise UnsafeStoreError(f"no root can be pinned there: {'; '.join(problems)}")
     if path.exists():
-        pinned = metadata.parse(read(directory, store), "root", "the pinned root")
+        here = read(directory, store)
+        pinned = metadata.parse(here, "root", "the pinned root")
         if pinned.signed_bytes == metadata.parse(data, "root").signed_bytes:
             return root
+        from sealift_common.fingerprint import grouped, of_bytes
+
         raise AlreadyPinnedError(
-            f"another root is pinned in {str(path)!r}; to trust a different channel, remove that file yourself "
+            f"another root is pinned in {str(path)!r}: this root is {grouped(of_bytes(data))}, "
+            f"pinned is {grouped(of_bytes(here))}; to trust a different channel, remove that file yourself "
             "and use a new store"
         )
     durable.make_directory(directory)

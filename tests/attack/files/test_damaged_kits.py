@@ -392,3 +392,30 @@ def test_any_damage_is_one_line_and_nothing_is_installed(kit, attempt, tmp_path,
         # Lines in another order, or a value that may be: the kit still says the same of the same files.
         assert name in ("SHA256SUMS", "kit.json") or path.read_bytes() == before
     assert os.strerror(errno.ENOENT) not in line
+
+
+def test_nothing_is_installed_into_the_kit(kit, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(kit)
+    before = sorted(kit.rglob("*"))
+    out = str(tmp_path / "opt")
+    for words in (
+        ["--prefix", "relative/opt"],
+        ["--prefix", "."],
+        *(["--prefix", out, option, "here"] for option in ("--bin", "--man", "--completion")),
+    ):
+        assert script.main(kit, words) == 3
+        said = capsys.readouterr().err
+        assert f"{words[-2]} " in said
+        assert "lies in the folder of the kit" in said
+    assert sorted(kit.rglob("*")) == before
+
+
+def test_a_prefix_without_rights_says_what_to_do(kit, monkeypatch, capsys):
+    class Second:
+        @staticmethod
+        def install(*_):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/opt/sealift")
+
+    monkeypatch.setattr(script, "second", lambda _: Second)
+    assert script.main(kit, []) == 3
+    assert "'/opt/sealift': Permission denied; run it as root, or give --prefix [local]" in capsys.readouterr().err

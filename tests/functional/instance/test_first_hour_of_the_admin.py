@@ -120,7 +120,7 @@ def test_what_is_right_is_not_called_something_else(bundles, tmp_path):
     assert kind_of(head, BUNDLE) is None
     assert kind_of(head, BACKUP) is not None
     assert kind_of(b"", BUNDLE) is None
-    assert kind_of(b"nothing known", BUNDLE) is None
+    assert kind_of(b"nothing known\0", BUNDLE) is None
 
 
 # --- what there is -------------------------------------------------------------------------------------

@@ -1,6 +1,12 @@
 """What a new admin met who had only the documentation: nothing is left behind by a try, and each refusal says why."""
 
+import re
+from datetime import datetime, timedelta
+
 import pytest
+from support.release.channel_simulator import ChannelSimulator
+
+from sealift_common.fingerprint import grouped, of_bytes
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 
@@ -62,3 +68,82 @@ def test_a_root_that_was_cut_short_is_called_so(channel, sealift_command, tmp_pa
 def test_a_mistyped_bundle_is_told_where_nothing_is_to_be_repaired(twice, sealift_command, tmp_path):
     status, _, err = sealift_command("check", "--repair", tmp_path / "nothing.tar")
     assert (status, "nothing.tar" in err) == (3, True)
+
+
+def test_another_root_is_refused_with_both_fingerprints(channel, instance, sealift_command, tmp_path):
+    other = ChannelSimulator(tmp_path / "other")
+    for one in (channel, other):
+        one.add("toy", "1.0.0")
+        one.release()
+    instance.pin(channel.root_bytes)
+    pinned, given = (grouped(of_bytes(one.root_bytes)) for one in (channel, other))
+    (tmp_path / "1.root.json").write_bytes(other.root_bytes)
+    status, _, err = sealift_command("trust", "init", tmp_path / "1.root.json")
+    assert (status, f"this root is {given}, pinned is {pinned}; " in err) == (35, True), err
+    status, _, err = sealift_command("install", other.pack(tmp_path / "other.tar"))
+    assert (status, f"the bundle's root is {given}, pinned is {pinned}; " in err) == (20, True), err
+
+
+def _damaged(channel, tmp_path):
+    channel.add("toy", "1.0.0")
+    channel.release()
+    return channel.pack(tmp_path / "sim-1.tar")
+
+
+def _refused(command, bundle, status):
+    got, _, err = command("install", bundle)
+    assert (got, err.count("\n")) == (status, 1), err
+    assert err.startswith(f"sealift: {str(bundle)!r}: "), err
+    assert err.count("copy it again, and compare its SHA-256 [") == 1, err
+    assert len(re.findall("cop(?:y|ied)", err)) == 1, err
+
+
+def test_a_damaged_bundle_is_named_with_what_to_do(channel, instance, sealift_command, tmp_path):
+    bundle = _damaged(channel, tmp_path)
+    instance.pin(channel.root_bytes)
+    good = bundle.read_bytes()
+    for begin in (good[:-1024], good[:-700], good[:5000], good[: len(good) // 2]):
+        bundle.write_bytes(begin)
+        _refused(sealift_command, bundle, 10)
+    flipped = bytearray(good)
+    flipped[-1100] ^= 1
+    flipped[-2000] ^= 1
+    bundle.write_bytes(flipped)
+    got, _, err = sealift_command("verify", bundle)
+    assert got in (10, 26)
+    assert str(bundle) in err
+    assert "copy it again, and compare its SHA-256 [" in err
+    bundle.write_bytes(good + b"x")
+    _refused(sealift_command, bundle, 10)
+
+
+def test_another_file_in_the_place_of_a_bundle_is_not_to_be_copied_again(instance, channel, sealift_command, tmp_path):
+    instance.pin(channel.root_bytes)
+    path = tmp_path / "rows.csv"
+    for text in ("hours,label\n1.5,yes\n", "hours,label\n" + "1.5,yes\n" * 500):
+        path.write_text(text)
+        status, _, err = sealift_command("install", path)
+        assert status == 10
+        assert err.startswith(f"sealift: {str(path)!r}: this is not a Sealift bundle: it is a text file")
+        assert "again" not in err
+
+
+def test_the_doctor_counts_days_as_status_does_and_says_what_it_leaves_to_check(twice, monkeypatch, sealift_command):
+    class Back(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) - timedelta(days=900)
+
+    monkeypatch.setattr("sealift.cli.state.doctor.datetime", Back)
+    _, out, _ = sealift_command("doctor")
+    assert "of channel sim, of" in out
+    assert ", 0 days ago" in out
+    assert "unknown  files: not compared with their digests here; run `sealift check`" in out
+    names = [line[9:].split(":")[0] for line in out.splitlines()[:-1]]
+    assert names.count("locale") == 1
+
+
+def test_the_doctor_says_what_is_not_there_yet(instance, sealift_command):
+    _, out, _ = sealift_command("doctor")
+    assert "locales of models: there is no installed model, or it cannot be read" in out
+    assert "files: " not in out
