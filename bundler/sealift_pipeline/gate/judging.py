@@ -54,6 +54,7 @@ class Judgement:
         overall: on all rows.
         slices: of at least 100 rows, in order of column and value.
         reasons: why it is refused; none where it passes.
+        erased: rows that the champion saw and that are erased; where there are some, the rule is `no_worse`.
     """
 
     rule: str
@@ -62,6 +63,7 @@ class Judgement:
     overall: Comparison
     slices: tuple[Slice, ...]
     reasons: tuple[str, ...]
+    erased: int = 0
 
     @property
     def passed(self) -> bool:
@@ -70,7 +72,7 @@ class Judgement:
 
     def document(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {
+        document = {
             "margin": self.margin,
             "metric": self.metric,
             "overall": self.overall.document(),
@@ -79,6 +81,8 @@ class Judgement:
             "rule": self.rule,
             "slices": [one.document() for one in self.slices],
         }
+        # Absent where none was, as in every run before this was known.
+        return document | ({"erased": self.erased} if self.erased else {})
 
 
 def judge(
@@ -88,6 +92,8 @@ def judge(
     rule: str = BETTER,
     margin: float = 0.01,
     metric: str = ACCURACY,
+    erased: int = 0,
+    is_first: bool = False,
 ) -> Judgement:
     """Judge a challenger on rows that neither model saw.
 
@@ -97,6 +103,9 @@ def judge(
         rule: `better` or `no_worse`.
         margin: see the module.
         metric: by which `pairs` compares.
+        erased: rows that the champion saw and that are erased. It has to be replaced, and a model without them is
+            seldom better: then `no_worse` decides, whatever `rule` is.
+        is_first: whether the champion is a constant answer, which saw nothing.
 
     Raises:
         ValueError: no row, or a rule that there is not.
@@ -105,9 +114,12 @@ def judge(
         raise ValueError(f"rule is {rule!r}; expected one of {', '.join(RULES)}")
     if not pairs.rows:
         raise ValueError("there is no row; expected at least 1")
+    if erased:
+        rule = NO_WORSE
     overall = pairs.compared()
     slices = tuple(_slices(pairs, columns or {}))
-    return Judgement(rule, margin, metric, overall, slices, tuple(_reasons(overall, slices, rule, margin, metric)))
+    reasons = _too_few(overall, is_first=is_first) or tuple(_reasons(overall, slices, rule, margin, metric))
+    return Judgement(rule, margin, metric, overall, slices, reasons, erased)
 
 
 def told(found: Comparison, metric: str) -> str:
@@ -127,10 +139,18 @@ def _slices(pairs: Pairs, columns: Mapping[str, Sequence[Any]]) -> Iterable[Slic
                 yield Slice(name, value, pairs.chosen(chosen).compared())
 
 
+def _too_few(overall: Comparison, *, is_first: bool) -> tuple[str, ...]:
+    if overall.rows >= LEAST_ROWS:
+        return ()
+    if is_first:
+        of, then = "rows for testing", "land more events, or raise test in [split]"
+    else:
+        # A larger share would take rows that the champion learned from.
+        of, then = "rows that neither model saw", "land more events"
+    return (f"only {overall.rows} {of}; expected at least {LEAST_ROWS}: {then}",)
+
+
 def _reasons(overall: Comparison, slices: Iterable[Slice], rule: str, margin: float, metric: str) -> Iterable[str]:
-    if overall.rows < LEAST_ROWS:
-        yield f"only {overall.rows} rows that neither model saw; expected at least {LEAST_ROWS}"
-        return
     if rule == BETTER:
         if overall.low <= 0:
             yield f"not better: {told(overall, metric)}; expected all of it above 0"

@@ -97,10 +97,15 @@ def proven(project: Project, estimator: Any, rows: Rows, model: ModelVersion) ->
         )
 
 
-def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Trained | None) -> Judgement:
+def judged(
+    project: Project, rows: Rows, conversion: "Conversion", champion: Trained | None, *, erased: int = 0
+) -> Judgement:
     """Judge the converted challenger against the released champion, on rows that neither saw.
 
     A first version is judged against a constant answer, on all rows alone.
+
+    Args:
+        erased: rows that the champion saw and that are erased; see `judge`.
 
     Raises:
         ChallengerError: there is no such row, or the champion does not take the rows of this project, or does not
@@ -108,7 +113,7 @@ def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Tra
     """
     unseen = rows.chosen(_unseen(project, rows, champion))
     if not len(unseen.labels):
-        raise ChallengerError("no row is left that neither model saw; land more events, or raise test in [split]")
+        raise ChallengerError("no row is left that neither model saw; land more events")
     # One label is right for all of a slice of it: no first version could be compared with that.
     slices = () if champion is None else project.gate.slices
     columns = {name: unseen.column(name) or () for name in slices}
@@ -130,7 +135,9 @@ def judged(project: Project, rows: Rows, conversion: "Conversion", champion: Tra
         pairs = pairs_of(gate.metric, answers, before, labels)
     except ValueError as error:
         raise ChallengerError(f"the two models cannot be compared by {gate.metric}: {error}") from error
-    return judge(pairs, columns, rule=gate.rule, margin=gate.margin, metric=gate.metric)
+    return judge(
+        pairs, columns, rule=gate.rule, margin=gate.margin, metric=gate.metric, erased=erased, is_first=champion is None
+    )
 
 
 def require_slices(project: Project, rows: Rows) -> None:

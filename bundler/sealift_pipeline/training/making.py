@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealift_common.names import ModelVersion
+from sealift_pipeline.erasure.erasing import erased_since
 from sealift_pipeline.errors import RetrainError
 from sealift_pipeline.gate.judging import Judgement
 from sealift_pipeline.gate.metrics import OF_NUMBERS
@@ -62,7 +63,7 @@ def make(
     require_slices(project, rows)
     fitted = fit(project, code, rows, workers=workers, open_study=open_study, open_workers=open_workers)  # 5
     conversion = proven(project, fitted.estimator, rows, model)
-    judgement = judged(project, rows, conversion, champion)  # 6
+    judgement = judged(project, rows, conversion, champion, erased=_erased(settings, snapshot, champion))  # 6
     _require_same_code(code, inputs)
     run = _run(project, model, inputs, libraries, rows, fitted, conversion, judgement, champion)
     return Made(run, rows, conversion, judgement, newest_time(table))
@@ -98,6 +99,13 @@ def _run(
         # model.json depends on the names of all files of the version, this one's among them.
         files={name: digest(data) for name, data in sorted(conversion.files.items()) if name != "model.json"},
     )
+
+
+def _erased(settings: Settings, snapshot: Snapshot, champion: Trained | None) -> int:
+    """Return how many rows that the champion saw are erased; 0 where it saw another table."""
+    if champion is None or champion.snapshot.table != snapshot.table:
+        return 0
+    return erased_since(settings, champion.snapshot)
 
 
 def _require_same_code(code: Code, inputs: Mapping[str, str]) -> None:

@@ -39,7 +39,7 @@ def _body(run: Run, snapshot: Snapshot, champion: Trained | None, drift: Sequenc
             ("trials", f"{len(run.search['trials']):,}"),
         ]
     )
-    yield from _gate(run.gate, rival)
+    yield from _gate(run.gate, rival, has_champion=champion is not None)
     yield from _search(run)
     yield from _drift(drift, champion)
     yield "<h2>What it is made of</h2>"
@@ -58,13 +58,15 @@ def _verdict(gate: Mapping[str, Any]) -> Iterator[str]:
         yield f'<p class="bad">Refused: {shown(reason)}</p>'
 
 
-def _gate(gate: Mapping[str, Any], rival: str) -> Iterator[str]:
+def _gate(gate: Mapping[str, Any], rival: str, *, has_champion: bool) -> Iterator[str]:
     overall, slices, metric = gate["overall"], gate["slices"], gate["metric"]
     yield "<h2>Against the champion</h2>"
     test = "the exact McNemar test" if metric == ACCURACY else "exchanging answers row by row"
+    unseen = "rows that neither model saw" if has_champion else "rows for testing"
+    why = f" for {gate['erased']:,} rows that {shown(rival)} saw are erased" if gate.get("erased") else ""
     yield (
-        f'<p class="soft">{overall["rows"]:,} rows that neither model saw, by {shown(TITLES[metric])}; '
-        f"rule {shown(gate['rule'])}, margin {gate['margin']:.2%}. The bar is the 95 % interval of the paired "
+        f'<p class="soft">{overall["rows"]:,} {unseen}, by {shown(TITLES[metric])}; '
+        f"rule {shown(gate['rule'])}{why}, margin {gate['margin']:.2%}. The bar is the 95 % interval of the paired "
         f"bootstrap, the dashed line minus the margin; p is of {test}.</p>"
     )
     named = [("all rows", overall), *((f"{one['column']}: {one['value']}", one["comparison"]) for one in slices)]

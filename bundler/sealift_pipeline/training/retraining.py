@@ -56,6 +56,7 @@ class Retrained:
         model: the version that is staged, or has the same inputs; None where none was made.
         reference: digest of its manifest.
         page: of the run; None where nothing was trained.
+        is_first: whether there was no released version to compare it with.
     """
 
     outcome: str
@@ -64,6 +65,7 @@ class Retrained:
     reference: str = ""
     page: Path | None = None
     judgement: "Judgement | None" = None
+    is_first: bool = False
 
 
 def retrain(
@@ -131,9 +133,12 @@ def retrain(
     )
     page = _keep(project, folder, made, champion, snapshot)  # 7
     if not made.judgement.passed:
-        raise ChallengerError(f"{model} was not staged: {'; '.join(made.judgement.reasons)}; see {str(page)!r}")
+        then = ""
+        if champion is not None and made.judgement.erased:
+            then = f"; rows that {champion.model} saw were erased: raise margin under [gate], or withdraw that version"
+        raise ChallengerError(f"{model} was not staged: {'; '.join(made.judgement.reasons)}{then}; see {str(page)!r}")
     reference = hand_over(project, settings, channels.staging, snapshot, made)  # 8
-    return Retrained(STAGED, channels.staging.directory, model, reference, page, made.judgement)
+    return Retrained(STAGED, channels.staging.directory, model, reference, page, made.judgement, champion is None)
 
 
 def _require_new(folder: Path, inputs: Mapping[str, str], champion: Trained | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.gitlab.pipeline import rows
 from support.gitlab.secrets import PLANTED
-from support.gitlab.training import POLICY, TEXT_CODE, TOML, Training
+from support.gitlab.training import POLICY, TEXT_CODE, TOML, Training, here
 from support.release.workbench import Workbench
 
 from sealift_bundler.errors import DisclosureError
@@ -14,6 +14,7 @@ from sealift_pipeline.cli import command
 from sealift_pipeline.erasure.erasing import erase
 from sealift_pipeline.erasure.journal import Erasure
 from sealift_pipeline.log.opening import open_log
+from sealift_pipeline.training.reproducing import read_given, reproduce
 
 LENIENT = TOML + '[gate]\nrule = "no_worse"\nmargin = 0.2\n'
 WHOLE_WORDS = TEXT_CODE.replace('"min_df": [1, 2]', '"min_df": [1]').replace(
@@ -57,6 +58,32 @@ def test_rows_drift_and_an_erasure_speak_for_it(training, call) -> None:
     with open_log(training.settings) as log:
         erase(training.settings, training.settings.data_policy(), log, Erasure("t", (who,)))
     assert any("that triage 1.0.0 saw" in one for one in drift(training, call)["reasons"])
+
+
+def test_what_an_erasure_demands_is_not_stopped_by_the_gate(training, call) -> None:
+    """A model without the erased rows is not better: a timer would fail every night, and the rows stay in use."""
+    # Of 100 rows one is 1 %.
+    training.write(toml=TOML + "[gate]\nmargin = 0.05\n")
+    training.retrain()
+    training.release()
+    who = next(row["subjects"][0] for row in rows(training.settings) if row["subjects"])
+    with open_log(training.settings) as log:
+        erase(training.settings, training.settings.data_policy(), log, Erasure("t", (who,)))
+    status, out, err = call(command, "retrain", "triage.toml", "--if-needed", "--pipeline", "events")
+    assert status == 0, err
+    assert out.startswith("staged triage 1.1.0 ")
+    assert "  by the rule no_worse, for " in out
+    assert "that the released version saw were erased" in out
+    folder = training.settings.folder / "runs" / "triage"
+    gate = json.loads((folder / "run.json").read_bytes())["gate"]
+    assert gate["rule"] == "no_worse"
+    assert gate["erased"] > 0
+    assert (
+        f"rule no_worse for {gate['erased']} rows that triage 1.0.0 saw are erased" in (folder / "run.html").read_text()
+    )
+    # And the same run again, byte by byte.
+    given = read_given(folder / "run.json")
+    reproduce(given, training.project, training.settings, open_workers=here)
 
 
 def test_fifty_planted_strings_are_in_no_released_file(training) -> None:

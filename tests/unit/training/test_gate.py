@@ -42,6 +42,14 @@ def test_five_points_better_pass_also_where_some_rows_are_lost():
     assert judge(turned(turned(OLD, 200, True), 100, False), OLD).passed
 
 
+def test_a_champion_whose_rows_were_erased_need_not_be_beaten():
+    assert not judge(OLD, OLD).passed
+    found = judge(OLD, OLD, erased=3)
+    assert (found.passed, found.rule, found.document()["erased"]) == (True, "no_worse", 3)
+    assert "erased" not in judge(OLD, OLD).document()
+    assert not judge(turned(OLD, 100, False), OLD, erased=3).passed
+
+
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
@@ -69,7 +77,7 @@ def test_four_rows_are_better_by_the_bootstrap_alone():
 
 def test_thirty_rows_decide_nothing():
     found = judge(np.ones(30, bool), np.zeros(30, bool))
-    assert found.reasons == ("only 30 rows that neither model saw; expected at least 100",)
+    assert found.reasons == ("only 30 rows that neither model saw; expected at least 100: land more events",)
 
 
 def test_better_overall_and_worse_in_a_slice_is_refused():

@@ -78,7 +78,7 @@ def test_better_passes_equal_and_worse_do_not(metric):
         assert TITLES[metric] in found.reasons[0]
     assert judge(pairs_of(metric, old, old, labels), rule="no_worse", metric=metric).passed
     few = judge(pairs_of(metric, new[:30], old[:30], labels[:30]), metric=metric)
-    assert few.reasons == ("only 30 rows that neither model saw; expected at least 100",)
+    assert few.reasons == ("only 30 rows that neither model saw; expected at least 100: land more events",)
 
 
 @pytest.mark.parametrize("metric", TITLES)

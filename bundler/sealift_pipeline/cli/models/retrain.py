@@ -22,7 +22,7 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
     The same events, files and environment give the same model: then nothing is trained, and it says "unchanged". A
     version that is not better than the released one is refused, exit 78, and its page says why.
     """
-    from sealift_pipeline.gate.judging import told
+    from sealift_pipeline.gate.judging import NO_WORSE, told
     from sealift_pipeline.training.project.settings import Project
     from sealift_pipeline.training.retraining import STAGED, retrain
 
@@ -44,6 +44,11 @@ def command(*, project_file: Path, folder: Path, workers: int, storage: str, if_
     click.echo(" ".join(str(one) for one in (done.outcome, done.model, done.reference) if one))
     if done.outcome == STAGED and done.judgement is not None:
         found, metric = done.judgement.overall, done.judgement.metric
-        click.echo(f"  on {found.rows:,} rows that neither model saw: {told(found, metric)}, p = {found.p_value:.3g}")
+        unseen = "rows for testing" if done.is_first else "rows that neither model saw"
+        click.echo(f"  on {found.rows:,} {unseen}: {told(found, metric)}, p = {found.p_value:.3g}")
+        if done.judgement.erased:
+            gone = done.judgement.erased
+            were = "row that the released version saw was" if gone == 1 else "rows that the released version saw were"
+            click.echo(f"  by the rule {NO_WORSE}, for {gone:,} {were} erased")
         click.echo(f"  page of the run: {done.page}")
         click.echo(f"next: have it reviewed, then: sealift-bundler release --channel {done.channel} --key FILE")
