@@ -72,7 +72,14 @@ class Settings:
             UnsupportedVersionError: it is of a newer format.
         """
         path = folder / FILE
-        text = read_text(path, "settings", DataPolicyError)
+        try:
+            text = read_text(path, "settings", DataPolicyError)
+        except DataPolicyError as error:
+            if not isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+                raise
+            raise DataPolicyError(
+                f"folder {str(folder)!r} is not that of a pipeline: it has no {FILE}; give that one: --pipeline DIR"
+            ) from error
         toml = StrictToml(text, name=path.name, what="settings", error=DataPolicyError)
         toml.require_format(FORMAT)
         toml.check_keys(toml.document, ("format", *_KEYS))

@@ -98,3 +98,11 @@ def test_a_folder_with_something_in_it_is_left_as_it_is(call, tmp_path):
     assert (status, len(err.splitlines())) == (2, 1)
     assert "is not empty" in err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_is_no_pipeline_is_named_with_the_option(tmp_path, monkeypatch, call):
+    """`verify BUNDLE` in any other folder once spoke of settings that could not be read."""
+    monkeypatch.chdir(tmp_path)
+    status, _, err = call(command, "verify", "b.tar")
+    assert status == 70
+    assert "folder '.' is not that of a pipeline: it has no pipeline.toml; give that one: --pipeline DIR" in err

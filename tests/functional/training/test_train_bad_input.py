@@ -190,7 +190,9 @@ def test_a_champion_that_nobody_trained_here(own):
 
 
 def test_too_few_rows_to_judge(training):
-    refused(training, ChallengerError, r"only 32 rows that neither model saw; expected at least 100")
+    refused(
+        training, ChallengerError, r"only 32 rows for testing; expected at least 100: land more events, or raise test"
+    )
 
 
 def _pin_of(lock, name):
@@ -211,11 +213,19 @@ def test_an_environment_of_another_lock(training):
         training, ProjectError, r"onnx is not installed, or requirements\.lock does not pin it; lock it, install it"
     )
     lock.write_text("numpy==2.4.6\n")
-    refused(training, ProjectError, r"requirements\.lock': the lock file has no hash for 'numpy==2\.4\.6'")
+    refused(
+        training,
+        ProjectError,
+        r"requirements\.lock': the lock file has no hash for 'numpy==2\.4\.6'; write it with `uv pip compile",
+    )
     lock.write_text("numpy>=2\n")
-    refused(training, ProjectError, r"requirements\.lock': the lock file pins 'numpy>=2' without exact version")
+    refused(
+        training,
+        ProjectError,
+        r"requirements\.lock': the lock file pins 'numpy>=2' without exact version .*; write it with `uv pip",
+    )
     lock.write_text("# nothing\n")
-    refused(training, ProjectError, "pins no package; expected lines such as numpy==2.3.5")
+    refused(training, ProjectError, "pins no package; write it with `uv pip compile --generate-hashes")
     lock.write_text(right)
 
 

@@ -14,6 +14,7 @@ from sealift_pipeline.runs.document import digest
 
 # Without these no model is trained, so no lock may be silent about them.
 TRAINERS = ("numpy", "onnx", "optuna", "scikit-learn", "skl2onnx")
+MAKE_LOCK = "write it with `uv pip compile --generate-hashes requirements.in -o requirements.lock`"
 _MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -37,7 +38,7 @@ class Lock:
         self.path, self.digest = path, digest(data)
         self.pins = _pins(text, path) if len(data) <= _MOST_BYTES else {}
         if not self.pins:
-            raise ProjectError(f"the lock {str(path)!r} pins no package; expected lines such as numpy==2.3.5")
+            raise ProjectError(f"the lock {str(path)!r} pins no package; {MAKE_LOCK}")
 
     def require_here(self) -> Mapping[str, str]:
         """Check that this environment is that of the lock; return the versions of what trains.
@@ -66,7 +67,9 @@ def _pins(text: str, path: Path) -> dict[str, str]:
     try:
         return {str(pin.name): str(pin.version) for pin in parse_lock(text, here)}
     except GateError as error:
-        raise ProjectError(f"{str(path)!r}: {error}") from error
+        # `make lock` writes those of Sealift itself, which nobody has who installed it.
+        reason = str(error).removesuffix("; run: make lock")
+        raise ProjectError(f"{str(path)!r}: {reason}; {MAKE_LOCK}") from error
 
 
 def _installed(name: str) -> str | None:
