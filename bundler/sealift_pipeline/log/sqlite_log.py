@@ -149,11 +149,12 @@ class SqliteLog:
     def position(self) -> Position:
         """Return where the log stands."""
         with self._lock, _translated(self.path):
-            (last,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+            # Not from `sqlite_sequence`: a second delivery uses up a number there and adds no record.
+            (newest,) = self._connection.execute("SELECT coalesce(max(seq), 0) FROM log").fetchone()
             trimmed = int(self._meta("trimmed"))
             (waiting,) = self._connection.execute("SELECT count(*) FROM log WHERE seq > ?", (trimmed,)).fetchone()
             (rejected,) = self._connection.execute("SELECT count(*) FROM rejected").fetchone()
-        return Position(last, trimmed, waiting, rejected)
+        return Position(max(newest, trimmed), trimmed, waiting, rejected)
 
     def _meta(self, name: str) -> str:
         (value,) = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -45,6 +45,17 @@ def test_a_key_is_known_in_the_same_batch_later_and_after_a_trim(log):
     assert [entry.record.key for entry in log.read(0, 10)] == ["2"]
 
 
+def test_second_deliveries_do_not_move_the_newest_event(log):
+    """`status` would show 600 as the newest and 300 as landed, as if events were lost."""
+    events = [record(number) for number in range(300)]
+    log.append(events)
+    assert not any(log.append(events))
+    assert log.position() == (300, 0, 300, 0)
+    assert log.trim(300)
+    assert not any(log.append(events))
+    assert log.position() == (300, 300, 0, 0)
+
+
 def test_what_was_trimmed_is_in_none_of_its_files(log):
     log.append([record(number, "SECRET-TEXT" * 200) for number in range(300)])
     assert b"SECRET-TEXT" in held(log)
