@@ -29,7 +29,7 @@ subclass of `sealift.Error`. Shapes are written as `[rows, columns]`; dtypes are
 
 # In the order in which a reader needs them; the errors have a page of their own.
 SECTIONS: dict[str, tuple[Any, list[str]]] = {
-    "sealift": (sealift, ["load", "models", "ActiveModel", "Model", "Store", "Prediction"]),
+    "sealift": (sealift, ["load", "models", "ActiveModel", "Switch", "Model", "Store", "Prediction"]),
     "sealift.testing": (sealift.testing, ["toy_store", "ToyModel", "ToyGraphs", "ToyFiles", "ToyStore"]),
     "sealift_bundler": (sealift_bundler, ["convert", "Conversion"]),
     "sealift_pipeline": (sealift_pipeline, ["events", "split", "scrub", "pseudonym", "Snapshot"]),
@@ -59,7 +59,7 @@ def _entry(path: str, value: Any) -> Iterator[str]:
     yield f"```python\n{_class_signature(value)}\n```\n"
     yield _prose(inspect.getdoc(value) or "") + "\n"
     for name, member in vars(value).items():
-        if name.startswith("_") or (dataclasses.is_dataclass(value) and name in _field_names(value)):
+        if name.startswith("_") or name in _field_names(value):
             continue
         if isinstance(member, property | cached_property):
             getter = member.func if isinstance(member, cached_property) else member.fget
@@ -74,7 +74,13 @@ def _entry(path: str, value: Any) -> Iterator[str]:
 
 
 def _field_names(value: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(value)]
+    if _is_named_tuple(value):
+        return list(value._fields)
+    return [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+
+
+def _is_named_tuple(value: Any) -> bool:
+    return issubclass(value, tuple) and hasattr(value, "_fields")
 
 
 def _class_signature(value: Any) -> str:
@@ -82,6 +88,9 @@ def _class_signature(value: Any) -> str:
     if dataclasses.is_dataclass(value):
         lines = [f"    {field.name}: {_type(field.type)}{_default(field)}" for field in dataclasses.fields(value)]
         return "\n".join([f"{head}:  # frozen dataclass", *lines])
+    if _is_named_tuple(value):
+        lines = [f"    {name}: {_type(value.__annotations__[name])}" for name in value._fields]
+        return "\n".join([f"{head}(NamedTuple):", *lines])
     # Only a class that an application makes itself shows how.
     return head if value.__name__ in ("Model", "ToyStore") else _signature(head, value.__init__)
 

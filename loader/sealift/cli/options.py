@@ -49,17 +49,6 @@ tmpdir_option = click.option(
 bundle_argument = click.argument(
     "bundle", metavar="FILE...|ADDRESS", type=click.Path(readable=False), nargs=-1, required=True
 )
-_ca_file_option = click.option(
-    "--ca-file",
-    type=click.Path(path_type=Path, readable=False),
-    envvar="SEALIFT_CA_FILE",
-    show_envvar=True,
-    default=None,
-    help="For a registry: certificates (PEM) to trust in addition to the system's.",
-)
-_plain_http_option = click.option(
-    "--plain-http", is_flag=True, help="For a registry: allow plain http, also for remote hosts."
-)
 
 
 def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
@@ -97,9 +86,27 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return store_option(trust_option(command))
 
 
-def access_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--ca-file` and `--plain-http`."""
-    return _ca_file_option(_plain_http_option(command))
+def access_options_of(server: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds `--ca-file` and `--plain-http`.
+
+    Args:
+        server: to what they apply, as the help says it.
+    """
+    ca_file = click.option(
+        "--ca-file",
+        type=click.Path(path_type=Path, readable=False),
+        envvar="SEALIFT_CA_FILE",
+        show_envvar=True,
+        default=None,
+        help=f"For {server}: certificates (PEM) to trust in addition to the system's.",
+    )
+    plain_http = click.option(
+        "--plain-http", is_flag=True, help=f"For {server}: allow plain http, also for remote hosts."
+    )
+    return lambda command: ca_file(plain_http(command))
+
+
+access_options = access_options_of("a registry")
 
 
 def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:

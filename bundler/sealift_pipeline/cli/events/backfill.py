@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from sealift.cli.options import access_options
+from sealift.cli.options import access_options_of
 from sealift_common.console import print_json
 from sealift_common.wording import counted
 from sealift_pipeline.cli.events.keys import note_keys
@@ -28,7 +28,7 @@ _DAYS = 7
     help=f"Also bring issues that changed since then [default: {_DAYS} days ago].",
 )
 @click.option("--no-issues", is_flag=True, help="Bring only what the hook tried to deliver.")
-@access_options
+@access_options_of("GitLab")
 @json_option
 def command(
     *, folder: Path, since: datetime | None, no_issues: bool, ca_file: Path | None, plain_http: bool, as_json: bool
