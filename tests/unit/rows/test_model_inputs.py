@@ -3,38 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from support.release.model_description import description
 
 from sealift.errors import InputError
-from sealift.model.documents.description import (
-    MISSING_TEXT,
-    Classes,
-    Column,
-    ModelDescription,
-    Requirements,
-    TensorInput,
-    TensorOutput,
-    Tolerance,
-)
+from sealift.model.documents.description import MISSING_TEXT, Column, TensorInput
 from sealift.model.inputs.feeder import Feeder
-
-
-def description(interface, *inputs):
-    return ModelDescription(
-        name="toy",
-        version="1.0.0",
-        task="regression",
-        interface=interface,
-        inputs=inputs,
-        outputs=(TensorOutput("values", "float32", ("rows",), "values", "float64"),),
-        classes=Classes("bool", (False, True)),
-        requires=Requirements("1.17.0", 8, {"ai.onnx": 18}),
-        tolerance=Tolerance(1e-5, 1e-5),
-        rung="float32",
-        source={},
-        conversion={},
-        parity={},
-    )
-
 
 COLUMNS = (
     TensorInput(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from unit.rows.test_model_inputs import description
+from support.release.model_description import description
 
 from sealift.errors import InputError
 from sealift.model.documents.description import MISSING_TEXT, Column, TensorInput
