@@ -71,8 +71,13 @@ batch = 2
 """
 
 
-def issues(number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 4, users=40, first=0, secrets=()):
-    """Issues whose label follows from weight and estimate, but for a share of them; titles may hold secrets in turn."""
+def issues(
+    number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 4, users=40, first=0, secrets=(), titles=None
+):
+    """Issues whose label follows from weight and estimate, but for a share of them.
+
+    Titles may hold secrets in turn, or be one of those that `titles` has for the label.
+    """
     events, chance, found = Events(seed, size=1_700, users=users), random.Random(seed), []
     events.number = first
     for _ in range(number):
@@ -80,6 +85,8 @@ def issues(number, seed=1, *, noise=0.1, rule=lambda weight, estimate: weight > 
         is_bug = rule(weight, estimate) != (chance.random() < noise)
         event = events.make("issue", weight=weight, time_estimate=estimate, total_time_spent=chance.randrange(5))
         event["labels"] = [{"id": 1, "title": "type::bug" if is_bug else "type::feature"}]
+        if titles:
+            event["object_attributes"]["title"] = chance.choice(titles[event["labels"][0]["title"]])
         if secrets:
             secret = secrets[len(found) % len(secrets)]
             event["object_attributes"]["title"] = f"{secret} fails after the upgrade {len(found)}"
