@@ -33,7 +33,9 @@ def load(
         threads: number of threads of one prediction; None leaves it to ONNX Runtime.
         observer: called with a `sealift.Prediction` after every prediction; see `Model.observed`.
         providers: ONNX Runtime's execution providers, in order of preference; None means the CPU's.
-        follow: return a model that switches, between two calls, to what an admin installs or rolls back to.
+        follow: return a model that switches, between two calls, to what an admin installs or rolls back to. Once the
+            channel withdrew its version, or the policy or a reviewer refuses it, and no other may answer, its calls
+            raise WithdrawnError, UnreviewedError or NotInstalledError, until one may.
         on_switch: with `follow`, called with a `sealift.Switch` after every switch, and after every one that failed;
             in the thread that loaded, so it must not take long. What it raises is logged.
 
@@ -51,7 +53,7 @@ def load(
         return load_now()
     from sealift.following import FollowedModel
 
-    return FollowedModel(opened.layout, load_now, on_switch)
+    return FollowedModel(opened, load_now, on_switch)
 
 
 class ActiveModel(NamedTuple):

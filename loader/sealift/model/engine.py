@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sealift.errors import InputError, MalformedError, UsageError
+from sealift.errors import Error, InputError, MalformedError, UsageError
 from sealift.model import lifetime
 from sealift.model.answers import Method
 from sealift.model.documents.description import (
@@ -141,10 +141,10 @@ class Engine:
         """
         raise UsageError(f"model {self.name!r} has one graph, and no {str(name)[:80]!r}: call its methods, or run")
 
-    def refusing(self, message: str) -> "Engine":
-        """Return an engine that says the same of itself, and raises UsageError with `message` when it is asked."""
+    def refusing(self, refusal: Error | str) -> "Engine":
+        """Return an engine that says the same of itself, and raises `refusal`, or UsageError for a text, when asked."""
         other = copy(self)
-        other.session = lifetime.Unusable(message)
+        other.session = lifetime.Unusable(refusal)
         return other
 
     def answer(self, method: str | tuple[str, ...], rows: Any) -> Any:
@@ -202,7 +202,7 @@ class Engine:
     def _run(self, names: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
         try:
             result: list[NDArray[Any]] = self.session.run(names, feeds)
-        except UsageError:
+        except Error:
             raise
         except Exception as error:
             # ONNX Runtime raises its own classes, RuntimeError and ValueError alike when a kernel meets

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
-from sealift.errors import UsageError
+from sealift.errors import Error, UsageError
 from sealift.model import lifetime
 from sealift.model.documents.description import FILE_NAME, ModelDescription
 from sealift.model.documents.file_set import check_file_set, files_of_graph
@@ -56,11 +56,11 @@ class GraphSetEngine(Engine):
         """
         return self.session.run(method, rows)
 
-    def refusing(self, message: str) -> Engine:
+    def refusing(self, refusal: Error | str) -> Engine:
         """Return as `Engine.refusing`; the engines of its graphs refuse as well."""
         other = copy(self)
-        other.session = lifetime.Unusable(message)
-        other._engines = {name: engine.refusing(message) for name, engine in self._engines.items()}  # noqa: SLF001 - a copy
+        other.session = lifetime.Unusable(refusal)
+        other._engines = {name: engine.refusing(refusal) for name, engine in self._engines.items()}  # noqa: SLF001 - a copy
         return other
 
 

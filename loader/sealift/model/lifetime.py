@@ -8,25 +8,27 @@ A session of one thread has no others, and is as good in the worker as before.
 
 import ctypes
 import os
+from copy import copy
 from typing import Any, NoReturn, Protocol
 from weakref import WeakSet
 
-from sealift.errors import UsageError
+from sealift.errors import Error, UsageError
 
 
 class Unusable:
-    """Stands where a session was; asking it anything raises `UsageError`."""
+    """Stands where a session was; asking it anything raises the error that it was given, or `UsageError`."""
 
-    def __init__(self, message: str) -> None:
-        self._message = message
+    def __init__(self, refusal: Error | str) -> None:
+        self._error = UsageError(refusal) if isinstance(refusal, str) else refusal
 
     def run(self, *_: object) -> NoReturn:
         """Refuse.
 
         Raises:
-            UsageError: always.
+            sealift.Error: always.
         """
-        raise UsageError(self._message)
+        # A copy: threads that ask at the same time must not share a traceback.
+        raise copy(self._error)
 
 
 class _Holder(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 from numpy.typing import NDArray
 
+from sealift.errors import Error
 from sealift.model.documents.description import ModelDescription, TensorInput, TensorOutput
 from sealift.model.engine import RUN, Engine
 from sealift.model.runtime.sealed import Content
@@ -75,8 +76,8 @@ class Model(ABC):
         return self._engine.session
 
     @abstractmethod
-    def disable(self, message: str) -> None:
-        """Let every later call raise UsageError with `message`."""
+    def disable(self, refusal: Error | str) -> None:
+        """Let every later call raise `refusal`; UsageError for a text."""
 
     def close(self) -> None:
         """Give the session back; its memory is free once nobody shares it. Calls that run meanwhile finish."""
@@ -348,9 +349,9 @@ class LoadedModel(Model):
         """Share as `Model.share`."""
         return LoadedModel(self._own, self)
 
-    def disable(self, message: str) -> None:
+    def disable(self, refusal: Error | str) -> None:
         """Refuse as `Model.disable`."""
-        self._own = self._own.refusing(message)
+        self._own = self._own.refusing(refusal)
         self._origin = None
 
 
@@ -360,7 +361,7 @@ class GraphModel(Model):
     def __init__(self, model: Model, graph: str) -> None:
         self._model = model
         self._graph = graph
-        self._refusal: str | None = None
+        self._refusal: Error | str | None = None
 
     @property
     def _engine(self) -> Engine:
@@ -380,6 +381,6 @@ class GraphModel(Model):
         """Share as `Model.share`."""
         return GraphModel(self._model.share(), self._graph)
 
-    def disable(self, message: str) -> None:
+    def disable(self, refusal: Error | str) -> None:
         """Refuse as `Model.disable`; the other graphs go on."""
-        self._refusal = message
+        self._refusal = refusal

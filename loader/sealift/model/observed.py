@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sealift.errors import Error
 from sealift.model.engine import Engine
 from sealift.model.model import Model
 from sealift.model.observing import Observation
@@ -36,6 +37,6 @@ class ObservedModel(Model):
         """Share as `Model.share`; the same observer is told."""
         return ObservedModel(self._model.share(), self._observation)
 
-    def disable(self, message: str) -> None:
+    def disable(self, refusal: Error | str) -> None:
         """Refuse as `Model.disable`."""
-        self._model.disable(message)
+        self._model.disable(refusal)

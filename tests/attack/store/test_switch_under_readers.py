@@ -31,7 +31,7 @@ path, trust, answers, stop = sys.argv[1:]
 expected = {version: np.array(values) for version, values in json.load(open(answers)).items()}
 rows = np.random.default_rng(3).normal(size=(20, 4)).astype(np.float32)
 store = Store(path, trust=trust)
-followed = FollowedModel(store.layout, lambda: store.load("toy"))
+followed = FollowedModel(store, lambda: store.load("toy"))
 print("ready", flush=True)
 seen = {}
 while not os.path.exists(stop):

@@ -81,7 +81,7 @@ def test_a_change_that_the_clock_of_the_file_system_does_not_show_is_looked_at(t
     """Two changes within one tick look like one; the store may have been read between them."""
     catalog, read, now = Catalog(toys.store, [], None, lambda _model, _message: None), [], [1000.0]
     monkeypatch.setattr(catalog, "_refresh", lambda: read.append(now[0]))
-    monkeypatch.setattr(catalogs, "_changed", lambda _path: (1, 1, 0, 999 * 10**9))
+    monkeypatch.setattr(catalogs, "last_change", lambda _path: (1, 1, 0, 999 * 10**9))
     monkeypatch.setattr(catalogs.time, "time", lambda: now[0])
     monkeypatch.setattr(catalogs.time, "monotonic", lambda: now[0])
     for seconds in (0, 1, 1.5, 2.5, 5, 60):

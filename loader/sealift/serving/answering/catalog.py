@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from sealift.errors import Error, NotInstalledError, WithdrawnError
-from sealift.following import Switch
+from sealift.following import DECISIONS, Switch, last_change
 from sealift.logs import logger
 from sealift.policy.policy import DIRECTORY as OWN_REVIEWS
 from sealift.policy.policy import FILE_NAME as POLICY
-from sealift.serving.answering.served import DECISIONS, Moment, ServedModel, is_model
+from sealift.serving.answering.served import Moment, ServedModel, is_model
 from sealift.serving.refusals import not_loaded
 from sealift.store import Store
 from sealift_common.names import ModelVersion
@@ -166,7 +166,7 @@ class Catalog:
         trust = self._store.trust_directory
         # Of the site's own reviewers too: a rejection is a new file of theirs.
         looked_at = (self._store.layout.trust, trust, trust / POLICY, trust / OWN_REVIEWS)
-        return (_link(self._store.layout.current), *map(_changed, looked_at))
+        return (_link(self._store.layout.current), *map(last_change, looked_at))
 
     def _refresh(self) -> None:
         try:
@@ -219,11 +219,3 @@ def _link(path: os.PathLike[str]) -> str:
         return os.readlink(path)
     except OSError as error:
         return str(error.errno)
-
-
-def _changed(path: os.PathLike[str]) -> tuple[int, ...]:
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        return (error.errno or 0, 0)
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -1,14 +1,15 @@
 """One served model: it follows its store, and answers only as long as the channel and the policy let it.
 
-A followed model answers with its old version while the new one loads, and when that cannot be loaded. Here this holds
-only for an old version that may still be used: one that was withdrawn, or that the policy refuses, answers no more.
+A followed model answers with its old version while the new one loads, and when this machine cannot load that. Here
+this holds only for an old version that may still be used: one that was withdrawn, or that the policy refuses, answers
+no more, even where a newer one would be allowed and does not load.
 """
 
 import threading
 from collections.abc import Callable
 
-from sealift.errors import Error, NotInstalledError, UnreviewedError, WithdrawnError
-from sealift.following import FollowedModel, Switch
+from sealift.errors import Error
+from sealift.following import DECISIONS, FollowedModel, Switch
 from sealift.model.model import Model
 from sealift.serving.refusals import RefusedError, not_loaded
 from sealift.store import Store
@@ -17,8 +18,6 @@ from sealift_common.metadata.release_document import Release
 from sealift_common.oci import layout
 
 Moment = tuple[Generation, Release]
-# What the channel, the policy or the admin decided; everything else is trouble of this machine.
-DECISIONS = (NotInstalledError, UnreviewedError, WithdrawnError)
 
 
 class ServedModel:
@@ -97,7 +96,7 @@ class ServedModel:
         wanted = self._store.find(self.name, self.version, moment=moment)
         self._store.require_approved(wanted, moment[1])
         if self._model is None:
-            self._model = FollowedModel(self._store.layout, self._load, self._tell)
+            self._model = FollowedModel(self._store, self._load, self._tell)
             self.stuck = None
         now = self._model.now
         if now.digest == wanted.manifest.digest:
