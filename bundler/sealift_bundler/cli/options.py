@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
+from securesystemslib.signer import Signer
 
 from sealift.cli.options import parse_size
 from sealift_bundler.release.recipes.recipe import GOLDEN_CHOICES
@@ -14,9 +15,11 @@ from sealift_common.console import print_json
 from sealift_common.errors import Error
 from sealift_common.names import ModelVersion
 from sealift_common.wording import counted, human
+from sealift_keys.ceremony.signing import require_signing
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 from sealift_keys.cli.options import echo_signed, echo_state
+from sealift_keys.keyfiles.signers import open_signers
 
 channel_option: Callable[[Any], Any] = click.option(
     "--channel",
@@ -101,6 +104,18 @@ part_size_option: Callable[[Any], Any] = click.option(
 )
 
 
+def open_release_signers(channel: Channel, keys: tuple[str, ...], passphrase_files: tuple[Path, ...]) -> list[Signer]:
+    """Open the keys of a release, before anything of it is written.
+
+    Raises:
+        KeyFileError: a key cannot be opened, or signs nothing of a release.
+        ChannelError: the root is missing or damaged.
+    """
+    signers = open_signers(keys, passphrase_files)
+    require_signing(channel.root().signed, [signer.public_key for signer in signers])
+    return signers
+
+
 def report(channel: Channel, made: Made, *, as_json: bool) -> None:
     """Say what a new release changed, what it still lacks, and the next command."""
     state = status(channel)
@@ -122,6 +137,8 @@ def report(channel: Channel, made: Made, *, as_json: bool) -> None:
     for model in made.withdrawn:
         click.echo(f"  withdrew {model}")
     echo_signed(made.signed)
+    if not made.signed:
+        click.echo("note: nobody has signed this release yet, because no --key was given", err=True)
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     echo_state(state)

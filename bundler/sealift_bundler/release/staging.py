@@ -139,10 +139,7 @@ def release(
         # After an interrupted release there may be nothing left to stage, and still much to repair.
         waits = staged or refresh or reviews != before.reviews
         if not waits and not status(channel).inconsistent:
-            raise ChannelError(
-                f"nothing is staged in {str(channel.directory)!r}; run sealift-bundler add first, "
-                "or give --refresh for a release with new expiry dates only"
-            )
+            raise ChannelError(_nothing_staged(channel, before))
         for model, reference in staged.items():
             check_may_add(channel, model)
             _check_manifest(channel, model, reference)
@@ -159,6 +156,20 @@ def release(
         forget_statements(channel.directory, listed)
         added = tuple(model for model in staged if model not in before.models)
         return Made(channel.targets().signed.version, added, (), tuple(signed), notes)
+
+
+def _nothing_staged(channel: Channel, before: Release) -> str:
+    """Say what to do in place of a release: sign the one that was made, or stage something."""
+    waiting = [name for role in status(channel).roles if role.missing for name in role.waiting_for]
+    if waiting:
+        return (
+            f"nothing is staged in {str(channel.directory)!r}: release {before.number} is made and waits for "
+            f"{', '.join(map(repr, dict.fromkeys(waiting)))}; run: sealift-keys sign {channel.directory} --key FILE"
+        )
+    return (
+        f"nothing is staged in {str(channel.directory)!r}; run sealift-bundler add first, "
+        "or give --refresh for a release with new expiry dates only"
+    )
 
 
 def _require_approval(

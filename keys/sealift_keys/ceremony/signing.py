@@ -14,6 +14,8 @@ from sealift_common import fingerprint
 from sealift_common.errors import KeyFileError
 from sealift_common.metadata.release_document import key_name
 
+RELEASE_ROLES = ("targets", "snapshot", "timestamp")
+
 
 @dataclass(frozen=True)
 class Signed:
@@ -47,6 +49,28 @@ def unsigned(
     """
     documents = list(documents)
     return frozenset(metadata.signed.type for key in keys for metadata, _ in _to_sign(root, previous, documents, key))
+
+
+def require_signing(root: Root, keys: Iterable[Key]) -> None:
+    """Check that each of `keys` that root lists signs something of a release: targets, snapshot or timestamp.
+
+    Strangers are left to `add_signatures`, which refuses them everywhere.
+
+    Raises:
+        KeyFileError: one signs nothing of it, such as a reviewer's key or one of root alone.
+    """
+    signing = {role: keys_of(role, root, None) for role in RELEASE_ROLES}
+    materials = {fingerprint.material(key) for own in signing.values() for key in own}
+    listed = set(map(fingerprint.material, root.keys.values()))
+    for key in keys:
+        if fingerprint.material(key) in listed - materials:
+            roles = "; ".join(
+                f"{role}: {', '.join(repr(key_name(one)) for one in own)}" for role, own in signing.items()
+            )
+            raise KeyFileError(
+                f"key {key_name(key)!r} ({fingerprint.of_key(key)[:16]}…) signs nothing of a release, so nothing was "
+                f"written; those that do are {roles}. Give one of them, or no --key and let others sign later"
+            )
 
 
 def _to_sign(

@@ -97,8 +97,9 @@ def test_a_release_lists_what_was_released_and_what_is_staged(channel, bundler):
 
 def test_a_release_without_keys_waits_for_its_signatures(channel, bundler):
     stage_toy(channel.directory)
-    status, out, _ = bundler("release", "--channel", "ch")
+    status, out, err = bundler("release", "--channel", "ch")
     assert status == 0
+    assert err == "note: nobody has signed this release yet, because no --key was given\n"
     assert "targets 2: 0 of 1 signatures; waiting for 'k'" in out
     assert "next: sealift-keys sign ch --key FILE (the key of 'k')" in out
     with pytest.raises(ChannelError, match="not complete"):
@@ -113,6 +114,34 @@ def test_nothing_staged_is_refused_unless_a_refresh_is_asked_for(channel, bundle
     assert tree(channel.directory) == before
     assert bundler("release", "--channel", "ch", "--key", "k", "--refresh")[0] == 0
     assert channel.targets().signed.version == 2
+
+
+def test_a_key_that_signs_nothing_of_a_release_is_refused_before_anything_is_written(bundler, capsys):
+    for name in ("root", "build"):
+        run(keys_command, "sealift-keys", ["new", name])
+    words = ["init", "two", "--name", "models", "--key", "root", "--key", "build", "--root-key", "root.pub"]
+    words += [word for role in ("targets", "snapshot", "timestamp") for word in (f"--{role}-key", "build.pub")]
+    assert run(keys_command, "sealift-keys", words) == 0
+    capsys.readouterr()
+    stage_toy(Path("two"))
+    before = tree(Path("two"))
+    said = (
+        "key 'root' .* signs nothing of a release, so nothing was written; .* are targets: 'build'; snapshot: 'build'"
+    )
+    for keys in (["--key", "root"], ["--key", "build", "--key", "root"]):
+        refused(bundler("release", "--channel", "two", *keys), 53, said)
+        assert tree(Path("two")) == before
+    assert bundler("release", "--channel", "two", "--key", "build")[0] == 0
+    withdrawal = ("withdraw", "toy", "1.0.0", "--channel", "two", "--reason", "wrong")
+    refused(bundler(*withdrawal, "--key", "root"), 53, said)
+    assert bundler(*withdrawal, "--key", "build")[0] == 0
+
+
+def test_a_release_that_waits_is_named_where_nothing_is_staged(channel, bundler):
+    stage_toy(channel.directory)
+    assert bundler("release", "--channel", "ch")[0] == 0
+    waits = "nothing is staged in 'ch': release 2 is made and waits for 'k'; run: sealift-keys sign ch --key FILE"
+    refused(bundler("release", "--channel", "ch", "--key", "k"), 55, re.escape(waits))
 
 
 def test_a_released_version_never_changes_its_bytes(channel):

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from sealift_bundler.cli.options import channel_option, json_option, report, sign_option_text
+from sealift_bundler.cli.options import channel_option, json_option, open_release_signers, report, sign_option_text
 from sealift_bundler.release.staging import release
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
-from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()
@@ -22,5 +21,5 @@ def command(
 ) -> None:
     """Make a release of everything released before and everything staged, and sign it."""
     channel = Channel.open(directory)
-    made = release(channel, open_signers(keys, passphrase_files), refresh=refresh)
+    made = release(channel, open_release_signers(channel, keys, passphrase_files), refresh=refresh)
     report(channel, made, as_json=as_json)

@@ -9,6 +9,7 @@ from sealift_bundler.cli.options import (
     complete_names,
     complete_versions,
     json_option,
+    open_release_signers,
     report,
     sign_option_text,
 )
@@ -16,7 +17,6 @@ from sealift_bundler.release.staging import withdraw
 from sealift_common.names import ModelVersion
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli.options import key_option, passphrase_file_option
-from sealift_keys.keyfiles.signers import open_signers
 
 
 @click.command()
@@ -40,5 +40,5 @@ def command(
     """Make a release without VERSION of model NAME; instances stop loading it, and it never returns."""
     model = ModelVersion.parse(name, version)
     channel = Channel.open(directory)
-    made = withdraw(channel, model, reason, open_signers(keys, passphrase_files))
+    made = withdraw(channel, model, reason, open_release_signers(channel, keys, passphrase_files))
     report(channel, made, as_json=as_json)
