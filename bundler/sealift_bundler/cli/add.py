@@ -28,7 +28,7 @@ from sealift_bundler.release.provenance import of_gitlab
 from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.console import print_json
 from sealift_common.errors import Error, UsageError
-from sealift_common.files.output import require_place
+from sealift_common.files.output import PAGE, require_place
 from sealift_common.wording import counted
 from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
@@ -104,7 +104,7 @@ def command(
         raise UsageError("--holdout goes with one recipe; each recipe can name its own as `holdout`")
     pages = [] if report is None else [_page_of(report, one.model.name if several else "") for one in loaded]
     for planned in pages:
-        require_place(planned, device=True)
+        require_place(planned, device=True, kind=PAGE)
     channel = Channel.open(directory)
     signers = open_signers((model_key,) if model_key else (), passphrase_files)
     made: list[Added] = []

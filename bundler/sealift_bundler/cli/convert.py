@@ -22,7 +22,7 @@ from sealift_bundler.disclosure import withheld
 from sealift_bundler.errors import DisclosureWarning
 from sealift_common import console
 from sealift_common.errors import UsageError
-from sealift_common.files.output import require_place, write
+from sealift_common.files.output import PAGE, require_place, write
 
 
 @click.command("convert")
@@ -81,7 +81,7 @@ def command(
     if os.path.lexists(output) and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"output {str(output)!r} is not an empty directory; give another, or empty it first")
     if report is not None:
-        require_place(report, device=True)
+        require_place(report, device=True, kind=PAGE)
     from sealift.model.documents.description import Tolerance
     from sealift_bundler.proof.ladder import convert
 

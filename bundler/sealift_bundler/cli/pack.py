@@ -10,7 +10,7 @@ from sealift.errors import UsageError
 from sealift_bundler.cli.options import channel_option, complete_references, echo_parts, json_option, part_size_option
 from sealift_common.console import print_json
 from sealift_common.files import scratch
-from sealift_common.files.output import require_place
+from sealift_common.files.output import BUNDLE, require_place
 from sealift_common.names import ModelVersion
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def command(
         models.append(ModelVersion.parse(name, version))
     with ExitStack() as stack:
         prepared = prepare(directory, models)
-        require_place(prepared.path_in(output))
+        require_place(prepared.path_in(output), kind=BUNDLE)
         full = prepared.payload_size
         if base is not None:
             prepared = _since(stack, directory, base, prepared, output)

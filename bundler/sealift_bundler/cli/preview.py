@@ -7,7 +7,7 @@ import click
 from sealift_bundler.cli.options import channel_option, json_option
 from sealift_common.console import print_json
 from sealift_common.contents.summary import lines, summary_document
-from sealift_common.files.output import require_place, write
+from sealift_common.files.output import PAGE, require_place, write
 from sealift_keys.ceremony.pending import coming
 from sealift_keys.channel.directory import Channel
 
@@ -31,7 +31,7 @@ def command(directory: Path, html: Path | None, as_json: bool) -> None:
     """
     channel = Channel.open(directory)
     if html is not None:
-        require_place(html, device=True)
+        require_place(html, device=True, kind=PAGE)
     summary = coming(channel)
     if html is not None:
         from sealift_bundler.release.preview_page import preview_html

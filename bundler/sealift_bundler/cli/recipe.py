@@ -11,7 +11,7 @@ from sealift_bundler.cli.options import trust_global_option
 from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.errors import DisclosureWarning
 from sealift_common.errors import UsageError
-from sealift_common.files.output import require_place, write
+from sealift_common.files.output import PAGE, require_place, write
 from sealift_common.names import ModelVersion, is_model_name
 
 
@@ -62,7 +62,7 @@ def new(
         if path.exists():
             raise UsageError(f"{str(path)!r} is there already, and is not replaced; name another with -o, or remove it")
     if report is not None:
-        require_place(report, device=True)
+        require_place(report, device=True, kind=PAGE)
     with warnings.catch_warnings(), reported(report), conversion_progress():
         # `add` says it, where it counts.
         warnings.simplefilter("ignore", DisclosureWarning)

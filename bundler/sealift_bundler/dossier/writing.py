@@ -12,7 +12,7 @@ from sealift_bundler.dossier.replaying import replay
 from sealift_bundler.release.preview_page import preview_html
 from sealift_common.contents.summary import Summary
 from sealift_common.errors import UsageError
-from sealift_common.files.output import require_place, write
+from sealift_common.files.output import PAGE, require_place, write
 from sealift_common.names import ModelVersion
 from sealift_keys.channel.directory import Channel
 
@@ -51,7 +51,7 @@ def write_dossiers(
     _require_folder(folder)
     places = {model: folder / file_name(model) for model in models}
     for path in (*places.values(), *([folder / INDEX] if summary is not None else [])):
-        require_place(path)
+        require_place(path, kind=PAGE)
     found = []
     with SelfTestProcess() as process:
         for model, path in places.items():

@@ -23,7 +23,7 @@ from sealift_bundler.kit.wheels import Wheel, choose, newest_date, unpacked_size
 from sealift_bundler.kit.writing import Written, digests, write_kit
 from sealift_common import clock
 from sealift_common.files import scratch
-from sealift_common.files.output import require_place
+from sealift_common.files.output import KIT, require_place
 from sealift_common.fingerprint import of_bytes
 from sealift_common.metadata.release_document import channel_of
 
@@ -88,7 +88,7 @@ def make_kit(
     """
     version, platform = sealift.__version__, targets[0].platform
     folder, path = f"sealift-kit-{version}-{platform}", kit_path(output, platform)
-    require_place(path)
+    require_place(path, kind=KIT)
     channel = None if root is None else channel_of(parse_root(root))
     with scratch.folder("sealift-kit") as work:
         stage("making Sealift's own wheel")

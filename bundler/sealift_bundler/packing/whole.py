@@ -28,7 +28,7 @@ from sealift_bundler.packing.manifest_page import manifest_md
 from sealift_bundler.packing.parts import PartWriter
 from sealift_common.blob import Blob
 from sealift_common.files import scratch
-from sealift_common.files.output import replacing, require_place
+from sealift_common.files.output import BUNDLE, replacing, require_place
 from sealift_common.metadata.release_document import Release
 from sealift_common.names import ModelVersion
 from sealift_common.oci import layout
@@ -140,7 +140,7 @@ def pack(
     """
     release = prepared.release
     path = prepared.path_in(output)
-    require_place(path)
+    require_place(path, kind=BUNDLE)
     if part_size_bytes is not None:
         return _pack_parts(prepared, path, part_size_bytes, progress)
     with replacing(path) as out:

@@ -6,6 +6,8 @@
    may be links.
 3. What the caller has opened is written to: `-` and `/dev/stdout`, `/dev/fd/N`, a shell's `>(…)`. So is a character
    device such as `/dev/null`. A file that is read back after it was written cannot be either of them.
+4. A file that holds a private key is never replaced. Where a command writes one kind of file, such as a page or a
+   bundle, it replaces only a file of that kind, or an empty one: a slip must not cost a recipe.
 """
 
 import os
@@ -15,24 +17,46 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from sealift_common.errors import UsageError
 from sealift_common.files import scratch
 
 _DESCRIPTOR = re.compile(r"(-|/dev/stdout)|(/dev/stderr)|/dev/fd/(\d{1,9})|/proc/self/fd/(\d{1,9})", re.ASCII)
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
+_BEGIN_BYTES = 65536
+_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY")
 
 
-def require_place(path: Path, *, device: bool = False) -> None:
+class Kind(NamedTuple):
+    """A kind of file that a command replaces: its name with an article, and what its first bytes match."""
+
+    what: str
+    begins: re.Pattern[bytes]
+
+
+def _tar_of(what: str, first: bytes) -> Kind:
+    # The name of the first member comes first, the magic of the format after 257 bytes.
+    return Kind(what, re.compile(rb"(?=" + first + rb")(?s:.{257})ustar"))
+
+
+PAGE = Kind("a page of Sealift", re.compile(rb'<!doctype html>\n<html lang="en"><head>.{0,40}Content-Security-Policy'))
+BUNDLE = _tar_of("a bundle", rb"oci-layout\0")
+KIT = _tar_of("a kit", rb"sealift-kit-")
+EXPORT = _tar_of("an export of a store", rb"(?:store\.json|oci-layout)\0")
+SUPPORT_REPORT = _tar_of("a report of `sealift doctor`", rb"sealift-report/")
+
+
+def require_place(path: Path, *, device: bool = False, kind: Kind | None = None) -> None:
     """Check that a file can be written or replaced at `path`, before the work for it begins.
 
     Args:
         path: what a person named; its folder must exist.
         device: whether what the caller has opened, or a character device, will do.
+        kind: of the only files that are replaced, besides empty ones; None for any but a private key.
 
     Raises:
-        UsageError: something stands there that is not a regular file, or there is no such folder.
+        UsageError: something stands there that is not a regular file, or is not replaced; or there is no such folder.
         OSError: it cannot be looked at.
     """
     if _DESCRIPTOR.fullmatch(str(path)):
@@ -43,7 +67,10 @@ def require_place(path: Path, *, device: bool = False) -> None:
     if not folder.is_dir():
         raise UsageError(f"cannot write {str(path)!r}: folder {str(folder)!r} does not exist; make it first")
     with suppress(FileNotFoundError):
-        _require_regular(path, path.lstat(), device=device)
+        status = path.lstat()
+        _require_regular(path, status, device=device)
+        if stat.S_ISREG(status.st_mode):
+            _require_replaceable(path, kind)
 
 
 @contextmanager
@@ -120,6 +147,16 @@ def _require_regular(path: Path, status: os.stat_result, *, device: bool) -> Non
     raise UsageError(
         f"cannot write {str(path)!r}: it is {_KINDS.get(kind, 'no file')}; give the name of a regular file"
     )
+
+
+def _require_replaceable(path: Path, kind: Kind | None) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        begin = file.read(_BEGIN_BYTES)
+    if _PRIVATE_KEY.search(begin):
+        raise UsageError(f"{str(path)!r} is there already, and holds a private key; name another file")
+    if begin and kind is not None and not kind.begins.match(begin):
+        raise UsageError(f"{str(path)!r} is there already, and is not {kind.what}; name another file, or remove it")
 
 
 def _mode_of(name: str, folder: int) -> int | None:

@@ -37,7 +37,7 @@ def find_place(target: str, layout: StoreLayout) -> Path | None:
         raise UsageError(f"{str(path)!r} is a directory; give the name of a file to write, for example 'store.tar'")
     if path.parent.resolve().is_relative_to(layout.root.resolve()):
         raise UsageError(f"{str(path)!r} is inside the store; an export belongs elsewhere, best on another disk")
-    output.require_place(path)
+    output.require_place(path, kind=output.EXPORT)
     return path
 
 

@@ -234,6 +234,43 @@ def test_what_is_no_file_is_refused_and_left_as_it_is(place, obstacle, world, tm
     assert seen(tmp_path) == before
 
 
+# What a slip of the keyboard names: neither is replaced where pages and archives are written, and a key nowhere.
+PRIVATE_KEY = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"
+VICTIMS = {"a private key": PRIVATE_KEY, "a recipe": 'name = "m"\n'}
+# Rows, metrics, signatures and snapshots have no beginning to know them by.
+ANY_KIND = {"predict", "status", "snapshot", "x.sig", "x.pub"}
+
+
+def replaces_any(place):
+    return bool(ANY_KIND & {place.command.split(" ")[1], place.name})
+
+
+@pytest.mark.parametrize(
+    ("place", "victim"),
+    [(place, victim) for place in PLACES for victim in VICTIMS if victim != "a recipe" or not replaces_any(place)],
+    ids=lambda value: f"{value.command.split(' --')[0]} {value.name}" if isinstance(value, Place) else value,
+)
+def test_a_file_of_another_kind_is_not_replaced(place, victim, world, tmp_path, monkeypatch, capsys):
+    for name, value in world["environment"].items():
+        monkeypatch.setenv(name, str(value))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / place.name).write_text(VICTIMS[victim])
+    (out / place.name).chmod(0o600)
+    before, words = seen(tmp_path), place.command.replace("OUT", str(out)).replace("FREE", str(tmp_path / "free"))
+    for name in ("CHANNEL", "BUNDLE", "KEY", "ROWS", "RECIPE", "MODEL", "SAMPLES"):
+        words = words.replace(name, str(world[name]))
+    program, *arguments = words.split(" ")
+    with in_time():
+        status = run(GROUPS[program], program, arguments)
+    said = capsys.readouterr()
+    assert status in (2, 53, 55), said
+    assert said.out == ""
+    assert place.name in said.err.splitlines()[-1]
+    assert (out / place.name).read_text() == VICTIMS[victim]
+    assert seen(tmp_path) == before
+
+
 # --- the one function -------------------------------------------------------------------------------
 
 
@@ -360,11 +397,12 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, world, monkeypatch, capsys)
     for name, value in world["environment"].items():
         monkeypatch.setenv(name, str(value))
     with mounts.tmpfs(tmp_path / "disk", "size=16k") as disk:
-        (disk / "x").write_text("before")
+        before = b"store.json".ljust(257, b"\0") + b"ustar, the export of yesterday"
+        (disk / "x").write_bytes(before)
         (disk / "fill").write_bytes(b"\0" * 12288)
         for words in (["status", "--metrics", str(disk / "x")], ["export", str(disk / "x")]):
             status = run(loader, "sealift", words)
             (line,) = capsys.readouterr().err.splitlines()
             assert status in (3, 34)
             assert "No space left" in line or "make room" in line
-            assert ((disk / "x").read_text(), sorted(os.listdir(disk))) == ("before", ["fill", "x"])
+            assert ((disk / "x").read_bytes(), sorted(os.listdir(disk))) == (before, ["fill", "x"])

@@ -55,6 +55,7 @@ def test_a_channel_of_two_people_takes_four_answers(bundler, call):
     assert status == 0
     assert "made the key ann.pem (encrypted; keep it) and ann.pem.pub" in err
     assert "made channel 'gitlab-models' in ch; 2 of 2 must sign each release" in out
+    assert "note: root needs both keys, and if one is lost the channel cannot be changed any more" in err
     assert "targets 1: 1 of 2 signatures ('ann'); waiting for 'ben'" in out
     assert "next: sealift-keys sign ch --key FILE (the key of 'ben')" in out
     assert f"export SEALIFT_CHANNEL={Path.cwd()}/ch" in out
@@ -92,6 +93,22 @@ def test_init_asks_on_a_terminal(bundler, call, monkeypatch):
     assert status == 0, err
     assert "file 'absent.pub' does not exist" in err
     assert "made channel 'trial' in channel; 2 of 2 must sign each release" in out
+
+
+@pytest.mark.parametrize("given", [["ch"], ["ch", "--name", "trial", "--key", "ann.pem"]])
+def test_init_asks_for_approvers_also_where_the_rest_is_given(bundler, call, monkeypatch, given):
+    import io
+    import sys
+
+    assert call(keys_command, "new", "ben.pem")[0] == 0
+    terminal = io.StringIO(("\n\n" if len(given) == 1 else "") + "ben.pem.pub\n\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    status, out, err = bundler("init", *given)
+    assert status == 0, err
+    assert "2 of 2 must sign each release" in out
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert bundler("init", "alone", "--name", "trial", "--key", "ann.pem")[0] == 0
 
 
 def test_the_channel_of_the_environment_serves_every_command(bundler, monkeypatch):

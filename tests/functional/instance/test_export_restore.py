@@ -229,13 +229,14 @@ def test_a_damaged_store_is_not_exported_and_leaves_nothing(file, damage, used, 
         path.symlink_to(tmp_path / "elsewhere")
     out = tmp_path / "out"
     out.mkdir()
-    (out / "store.tar").write_bytes(b"the backup of yesterday")
+    yesterday = b"store.json".ljust(257, b"\0") + b"ustar, the backup of yesterday"
+    (out / "store.tar").write_bytes(yesterday)
     before = used.snapshot()
     with pytest.raises(CorruptError, match="install its bundle again"):
         export(used.store, str(out / "store.tar"))
     assert used.snapshot() == before
     assert os.listdir(out) == ["store.tar"]
-    assert (out / "store.tar").read_bytes() == b"the backup of yesterday"
+    assert (out / "store.tar").read_bytes() == yesterday
 
 
 def test_a_killed_export_is_cleaned_up_by_the_next(used, tmp_path):

@@ -84,6 +84,12 @@ def command(
         click.echo(f"root fingerprint, to publish out of band: {fingerprint.grouped(state.root_fingerprint)}")
     if not people:
         click.echo("note: one stolen key is enough here; for real use, name an --approver", err=True)
+    elif len(together) == threshold:
+        click.echo(
+            "note: root needs both keys, and if one is lost the channel cannot be changed any more: every instance "
+            "would have to pin a new one. Name two approvers, or keep a backup of each key file and its passphrase",
+            err=True,
+        )
     click.echo(f"to leave out --channel from now on: export SEALIFT_CHANNEL={directory.absolute()}")
 
 
@@ -91,11 +97,11 @@ def _asked(
     directory: Path | None, name: str | None, key: Path | None, approvers: tuple[Path, ...]
 ) -> tuple[Path, str, Path, tuple[Path, ...]]:
     """Ask a person for what is not given, each with a default or an example."""
-    nothing = directory is None and name is None and key is None
     directory = directory or Path(click.prompt("folder of the channel", default="channel", err=True))
     name = name or click.prompt("name of the channel", default=_name_of(directory), err=True)
     key = key or Path(click.prompt("your key file, made where there is none yet", default="me.pem", err=True))
-    while nothing:
+    unnamed = not approvers
+    while unnamed:
         found = click.prompt(
             f"public key of {'another' if approvers else 'an'} approver (FILE.pub), or nothing",
             default="",

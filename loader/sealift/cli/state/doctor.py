@@ -42,10 +42,10 @@ def command(report: Path | None, store_path: Path, trust_path: Path, as_json: bo
     )
     from sealift.doctor.finding import worst
     from sealift.store import Store
-    from sealift_common.files.output import require_place, write
+    from sealift_common.files.output import SUPPORT_REPORT, require_place, write
 
     if report is not None:
-        require_place(report)
+        require_place(report, kind=SUPPORT_REPORT)
     store = Store(store_path, trust=trust_path)
     installed = packages.read()
     groups: dict[str, Sequence[Finding]] = {

@@ -34,10 +34,10 @@ def command(everything: bool, html: Path | None, store_path: Path, trust_path: P
     """List the models that applications get, with version, size and digest, and how their approvals stand."""
     from sealift.status.catalog import catalog
     from sealift.store import Store
-    from sealift_common.files.output import require_place
+    from sealift_common.files.output import PAGE, require_place
 
     if html is not None:
-        require_place(html, device=True)
+        require_place(html, device=True, kind=PAGE)
     store = Store(store_path, trust=trust_path)
     entries = catalog(store, everything=everything)
     if html is not None:

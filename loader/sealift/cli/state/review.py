@@ -48,7 +48,7 @@ def command(
     from sealift.inspection.review_page import review_html
     from sealift.inspection.reviewed import attestations, reviewed
     from sealift.store import Store
-    from sealift_common.files.output import require_place, write
+    from sealift_common.files.output import PAGE, require_place, write
 
     store = Store(store_path, trust=trust_path)
     moment = store.moment()
@@ -58,7 +58,7 @@ def command(
     found = reviewed(moment[1], installed.manifest, store.policy(), now)
     exported = [] if folder is None else list(attestations(found))
     if html is not None:
-        require_place(html, device=True)
+        require_place(html, device=True, kind=PAGE)
     if folder is not None:
         _make(folder)
         for file, _ in exported:
