@@ -18,7 +18,7 @@ from sealift_bundler.cli.conversions import (
     reported,
     write_report,
 )
-from sealift_bundler.cli.findings import echo_disclosure, echo_findings, echo_unused, reasoned
+from sealift_bundler.cli.findings import echo_disclosure, echo_findings, echo_unfinished, echo_unused, reasoned
 from sealift_bundler.cli.options import benchmark_option, channel_option, json_option, trust_global_option
 from sealift_bundler.cli.progress import conversion_progress
 from sealift_bundler.disclosure import withheld
@@ -128,6 +128,7 @@ def command(
             _echo_refusal(error, made)
             raise
         made.append(added)
+        echo_unfinished(recipe)
         _report(added, page, as_json=as_json)
     following = _next(channel, made)
     if as_json:

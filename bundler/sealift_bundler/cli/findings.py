@@ -1,15 +1,20 @@
 """Lines about what the disclosure scan found; never a value."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import click
 
 from sealift_bundler.disclosure import Acceptance, Disclosure, Finding, withheld
+from sealift_bundler.release.recipes.recipe import CARD, Recipe
 from sealift_common.console import plain
 from sealift_common.wording import counted
 
 # Each fingerprint takes a tenth of a second.
 MAX_LINES = 100
+_MOST_TODOS = 20
+# As `recipe new` writes it; a recipe without the key says nothing of licenses on purpose.
+_NO_LICENSE = re.compile(r"^licenses *= *\[ *\]", re.MULTILINE)
 
 
 def echo_findings(findings: Sequence[Finding], before: str = "") -> None:
@@ -51,3 +56,17 @@ def reasoned(document: Mapping[str, object]) -> dict[str, object]:
 
 def _echo(line: str) -> None:
     click.echo(plain(line), err=True)
+
+
+def echo_unfinished(recipe: Recipe) -> None:
+    """Warn of what `sealift-bundler recipe new` left to people and nobody wrote: the license, and the card's TODO."""
+    if _NO_LICENSE.search(recipe.path.read_text("utf-8", "replace")):
+        click.echo(f"warning: {recipe.path.name} names no license; give an SPDX expression in `licenses`", err=True)
+    card = recipe.documents.get(CARD)
+    if card is None:
+        return
+    lines = card.read_text("utf-8", "replace").splitlines()
+    left = [str(number) for number, line in enumerate(lines, 1) if line.startswith("TODO")]
+    if left:
+        where = ("line " if len(left) == 1 else "lines ") + ", ".join(left[:_MOST_TODOS])
+        click.echo(f"warning: {card.name} says TODO in {where}", err=True)

@@ -12,6 +12,7 @@ from sealift_common.console import print_json
 from sealift_common.files import scratch
 from sealift_common.files.output import BUNDLE, require_place
 from sealift_common.names import ModelVersion
+from sealift_keys.channel.directory import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,6 +69,11 @@ def command(
         if base is not None:
             prepared = _since(stack, directory, base, prepared, output)
         _pack(prepared, output, part_size, full, as_json=as_json)
+    staged = list(Channel.open(directory).staged())
+    if staged:
+        names = ", ".join(map(str, staged[:_NAMED])) + (", …" if len(staged) > _NAMED else "")
+        what = "is" if len(staged) == 1 else "are"
+        click.echo(f"note: not in this bundle: {names} {what} staged; run sealift-bundler release first", err=True)
 
 
 def _since(stack: ExitStack, directory: Path, base: str, prepared: "Prepared", output: Path) -> "Prepared":

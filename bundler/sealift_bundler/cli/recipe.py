@@ -34,7 +34,7 @@ def command() -> None:
     default=Path("recipe.toml"),
     show_default=True,
     metavar="FILE",
-    help="Where to write the recipe, and CARD.md beside it; what is there is never replaced.",
+    help="Where to write the recipe, and CARD.md beside it, or STEM.CARD.md; what is there is never replaced.",
 )
 @report_option
 @trust_global_option
@@ -56,7 +56,7 @@ def new(
 
     name = name or _name_of(model)
     reference = ModelVersion.parse(name, version)
-    beside = output.parent / "CARD.md"
+    beside = _card_beside(output)
     for path in (output, beside):
         require_place(path)
         if path.exists():
@@ -75,6 +75,7 @@ def new(
         reference,
         source=os.path.relpath(model, folder),
         samples=os.path.relpath(samples, folder),
+        card_file=beside.name,
         golden=conversion.golden.source if conversion.golden is not None else "",
         trust_globals=trust_globals,
     )
@@ -84,6 +85,12 @@ def new(
     click.echo(f"{reference} converts: {rows:,} rows agree on rung {conversion.rung!r}")
     click.echo(f"wrote {output} and {beside}; fill in the license, and what is marked TODO")
     click.echo(f"next: sealift-bundler add {output} --channel DIR")
+
+
+def _card_beside(recipe: Path) -> Path:
+    """Return where the card goes: a folder that holds several models has one for each."""
+    first = recipe.parent / "CARD.md"
+    return recipe.parent / f"{recipe.stem}.CARD.md" if first.is_file() and not first.is_symlink() else first
 
 
 def _name_of(model: Path) -> str:

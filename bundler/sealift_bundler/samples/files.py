@@ -29,7 +29,9 @@ def read_samples(path: Path, model: Any) -> Any:
     except OSError as error:
         raise SourceError(f"cannot read samples from {str(path)!r}: {error.strerror or error}") from error
     except ImportError as error:
-        raise SourceError(f"reading {suffix} samples needs a module that is not installed: {error.name!r}") from error
+        # pandas raises one without a name, after it looked for several.
+        needed = error.name or {".parquet": "pyarrow"}.get(suffix, str(error))
+        raise SourceError(f"reading {suffix} samples needs a module that is not installed: {needed!r}") from error
     except (ValueError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SourceError(f"samples {str(path)!r} are not a readable {suffix} file: {reason}") from error

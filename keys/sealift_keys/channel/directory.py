@@ -41,6 +41,7 @@ ROLES = ("root", "targets", "snapshot", "timestamp")
 # As large as instances read targets; the other roles have less.
 _METADATA_BYTES = 5_000_000
 
+_MAKE_ONE = "check the path, or make one with: sealift-bundler init"
 _ROOT_FILE = re.compile(r"([1-9][0-9]*)\.root\.json", re.ASCII)
 
 T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
@@ -62,7 +63,7 @@ class Channel:
         """
         channel = cls(Path(directory))
         if not channel.directory.is_dir():
-            raise ChannelError(f"channel {str(directory)!r} is not a directory; make one with: sealift-keys init")
+            raise ChannelError(f"channel {str(directory)!r} is not a directory; {_MAKE_ONE}")
         channel.root_versions()
         return channel
 
@@ -99,9 +100,7 @@ class Channel:
         names = os.listdir(self.tuf_dir) if self.tuf_dir.is_dir() else []
         versions = sorted(int(match[1]) for match in map(_ROOT_FILE.fullmatch, names) if match)
         if not versions:
-            raise ChannelError(
-                f"{str(self.directory)!r} is not a channel: it has no tuf/1.root.json; make one with: sealift-keys init"
-            )
+            raise ChannelError(f"{str(self.directory)!r} is not a channel: it has no tuf/1.root.json; {_MAKE_ONE}")
         missing = set(range(1, versions[-1] + 1)) - set(versions)
         if missing:
             raise ChannelError(f"channel {str(self.directory)!r} lost tuf/{min(missing)}.root.json; restore it")

@@ -145,11 +145,20 @@ def _role_status(channel: Channel, role: str, metadata: Metadata[Any], now: date
         threshold=max(result.threshold for result in results),
         signed_by=tuple(key_name(key) for key in signed.values()),
         waiting_for=tuple(key_name(key) for key in waiting.values()),
-        missing=max(result.missing for result in results),
+        missing=_missing(lacking),
         expires=metadata.signed.expires,
         expired=metadata.signed.is_expired(now),
         demands=_demands(metadata.signed.version, results) if len(results) > 1 else (),
     )
+
+
+def _missing(lacking: list[VerificationResult]) -> int:
+    """Count the signatures that are needed at least; one by a key of both roots counts for both."""
+    if len(lacking) < 2:
+        return sum(result.missing for result in lacking)
+    one, other = lacking
+    shared = len(one.unsigned.keys() & other.unsigned.keys())
+    return one.missing + other.missing - min(shared, one.missing, other.missing)
 
 
 def _demands(version: int, results: list[VerificationResult]) -> tuple[str, ...]:

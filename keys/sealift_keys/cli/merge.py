@@ -11,6 +11,7 @@ from sealift_keys.channel.status import status
 from sealift_keys.cli.options import (
     FILE,
     directory_argument,
+    echo_fingerprint,
     echo_state,
     json_option,
     review_document,
@@ -49,3 +50,4 @@ def command(*, directory: Path, other: Path, as_json: bool) -> None:
     if not merged.taken and not merged.statements:
         click.echo("nothing to take: the copy has no signature that is missing here")
     echo_state(state)
+    echo_fingerprint(state, merged.taken)

@@ -1,12 +1,13 @@
 """Options and lines that the commands which sign share."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sealift_common import fingerprint
 from sealift_common.clock import rfc3339
 from sealift_common.console import plain, print_json, typed
 from sealift_common.contents.summary import Summary, lines, summary_document
@@ -151,6 +152,12 @@ def echo_state(state: ChannelStatus) -> None:
     """Print each role's signatures, what else is wrong, and the next command."""
     echo_roles(state)
     click.echo(f"next: {state.next_command()}")
+
+
+def echo_fingerprint(state: ChannelStatus, signed: Iterable[Signed]) -> None:
+    """Print the fingerprint to publish, where the first root has just got the last of its signatures."""
+    if state.root_fingerprint and any(one.role == "root" and one.version == 1 for one in signed):
+        click.echo(f"root fingerprint, to publish out of band: {fingerprint.grouped(state.root_fingerprint)}")
 
 
 def echo_roles(state: ChannelStatus) -> None:

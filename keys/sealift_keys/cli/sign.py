@@ -18,6 +18,7 @@ from sealift_keys.channel.status import status
 from sealift_keys.cli.options import (
     FILE,
     echo_contents,
+    echo_fingerprint,
     echo_root_changes,
     echo_signed,
     echo_state,
@@ -71,6 +72,7 @@ def command(
     if not made:
         click.echo("nothing to sign: these keys have signed all that they may")
     echo_state(state)
+    echo_fingerprint(state, made)
     if made:
         click.echo(
             f"next, where {directory} is a copy: take it back to the channel, and there: "

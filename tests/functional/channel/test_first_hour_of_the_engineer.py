@@ -10,11 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from support.release.workbench import Workbench
 
 from sealift_bundler.cli import command
+from sealift_bundler.errors import SourceError
 from sealift_bundler.proof import ladder, parity
 from sealift_bundler.release.recipes.recipe import Recipe
+from sealift_bundler.samples.files import read_samples
 from sealift_common.blob import Blob
 from sealift_keys.channel.directory import Channel
 from sealift_keys.cli import command as keys_command
@@ -73,6 +77,12 @@ def test_a_channel_for_one_says_that_two_are_better(bundler):
     assert (status, "one stolen key is enough here" in err) == (0, True)
 
 
+def test_an_approver_who_has_no_key_yet_is_told_how_to_make_one(bundler):
+    status, _, err = bundler("init", "ch", "--name", "trial", "--key", "k", "--approver", "ben.pem.pub")
+    assert (status, "'ben.pem.pub' does not exist; the approver runs `sealift-keys new FILE`" in err) == (2, True)
+    assert not Path("k").exists()
+
+
 def test_what_init_lacks_is_named_where_nobody_can_be_asked(bundler):
     assert bundler("init", "--key", "k")[0::2] == (
         2,
@@ -119,6 +129,44 @@ def test_the_channel_of_the_environment_serves_every_command(bundler, monkeypatc
     assert "no model version yet" in bundler("status")[1]
     monkeypatch.delenv("SEALIFT_CHANNEL")
     assert "--channel" in bundler("status")[2]
+
+
+def test_a_second_model_of_a_folder_has_a_card_of_its_own(bench, model):
+    samples = bench.put("rows", ROWS)
+    for name in ("triage", "bins"):
+        joblib.dump(model, f"{name}.joblib")
+        status, out, err = bench.bundler("recipe", "new", f"{name}.joblib", "--samples", samples, "-o", f"{name}.toml")
+        assert status == 0, err
+    assert "wrote bins.toml and bins.CARD.md; fill in" in out
+    assert Path("CARD.md").read_text("utf-8").startswith("# triage\n")
+    assert Path("bins.CARD.md").read_text("utf-8").startswith("# bins\n")
+    assert [path.name for path in Recipe.load("bins.toml").documents.values()] == ["bins.CARD.md"]
+    status, _, err = bench.bundler("add", "bins.toml", "--channel", "ch")
+    assert status == 0
+    assert "warning: bins.CARD.md says TODO in lines 3, " in err
+    assert "warning: bins.toml names no license" in err
+    Path("bins.CARD.md").write_text("# bins\n\nFor bins.\n")
+    Path("bins.toml").write_text(Path("bins.toml").read_text("utf-8").replace("licenses = []", 'licenses = ["MIT"]'))
+    assert "warning: bins" not in bench.bundler("add", "bins.toml", "--channel", "ch")[2]
+
+
+def test_parquet_names_the_package_that_reads_it(tmp_path, monkeypatch):
+    def lacking(_path):
+        raise ImportError("Unable to find a usable engine; tried using: 'pyarrow', 'fastparquet'.")
+
+    monkeypatch.setattr("pandas.read_parquet", lacking)
+    (tmp_path / "s.parquet").write_bytes(b"PAR1")
+    with pytest.raises(SourceError, match="needs a module that is not installed: 'pyarrow'"):
+        read_samples(tmp_path / "s.parquet", None)
+
+
+def test_a_function_of_numpy_without_a_counterpart_is_named_as_such(bench):
+    samples = bench.put("rows", ROWS)
+    joblib.dump(make_pipeline(FunctionTransformer(np.tan), LogisticRegression()).fit(ROWS, LABELS), "tan.joblib")
+    status, _, err = bench.bundler("recipe", "new", "tan.joblib", "--samples", samples)
+    assert status != 0
+    assert "numpy.tan has no exact counterpart in a graph; do this before the model" in err
+    assert "use a NumPy function" not in err
 
 
 def test_a_recipe_is_begun_from_a_model(bench, model):

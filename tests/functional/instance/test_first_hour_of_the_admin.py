@@ -434,3 +434,14 @@ def test_the_log_can_be_switched_off_and_never_stops_an_install(bundles, channel
     monkeypatch.setattr(journal, "SYSLOG", tmp_path / "file")
     assert instance.install(bundles[1]).changed
     assert datetime.now(UTC)
+
+
+def test_a_later_root_says_that_it_is_not_the_first(channel, sealift_command, tmp_path):
+    (tmp_path / "1.root.json").write_bytes(channel.root_bytes)
+    channel.next_root(lambda _: None)
+    (tmp_path / "2.root.json").write_bytes(channel.channel.root_bytes(2))
+    status, _, err = sealift_command("trust", "init", tmp_path / "2.root.json", "--trust", tmp_path / "two")
+    note = "note: this is root 2, not the first; the fingerprint that owners publish is that of root 1, 1.root.json\n"
+    assert (status, err) == (0, note)
+    status, _, err = sealift_command("trust", "init", tmp_path / "1.root.json", "--trust", tmp_path / "one")
+    assert (status, err) == (0, "")

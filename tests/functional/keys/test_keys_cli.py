@@ -76,6 +76,8 @@ def test_the_whole_ceremony(keys, two):
     status, out, _ = keys("sign", "ch", "--key", "approver")
     assert status == 0
     assert "signed targets 1 as 'approver'" in out
+    digits = json.loads(keys("status", "ch", "--json")[1])["root_fingerprint"]
+    assert f"root fingerprint, to publish out of band: {' '.join(re.findall('....', digits))}\n" in out
     assert "next: sealift-bundler add RECIPE.toml --channel ch" in out
     status, out, _ = keys("sign", "ch", "--key", "approver")
     assert (status, "nothing to sign" in out) == (0, True)
@@ -180,7 +182,7 @@ def test_bad_channels_are_not_made(keys, tmp_path):
     refused(keys(*base, "--key", "a", "--expires-days", "rot=3"), 2, "expected ROLE=DAYS")
     refused(keys("init", "ch", "--name", "UPPER", "--key", "a"), 2, "channel name 'UPPER'")
     refused(keys("init", ".", "--name", "c", "--key", "a"), 55, "not an empty folder")
-    refused(keys("status", "ch"), 55, "not a directory; make one with: sealift-keys init")
+    refused(keys("status", "ch"), 55, "not a directory; check the path, or make one with: sealift-bundler init")
     assert tree(tmp_path) == before
     assert not Path("ch").exists()
 

@@ -172,6 +172,8 @@ def test_messages(bundle, address, instance, registry, tmp_path):
         assert "no user or password" in said
         assert "secret" not in said
     assert "takes a file, then an address" in run(instance, "push", address, bundle, status=2).stderr
+    bare = address.removeprefix("oci://")
+    assert f"names no kind of registry; give oci://{bare}" in run(instance, "push", bundle, bare, status=2).stderr
     assert "cannot use" in run(instance, "push", tmp_path / "none.tar", address, status=3).stderr
     bundle.write_bytes(bundle.read_bytes()[:-2000])
     assert run(instance, "push", bundle, address, status=10)

@@ -421,3 +421,15 @@ def test_the_release_time_never_goes_back(change, channel, monkeypatch):
     else:
         rotate(channel, ["targets"], remove=["approver"], add=[public("dave")], signers=people("alice", "bob"))
     assert (channel.targets().signed.version, channel.release().released) == (2, before)
+
+
+def test_a_new_root_waits_for_a_signature_of_each_root_where_no_key_is_in_both(tmp_path: Path) -> None:
+    one, other = PEOPLE["alice"], PEOPLE["dave"]
+    plan = RolePlan([public("alice")])
+    init(tmp_path / "ch", "models", dict.fromkeys(("root", "targets", "snapshot", "timestamp"), plan), [one])
+    channel = Channel.open(tmp_path / "ch")
+    rotate(channel, ["root"], add=[public("dave")], remove=["alice"])
+    assert "; waiting for 'dave', 'alice'; " in status(channel).roles[0].line()
+    assert status(channel).roles[0].missing == 2
+    sign(channel, [other])
+    assert "; waiting for 'alice'; " in status(channel).roles[0].line()

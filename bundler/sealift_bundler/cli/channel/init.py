@@ -1,6 +1,7 @@
 """`sealift-bundler init`: a channel for one person or for several, from few answers."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def command(
     if directory is None or name is None or key is None:
         lacks = [word for word, value in (("DIR", directory), ("--name", name), ("--key", key)) if value is None]
         raise UsageError(f"{', '.join(lacks)} missing, and standard input is not a terminal that could ask; give them")
-    people = [load_public(path) for path in approvers]
+    people = _people(approvers)
     if not key.exists():
         made_key = create(key, PassphraseSource(passphrase_files, (str(key),)))
         click.echo(f"made the key {made_key.private_path} (encrypted; keep it) and {made_key.public_path}", err=True)
@@ -93,6 +94,16 @@ def command(
     click.echo(f"to leave out --channel from now on: export SEALIFT_CHANNEL={directory.absolute()}")
 
 
+def _people(approvers: Sequence[Path]) -> list[SSlibKey]:
+    for path in approvers:
+        if not path.exists():
+            raise UsageError(
+                f"--approver {str(path)!r} does not exist; the approver runs `sealift-keys new FILE`, and gives you "
+                "FILE.pub"
+            )
+    return [load_public(path) for path in approvers]
+
+
 def _asked(
     directory: Path | None, name: str | None, key: Path | None, approvers: tuple[Path, ...]
 ) -> tuple[Path, str, Path, tuple[Path, ...]]:
@@ -113,7 +124,7 @@ def _asked(
         if Path(found).is_file():
             approvers = (*approvers, Path(found))
         else:
-            click.echo(f"file {found!r} does not exist", err=True)
+            click.echo(f"file {found!r} does not exist; the approver makes it with: sealift-keys new FILE", err=True)
     return directory, name, key, approvers
 
 

@@ -264,6 +264,16 @@ def _clipped(context: Context, estimator: FunctionTransformer, features: Feature
     )
 
 
+def _no_counterpart(function: Any) -> str:
+    name = function_name(function)
+    if isinstance(function, np.ufunc) and function not in (*FUNCTIONS, *_STEPS, *_MARKS):
+        return f"numpy.{name} has no exact counterpart in a graph; do this before the model"
+    return (
+        f"its function {name!r} is Python code, which a graph cannot carry; "
+        "use a NumPy function such as numpy.log1p, or do this before the model"
+    )
+
+
 @transforms(FunctionTransformer)
 def _function(context: Context, estimator: FunctionTransformer, features: Features) -> Features:
     function = estimator.func
@@ -279,11 +289,7 @@ def _function(context: Context, estimator: FunctionTransformer, features: Featur
         context.reads["narrow"] = "refused"
         return _clipped(context, estimator, features, *bounds)
     if estimator.kw_args or emitter is None:
-        raise context.refuse(
-            f"its function {function_name(function)!r} is Python code, which a graph cannot carry; "
-            "use a NumPy function such as numpy.log1p, or do this before the model",
-            estimator,
-        )
+        raise context.refuse(_no_counterpart(function), estimator)
     if function is None:
         return features
     _check_integers(context, estimator, features)

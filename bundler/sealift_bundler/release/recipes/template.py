@@ -18,7 +18,13 @@ _MOST = 40
 
 
 def recipe(
-    model: ModelVersion, *, source: str, samples: str, golden: str = "", trust_globals: Sequence[str] = ()
+    model: ModelVersion,
+    *,
+    source: str,
+    samples: str,
+    card_file: str,
+    golden: str = "",
+    trust_globals: Sequence[str] = (),
 ) -> str:
     """Return a recipe in which every key that may be needed stands, those that are not set behind a #.
 
@@ -26,6 +32,7 @@ def recipe(
         model: name and version.
         source: path of the trained model, relative to the recipe.
         samples: path of the rows, likewise.
+        card_file: path of the model card, likewise.
         golden: whose rows travel where the recipe does not say, for the comment.
         trust_globals: names that the model's pickle needs.
     """
@@ -50,7 +57,7 @@ title = {_toml(model.name)}
 # authors = ["Team"]
 licenses = []                  # SPDX, for example ["MIT"]; a release without a license is of little use
 # license_file = "LICENSE"
-card = "CARD.md"
+card = {_toml(card_file)}
 # review = "review.toml"       # answers for reviewers: sealift-bundler review new {model.name}
 
 # Classes and functions of your own that the pickle may use.

@@ -43,6 +43,5 @@ def command(file: Path, algorithm: str, name: str, passphrase_files: tuple[Path,
     click.echo(f"wrote {pair.private_path} (encrypted, mode 0600; keep it) and {pair.public_path} (give it away)")
     click.echo(f"{key_name(pair.public_key)!r}, {algorithm}, fingerprint {fingerprint.grouped(digits)}")
     click.echo(
-        f"next: give {pair.public_path} to the person who runs the channel, "
-        f"or make a channel: sealift-keys init DIR --name CHANNEL --key {pair.private_path}"
+        f"next: give {pair.public_path} to the person who runs the channel; tell them the fingerprint another way"
     )

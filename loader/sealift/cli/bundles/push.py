@@ -1,5 +1,6 @@
 """`sealift push`: bring a bundle into a registry inside the closed network."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,13 +67,10 @@ def command(
     from sealift.publish.package import push_package
     from sealift.publish.release import push
     from sealift.registry.access import Access
-    from sealift.registry.address import GitlabAddress, OciAddress, has_scheme, is_address, parse
+    from sealift.registry.address import GitlabAddress, OciAddress, parse
     from sealift_common.blob import is_digest
 
-    if not bundle or any(map(has_scheme, bundle)) or not is_address(address):
-        raise UsageError(
-            "`sealift push` takes a file, then an address; for example 'gitlab-models-2.tar oci://host/repo'"
-        )
+    _require_form(bundle, address)
     target = parse(address)
     access = Access(ca_file, plain_http)
     if isinstance(target, OciAddress) and is_digest(target.reference):
@@ -99,6 +97,26 @@ def command(
     _print(report)
     for one in published:
         click.echo(f"{one.name} {one.version} {one.outcome} in the model registry: {one.digest}")
+
+
+def _require_form(bundle: tuple[str, ...], address: str) -> None:
+    from sealift.errors import UsageError
+    from sealift.registry.address import has_scheme, is_address
+
+    if bundle and _lacks_scheme(address):
+        raise UsageError(f"the address {address[:300]!r} names no kind of registry; give oci://{address[:300]}")
+    if not bundle or any(map(has_scheme, bundle)) or not is_address(address):
+        raise UsageError(
+            "`sealift push` takes a file, then an address; for example 'gitlab-models-2.tar oci://host/repo'"
+        )
+
+
+def _lacks_scheme(address: str) -> bool:
+    """Return whether it begins with a host, as `docker push` takes it, and is no file."""
+    host, slash, _ = address.partition("/")
+    return (
+        bool(slash) and re.fullmatch(r"[\w-]+([.:][\w-]+)+|localhost", host) is not None and not Path(address).exists()
+    )
 
 
 def _print(report: "PushReport") -> None:

@@ -36,6 +36,12 @@ def init(root: Path, trust_path: Path, as_json: bool) -> None:
     verb = "this root is pinned already: that" if again else "pinned the root"
     click.echo(f"{verb} of channel {channel_of(parsed)!r} in {trust_path / pin.FILE_NAME}")
     click.echo(f"fingerprint: {fingerprint}")
+    if parsed.version > 1:
+        click.echo(
+            f"note: this is root {parsed.version}, not the first; the fingerprint that owners publish is that of "
+            "root 1, 1.root.json",
+            err=True,
+        )
     if again:
         return
     click.echo("Compare it, group by group, with the one that the channel's owners publish. If it differs,")
