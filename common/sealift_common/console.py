@@ -25,6 +25,8 @@ _printed: set[str] = set()
 # Of the disclosure scan, each a tenth of a second.
 _MOST_FINDINGS = 100
 _SERVE = frozenset(["uvicorn", "httptools", "h11"])
+# Of the letters of a mistyped option: one wrong letter in four is a slip, two are another word.
+_NEAR = 0.7
 _INTERRUPTED = "interrupted; nothing half-done is left active"
 # A command imports hundreds of modules, which stay until its end. To look for garbage among them after every 700
 # objects, and once more on exit, takes a tenth of a short command's time. Nothing of ours waits for that: what holds a
@@ -145,8 +147,17 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
 
 def _sentence(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        # click compares the dashes, too, and so finds that `--version` was to be `--json`.
+        error.possibilities[:] = [one for one in error.possibilities if _is_near(error.option_name, one)]
     hint = f"; see `{context.command_path} --help`" if context else ""
     return error.format_message().rstrip(".") + hint
+
+
+def _is_near(typed_option: str, option: str) -> bool:
+    from difflib import SequenceMatcher
+
+    return SequenceMatcher(None, typed_option.strip("-"), option.strip("-")).ratio() > _NEAR
 
 
 def _missing_package(error: ModuleNotFoundError) -> str:

@@ -54,7 +54,7 @@ def write_new(
 
 def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE, unsynced: set[Path] | None = None) -> None:
     """Create or replace `path` in one step, durably; `unsynced` is as for `move`."""
-    with scratch.beside(path, "new", mode) as made:
+    with scratch.blaming(path), scratch.beside(path, "new", mode) as made:
         made.file.write(data)
         made.file.flush()
         os.fsync(made.file.fileno())

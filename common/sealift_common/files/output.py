@@ -90,8 +90,9 @@ def replacing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
     # Held, so that the folder cannot be exchanged for another one; O_PATH, because it need not be readable.
     folder = os.open(path.absolute().parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        name, descriptor = scratch.create(path.name, "part", folder)
-        with open(path.with_name(name), "r+b", opener=lambda *_: descriptor) as file:
+        with scratch.blaming(path):
+            name, descriptor = scratch.create(path.name, "part", folder)
+        with scratch.blaming(path), open(path.with_name(name), "r+b", opener=lambda *_: descriptor) as file:
             try:
                 scratch.set_mode(descriptor, mode if mode is not None else _mode_of(path.name, folder))
                 yield file
@@ -119,7 +120,7 @@ def writing(path: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
         with replacing(path, mode=mode) as file:
             yield file
         return
-    with os.fdopen(descriptor, "wb") as file:
+    with scratch.blaming(path), os.fdopen(descriptor, "wb") as file:
         yield file
 
 

@@ -6,6 +6,7 @@ which a process id does not. A name says in which boot of which machine it was m
 on a shared file system, whose locks may not reach here, is left alone until nobody changed it for a day.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -25,6 +26,9 @@ _FILE = r"(?s:\..+)\.([0-9a-f]{8})-[0-9a-f]{8}\.(new|part)"
 _FOLDER = r"\.?sealift-[a-z]+\.([0-9a-f]{8})-[0-9a-f]{8}"
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What keeps a new file out of a folder.
+_FOLDERS_FAULT = (errno.EACCES, errno.EPERM, errno.EROFS)
 _ELSEWHERE_S = 24 * 3600.0
 
 
@@ -33,6 +37,24 @@ class ScratchFile(NamedTuple):
 
     path: Path
     file: BinaryIO
+
+
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """Let an error of the operating system name the file that a person named, and not the scratch file beside it.
+
+    A full disk has no name at all, and gets that of the file.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = os.path.basename(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes | Path) else ""
+        if re.fullmatch(_FILE, name) is None and (error.filename is not None or error.errno not in _FULL):
+            raise
+        error.filename, error.filename2 = str(path), None
+        if error.errno in _FOLDERS_FAULT:
+            error.strerror = f"{error.strerror} in its folder {str(path.absolute().parent)!r}"
+        raise
 
 
 @contextmanager

@@ -41,11 +41,11 @@ def parse(
         MalformedError: not UTF-8, not JSON, a key twice in one object, NaN, or a number beyond a double.
     """
     if len(data) > max_size_bytes:
-        raise LimitError(f"{what!r} has {len(data):,} bytes; expected at most {max_size_bytes:,}")
+        raise LimitError(f"{_named(what)} has {len(data):,} bytes; expected at most {max_size_bytes:,}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedError(f"{what!r} is not UTF-8 at byte {error.start}") from None
+        raise MalformedError(f"{_named(what)} is not UTF-8 at byte {error.start}") from None
     _check_form(text, what, max_containers, max_values)
     document = _load(text, what, max_keys)
     if "\\u" in text:
@@ -57,31 +57,36 @@ def _load(text: str, what: str, max_keys: int) -> Any:
     keys = 0
 
     def refuse(constant: str) -> NoReturn:
-        raise MalformedError(f"{what!r} holds {constant}, which JSON does not have")
+        raise MalformedError(f"{_named(what)} holds {constant}, which JSON does not have")
 
     def finite(digits: str) -> float:
         number = float(digits)
         if math.isinf(number):
-            raise MalformedError(f"{what!r} holds {digits[:80]}, which is beyond a double")
+            raise MalformedError(f"{_named(what)} holds {digits[:80]}, which is beyond a double")
         return number
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         nonlocal keys
         keys += len(pairs)
         if keys > max_keys:
-            raise LimitError(f"{what!r} holds more than {max_keys:,} keys")
+            raise LimitError(f"{_named(what)} holds more than {max_keys:,} keys")
         result = dict(pairs)
         if len(result) != len(pairs):
             twice = first_twice(key for key, _ in pairs) or ""
-            raise MalformedError(f"{what!r} has the key {twice[:80]!r} twice in one object")
+            raise MalformedError(f"{_named(what)} has the key {twice[:80]!r} twice in one object")
         return result
 
     try:
         return json.loads(text, parse_float=finite, parse_constant=refuse, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise MalformedError(f"{what!r} is not JSON: {error.msg} at character {error.pos}") from None
+        raise MalformedError(f"{_named(what)} is not JSON: {error.msg} at character {error.pos}") from None
     except ValueError as error:  # an integer of more digits than Python converts
-        raise MalformedError(f"{what!r} is not JSON: {error}") from None
+        raise MalformedError(f"{_named(what)} is not JSON: {error}") from None
+
+
+def _named(what: str) -> str:
+    """Quote the name of a file or field; a phrase such as `the request` stands as it is."""
+    return what if what.startswith("the ") else repr(what)
 
 
 def first_twice(names: Iterable[str]) -> str | None:
@@ -109,13 +114,13 @@ def _check_form(text: str, what: str, max_containers: int, max_values: int) -> N
             depth += 1
             containers += 1
             if depth > LIMITS.json_depth:
-                raise LimitError(f"{what!r} nests deeper than {LIMITS.json_depth} levels")
+                raise LimitError(f"{_named(what)} nests deeper than {LIMITS.json_depth} levels")
             if containers > max_containers:
-                raise LimitError(f"{what!r} holds more than {max_containers:,} arrays and objects")
+                raise LimitError(f"{_named(what)} holds more than {max_containers:,} arrays and objects")
         elif mark in "]}":
             depth -= 1
             if depth < 0:
-                raise MalformedError(f"{what!r} is not JSON: it ends at character {match.start()}, and goes on")
+                raise MalformedError(f"{_named(what)} is not JSON: it ends at character {match.start()}, and goes on")
         else:
             if mark == ",":
                 values += 1
@@ -123,7 +128,7 @@ def _check_form(text: str, what: str, max_containers: int, max_values: int) -> N
                 strings += 1
             # A string may be a key, which comes with a value of its own.
             if values > max_values or strings > 2 * max_values:
-                raise LimitError(f"{what!r} holds more than {max_values:,} values")
+                raise LimitError(f"{_named(what)} holds more than {max_values:,} values")
 
 
 def _check_surrogates(document: Any, what: str) -> None:
@@ -131,4 +136,4 @@ def _check_surrogates(document: Any, what: str) -> None:
     try:
         json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise MalformedError(f"{what!r} holds half of a surrogate pair, which is not text") from None
+        raise MalformedError(f"{_named(what)} holds half of a surrogate pair, which is not text") from None

@@ -133,7 +133,7 @@ def _trust(facts: StoreFacts) -> list[Finding]:
         return [unknown("trust", facts.reasons.get("trust", "nothing was installed yet"))]
     trust = facts.trust
     # As `sealift status` counts: a clock that was set back makes nothing younger.
-    now = max(facts.now, trust.floor_time)
+    now = max(facts.now, trust.floor_time, trust.released)
     age = counted((now - trust.released) // _DAY, "day")
     findings = [
         ok(

@@ -259,6 +259,8 @@ class _Run:
         commit = Commit(self._layout, self._staging, self._now, self._accept_expired, policy.digest)
         with postponed():
             outcome = commit.run(verified, plan, staging, state, trust, active)
+        # Told afterwards: a terminal that is gone must not come between the switch and the history.
+        self._observer.step(9, "the history is written")
         return InstallReport(
             channel=verified.release.channel,
             plan=plan,

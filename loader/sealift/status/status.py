@@ -21,6 +21,7 @@ from sealift.store.contents import history
 from sealift.store.contents.files import read_manifest
 from sealift.store.contents.generations import Generation
 from sealift.store.contents.history import Entry
+from sealift.store.guard.safety import unsafe_places
 from sealift.trust import local_state, metadata, pin
 from sealift.trust.chain import verify_targets
 from sealift.trust.floor import Floor
@@ -32,6 +33,8 @@ from sealift_common.wording import counted
 # What the clocks of two machines, or a clock that is being corrected, may differ by.
 _TOLERATED = timedelta(minutes=5)
 # When the end of an exception is near enough to mention it.
+# `sealift doctor` lists all.
+_MOST_UNSAFE = 5
 _SOON = timedelta(days=30)
 
 
@@ -68,6 +71,7 @@ class Status:
         store_bytes: sizes of all files of the store.
         free_bytes: what this user may still write on its file system.
         damage: what the next install would stumble over although models are served.
+        unsafe: what lets others change the store, one phrase each.
     """
 
     store: Path
@@ -86,6 +90,7 @@ class Status:
     store_bytes: int
     free_bytes: int
     damage: tuple[Error, ...]
+    unsafe: Sequence[str] = ()
 
     @property
     def time(self) -> datetime:
@@ -109,6 +114,7 @@ class Status:
                 f"the newest bundle installed is {counted(self.age_days, 'day')} old, "
                 f"more than {thresholds.warn_after}; fetch a newer one"
             )
+        lines += [f"{place}: until then nothing can be installed" for place in self.unsafe[:_MOST_UNSAFE]]
         for model, reason in self.withdrawn.items():
             why = repr(reason) if reason is not None else "no reason given"
             lines.append(f"{model} is active but withdrawn ({why}); it is no longer loaded")
@@ -219,6 +225,7 @@ def status(store: Store, now: datetime | None = None) -> Status:
         store_bytes=_size(store.layout.root),
         free_bytes=shutil.disk_usage(store.layout.root).free,
         damage=damage,
+        unsafe=unsafe_places(store.layout),
     )
 
 

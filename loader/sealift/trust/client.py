@@ -120,7 +120,9 @@ class TrustClient:
             # python-tuf lets malformed-but-parsed metadata escape as plain ValueError and its kin.
             role = self._fetcher.role
             accepted = getattr(self._floor, role, 0)
-            raise refusal(error, Attempt(role, self._fetcher.data, trusted.root, accepted, self._time)) from None
+            earlier = tuple((name, trusted[name]) for name in floors.ROLES if name in trusted and name != role)
+            attempt = Attempt(role, self._fetcher.data, trusted.root, accepted, self._time, earlier)
+            raise refusal(error, attempt) from None
         roots = self._require_distinct_signers(trusted.root)
         result = Trusted(roots, trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
         if self._floor is not None and self.accepted is not None:

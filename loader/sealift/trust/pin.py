@@ -177,6 +177,13 @@ def pin(directory: Path, data: bytes, store: Path | None = None) -> Root:
             f"pinned is {grouped(of_bytes(here))}; to trust a different channel, remove that file yourself "
             "and use a new store"
         )
-    durable.make_directory(directory)
-    durable.write_file(path, data)
+    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    try:
+        durable.make_directory(directory)
+        durable.write_file(path, data)
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
     return root

@@ -51,6 +51,7 @@ class Attempt(NamedTuple):
         root: the newest trusted root, which says who may sign.
         accepted: version of `role` that this instance has accepted before, or 0.
         time: the reference time.
+        earlier: the metadata that was trusted so far, by role, in the order in which it is checked.
     """
 
     role: str
@@ -58,6 +59,7 @@ class Attempt(NamedTuple):
     root: Root
     accepted: int
     time: datetime
+    earlier: tuple[tuple[str, Any], ...] = ()
 
 
 def refusal(error: Exception, attempt: Attempt) -> Error:
@@ -145,7 +147,8 @@ def _unsigned(attempt: Attempt) -> Error:
 
 
 def _expired(attempt: Attempt) -> Error:
-    candidates: list[Any] = [("root", attempt.root)]
+    # What was trusted before may be what has expired: it is looked at again when the next role is asked for.
+    candidates: list[Any] = [("root", attempt.root), *attempt.earlier]
     if attempt.data is not None:
         with suppress(Error):
             candidates.append((attempt.role, parse(attempt.data, attempt.role).signed))

@@ -1,12 +1,19 @@
 """What a new admin met who had only the documentation: nothing is left behind by a try, and each refusal says why."""
 
+import errno
+import os
 import re
 from datetime import datetime, timedelta
 
 import pytest
+from support.machine.mounts import tmpfs
 from support.release.channel_simulator import ChannelSimulator
 
+from sealift.errors import MalformedError
+from sealift.install.steps import Observer, install
+from sealift.store import Store
 from sealift_common.fingerprint import grouped, of_bytes
+from sealift_common.parsing import strict_json
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 
@@ -147,3 +154,93 @@ def test_the_doctor_says_what_is_not_there_yet(instance, sealift_command):
     _, out, _ = sealift_command("doctor")
     assert "locales of models: there is no installed model, or it cannot be read" in out
     assert "files: " not in out
+
+
+def test_a_full_disk_is_said_with_the_file_that_found_no_room(twice, channel, sealift_command, tmp_path):
+    (tmp_path / "1.root.json").write_bytes(channel.root_bytes)
+    (tmp_path / "full").mkdir()
+    with tmpfs(tmp_path / "full", "size=16k") as full:
+        (full / "filling").write_bytes(bytes(16 * 1024))
+        page, trust = full / "a.html", full / "etc" / "trust"
+        for words in (
+            ("list", "--html", page),
+            ("doctor", "--report", page),
+            ("status", "--metrics", page),
+        ):
+            status, out, err = sealift_command(*words)
+            assert (status, f"cannot use {str(page)!r}: No space left on device; free some space" in err) == (3, True)
+            assert (words[0] == "doctor") == ("verdict: " in out)
+        status, _, err = sealift_command("trust", "init", "--trust", trust, tmp_path / "1.root.json")
+        assert (status, f"cannot use {str(trust / 'root.json')!r}: No space left" in err) == (3, True), err
+        assert [one.name for one in full.iterdir()] == ["filling"]
+
+
+def test_a_folder_without_rights_is_named_in_place_of_a_scratch_file(twice, sealift_command, monkeypatch, tmp_path):
+    real = os.open
+
+    def closed(path, flags, *rest, **more):
+        if str(path).endswith(".part"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", closed)
+    status, _, err = sealift_command("list", "--html", tmp_path / "a.html")
+    assert status == 3
+    assert f"cannot use {str(tmp_path / 'a.html')!r}: Permission denied in its folder {str(tmp_path)!r}; check" in err
+
+
+def test_the_chain_and_the_verdict_name_the_same_expired_metadata(channel, tmp_path, instance, sealift_command):
+    channel.add("toy", "1.0.0")
+    channel.release()
+    channel.expire("snapshot")
+    channel.expire("timestamp")
+    bundle = channel.pack_anything(tmp_path / "old.tar")
+    instance.pin(channel.root_bytes)
+    for _ in range(2):
+        status, out, err = sealift_command("verify", "--explain", bundle)
+        assert status == 24
+        broken = out[: out.index("BROKEN")].splitlines()[-2].split()[0]
+        assert f"sealift: {broken} expired on" in err, (out, err)
+        assert sealift_command("install", "--accept-expired", "a test", bundle)[0] == 0
+
+
+def test_a_history_of_nothing_is_refused_as_a_list_is(instance, sealift_command, tmp_path):
+    for words in ((), ("--json",)):
+        listed = sealift_command("list", "--store", tmp_path / "nowhere", *words)
+        told = sealift_command("history", "--store", tmp_path / "nowhere", *words)
+        assert listed[0] == told[0] == 31
+        assert str(tmp_path / "nowhere") in told[2]
+
+
+def test_status_warns_of_a_store_that_others_may_write(twice, sealift_command):
+    assert "writable" not in sealift_command("status")[1]
+    twice.store_path.chmod(0o777)
+    status, out, _ = sealift_command("status")
+    assert status == 0
+    assert f"warning: {str(twice.store_path)!r} is writable by group or others; run `chmod go-w " in out
+    twice.store_path.chmod(0o755)
+
+
+@pytest.mark.parametrize(("typed", "near"), [("--version", None), ("--jsno", "--json"), ("--resaon", "--reason")])
+def test_an_unknown_option_is_answered_by_a_near_one_or_by_none(sealift_command, typed, near):
+    status, _, err = sealift_command("rollback", "toy", typed, "1.3.0")
+    assert status == 2
+    assert ("Did you mean" in err) == (near is not None), err
+    assert near is None or near in err
+
+
+def test_the_steps_of_an_install_are_told_to_the_last(channel, instance, tmp_path):
+    channel.add("toy", "1.0.0")
+    channel.release()
+    instance.pin(channel.root_bytes)
+    told = []
+    store = Store(instance.store_path, trust=instance.trust_path)
+    install(str(channel.pack(tmp_path)), store, observer=Observer(step=lambda number, _: told.append(number)))
+    assert sorted(set(told)) == list(range(1, 10))
+
+
+def test_a_request_that_is_no_json_is_not_quoted_as_if_it_were_a_file():
+    with pytest.raises(MalformedError, match=r"^the request is not JSON: "):
+        strict_json.parse(b"{", "the request", max_size_bytes=10)
+    with pytest.raises(MalformedError, match=r"^'model\.json' is not JSON: "):
+        strict_json.parse(b"{", "model.json", max_size_bytes=10)

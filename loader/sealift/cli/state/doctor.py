@@ -57,10 +57,6 @@ def command(report: Path | None, store_path: Path, trust_path: Path, as_json: bo
     findings = [finding for group in groups.values() for finding in group]
     error = worst(findings)
     document = _document(groups, error)
-    if report is not None:
-        from sealift.cli.state.support_report import support_report
-
-        write(report, support_report(store, document, datetime.now(UTC)), mode=0o600)
     if as_json:
         print_json(document)
     else:
@@ -69,9 +65,15 @@ def command(report: Path | None, store_path: Path, trust_path: Path, as_json: bo
             code = f" [{finding.error.code}]" if finding.error else ""
             click.echo(colored(plain(f"{finding.level:<8} {finding.about}: {finding.seen}{remedy}{code}")))
         click.echo(_verdict(findings, error))
-        if report is not None:
-            click.echo(f"wrote {report}; read it before you send it")
     sys.stdout.flush()
+    if report is not None:
+        from sealift.cli.state.support_report import support_report
+
+        # Last: where it finds no room, the findings are on the screen already.
+        write(report, support_report(store, document, datetime.now(UTC)), mode=0o600)
+        if not as_json:
+            click.echo(f"wrote {report}; read it before you send it")
+            sys.stdout.flush()
     click.get_current_context().exit(0 if error is None else error.exit_code)
 
 

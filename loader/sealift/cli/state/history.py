@@ -13,10 +13,14 @@ from sealift_common.console import plain, print_json
 @json_option
 def command(store_path: Path, as_json: bool) -> None:
     """Show every change and every export, oldest first."""
+    from sealift.store import Store
     from sealift.store.contents import history
     from sealift.store.contents.layout import StoreLayout
 
     entries = history.read(StoreLayout(store_path).history)
+    if not entries:
+        # A mistyped path, or a store in which nothing was installed, as every other command says it.
+        Store(store_path).active()
     if as_json:
         print_json(entries)
         return
@@ -42,5 +46,3 @@ def command(store_path: Path, as_json: bool) -> None:
             click.echo(f"    reason: {entry['reason']!r}")
         if "accepted_expired" in entry:
             click.echo(f"    expiry was overridden: {entry['accepted_expired']!r}")
-    if not entries:
-        click.echo("nothing was installed yet", err=True)
