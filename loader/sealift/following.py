@@ -84,7 +84,7 @@ class FollowedModel(Model):
         self._switching = threading.Lock()
         self._closed = False
         self._look_at = 0.0
-        self._refusal = ""
+        self._refusal: Error | None = None
         self._failed: State | None = None
         self._retry_at = 0.0
         # Before loading: a switch in between is then noticed at the first call.
@@ -156,6 +156,11 @@ class FollowedModel(Model):
                 self._switching.release()
                 raise
 
+    @property
+    def refusal(self) -> Error | None:
+        """Why no call is answered, as the last look at the store found; None where calls are."""
+        return self._refusal
+
     def _state(self) -> State | None:
         """What changes with all that can change the answering version; None where the store is not there."""
         try:
@@ -165,7 +170,7 @@ class FollowedModel(Model):
 
     def _switch(self, active: State) -> None:
         """Load what is active, and let it answer; runs in its own thread, which holds the lock."""
-        old, new, error, refusal = self._model, None, None, ""
+        old, new, error = self._model, None, None
         try:
             new = self._load()
         except Error as raised:
@@ -173,11 +178,11 @@ class FollowedModel(Model):
         finally:
             # A store that went away in the meantime decided nothing.
             refused = isinstance(error, DECISIONS) and self._state() is not None
-            refusal, told = str(error) if refused else "", self._refusal
+            refusal, told = str(error) if refused else "", str(self._refusal or "")
             if new is not None:
                 # One assignment: a call that has begun keeps the model that it took.
                 self._model = new
-                self._refusal = ""
+                self._refusal = None
                 # Last: `share` relies on it.
                 self._seen = active
             else:
@@ -186,7 +191,7 @@ class FollowedModel(Model):
                     refusing = old.share()
                     refusing.disable(error)
                     self._model = refusing
-                    self._refusal = refusal
+                    self._refusal = error
                     # A rollback to what was seen before is news now.
                     self._seen = None
                 self._failed = active

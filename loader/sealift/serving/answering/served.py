@@ -60,7 +60,11 @@ class ServedModel:
         error, model = self.error, self._model
         if error is not None or model is None:
             raise error or not_loaded(f"model {self.name!r} is not loaded")
-        return model.now
+        now = model.now
+        # Sooner than the thread that looks at the store knows.
+        if model.refusal is not None:
+            raise model.refusal
+        return now
 
     def look(self) -> None:
         """Let a followed model notice a new generation; costs a look at the clock."""
