@@ -135,7 +135,7 @@ def retrain(
     if not made.judgement.passed:
         then = ""
         if champion is not None and made.judgement.erased:
-            then = f"; rows that {champion.model} saw were erased: raise margin under [gate], or withdraw that version"
+            then = f"; rows that {champion.model} saw were erased: where nothing passes, withdraw that version"
         raise ChallengerError(f"{model} was not staged: {'; '.join(made.judgement.reasons)}{then}; see {str(page)!r}")
     reference = hand_over(project, settings, channels.staging, snapshot, made)  # 8
     return Retrained(STAGED, channels.staging.directory, model, reference, page, made.judgement, champion is None)
