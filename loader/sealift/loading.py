@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sealift.errors import UsageError
 from sealift.store import Store
+from sealift.store.loading_step import explained
 
 if TYPE_CHECKING:
     from sealift.following import Switch
@@ -71,9 +72,12 @@ def models(*, store: str | os.PathLike[str] | None = None) -> tuple[ActiveModel,
         store: the store's directory; None means `SEALIFT_STORE`, or `/var/opt/gitlab/sealift`.
 
     Raises:
-        sealift.Error: 20-29 when the trust does not hold, 31 where nothing was installed.
+        sealift.Error: 20-29 when the trust does not hold, 31 where nothing was installed, 3 for what this user may not
+            read.
     """
     opened = Store(store)
-    generation, release = moment = opened.moment()
-    found = [opened.find(name, moment=moment) for name, model in generation.models.items() if model in release.models]
+    with explained(f"cannot list the models of {str(opened.layout.root)!r}: "):
+        generation, release = moment = opened.moment()
+        names = [name for name, model in generation.models.items() if model in release.models]
+        found = [opened.find(name, moment=moment) for name in names]
     return tuple(ActiveModel(one.model.name, str(one.model.version), one.manifest.digest) for one in found)

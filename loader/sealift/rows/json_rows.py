@@ -80,8 +80,13 @@ def _tensor(name: str, values: Any, dtype: str) -> NDArray[Any]:
 
 def _columns(document: dict[str, Any], source: str) -> Batch:
     columns = {name: array(name, values, "object") for name, values in document.items()}
-    lengths = {name: len(values) if values.ndim else -1 for name, values in columns.items()}
-    if len(set(lengths.values())) != 1 or -1 in lengths.values():
+    single = [name for name, values in columns.items() if not values.ndim]
+    if single and len(single) == len(columns):
+        raise InputError(f"{source!r}: this is one row; put it into a list: [{{…}}]")
+    if single:
+        raise InputError(f"{source!r} has a single value in column {single[0]!r:.80}; expected one value a row in each")
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) != 1:
         raise InputError(f"{source!r} has columns of the lengths {lengths!r:.200}; expected one value a row in each")
     return Batch(0, next(iter(lengths.values())), columns)
 

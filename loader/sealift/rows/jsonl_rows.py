@@ -6,6 +6,7 @@ from typing import Any
 from sealift.errors import InputError, LimitError, MalformedError
 from sealift.limits import LIMITS
 from sealift.model.documents.description import ModelDescription
+from sealift.model.inputs.values import kind_of
 from sealift.rows.batch import Batch, Rows, batched
 from sealift.rows.json_rows import array
 from sealift_common.parsing.strict_json import parse
@@ -42,7 +43,7 @@ def _rows(lines: Iterable[str], source: str, kind: type) -> Iterator[Any]:
         except (MalformedError, LimitError) as error:
             raise InputError(str(error).replace(repr(source), place, 1)) from None
         if not isinstance(value, kind):
-            raise InputError(f"{place} holds a {type(value).__name__}; expected a {kind.__name__}, as this model takes")
+            raise InputError(f"{place} holds {kind_of(value)}; expected a {kind.__name__}, as this model takes")
         if isinstance(value, list):
             width = len(value) if width is None else width
             if len(value) != width:

@@ -3,7 +3,7 @@
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +116,9 @@ class Source:
                 if kind == "json":
                     yield narrowed(json_batches(file, name, description, size, read), description)
                     return
-                text = lines(file, name, read)
+                text: Iterable[str] = lines(file, name, read)
+                if kind == "csv" and name == STDIN and self.format is None:
+                    text = _not_json(text)
                 if kind == "csv":
                     yield narrowed(csv_batches(text, name, description, size), description)
                 elif kind == "jsonl":
@@ -139,3 +141,15 @@ class Source:
 
     def _unreadable(self, error: OSError) -> LocalError:
         return LocalError(f"cannot read rows from {str(self.path)!r}: {error.strerror}")
+
+
+def _not_json(text: Iterable[str]) -> Iterator[str]:
+    """Refuse lines whose format was guessed and that begin as JSON does."""
+    begun = False
+    for line in text:
+        if not begun and line.lstrip().startswith(("[", "{")):
+            raise InputError(
+                "standard input was read as csv, and begins as JSON does; give --input-format json or jsonl"
+            )
+        begun = begun or bool(line.strip())
+        yield line

@@ -1,4 +1,4 @@
-"""Say at which of the five steps a load failed: trust, manifest, policy, files, session."""
+"""Say what failed, of a load at which of the five steps: trust, manifest, policy, files, session."""
 
 import errno
 from collections.abc import Iterator
@@ -29,7 +29,18 @@ def loading_step(step: str, name: str) -> Iterator[None]:
         LocalError: the operating system refused, for example to read a file.
         sealift.Error: what was raised inside, with the step before its message.
     """
-    before = f"cannot load {name[:120]!r}, step {step!r}: "
+    with explained(f"cannot load {name[:120]!r}, step {step!r}: "):
+        yield
+
+
+@contextmanager
+def explained(before: str) -> Iterator[None]:
+    """Put `before` in front of the message of a failure inside; a refused permission is one of the machine.
+
+    Raises:
+        LocalError: the operating system refused, for example to read a file.
+        sealift.Error: what was raised inside.
+    """
     try:
         yield
     except (NotInstalledError, UnreviewedError, WithdrawnError, UsageError):

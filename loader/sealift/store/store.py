@@ -17,7 +17,7 @@ from sealift.policy.policy import NONE as NO_POLICY
 from sealift.policy.policy import Policy, in_force
 from sealift.store.contents import files, generations
 from sealift.store.contents.generations import Generation
-from sealift.store.contents.layout import StoreLayout, default_store, default_trust
+from sealift.store.contents.layout import GENERATION_FILE, StoreLayout, default_store, default_trust
 from sealift.store.guard import in_use
 from sealift.store.loading_step import loading_step
 from sealift.store.shared import SHARED, Key
@@ -43,6 +43,12 @@ class Installed(NamedTuple):
     model: ModelVersion
     manifest: Manifest
     path: Path
+
+
+def _require_text(what: str, value: object, example: str) -> None:
+    """Refuse what a caller without a type checker gives: 1.4 for a version, None for a name."""
+    if not isinstance(value, str):
+        raise UsageError(f"{what} is {value!r:.80} ({type(value).__name__}); expected text such as {example!r}")
 
 
 def _require_model(installed: Installed) -> None:
@@ -148,7 +154,9 @@ class Store:
         Raises:
             NotInstalledError: no such model or version is here.
             WithdrawnError: the channel took the version back.
+            UsageError: name or version is no text.
         """
+        self._require_texts(name, version)
         generation, release = moment or self.moment()
         model = self._choose(name, version, generation, release)
         signed = release.models.get(model)
@@ -218,6 +226,7 @@ class Store:
                 40 not runnable here, 3 for a policy that cannot be read; the message names the step: trust, manifest,
                 policy, files or session.
         """
+        self._require_texts(name, version)
         watch = Stopwatch()
 
         def find() -> Installed:
@@ -261,6 +270,12 @@ class Store:
         _LOG.debug("loading %s took, in milliseconds: %s", installed.model, watch.steps_ms)
         return model if observer is None else model.observed(observer)
 
+    @staticmethod
+    def _require_texts(name: object, version: object) -> None:
+        _require_text("name", name, "issue-triage")
+        if version is not None:
+            _require_text("version", version, ">=1.4,<2")
+
     def _has_switched(self, generation: Generation) -> bool:
         return generations.active_number(self.layout) != generation.number
 
@@ -270,6 +285,11 @@ class Store:
             return NotInstalledError(
                 f"the store {str(root)!r} does not exist; check --store and SEALIFT_STORE, or run `sealift install "
                 "BUNDLE` to make it"
+            )
+        if os.path.lexists(root / GENERATION_FILE):
+            store = root.parent if root.is_symlink() else root.parent.parent
+            return NotInstalledError(
+                f"{str(root)!r} is not a store, but a generation inside one; give the store: {str(store)!r}"
             )
         return NotInstalledError(f"the store {str(root)!r} is empty; run `sealift install BUNDLE` first")
 
@@ -299,7 +319,8 @@ class Store:
 
     def _choose(self, name: str, version: str | None, generation: Generation, release: Release) -> ModelVersion:
         if not is_model_name(name):
-            raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*")
+            hint = "; give the version by itself, with --version or version=" if ":" in name else ""
+            raise NotInstalledError(f"{name[:120]!r} cannot be a model's name; expected [a-z0-9][a-z0-9._-]*{hint}")
         active = generation.models.get(name)
         if version is None:
             return active or self._missing(name, version, release)

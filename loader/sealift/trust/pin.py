@@ -111,7 +111,7 @@ def read(directory: Path, store: Path | None) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise NoTrustError(
             f"no channel is trusted on this instance: {str(directory / FILE_NAME)!r} does not exist; "
-            "run `sealift trust init ROOT.json` first"
+            "run `sealift trust init ROOT.json` first, or name its folder by SEALIFT_TRUST (trust=)"
         ) from None
 
 

@@ -43,6 +43,22 @@ def test_headings_come_once_and_name_classes_and_places():
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "methods", "expected"),
+    [
+        ("csv", ["predict", "predict_proba"], 'predict,predict_proba_a,"predict_proba_b,c"\n'),
+        ("tsv", ["predict", "predict_proba"], "predict\tpredict_proba_a\tpredict_proba_b,c\n"),
+        ("csv", ["predict"], "predict\n"),
+        ("tsv", ["predict"], ""),
+        ("jsonl", ["predict"], ""),
+    ],
+)
+def test_without_rows_there_is_a_heading_where_there_is_one_with_rows(kind, methods, expected):
+    text = io.StringIO()
+    AnswerWriter(text.write, MODEL, kind, methods).end()
+    assert text.getvalue() == expected
+
+
 def test_several_labels_a_row():
     proba = [np.array([[0.25, 0.75], [1.0, 0.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])]
     batch = {"predict": np.array([[1, 0], [0, 1]]), "predict_proba": proba}

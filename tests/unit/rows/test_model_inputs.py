@@ -94,6 +94,18 @@ def test_half_of_a_surrogate_pair_is_no_text():
         TABLE.feeds([{"price": 1, "count": 1, "city": "a"}, {"price": 1, "count": 1, "city": "\ud800"}])
 
 
+def test_only_where_a_value_may_miss_the_message_says_how():
+    with pytest.raises(InputError, match="row 1 lacks 'price'; use None for a missing value"):
+        TABLE.feeds([{"price": 1, "count": 1, "city": "a"}, {"count": 1, "city": "b"}])
+
+
+def test_many_categories_are_named_in_part():
+    column = Column("city", "str", None, categories=tuple(f"c{number}" for number in range(12)))
+    table = Feeder(description("columns", TensorInput("strings", "string", ("rows", 1), (column,), None)), ())
+    with pytest.raises(InputError, match=r"is 'x', which is not one of .* knows: 'c0', .*'c9' and 2 more$"):
+        table.feeds([{"city": "x"}])
+
+
 def test_values_of_mixed_types_are_named_by_row():
     rows = [{"price": 1, "count": 1, "city": "a"}, {"price": 1, "count": 1, "city": 5}]
     with pytest.raises(InputError, match=r"column 'city' row 1 is 5 \(int\); expected text"):
@@ -104,11 +116,13 @@ def test_values_of_mixed_types_are_named_by_row():
     ("rows", "message"),
     [
         (FRAME.drop(columns="count"), "column 'count' is missing; the model takes 'price', 'count', 'city'"),
-        ([{"price": 1, "count": 1, "city": "a"}, {"price": 1, "city": "b"}], "row 1 lacks 'count'"),
-        ([{"price": 1, "count": 1, "city": "a"}, 3], "row 1 is a int; expected a dict"),
-        (np.zeros((2, 3)), "rows are a ndarray of shape"),
+        ([{"price": 1, "count": 1, "city": "a"}, {"price": 1, "city": "b"}], "row 1 lacks 'count'$"),
+        ([{"price": 1, "count": 1, "city": "a"}, 3], "row 1 is an int; expected a dict"),
+        (np.zeros((2, 3)), "rows are an ndarray of shape"),
+        ([], "rows are an empty list; expected a DataFrame"),
         ({"price": [1], "count": [1, 2], "city": ["a"]}, "different lengths"),
-        ({"price": 1, "count": 1, "city": "a"}, "'price' is a single value"),
+        ({"price": 1, "count": [1], "city": "a"}, "'price' is a single value"),
+        ({"price": 1, "count": 1, "city": "a"}, r"^this is one row; put it into a list: \[{…}\]$"),
         (pd.concat([FRAME, FRAME[["price"]]], axis=1), "'price' appears more than once"),
     ],
 )
@@ -186,7 +200,9 @@ CATEGORIES = Feeder(
 def test_an_unknown_category_in_a_matrix_of_floats_is_refused():
     (feeds,) = CATEGORIES.feeds(np.array([[1.0], [2.5]]))
     assert feeds["numbers"].tolist() == [[1.0], [2.5]]
-    with pytest.raises(InputError, match="column 0 row 1 is not one of the categories"):
+    with pytest.raises(
+        InputError, match=r"column 0 row 1 is not one of the categories that the model knows: 1\.0, 2\.5"
+    ):
         CATEGORIES.feeds(np.array([[1.0], [2.0]]))
 
 

@@ -151,6 +151,10 @@ def test_a_document_may_hold_columns_or_tensors(tmp_path):
     assert (second.rows["a"].tolist(), second.rows["b"].tolist()) == (["z"], [None])
     with pytest.raises(InputError, match="columns of the lengths"):
         read(write(path, '{"a": ["x"], "b": []}'), columns)
+    with pytest.raises(InputError, match=r"this is one row; put it into a list: \[{…}\]$"):
+        read(write(path, '{"a": "x", "b": 1}'), columns)
+    with pytest.raises(InputError, match="has a single value in column 'b'"):
+        read(write(path, '{"a": ["x"], "b": 1}'), columns)
     tensors = columns._replace(interface="tensors")
     (batch,) = read(write(path, '{"numbers": [[1], [2]], "texts": [["x"], ["y"]]}'), tensors, 1)
     assert (batch.count, batch.rows["numbers"].dtype, batch.rows["texts"].shape) == (None, np.float64, (2, 1))

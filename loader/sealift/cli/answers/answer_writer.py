@@ -74,9 +74,25 @@ class AnswerWriter:
         self._begun = True
 
     def end(self) -> None:
-        """Write the JSON document, which is kept until here so that it is whole or not there."""
+        """Write the JSON document, kept until here so that it is whole or not there; or a heading without rows."""
         if self._kind == "json":
             self._write(_json({**self._head, **self._whole}) + "\n")
+        elif not self._begun:
+            self._write_heading()
+
+    def _write_heading(self) -> None:
+        """Without rows nobody knows how many places an answer has; what there is one of, or one a class, is known."""
+        classes = self._model.classes
+        heads: list[str] = []
+        for name in self._whole:
+            spread = name == "predict_proba" and classes is not None
+            heads += [f"{name}_{label}" for label in classes.tolist()] if spread and classes is not None else [name]
+        if self._kind == "csv" and heads:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerow(heads)
+            self._write(text.getvalue())
+        elif self._kind == "tsv" and len(heads) > 1:
+            self._write("\t".join(map(_cell, heads)) + "\n")
 
     def _tsv(self, columns: dict[str, list[Any]], rows: Iterator[tuple[Any, ...]]) -> str:
         """Write lists as JSON, but probabilities one in a column, under the name of its class."""

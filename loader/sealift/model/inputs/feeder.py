@@ -20,7 +20,15 @@ from sealift.model.inputs.one_row import read_row
 from sealift.model.inputs.reading import Reading, parse_reading
 from sealift.model.inputs.tables import Table, as_table, is_frame, values_of
 from sealift.model.inputs.texts import distinct_texts, texts
-from sealift.model.inputs.values import all_finite, check_dtype, check_fits, check_numbers, numbers, objects
+from sealift.model.inputs.values import (
+    all_finite,
+    check_dtype,
+    check_fits,
+    check_numbers,
+    kind_of,
+    numbers,
+    objects,
+)
 
 if TYPE_CHECKING:
     from sealift.model.frontend.document import Frontend
@@ -147,7 +155,7 @@ class Feeder:
         found = None if name in self._counted else table.distinct(name)
         if found is not None:
             return distinct_texts(found, column, what, typed=table.sized)
-        return texts(_column_values(table, name), column, what, typed=table.sized)
+        return texts(_column_values(table, name, column), column, what, typed=table.sized)
 
     def _row(self, rows: Any) -> Table | None:
         """See a pandas frame of one ordinary row as a table."""
@@ -199,8 +207,13 @@ def _is_missing(one: NDArray[Any]) -> bool:
     return bool(one.dtype.kind == "f" and one[0] != one[0])  # NaN alone
 
 
-def _column_values(table: Table, name: str) -> NDArray[Any]:
-    values = table.get(name)
+def _column_values(table: Table, name: str, column: Column) -> NDArray[Any]:
+    try:
+        values = table.get(name)
+    except InputError as error:
+        if column.missing is None or table.lacks(name) is None:
+            raise
+        raise InputError(f"{error}; use None for a missing value") from None
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(f"column {name!r} is a masked array; fill it with NaN first")
     if values.ndim != 1:
@@ -217,7 +230,7 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
     with np.errstate(over="ignore", invalid="ignore"):
         for index, column in enumerate(tensor.columns):
             what = f"column {column.name!r}"
-            values = numbers(_column_values(table, column.name), what)
+            values = numbers(_column_values(table, column.name, column), what)
             if table.sized and values.dtype != column.dtype:
                 if table.typed or values.dtype.kind == "f" or reading.strict:
                     check_dtype(values.dtype, column, what, strict=reading.strict)
@@ -278,7 +291,7 @@ def _one_dimension(rows: Any) -> NDArray[Any]:
 
 def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}" + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
+    return kind_of(value) + (f" of shape {list(shape)}" if isinstance(shape, tuple) else "")
 
 
 def _near(missing: str, present: Collection[Any]) -> str:

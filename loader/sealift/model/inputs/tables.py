@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sealift.errors import InputError
 from sealift.model.inputs.reading import PLAIN, Reading
-from sealift.model.inputs.values import objects
+from sealift.model.inputs.values import kind_of, objects
 
 _ABSENT = object()
 # Texts of fewer rows are read as they are; so are those of which more than this share of a sample differ.
@@ -33,6 +33,7 @@ class Table(NamedTuple):
     have none, such as dicts read from JSON. `sized` says that the original sees the width of its floats, and None
     for a missing text: Arrow's and polars' too. `sparse` names the columns of pandas' Sparse dtypes
     where these matter to the original. `distinct` gives a column of texts that repeat, or None for any other column.
+    `lacks` gives the first row of a list of dicts that does not have a name, which `get` then refuses.
     """
 
     names: Collection[str]
@@ -42,6 +43,7 @@ class Table(NamedTuple):
     sized: bool = False
     sparse: Sequence[str] = ()
     distinct: Callable[[str], Distinct | None] = lambda _: None
+    lacks: Callable[[str], int | None] = lambda _: None
 
 
 def is_frame(data: Any) -> bool:
@@ -226,6 +228,8 @@ def values_of(column: Any, what: str) -> NDArray[Any]:
 
 def _from_mapping(data: Mapping[str, Any]) -> Table:
     columns: dict[str, NDArray[Any]] = {}
+    if data and not any(map(_has_rows, data.values())):
+        raise InputError("this is one row; put it into a list: [{…}]")
     for name, column in data.items():
         values = values_of(column, f"column {name!r}") if _has_rows(column) else None
         if values is None or values.ndim == 0:
@@ -251,7 +255,7 @@ def _from_records(records: Sequence[Any]) -> Table:
             if record.keys() == names.keys():
                 continue
         elif not isinstance(record, Mapping):
-            raise InputError(f"row {row} is a {type(record).__name__}; expected a dict like the rows before it")
+            raise InputError(f"row {row} is {kind_of(record)}; expected a dict like the rows before it")
         else:
             plain = False
         names.update(dict.fromkeys(record))
@@ -262,10 +266,12 @@ def _from_records(records: Sequence[Any]) -> Table:
                 return objects([record[name] for record in records])
             except KeyError:
                 pass  # the loop below finds the row
-        values = [record.get(name, _ABSENT) for record in records]
-        for row, value in enumerate(values):
-            if value is _ABSENT:
-                raise InputError(f"row {row} lacks {name!r}; use None for a missing value")
-        return objects(values)
+        row = lacks(name)
+        if row is not None:
+            raise InputError(f"row {row} lacks {name!r}")
+        return objects([record[name] for record in records])
 
-    return Table(list(names), len(records), get)
+    def lacks(name: str) -> int | None:
+        return next((row for row, record in enumerate(records) if record.get(name, _ABSENT) is _ABSENT), None)
+
+    return Table(list(names), len(records), get, lacks=lacks)

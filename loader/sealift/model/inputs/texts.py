@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sealift.errors import InputError
 from sealift.model.documents.description import MISSING_TEXT, Column
 from sealift.model.inputs.tables import Distinct
-from sealift.model.inputs.values import is_pandas_na, objects, shown, str_of
+from sealift.model.inputs.values import is_pandas_na, listed, objects, shown, str_of
 
 # Rows in one part: the joined copy stays small.
 _ROWS_AT_ONCE = 1 << 14
@@ -44,7 +44,8 @@ def texts(values: NDArray[Any], column: Column, what: str, *, typed: bool = Fals
         if not known.issuperset(found):
             row = next(row for row, value in enumerate(found) if value not in known)
             raise InputError(
-                f"{what} row {row} is {shown(found[row])}, which is not one of the categories that the model knows"
+                f"{what} row {row} is {shown(found[row])}, which is not one of the categories that the model knows: "
+                f"{listed(column.categories)}"
             )
     return found
 

@@ -3,6 +3,7 @@
 Every check first asks about all values at once; only where something is wrong does it look for the row.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _LARGEST, _SMALLEST = 2**24, 1e-6
 
 # Below this a sum is no faster than to ask about each.
 _FEW = 1 << 14
+# Of the values that a message names.
+_LISTED = 10
 
 
 def shown(value: Any) -> str:
@@ -32,6 +35,20 @@ def shown(value: Any) -> str:
         return " ".join(f"{value!r:.80}".split())
     except ValueError:  # an integer of more digits than Python writes
         return f"<{type(value).__name__} too long to show>"
+
+
+def listed(known: Sequence[Any]) -> str:
+    """Show the first ten of some values, and how many more there are."""
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return ", ".join(map(shown, known[:_LISTED])) + more
+
+
+def kind_of(value: Any) -> str:
+    """Name the class of a value with its article: "a dict", "an ndarray", "an empty list"."""
+    name = type(value).__name__
+    if isinstance(value, list) and not value:
+        return f"an empty {name}"
+    return f"{'an' if name[:1].lower() in 'aeiou' or name.startswith('nd') else 'a'} {name}"
 
 
 def str_of(text: str) -> str:
@@ -187,7 +204,7 @@ def check_numbers(values: NDArray[Any], column: Column, what: str) -> None:
     if column.categories is not None:
         known = np.isin(values, np.array(column.categories))
         known = known | np.isnan(values) if values.dtype.kind == "f" else known
-        _refuse(~known, what, "is not one of the categories that the model knows")
+        _refuse(~known, what, f"is not one of the categories that the model knows: {listed(column.categories)}")
     if values.dtype.kind != "f":
         return
     if column.missing is None:
