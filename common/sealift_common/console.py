@@ -128,7 +128,8 @@ def run(command: click.Command, name: str, argv: list[str] | None = None) -> int
     except click.ClickException as error:
         return _say(name, f"{_sentence(error)} [{UsageError.code}]", error.exit_code)
     except (click.Abort, Interrupted) as stop:
-        return _say(name, _INTERRUPTED, getattr(stop, "exit_status", 128 + SIGINT))
+        status = getattr(stop, "exit_status", 128 + SIGINT)
+        return status if getattr(stop, "is_the_end", False) else _say(name, _INTERRUPTED, status)
     except SystemExit as stop:
         # The consumer closed the pipe (for example `| head`); that is not our error. click then exits with 1, and
         # replaces stdout by something that can be flushed.

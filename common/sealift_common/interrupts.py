@@ -14,7 +14,10 @@ class Interrupted(BaseException):
 
     Attributes:
         exit_status: what a shell expects of a process that such a signal ended.
+        is_the_end: a service was asked to end and did: there is nothing to say.
     """
+
+    is_the_end = False
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

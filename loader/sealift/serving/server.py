@@ -163,7 +163,9 @@ def serve(service: Service) -> None:
         Interrupted: it came, and every answer that had begun is out.
     """
     heard = asyncio.run(service.run())
-    raise Interrupted(heard if heard is not None else signal.SIGTERM)
+    stop = Interrupted(heard if heard is not None else signal.SIGTERM)
+    stop.is_the_end = True
+    raise stop
 
 
 def _config(application: Any, deadline_s: float) -> uvicorn.Config:

@@ -240,12 +240,17 @@ def test_the_fake_hook_goes_off_as_the_real_one_does():
 def test_the_command_listens_takes_events_and_ends_when_it_is_asked_to(settings, token):
     path = Path(sys.executable).with_name("sealift-pipeline")
     with subprocess.Popen(
-        [path, "receive", "--pipeline", settings.folder, "--json"], stdout=subprocess.PIPE, text=True, env=os.environ
+        [path, "receive", "--pipeline", settings.folder, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
     ) as process:
         host, _, port = json.loads(process.stdout.readline())["listening"].removeprefix("http://").partition(":")
         assert Hook((host, int(port)), token=token).send(EVENT) == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 143
+        assert process.stderr.read() == "", "it ended as it was asked to"
     with open_log(settings) as log:
         assert log.position().last == 1
 

@@ -276,13 +276,14 @@ def test_the_kernel_sees_no_internet_socket(toys, folder):
     filtered = Path(__file__).parents[2] / "support" / "machine" / "no_internet.py"
     path = folder / "s"
     command = [sys.executable, filtered, *SEALIFT, "serve", "--socket", path]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(process, "ready")
     client = ModelClient(path)
     assert client.texts("toy", "a").outputs()["predict"] == ["yes"]
     assert client.get("/metrics").status == 200
     process.terminate()
     assert process.wait(PATIENCE_S) == 143
+    assert "interrupted" not in process.stderr.read(), "it ended as it was asked to"
     # It would have died.
     tcp = subprocess.run(
         [sys.executable, filtered, *SEALIFT, "serve", "--tcp", "127.0.0.1:0"],

@@ -6,6 +6,7 @@ import click
 
 from sealift_common.console import print_json_line
 from sealift_common.errors import KeyFileError, LocalError
+from sealift_common.interrupts import Interrupted
 from sealift_pipeline.cli.events.keys import note_keys
 from sealift_pipeline.cli.options import json_option, pipeline_option
 from sealift_pipeline.data_policy.key_file import read_keys, read_secret
@@ -38,9 +39,17 @@ def command(*, folder: Path, as_json: bool) -> None:
                     print_json_line({"listening": address, "kinds": sorted(policy.kinds)})
                 else:
                     click.echo(f"listening on {address} for: {', '.join(policy.kinds)}")
-                server.serve_forever()
+                _serve(server)
         finally:
             intake.committer.close()
+
+
+def _serve(server: Receiver) -> None:
+    try:
+        server.serve_forever()
+    except Interrupted as stop:
+        stop.is_the_end = True
+        raise
 
 
 def _credentials(settings: Settings) -> Credentials:
