@@ -32,6 +32,7 @@ from sealift_common.files.output import PAGE, require_place
 from sealift_common.wording import counted
 from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 from sealift_keys.cli.options import passphrase_file_option
 from sealift_keys.keyfiles.signers import open_signers
 
@@ -174,6 +175,8 @@ def _load(paths: Sequence[Path]) -> list[Recipe]:
 
 def _next(channel: Channel, made: Sequence[Added]) -> str:
     """Say what to do with what was staged."""
+    if not channel.staged():
+        return status(channel).next_command()
     if reviewers_of(channel) is None:
         return f"sealift-bundler release --channel {channel.directory} --key FILE"
     added = made[-1]

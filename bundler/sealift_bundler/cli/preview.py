@@ -9,7 +9,9 @@ from sealift_common.console import print_json
 from sealift_common.contents.summary import lines, summary_document
 from sealift_common.files.output import PAGE, require_place, write
 from sealift_keys.ceremony.pending import coming
+from sealift_keys.ceremony.quorum import next_command
 from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import status
 
 
 @click.command()
@@ -43,4 +45,4 @@ def command(directory: Path, html: Path | None, as_json: bool) -> None:
     for line in lines(summary):
         click.echo(line)
     if not summary.digest:
-        click.echo(f"next: sealift-bundler release --channel {directory} --key FILE")
+        click.echo(f"next: {next_command(channel, status(channel))}")

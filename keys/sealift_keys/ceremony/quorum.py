@@ -6,7 +6,7 @@ from tuf.api.metadata import Root
 
 from sealift_common.blob import Blob
 from sealift_common.contents.reading import read_contents
-from sealift_common.errors import ChannelError
+from sealift_common.errors import ChannelError, Error
 from sealift_common.names import ModelVersion
 from sealift_common.review.index import StatementIndex
 from sealift_common.review.judgement import Envelopes, decisions, lacking, problems
@@ -15,6 +15,7 @@ from sealift_common.review.reviewers import Reviewers, read_reviewers
 from sealift_common.review.statement import Subject
 from sealift_keys.ceremony.stating import envelopes_of, record_digest, reviewers_of
 from sealift_keys.channel.directory import Channel
+from sealift_keys.channel.status import ChannelStatus
 
 
 def newest_questionnaire(channel: Channel, reviewers: Reviewers) -> Questionnaire:
@@ -111,3 +112,28 @@ def unasked(channel: Channel, root: Root) -> list[tuple[ModelVersion, Blob]]:
         if blob.digest not in reviewers.exempt and lacking(said, reviewers, reviewers.require):
             found.append((model, blob))
     return found
+
+
+def next_command(channel: Channel, state: ChannelStatus, now: datetime | None = None) -> str:
+    """Return the command that brings the channel on, or what `release` would ask for first.
+
+    Raises:
+        ChannelError: the root or the targets are damaged.
+    """
+    reviewers, command = reviewers_of(channel), state.next_command()
+    if reviewers is None or not state.staged or not command.startswith("sealift-bundler release"):
+        return command
+    try:
+        questionnaire, envelopes = newest_questionnaire(channel, reviewers), StatementIndex(envelopes_of(channel))
+        for model, blob in channel.staged().items():
+            found = missing(channel, reviewers, model, blob, envelopes, questionnaire=questionnaire, now=now)
+            if found:
+                return (
+                    f"{model} lacks approval ({'; '.join(found)}): sealift-keys review {channel.directory} {model} "
+                    f"--role ROLE --approve --digest {blob.digest} --key FILE, or take it out: "
+                    f"sealift-bundler unstage {model} --channel {channel.directory}"
+                )
+    except Error:
+        # `release` says what is damaged; a status must still be shown.
+        return command
+    return command

@@ -74,6 +74,16 @@ class ChannelStatus:
         """Whether an instance could accept this metadata: all thresholds met, nothing expired or mixed."""
         return not self.problems()
 
+    @property
+    def release(self) -> int:
+        """The number of the release that the channel holds now."""
+        return next(role.version for role in self.roles if role.role == "targets")
+
+    @property
+    def waits(self) -> bool:
+        """Whether that release lacks signatures, so that it cannot be packed yet."""
+        return any(role.missing for role in self.roles if role.role != "root")
+
     def problems(self) -> list[str]:
         """Each thing that keeps the channel from being packed, in words."""
         found = [role.line() for role in self.roles if role.missing or role.expired]
@@ -94,8 +104,7 @@ class ChannelStatus:
             return f"sealift-bundler release --channel {self.directory} --key FILE"
         if not self.released:
             return f"sealift-bundler add RECIPE.toml --channel {self.directory}"
-        release = next(role.version for role in self.roles if role.role == "targets")
-        return f"sealift-bundler pack --channel {self.directory} -o {self.channel}-{release}.tar"
+        return f"sealift-bundler pack --channel {self.directory} -o {self.channel}-{self.release}.tar"
 
     def to_dict(self) -> dict[str, Any]:
         """The document that `--json` prints."""

@@ -148,10 +148,10 @@ def echo_root_changes(channel: Channel, *, err: bool = False) -> None:
         click.echo(f"  {line}", err=err)
 
 
-def echo_state(state: ChannelStatus) -> None:
-    """Print each role's signatures, what else is wrong, and the next command."""
+def echo_state(state: ChannelStatus, following: str = "") -> None:
+    """Print each role's signatures, what else is wrong, and the next command: `following`, or what `state` says."""
     echo_roles(state)
-    click.echo(f"next: {state.next_command()}")
+    click.echo(f"next: {following or state.next_command()}")
 
 
 def echo_fingerprint(state: ChannelStatus, signed: Iterable[Signed]) -> None:

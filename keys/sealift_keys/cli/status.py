@@ -8,6 +8,7 @@ from sealift_common import fingerprint
 from sealift_common.console import print_json
 from sealift_common.review.reviewers import demand_line
 from sealift_keys.ceremony.pending import undecided
+from sealift_keys.ceremony.quorum import next_command
 from sealift_keys.ceremony.stating import reviewers_of
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
@@ -25,10 +26,18 @@ def command(directory: Path, as_json: bool) -> None:
     channel = Channel.open(directory)
     state = status(channel)
     if as_json:
-        print_json({**state.to_dict(), "contents": contents_document(undecided(channel))})
+        print_json(
+            {
+                **state.to_dict(),
+                "next": next_command(channel, state),
+                "contents": contents_document(undecided(channel)),
+            }
+        )
         return
+    waits = f" (release {state.release} waits for signatures)" if state.waits else ""
     click.echo(
-        f"channel {state.channel!r}: {state.released} released, {state.staged} staged, {state.withdrawn} withdrawn"
+        f"channel {state.channel!r}: {state.released} released{waits}, {state.staged} staged, "
+        f"{state.withdrawn} withdrawn"
     )
     if state.root_fingerprint:
         click.echo(f"fingerprint of 1.root.json, which instances pin: {fingerprint.grouped(state.root_fingerprint)}")
@@ -40,6 +49,6 @@ def command(directory: Path, as_json: bool) -> None:
     # First what holds whatever the files of the models are: a damaged one ends this command.
     echo_roles(state)
     echo_contents(undecided(channel))
-    click.echo(f"next: {state.next_command()}")
+    click.echo(f"next: {next_command(channel, state)}")
     if state.expiring:
         click.echo(f"note: expires within 30 days: {', '.join(state.expiring)}", err=True)

@@ -102,6 +102,8 @@ def test_a_release_without_keys_waits_for_its_signatures(channel, bundler):
     assert err == "note: nobody has signed this release yet, because no --key was given\n"
     assert "targets 2: 0 of 1 signatures; waiting for 'k'" in out
     assert "next: sealift-keys sign ch --key FILE (the key of 'k')" in out
+    _, out, _ = bundler("status", "--channel", "ch")
+    assert re.search("release 2 of .*, which waits for signatures and is not released yet\n  in it +toy 1.0.0", out)
     with pytest.raises(ChannelError, match="not complete"):
         require_complete(channel)
     assert run(keys_command, "sealift-keys", ["sign", "ch", "--key", "k", *pending("ch")]) == 0

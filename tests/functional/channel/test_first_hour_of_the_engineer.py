@@ -221,6 +221,10 @@ def test_several_recipes_in_one_add(bench, model):
     assert [one["outcome"] for one in document["models"]] == ["unchanged", "unchanged"]
     status, _, err = bench.bundler("add", "one.toml", "one.toml", "--channel", "ch")
     assert (status, "are both of one 1.0.0" in err) == (2, True)
+    # What is released already stages nothing, so there is nothing to release.
+    assert bench.bundler("release", "--channel", "ch", "--key", "k")[0] == 0
+    _, out, _ = bench.bundler("add", "one.toml", "--channel", "ch")
+    assert out.splitlines()[-1] == "next: sealift-bundler pack --channel ch -o c-2.tar"
 
 
 def test_where_one_recipe_is_refused_those_before_it_stay(bench, model):

@@ -153,6 +153,20 @@ def test_a_later_decision_of_the_same_key_replaces_the_earlier(sim):
         release(sim.channel, sim.signers)
 
 
+def test_what_comes_next_is_no_release_that_would_be_refused(sim, call):
+    model = sim.stage("1.0.0")
+    sim.say(model, "security", "ada", "rejected")
+    for group, words in ((bundler_command, ["status", "--channel"]), (keys_command, ["status"])):
+        _, out, _ = call(group, *words, sim.channel.directory)
+        assert "\nnext: toy 1.0.0 lacks approval (security: rejected by 'ada'" in out
+        assert f"or take it out: sealift-bundler unstage toy 1.0.0 --channel {sim.channel.directory}\n" in out
+        _, out, _ = call(group, *words, sim.channel.directory, "--json")
+        assert json.loads(out)["next"].startswith("toy 1.0.0 lacks approval")
+    sim.say(model, "security", "ada")
+    for group, words in ((bundler_command, ["preview", "--channel"]), (keys_command, ["status"])):
+        assert "\nnext: sealift-bundler release --channel " in call(group, *words, sim.channel.directory)[1]
+
+
 def test_anybody_who_reviews_can_reject(sim):
     model = sim.stage("1.0.0")
     sim.say(model, "security", "ada")

@@ -12,6 +12,7 @@ from sealift_common.clock import rfc3339
 from sealift_common.console import plain, print_json
 from sealift_common.names import ModelVersion
 from sealift_common.wording import counted, human
+from sealift_keys.ceremony.quorum import next_command
 from sealift_keys.channel.directory import Channel
 from sealift_keys.channel.status import status
 from sealift_keys.cli.options import echo_state
@@ -24,10 +25,12 @@ def command(directory: Path, as_json: bool) -> None:
     """Show which model versions are released, staged and withdrawn, who has signed, and the next command."""
     channel = Channel.open(directory)
     state, release, staged, left = status(channel), channel.release(), channel.staged(), unnamed(channel)
+    following = next_command(channel, state)
     if as_json:
         print_json(
             {
                 **state.to_dict(),
+                "next": following,
                 "release": release.number,
                 "released": [_document(*one) for one in sorted(release.models.items())],
                 "staged": [_document(*one) for one in staged.items()],
@@ -40,8 +43,12 @@ def command(directory: Path, as_json: bool) -> None:
             }
         )
         return
-    click.echo(f"channel {state.channel!r}, release {release.number} of {release.released:%Y-%m-%d}")
-    for word, models in (("released", sorted(release.models.items())), ("staged", list(staged.items()))):
+    waits = ", which waits for signatures and is not released yet" if state.waits else ""
+    click.echo(f"channel {state.channel!r}, release {release.number} of {release.released:%Y-%m-%d}{waits}")
+    for word, models in (
+        ("in it" if waits else "released", sorted(release.models.items())),
+        ("staged", list(staged.items())),
+    ):
         for model, blob in models:
             click.echo(f"  {word:<10} {model}  {blob.digest}")
     for entry in release.withdrawn:
@@ -50,7 +57,7 @@ def command(directory: Path, as_json: bool) -> None:
         click.echo("  no model version yet")
     if left.blobs:
         click.echo(_left_line(left, directory))
-    echo_state(state)
+    echo_state(state, following)
 
 
 def _document(model: ModelVersion, blob: Blob) -> dict[str, Any]:
