@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -12,6 +13,9 @@ from packaging.version import InvalidVersion
 
 from sealift.doctor.finding import Finding, ok, problem, unknown
 from sealift.errors import IncompatibleError
+
+# What the extra `serve` brings.
+_SERVER = ("uvicorn", "httptools", "h11")
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,14 @@ class PackageFacts:
         found: package to the installed version, or None.
         runtime_error: why ONNX Runtime cannot be imported; empty if it can.
         telemetry_off: whether ONNX Runtime was told to report nothing to its vendor.
+        has_server: whether `sealift serve` finds its packages.
     """
 
     wanted: Mapping[str, str] | None
     found: Mapping[str, str | None]
     runtime_error: str
     telemetry_off: bool
+    has_server: bool = True
 
 
 def judge(facts: PackageFacts) -> list[Finding]:
@@ -46,6 +52,14 @@ def judge(facts: PackageFacts) -> list[Finding]:
     else:
         findings.append(
             problem("ONNX Runtime", "its telemetry is on", "set ORT_DISABLE_TELEMETRY=1", IncompatibleError)
+        )
+    if not facts.has_server:
+        findings.append(
+            unknown(
+                "model server",
+                "not in this environment",
+                "where `sealift serve` is wanted, install from a kit that was made with `--extra serve`",
+            )
         )
     return findings
 
@@ -101,4 +115,7 @@ def read() -> PackageFacts:
         from sealift.model.runtime import onnx as runtime  # noqa: F401 - importing it is the probe
     except (ImportError, OSError) as failure:
         error = " ".join(str(failure).split())[:300]
-    return PackageFacts(wanted, found, error, telemetry_off=os.environ.get("ORT_DISABLE_TELEMETRY") == "1")
+    telemetry_off = os.environ.get("ORT_DISABLE_TELEMETRY") == "1"
+    # Looked for, not imported: none of them is needed where no server runs.
+    has_server = all(find_spec(name) for name in _SERVER)
+    return PackageFacts(wanted, found, error, telemetry_off, has_server)

@@ -4,6 +4,8 @@ import errno
 import os
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.machine.mounts import tmpfs
@@ -12,6 +14,7 @@ from support.release.channel_simulator import ChannelSimulator
 from sealift.errors import MalformedError
 from sealift.install.steps import Observer, install
 from sealift.store import Store
+from sealift_bundler.kit.pages.readme import readme
 from sealift_common.fingerprint import grouped, of_bytes
 from sealift_common.parsing import strict_json
 
@@ -244,3 +247,11 @@ def test_a_request_that_is_no_json_is_not_quoted_as_if_it_were_a_file():
         strict_json.parse(b"{", "the request", max_size_bytes=10)
     with pytest.raises(MalformedError, match=r"^'model\.json' is not JSON: "):
         strict_json.parse(b"{", "model.json", max_size_bytes=10)
+
+
+@pytest.mark.parametrize("names", [("numpy",), ("numpy", "uvicorn")])
+def test_a_kit_says_that_it_lacks_the_model_server(names):
+    wheels = [SimpleNamespace(name=name, version="1.0", path=Path(f"{name}-1.0.whl")) for name in names]
+    words = {"version": "1.0", "platform": "linux", "pythons": ["3.11"], "glibc": "2.28", "folder": "kit"}
+    page = readme(**words, channel=None, wheels=wheels)
+    assert ("made without `--extra serve`" in page) == ("uvicorn" not in names)

@@ -169,6 +169,7 @@ def test_the_packages():
         ("ONNX Runtime", "ok"),
     ]
     assert _only(packages.judge(replace(facts, wanted=None)), "unknown")
+    assert _only(packages.judge(replace(facts, has_server=False)), "unknown")[0].about == "model server"
     assert "no symbol" in _only(packages.judge(replace(facts, runtime_error="no symbol")), "problem")[-1].seen
     assert "is on" in _only(packages.judge(replace(facts, telemetry_off=False)), "problem")[-1].seen
 

@@ -40,7 +40,7 @@ compare with the one that was published elsewhere: a web page, a letter, a telep
 
 `python3 -I install.py --help` lists the options. `docs/how-to/deploy/start-on-a-bare-system.html` is the whole way to a
 first prediction, and how to upgrade by a later kit.
-
+{without}
 With `--completion /usr/local/share/bash-completion/completions`, bash completes both commands. For other shells copy
 `completion/zsh/*` to a folder of `$fpath`, and `completion/fish/*` to `/etc/fish/completions/`.
 {root}
@@ -52,6 +52,11 @@ With `--completion /usr/local/share/bash-completion/completions`, bash completes
 
 pip is there to install the others, and is not installed itself.
 """
+_WITHOUT_SERVER = """
+Without `sealift serve`, the model server: this kit was made without `--extra serve`.
+"""
+# What `--extra serve` brings.
+_SERVER = "uvicorn"
 _ROOT = """
 ## Pin the channel's root
 
@@ -78,6 +83,7 @@ def readme(
         pythons=" or ".join(pythons),
         glibc=glibc,
         folder=folder,
+        without="" if any(wheel.name == _SERVER for wheel in wheels) else _WITHOUT_SERVER,
         root="" if channel is None else _ROOT.format(channel=channel),
         packages="\n".join(f"| {name} | {number} | `{file}` |" for name, number, file in rows),
     )
