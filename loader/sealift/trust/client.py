@@ -170,7 +170,7 @@ def same_channel(pinned_root: bytes, metadata: Mapping[str, bytes]) -> None:
         raise RootError(
             f"the bundle comes from channel {got!r} with a root that is not the pinned one of {expected!r}: "
             f"the bundle's root is {grouped(of_bytes(data))}, pinned is {grouped(of_bytes(pinned_root))}; "
-            "compare both with the fingerprint that the channel's owners published"
+            "compare both with the published one; `sealift trust show` prints what is pinned here"
         )
 
 
