@@ -27,6 +27,7 @@ from sealift_bundler.release.adding import Added, add
 from sealift_bundler.release.provenance import of_gitlab
 from sealift_bundler.release.recipes.recipe import Recipe
 from sealift_common.console import print_json
+from sealift_common.contents.reading import read_contents
 from sealift_common.errors import Error, UsageError
 from sealift_common.files.output import PAGE, require_place
 from sealift_common.wording import counted
@@ -131,6 +132,7 @@ def command(
         made.append(added)
         echo_unfinished(recipe)
         _report(added, page, as_json=as_json)
+        _echo_roles_of_nobody(channel, added)
     following = _next(channel, made)
     if as_json:
         documents = [_document(one) for one in made]
@@ -184,6 +186,22 @@ def _next(channel: Channel, made: Sequence[Added]) -> str:
         f"have {'it' if len(made) == 1 else 'each'} reviewed: sealift-keys review {channel.directory} {added.model} "
         f"--role ROLE --approve --digest {added.reference.digest} --key FILE"
     )
+
+
+def _echo_roles_of_nobody(channel: Channel, added: Added) -> None:
+    """Warn where the answers ask for the approval of a role for which nobody reviews: no release is possible."""
+    reviewers = reviewers_of(channel)
+    record = None if reviewers is None else read_contents(added.model, added.reference, channel.blob).record
+    if reviewers is None or record is None:
+        return
+    for role in record.roles:
+        if role not in reviewers.roles:
+            click.echo(
+                f"warning: {added.model} needs the approval of {role!r} by its class of risk or its data, and nobody "
+                f"reviews for it: sealift-keys reviewer {channel.directory} --role {role} --add PUB --key FILE, or "
+                "take the role out of questionnaire.toml first",
+                err=True,
+            )
 
 
 def _page_of(report: Path, part: str) -> Path:

@@ -35,7 +35,9 @@ def check_source(path: Path) -> None:
     require_written(path)
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, *_TORCH, *_KERAS):
-        raise SourceError(f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {SUFFIXES}")
+        raise SourceError(
+            f"the model {str(path)!r} has the suffix {path.suffix!r}; expected one of {', '.join(SUFFIXES)}"
+        )
 
 
 def open_model(path: Path, trusted: Collection[str] = ()) -> Any:

@@ -16,6 +16,7 @@ from sealift_bundler.review.digests import digest_of
 from sealift_common.names import ModelVersion
 from sealift_common.review.questionnaire import FILE_NAME, default_bytes, parse_questionnaire
 from sealift_common.review.record import parse_record
+from sealift_keys.cli import command as keys_command
 
 MODEL = ModelVersion.parse("m", "1.0.0")
 
@@ -53,6 +54,19 @@ def test_answers_findings_and_digests_are_in_the_record(bench):
     page = bench.bundler("preview", "--channel", "ch", "--html", "p.html")
     assert page[0] == 0
     assert "to approve: security, legal" in Path("p.html").read_text()
+
+
+def test_a_role_for_which_nobody_reviews_is_named_when_the_version_is_added(bench, call):
+    assert call(keys_command, "new", "rev")[0] == 0
+    assert call(keys_command, "reviewer", "ch", "--role", "security", "--add", "rev.pub", "--key", "k")[0] == 0
+    status, _, err = bench.add()
+    assert status == 0, err
+    assert "warning: m 1.0.0 needs the approval of 'legal' by its class of risk" in err
+    assert "sealift-keys reviewer ch --role legal --add PUB" in err
+    assert "of 'security'" not in err
+    assert call(keys_command, "new", "law")[0] == 0
+    assert call(keys_command, "reviewer", "ch", "--role", "legal", "--add", "law.pub", "--key", "k")[0] == 0
+    assert "needs the approval" not in bench.add()[2]
 
 
 def test_the_same_answers_are_the_same_bytes_and_another_answer_is_another_digest(bench):

@@ -118,7 +118,7 @@ def test_a_pickle_that_kills_its_process_is_a_refusal(tmp_path, table, monkeypat
     ("name", "content", "message"),
     [
         ("model.joblib", None, "does not exist"),
-        ("model.doc", b"", "has the suffix '.doc'"),
+        ("model.doc", b"", "has the suffix '.doc'; expected one of .joblib, "),
         ("model.pkl", b"not a pickle", "cannot be opened"),
         ("model.onnx", b"not a graph", "is not an ONNX model"),
     ],
