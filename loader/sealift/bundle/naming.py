@@ -1,4 +1,4 @@
-"""Name the file of a damaged bundle, and say what to do: the reader of its bytes knows neither."""
+"""Name the file of a damaged bundle or backup, and say what to do: the reader of its bytes knows neither."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _DESCRIPTORS = "/proc/"
 
 @contextmanager
 def named(path: str) -> Iterator[None]:
-    """Begin what is refused inside the block with the path of the bundle; a damaged one is to be copied again."""
+    """Begin what is refused inside the block with the path of the file; a damaged one is to be copied again."""
     try:
         yield
     except (MalformedError, DigestError) as error:

@@ -255,3 +255,14 @@ def test_a_kit_says_that_it_lacks_the_model_server(names):
     words = {"version": "1.0", "platform": "linux", "pythons": ["3.11"], "glibc": "2.28", "folder": "kit"}
     page = readme(**words, channel=None, wheels=wheels)
     assert ("made without `--extra serve`" in page) == ("uvicorn" not in names)
+
+
+def test_a_damaged_backup_is_named_with_what_to_do(twice, sealift_command, tmp_path):
+    backup = tmp_path / "store.backup"
+    assert sealift_command("export", backup)[0] == 0
+    whole = backup.read_bytes()
+    for begin in (whole[:-1024], whole[: len(whole) // 2], b"hours,label\n1.5,yes\n"):
+        backup.write_bytes(begin)
+        status, _, err = sealift_command("restore", "--store", tmp_path / "new", backup)
+        assert (status, err.startswith(f"sealift: {str(backup)!r}: ")) == (10, True), err
+        assert ("copy it again, and compare its SHA-256 [" in err) == (begin[:5] != b"hours"), err

@@ -22,12 +22,15 @@ def command(backup: str, replace: bool, store_path: Path, trust_path: Path, as_j
     from sealift.backup.restore import restore
     from sealift.bundle.archive import open_regular
     from sealift.bundle.holes import require_written
+    from sealift.bundle.naming import named
     from sealift.store import Store
     from sealift.store.guard.creation import require_place
 
     require_place(store_path)
     with ExitStack() as stack:
         stream = sys.stdin.buffer if backup == "-" else stack.enter_context(open_regular(backup))
+        if backup != "-":
+            stack.enter_context(named(backup))
         require_written(stream.fileno(), repr(backup))
         progress = stack.enter_context(bytes_bar(0 if backup == "-" else os.stat(backup).st_size, "restoring"))
         report = restore(stream, Store(store_path, trust=trust_path), replace=replace, progress=progress)
