@@ -21,7 +21,7 @@ from typing import BinaryIO, NamedTuple
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _UNKNOWN_BOOT = "0" * 8
-# Compiled where somebody sweeps: whoever only reads must not pay for it.
+# Compiled where somebody sweeps: a process that only reads must not pay for it.
 _FILE = r"(?s:\..+)\.([0-9a-f]{8})-[0-9a-f]{8}\.(new|part)"
 _FOLDER = r"\.?sealift-[a-z]+\.([0-9a-f]{8})-[0-9a-f]{8}"
 _EXCLUSIVE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

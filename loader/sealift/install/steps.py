@@ -135,7 +135,7 @@ def install(
 
 
 def _unmake(lock: Path, made: list[Path]) -> None:
-    """Leave no store where a dry run found none: its owner would be whoever happened to try."""
+    """Leave no store where a dry run found none: its owner would be the user who happened to try."""
     if made:
         lock.unlink(missing_ok=True)
     with suppress(OSError):  # somebody else put something there

@@ -28,7 +28,7 @@ class SealedFile:
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
         self._size = size
-        # What was hashed, for whoever asks first: its page faults were taken already, a tenth of what a load costs.
+        # What was hashed, for the first who asks: its page faults were taken already, a tenth of what a load costs.
         self._hashed: mmap.mmap | None = None
 
     def map(self, *, whole: bool = False) -> "mmap.mmap":
