@@ -108,6 +108,22 @@ def test_a_tensor_that_is_not_what_it_says(tensor):
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ([], r"the request is \[\]; expected an object"),
+        (None, "the request is null; expected an object"),
+        ({"inputs": [{**GOOD, "shape": None}]}, "has shape null; expected a list of sizes"),
+        ({"inputs": [{**GOOD, "shape": [True, 2]}]}, r"has shape \[true, 2\]; expected a list of sizes"),
+        ({"inputs": [{**GOOD, "datatype": "INT64", "data": [1, None]}]}, "holds null, which is not INT64"),
+        ({"inputs": [GOOD], "outputs": {"name": True}}, r"outputs are {\"name\": true}; expected an array"),
+    ],
+)
+def test_a_refusal_speaks_of_json_in_its_own_words(request_, message):
+    with pytest.raises(InputError, match=message):
+        parse_request(json.dumps(request_).encode(), None)
+
+
 DOCUMENTS = {
     "empty": b"",
     "no JSON": b"{",

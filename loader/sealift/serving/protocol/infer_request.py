@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sealift.errors import InputError
 from sealift.limits import LIMITS
 from sealift.model.documents.golden import COMPACT
-from sealift.serving.protocol.tensors import TEXT, check_shape, tensor_of_bytes, tensor_of_json
+from sealift.serving.protocol.tensors import TEXT, check_shape, shown, tensor_of_bytes, tensor_of_json
 from sealift_common.parsing.strict_json import parse
 
 _SIZE = "binary_data_size"
@@ -69,7 +69,7 @@ def parse_request(body: bytes, json_bytes: int | None) -> InferRequest:
         raise InputError("the request has no inputs; expected at least one tensor")
     identity = document.get("id")
     if not isinstance(identity, str | None):
-        raise InputError(f"the request has id {identity!r:.80}; expected a string")
+        raise InputError(f"the request has id {shown(identity):.80}; expected a string")
     behind = memoryview(body)[len(body) if json_bytes is None else json_bytes :]
     return InferRequest(identity, _inputs(document["inputs"], behind), _outputs(document, binary), method, binary)
 
@@ -87,7 +87,9 @@ def _inputs(tensors: Any, behind: memoryview) -> dict[str, NDArray[Any]]:
         size = _parameters(tensor, f"input {name[:80]!r}").get(_SIZE)
         given = [key for key in ("data", COMPACT) if key in tensor] + ([_SIZE] if size is not None else [])
         if len(given) != 1:
-            raise InputError(f"input {name[:80]!r} has {given or 'no data'}; expected one of data, {_SIZE}")
+            raise InputError(
+                f"input {name[:80]!r} has {' and '.join(given) or 'no data'}; expected one of data, {_SIZE}"
+            )
         if "data" in tensor:
             found[name] = tensor_of_json(name, datatype, shape, tensor["data"])
             continue
@@ -96,7 +98,8 @@ def _inputs(tensors: Any, behind: memoryview) -> dict[str, NDArray[Any]]:
             continue
         if type(size) is not int or not 0 <= size <= len(behind) - place:
             raise InputError(
-                f"input {name[:80]!r} has {_SIZE} {size!r:.40}; {len(behind) - place:,} bytes are left behind the JSON"
+                f"input {name[:80]!r} has {_SIZE} {shown(size):.40}; "
+                f"{len(behind) - place:,} bytes are left behind the JSON"
             )
         found[name] = tensor_of_bytes(name, datatype, shape, behind[place : place + size])
         place += size
@@ -108,7 +111,9 @@ def _inputs(tensors: Any, behind: memoryview) -> dict[str, NDArray[Any]]:
 def _decoded(name: str, datatype: str, text: Any) -> memoryview:
     """Bytes of a tensor as golden.json of schema /2 writes large ones."""
     if datatype == TEXT or not isinstance(text, str):
-        raise InputError(f"input {name[:80]!r} has {COMPACT} {text!r:.40}; expected the bytes of numbers, as a string")
+        raise InputError(
+            f"input {name[:80]!r} has {COMPACT} {shown(text):.40}; expected the bytes of numbers, as a string"
+        )
     try:
         return memoryview(base64.b64decode(text, validate=True))
     except ValueError as error:
@@ -120,7 +125,7 @@ def _outputs(document: dict[str, Any], binary: bool) -> dict[str, bool] | None:
     if wanted is None:
         return None
     if not isinstance(wanted, list):
-        raise InputError(f"the request's outputs are {wanted!r:.80}; expected an array of names")
+        raise InputError(f"the request's outputs are {shown(wanted):.80}; expected an array of names")
     found: dict[str, bool] = {}
     for output in wanted:
         _check_object(output, "an output", ("name", "parameters"))
@@ -133,14 +138,14 @@ def _outputs(document: dict[str, Any], binary: bool) -> dict[str, bool] | None:
             raise InputError(f"output {name[:80]!r} is wanted in shared memory, which is not offered")
         own = parameters.get("binary_data", binary)
         if type(own) is not bool:
-            raise InputError(f"output {name[:80]!r} has binary_data {own!r:.80}; expected true or false")
+            raise InputError(f"output {name[:80]!r} has binary_data {shown(own):.80}; expected true or false")
         found[name] = own
     return found or None
 
 
 def _check_object(value: Any, what: str, keys: Collection[str]) -> None:
     if not isinstance(value, dict):
-        raise InputError(f"{what} is {value!r:.80}; expected an object")
+        raise InputError(f"{what} is {shown(value):.80}; expected an object")
     unknown = next((key for key in value if key not in keys), None)
     if unknown is not None:
         raise InputError(f"{what} has {unknown[:80]!r}; expected {', '.join(sorted(keys))}")
@@ -151,14 +156,14 @@ def _parameters(value: dict[str, Any], what: str) -> dict[str, Any]:
     if parameters is None:
         return {}
     if not isinstance(parameters, dict):
-        raise InputError(f"{what} has parameters {parameters!r:.80}; expected an object")
+        raise InputError(f"{what} has parameters {shown(parameters):.80}; expected an object")
     return parameters
 
 
 def _name(value: dict[str, Any], kind: str, found: Collection[str]) -> str:
     name = value.get("name")
     if not isinstance(name, str):
-        raise InputError(f"an {kind} has name {name!r:.80}; expected a string")
+        raise InputError(f"an {kind} has name {shown(name):.80}; expected a string")
     if name in found:
         raise InputError(f"the request has the {kind} {name[:80]!r} twice")
     return name

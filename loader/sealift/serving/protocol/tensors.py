@@ -4,6 +4,7 @@ Named and typed as in `golden.json`: in FP64 and FP32 data null stands for NaN, 
 BYTES are UTF-8. Numbers are little-endian; each BYTES element has its length before it, as 32 bits.
 """
 
+import json
 import math
 from functools import lru_cache
 from itertools import pairwise
@@ -39,6 +40,11 @@ def datatype_of_array(dtype: np.dtype[Any]) -> str:
     return datatype_of(dtype.name)
 
 
+def shown(value: Any) -> str:
+    """Show a value of a request as JSON writes it: null and true, where Python has other words; texts in our quotes."""
+    return repr(value) if isinstance(value, str) else json.dumps(value)
+
+
 def check_shape(name: str, shape: Any, datatype: Any) -> tuple[int, ...]:
     """Check what a request says of a tensor before its values are looked at.
 
@@ -49,14 +55,16 @@ def check_shape(name: str, shape: Any, datatype: Any) -> tuple[int, ...]:
         InputError: no such datatype, or no shape.
     """
     if not isinstance(datatype, str) or datatype not in DTYPE_OF:
-        raise InputError(f"input {name[:80]!r} has datatype {datatype!r:.80}; expected one of {', '.join(DTYPE_OF)}")
+        raise InputError(
+            f"input {name[:80]!r} has datatype {shown(datatype):.80}; expected one of {', '.join(DTYPE_OF)}"
+        )
     # Each size is bounded before they are multiplied: the product of many large ones takes minutes.
     if not (
         isinstance(shape, list)
         and len(shape) <= LIMITS.tensor_rank
         and all(type(size) is int and 0 <= size <= LIMITS.tensor_dimension for size in shape)
     ):
-        raise InputError(f"input {name[:80]!r} has shape {shape!r:.80}; expected a list of sizes, 0 or more")
+        raise InputError(f"input {name[:80]!r} has shape {shown(shape):.80}; expected a list of sizes, 0 or more")
     return tuple(shape)
 
 
@@ -67,14 +75,14 @@ def tensor_of_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) 
         InputError: too many or too few values for the shape, or one that is not of the datatype.
     """
     if not isinstance(data, list):
-        raise InputError(f"input {name[:80]!r} has data {data!r:.80}; expected an array")
+        raise InputError(f"input {name[:80]!r} has data {shown(data):.80}; expected an array")
     values = _flat(name, data, shape)
     _check_count(name, shape, len(values))
     floats = datatype.startswith("FP")
     allowed = _FLOATS if floats else _TYPES.get(datatype, frozenset([int]))
     if not allowed.issuperset(map(type, values)):
         wrong = next(value for value in values if type(value) not in allowed)
-        raise InputError(f"input {name[:80]!r} holds {wrong!r:.80}, which is not {datatype}")
+        raise InputError(f"input {name[:80]!r} holds {shown(wrong):.80}, which is not {datatype}")
     if floats and None in values:
         values = [math.nan if value is None else value for value in values]
     if datatype == TEXT:
