@@ -60,10 +60,16 @@ def _of_two_rows(ask: Ask, samples: Samples, taken: int, refused: int) -> str:
     """Find the column whose value makes the difference between a row that is taken and one that is not."""
     wrong, right = samples.take([refused]), samples.take([taken])
     for place, column in enumerate(samples.columns[:_MOST_COLUMNS]):
-        if _takes(ask, _with(wrong, place, _value(right, place))):
+        before, other = _value(wrong, place), _value(right, place)
+        if _takes(ask, _with(wrong, place, other)):
+            if _is_number(other) and isinstance(before, str) and not _is_number(before):
+                return (
+                    f"column {column.name!r} of row {refused} is {before[:_VALUE_CHARS]!r}, which is not a number, and "
+                    "makes text of the whole column; correct it, or leave such rows out"
+                )
             return (
-                f"column {column.name!r} of row {refused} is {_shown(_value(wrong, place))}; row {taken}, which it "
-                f"takes, has {_shown(_value(right, place))} there: {_FIX}"
+                f"column {column.name!r} of row {refused} is {_shown(before)}; row {taken}, which it "
+                f"takes, has {_shown(other)} there: {_FIX}"
             )
     return f"row {refused} is the first that it does not take, for more than one value; row {taken} is taken: {_FIX}"
 
@@ -96,6 +102,15 @@ def _takes(ask: Ask, rows: Any) -> bool:
     try:
         ask(rows)
     except Exception:  # noqa: BLE001 - someone else's model: it raises whatever it likes
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    """Return whether a text reads as a number."""
+    try:
+        float(value if isinstance(value, str) else "")
+    except ValueError:
         return False
     return True
 

@@ -150,6 +150,16 @@ def test_a_second_model_of_a_folder_has_a_card_of_its_own(bench, model):
     assert "warning: bins" not in bench.bundler("add", "bins.toml", "--channel", "ch")[2]
 
 
+def test_a_text_among_numbers_is_named_as_what_makes_text_of_its_column(bench, model):
+    joblib.dump(model, "triage.joblib")
+    rows = ROWS.astype({"hours": str})
+    rows.loc[3, "hours"] = "many"
+    rows.to_csv("rows.csv", index=False)
+    status, _, err = bench.bundler("recipe", "new", "triage.joblib", "--samples", "rows.csv")
+    assert status != 0
+    assert "column 'hours' of row 3 is 'many', which is not a number, and makes text of the whole column" in err
+
+
 def test_parquet_names_the_package_that_reads_it(tmp_path, monkeypatch):
     def lacking(_path):
         raise ImportError("Unable to find a usable engine; tried using: 'pyarrow', 'fastparquet'.")
