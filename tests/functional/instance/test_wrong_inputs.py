@@ -166,7 +166,7 @@ WRONG = [
         "sealift-bundler release --channel folder",
         55,
         "is not a channel",
-        "sealift-keys init",
+        "check the path, or make one with: sealift-bundler init",
     ),
     Wrong(
         "an output folder that is not there",
