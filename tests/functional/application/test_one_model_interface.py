@@ -41,7 +41,8 @@ def test_each_is_a_model_with_one_implementation_of_each_method(model):
     # Closing one that follows ends that first.
     own = OF_ITS_KIND | ({"close"} if "following" in repr(model) else set())
     kind = type(model)
-    assert public(kind) - {"renew_lock"} == public(sealift.Model)
+    # What forking and the model server ask of one that follows.
+    assert public(kind) - {"renew_lock", "refusal"} == public(sealift.Model)
     assert {
         name
         for name in public(sealift.Model) - {"from_files"}

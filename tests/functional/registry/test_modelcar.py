@@ -295,14 +295,15 @@ def test_a_base_of_several_images_or_with_damage_is_refused(used, tmp_path, busy
 
 def test_damage_is_refused_and_an_older_file_stays(used, tmp_path):
     target = tmp_path / "out.tar"
-    target.write_text("before")
+    export_modelcar(used.store, str(target))
+    earlier = target.read_bytes()
     model = used.store_path / "models/alpha/1.1.0/model.onnx"
     model.chmod(0o644)
     model.write_bytes(model.read_bytes()[:-1])
     before = used.snapshot()
     with pytest.raises(CorruptError, match=r"'models/alpha/1.1.0/model.onnx' was changed in the store"):
         export_modelcar(used.store, str(target))
-    assert (target.read_text(), used.snapshot()) == ("before", before)
+    assert (target.read_bytes(), used.snapshot()) == (earlier, before)
 
 
 def test_what_is_not_active_may_be_damaged(used, tmp_path):
