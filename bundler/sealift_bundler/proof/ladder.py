@@ -262,9 +262,7 @@ def _disagreement(
     what = f"the converted {type(model).__name__} does not answer as the original: {parity.summary()}. "
     worst = "; ".join(withheld(row.shown()) for row in parity.worst[:3] if row.share > 1)
     help_ = explained(converter, model, samples, parity, order.tolerance)
-    return (
-        f"{what}{f'Worst: {worst}; --report FILE shows what went in. ' if worst else ''}Rungs tried: {tried}. {help_}"
-    )
+    return f"{what}{f'Worst: {worst}. ' if worst else ''}Rungs tried: {tried}. {help_}"
 
 
 def _files(

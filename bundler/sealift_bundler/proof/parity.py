@@ -19,6 +19,7 @@ CALLER = "caller"
 # What is said of a ready-made graph whose samples bring no answers.
 UNCHANGED = "unchanged, nothing to compare with"
 _WORST_ROWS = 5
+_VALUES_CHARS = 160
 # The original's best two scores are a tie when they differ by less than summing them in another order could.
 _TIE = 4 * np.finfo(np.float64).eps
 
@@ -49,7 +50,7 @@ class Group:
 class Worst:
     """A row that differs: by how many times what is tolerated, and what went in.
 
-    What went in is for the author's page alone; nothing of it goes into a bundle, or a message.
+    The values are for the author's terminal alone; nothing of them goes into a bundle.
     """
 
     kind: str
@@ -68,10 +69,23 @@ class Worst:
         return {"kind": self.kind, "row": self.row, "answer": self.answer, "error": error} | answers
 
     def shown(self) -> str:
-        """The row as a message shows it: without what went in, because messages end in logs."""
+        """The row as a message shows it."""
         how = f" ({self.share:.3g} times the tolerance)" if np.isfinite(self.share) else ""
-        where = f"{self.kind} row {self.row}"
+        where = f"{self.kind} row {self.row}{one_row(self.rows)}"
         return f"{where}: {self.answer} expected {self.expected}, got {self.got}{how}"
+
+
+def one_row(rows: Any) -> str:
+    """Show the input values of a single row, short enough for a message."""
+    if isinstance(rows, Mapping):
+        return ""
+    if hasattr(rows, "iloc"):
+        text = ", ".join(f"{name}={rows[name].iloc[0]!r}" for name in rows.columns)
+    elif isinstance(rows, np.ndarray):
+        text = ", ".join(map(repr, rows[0].tolist()))
+    else:
+        text = repr(rows[0])
+    return f" [{text if len(text) <= _VALUES_CHARS else text[:_VALUES_CHARS] + ' …'}]"
 
 
 def _at(rows: Any, row: int) -> Any:

@@ -35,10 +35,8 @@ def test_a_broken_converter_never_gets_past_parity(monkeypatch):
     original = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, TARGET)
     assert convert(original, ROWS).rung == "float32"
     monkeypatch.setitem(steps.TRANSFORMERS, StandardScaler, wrong_by(1.001))
-    with pytest.raises(ParityError, match=r"does not answer as the original: .*Worst: .* expected .*, got ") as caught:
+    with pytest.raises(ParityError, match=r"does not answer as the original: .*Worst: .* expected .*, got "):
         convert(original, ROWS)
-    # What went in is for the page of --report: a message ends in the log of a job.
-    assert "[" not in str(caught.value).partition("Worst: ")[2].partition("; --report FILE shows what went in. ")[0]
 
 
 def test_a_score_just_outside_the_tolerance_is_refused_and_a_wider_one_is_recorded(monkeypatch):
