@@ -16,7 +16,7 @@ from support.pages import chart
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "helm"
-LOCK = ROOT / "requirements" / "helm.lock"
+LOCK = ROOT / "requirements" / "environments" / "helm.lock"
 GIVEN = {"root": '{"text": "<&> \u00e9 \\n"}', "bundle": "gitlab-models-2.tar", "model": "issue-triage"}
 CLAIM = {"persistentVolumeClaim": {"claimName": "models"}}
 CASES = [

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / "oldest"
 MEMORY_BYTES = 4 << 30
 WEIGHTS_BYTES = 48 << 20
-LOCK = ROOT / "requirements" / "oldest.lock"
+LOCK = ROOT / "requirements" / "environments" / "oldest.lock"
 
 
 def environment() -> Path:
