@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
-WORKERS ?= auto
+# One more than there are cores: tests wait for disks and for children.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 DEPTH ?= 1
 LOCK_ARGS ?=
 FUZZ_SECONDS ?= 60
