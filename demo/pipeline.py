@@ -300,7 +300,8 @@ def worse(story: Transcript, work: Place) -> None:
         work,
         "sealift-pipeline retrain triage.toml --pipeline events --workers 2",
         status=78,
-        contains="was not staged: not better",
+        # Rows of the champion were erased, so one that is no worse would do.
+        contains="was not staged: may be worse",
     )
     staged = list((OUT / "channel" / "staged").glob("*/*.json"))
     story.check("nothing is staged", holds=not staged)
