@@ -113,7 +113,7 @@ def judge(
     if rule not in RULES:
         raise ValueError(f"rule is {rule!r}; expected one of {', '.join(RULES)}")
     if not pairs.rows:
-        raise ValueError("there is no row; expected at least 1")
+        raise ValueError("no rows to judge by; expected at least 1")
     if erased:
         rule = NO_WORSE
     overall = pairs.compared()

@@ -54,8 +54,8 @@ def pairs_of(metric: str, challenger: Any, champion: Any, labels: Sequence[Any],
         draws: of each test.
 
     Raises:
-        ValueError: there is no such metric, there are more or fewer answers than labels, or errors are wanted of what
-            are no numbers.
+        ValueError: the metric has another name, answers and labels differ in number, or errors are wanted of what are
+            no numbers.
     """
     if metric not in TITLES:
         raise ValueError(f"metric is {metric!r}; expected one of {', '.join(TITLES)}")

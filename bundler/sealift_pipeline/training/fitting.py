@@ -108,7 +108,7 @@ def judged(
         erased: rows that the champion saw and that are erased; see `judge`.
 
     Raises:
-        ChallengerError: there is no such row, or the champion does not take the rows of this project, or does not
+        ChallengerError: no row is left that neither saw, or the champion does not take the rows of this project, or does not
             answer with what the metric compares.
     """
     unseen = rows.chosen(_unseen(project, rows, champion))

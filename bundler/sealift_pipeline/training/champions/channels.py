@@ -57,7 +57,7 @@ def open_channels(project: Project, settings: Settings) -> Channels:
     """Open the channels of a project; where it names a registry, fetch the newest release first.
 
     Raises:
-        ChannelError: there is no channel.
+        ChannelError: the project names no channel and no registry, or the folder is none.
         As `fetch`.
     """
     registry, own = project.gate.registry, None if project.channel is None else Channel.open(project.channel)

@@ -52,7 +52,7 @@ def begin(engine: "Engine", search: str) -> "Connection | None":
 
 
 def is_searched(engine: "Engine", search: str) -> bool:
-    """Tell whether a process that lives searches."""
+    """Tell whether a process still makes this search."""
     import sqlalchemy
 
     with engine.connect() as connection:
