@@ -108,8 +108,8 @@ def judged(
         erased: rows that the champion saw and that are erased; see `judge`.
 
     Raises:
-        ChallengerError: no row is left that neither saw, or the champion does not take the rows of this project, or does not
-            answer with what the metric compares.
+        ChallengerError: no row is left that neither saw, or the champion does not take this project's rows, or does
+            not answer with what the metric compares.
     """
     unseen = rows.chosen(_unseen(project, rows, champion))
     if not len(unseen.labels):
