@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
+from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
@@ -16,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PolynomialFeatures, PowerTransformer, StandardScaler
 from sklearn.svm import SVC
 from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
+from xgboost import XGBClassifier
+from xgboost.core import XGBoostError
 
 from sealift import InputError, Model
 from sealift.model.engine import refusal
@@ -57,6 +60,21 @@ def test_what_the_original_refuses_is_refused(steps):
     model = conversion.open()
     assert wrong_rows(original, model, ODD) == []
     assert refused_rows(original, model, ODD) == 0
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix], ids=["array", "sparse"])
+def test_xgboost_s_linear_model_takes_no_number_beyond_float32(container):
+    rows = ROWS * [1.0, 1e-31, 1.0]
+    original = make_pipeline(StandardScaler(with_mean=False), XGBClassifier(booster="gblinear", n_estimators=3))
+    original.fit(container(rows[:400]), LABELS[:400])
+    model = convert(original, container(rows[400:500])).open()
+    for odd in (1e9, -1e9, 1e13):  # scaled, these are beyond the largest float32
+        with pytest.raises(XGBoostError, match="too large"):
+            original.predict(container([[1.0, odd, 1.0]]))
+        with pytest.raises(InputError, match="takes no number beyond the range of float32"):
+            model.predict(container([[1.0, odd, 1.0]]))
+    large = container([[1.0, 1e3, 1.0], [2.0, 0.0, 9.0]])
+    np.testing.assert_allclose(model.predict_proba(large), original.predict_proba(large), 1e-5)
 
 
 def test_the_message_names_the_step_and_the_column():

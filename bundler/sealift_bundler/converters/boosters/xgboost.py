@@ -22,6 +22,7 @@ from sealift_bundler.converters.steps import (
     Heads,
     argmax,
     class_labels,
+    columns_of,
     flat,
     numbers,
     predicts,
@@ -270,6 +271,10 @@ def _linear(context: Context, estimator: Any, features: Features, parsed: _Parse
             absent = marked(context, estimator, tuple(features), tensor, _only(missing), "float32", to_float32)
         else:
             absent = graph.add("IsNaN", tensor)
+        if not all(feature.integral for feature in features):
+            # For a linear model it copies the rows into a matrix of its own, which takes no infinity; for trees not.
+            reason = f"step {context.where(estimator)} takes no number beyond the range of float32"
+            tensor = context.trapped(tensor, graph.add("IsInf", tensor), columns_of(features), reason, "float32")
         present = graph.add("Where", absent, graph.constant(np.array(0.0), np.float32), tensor)
         total = graph.add("MatMul", present, graph.constant(weights[:-1], np.float32))
     # XGBoost 3 starts every group of a linear model from the first group's base score.
