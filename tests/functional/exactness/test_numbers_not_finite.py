@@ -1,12 +1,13 @@
 """Rows inside whose pipeline a number is not finite, or overflows: refused as the original refuses them, or right."""
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
 from lightgbm import LGBMClassifier
-from scipy.sparse import csr_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
@@ -16,6 +17,7 @@ from sklearn.naive_bayes import CategoricalNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, PolynomialFeatures, PowerTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 from support.answers.row_by_row import boundary_rows, refused_rows, wrong_rows
 from xgboost import XGBClassifier
 from xgboost.core import XGBoostError
@@ -75,6 +77,26 @@ def test_xgboost_s_linear_model_takes_no_number_beyond_float32(container):
             model.predict(container([[1.0, odd, 1.0]]))
     large = container([[1.0, 1e3, 1.0], [2.0, 0.0, 9.0]])
     np.testing.assert_allclose(model.predict_proba(large), original.predict_proba(large), 1e-5)
+
+
+@pytest.mark.parametrize("function", [np.sqrt, np.log1p])
+@pytest.mark.parametrize("trained", [np.asarray, csr_matrix], ids=["array", "sparse"])
+def test_a_tree_knows_nan_in_an_array_and_not_in_a_sparse_matrix(function, trained):
+    original = make_pipeline(FunctionTransformer(function), DecisionTreeClassifier(max_depth=3, random_state=0))
+    original.fit(trained(ROWS[:400]), LABELS[:400])
+    model = convert(original, trained(ROWS[400:500])).open()
+    for odd in ([-2.0, 5, 5], [5, -1e-300, 5], [5, 5, 0.0]):
+        for container in (np.asarray, csr_matrix, csc_matrix):
+            try:
+                expected = original.predict(container([odd])).tolist()
+            except ValueError:
+                with pytest.raises(InputError):
+                    model.predict(container([odd]))
+            else:
+                with suppress(InputError):  # in the other container than the samples'
+                    assert model.predict(container([odd])).tolist() == expected
+    own = trained([[5, 5, 0.0], [2.0, 3.0, 4.0]])
+    assert model.predict(own).tolist() == original.predict(own).tolist()
 
 
 def test_the_message_names_the_step_and_the_column():

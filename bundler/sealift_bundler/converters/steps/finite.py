@@ -2,6 +2,7 @@
 
 The logarithm of a negative number is NaN, and scikit-learn's next step raises. Which steps do so follows from
 no rule that holds for all libraries, so each fitted step is asked: does it take a row with NaN, and one with infinity?
+It is asked in the container that it is given: trees of scikit-learn know NaN, but not in a sparse matrix.
 """
 
 import warnings
@@ -9,8 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from sealift_bundler.converters.steps import Context, Feature, Features, columns_of, gather
+from sealift_bundler.converters.steps.given import sparse_given
+from sealift_bundler.samples.containers import Wrap
 
 # Ordinary numbers, one of which every step takes.
 _ORDINARY = (0.0, 1.0, 0.5)
@@ -21,7 +25,12 @@ def checked(context: Context, estimator: Any, features: Features, method: str) -
     doubted = list(dict.fromkeys(feature.doubt for feature in features if feature.doubt and not feature.text))
     if not doubted or any(feature.text for feature in features):
         return features
-    nan, infinity = (not _takes(estimator, len(features), method, value) for value in (np.nan, np.inf))
+    sparse, width = sparse_given(context, estimator), len(features)
+    nan, infinity = _refuses(estimator, csr_matrix if sparse else np.asarray, width, method)
+    may_come = not sparse and _takes_ordinary(estimator, csr_matrix, width, method)
+    if may_come and _refuses(estimator, csr_matrix, width, method) != (nan, infinity):
+        # In sparse rows the step refuses other numbers than in the samples, which were dense.
+        context.reads.setdefault("absent", "refused")
     if not nan and not infinity:
         return features
     graph = context.graph
@@ -43,17 +52,27 @@ def checked(context: Context, estimator: Any, features: Features, method: str) -
     return tuple(result)
 
 
-def _takes(estimator: Any, width: int, method: str, value: float) -> bool:
-    """Return whether a fitted step answers for a row of this value; where it takes no row at all, what its tags say."""
+def _refuses(estimator: Any, wrap: Wrap, width: int, method: str) -> tuple[bool, bool]:
+    """Return whether a fitted step refuses a row of NaN, and one of infinity, in a container."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for ordinary in _ORDINARY:
-            if _answers(estimator, method, np.full((1, width), ordinary)):
-                return _answers(estimator, method, np.full((1, width), value))
-        try:
-            return bool(estimator.__sklearn_tags__().input_tags.allow_nan) and bool(np.isnan(value))
-        except Exception:  # noqa: BLE001 - someone else's estimator may have no tags
-            return False
+        if not _takes_ordinary(estimator, wrap, width, method):
+            return not _tagged(estimator), True
+        rows = [wrap(np.full((1, width), value)) for value in (np.nan, np.inf)]
+        nan, infinity = (not _answers(estimator, method, row) for row in rows)
+        return nan, infinity
+
+
+def _takes_ordinary(estimator: Any, wrap: Wrap, width: int, method: str) -> bool:
+    return any(_answers(estimator, method, wrap(np.full((1, width), value))) for value in _ORDINARY)
+
+
+def _tagged(estimator: Any) -> bool:
+    """Return whether a step says of itself that it takes NaN."""
+    try:
+        return bool(estimator.__sklearn_tags__().input_tags.allow_nan)
+    except Exception:  # noqa: BLE001 - someone else's estimator may have no tags
+        return False
 
 
 def _answers(estimator: Any, method: str, rows: Any) -> bool:
