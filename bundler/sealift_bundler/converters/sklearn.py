@@ -240,9 +240,10 @@ def _classes(source: Any) -> Classes | None:
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:
     # The emitters import all of scikit-learn, so they wait until there is a model of it.
     from sealift_bundler.converters.steps.text.layout import input_names
-    from sealift_bundler.converters.steps.widths import of_any_width
+    from sealift_bundler.converters.steps.widths import check_tables, of_any_width
 
     alike = of_any_width(context)
+    check_tables(samples, alike)
     columns = [
         samples.described(
             replace(column, dtype=None) if column.name in alike else column,

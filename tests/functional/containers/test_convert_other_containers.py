@@ -9,9 +9,17 @@ import scipy.sparse as sp
 from catboost import CatBoostRegressor
 from lightgbm import LGBMRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    MaxAbsScaler,
+    Normalizer,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeRegressor
 from xgboost import XGBRegressor
 
@@ -134,7 +142,7 @@ def test_a_list_for_a_model_of_float32_holds_no_number_that_float32_takes_otherw
     for odd in (1e20, -3e7, 1e-9):
         with pytest.raises(InputError, match=r"row 0, column 1 is beyond 2\^24, or below 1e-06, in a list"):
             model.predict([[1.0, odd, 1.0]])
-    with pytest.raises(InputError, match=r"dtype object; the model was proven on float32"):
+    with pytest.raises(InputError, match="an array of objects, of which the original may make float64"):
         model.predict(rows[400:].astype(object))
 
 
@@ -159,5 +167,40 @@ def test_what_overflows_in_float32_does_not_in_the_float64_of_other_tables(wrap)
     np.testing.assert_allclose(model.predict(rows[400:]), original.predict(rows[400:]), 1e-4)
     far = frame(np.array([[30.0, 30.0, 30.0], [-30.0, 30.0, -30.0]])).astype("float32")
     assert (original.predict(wrap(far)) > np.finfo(np.float32).max).any()
-    with pytest.raises(InputError, match="is not a finite number"):
+    with pytest.raises(InputError, match="of which the original may make float64"):
         model.predict(wrap(far))
+
+
+def arrow(rows):
+    return pa.table(dict(zip(NAMES, rows.T, strict=True)))
+
+
+def polars(rows):
+    return pl.DataFrame(dict(zip(NAMES, rows.T, strict=True)))
+
+
+STEPPED = make_pipeline(SimpleImputer(), Binarizer(threshold=0.1), LinearRegression())
+
+
+@pytest.mark.parametrize("served", [arrow, polars])
+@pytest.mark.parametrize("trained", [np.asarray, frame], ids=["array", "frame"])
+def test_float32_in_another_librarys_table_is_float64_to_a_step_and_refused(trained, served):
+    rows = ROWS.astype(np.float32)
+    rows[::5, 0] = 0.1  # as float32, which float64 sees above 0.1
+    original = STEPPED.fit(trained(rows[:300]), TARGET[:300])
+    assert not np.allclose(original.predict(served(rows)), original.predict(trained(rows)))
+    model = convert(original, trained(rows[300:400])).open()
+    np.testing.assert_allclose(model.predict(trained(rows[400:])), original.predict(trained(rows[400:])), 1e-5, 1e-5)
+    with pytest.raises(InputError, match="of which the original may make float64, and the model was proven on float32"):
+        model.predict(served(rows[400:]))
+    with pytest.raises(ConversionError, match=r"float32 in a .*Table|float32 in a .*DataFrame"):
+        convert(original, served(rows[300:400]))
+
+
+@pytest.mark.parametrize("served", [arrow, polars])
+@pytest.mark.parametrize("original", [LGBMRegressor(n_estimators=5, verbose=-1), XGBRegressor(n_estimators=5), DecisionTreeRegressor()])  # fmt: skip
+def test_trees_take_float32_in_another_librarys_table(original, served):
+    rows = ROWS.astype(np.float32)
+    original.fit(served(rows[:300]), TARGET[:300])
+    model = convert(original, served(rows[300:400])).open()
+    np.testing.assert_allclose(model.predict(served(rows[400:])), original.predict(served(rows[400:])), 1e-5, 1e-5)

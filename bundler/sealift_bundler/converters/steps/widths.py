@@ -4,16 +4,19 @@ A graph repeats such arithmetic up to the last bit or two of a float32, which is
 and not in front of a step whose answers jump.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from sealift_bundler.converters import NeverConverts
 from sealift_bundler.converters.steps import Context, Emitter, Features, Predictor
 from sealift_bundler.converters.steps.boundaries import check_double, refused
 from sealift_bundler.converters.steps.given import same_bits
 from sealift_bundler.converters.steps.magnified import check_fine
+from sealift_bundler.samples.interfaces import Samples
 
 # Steps that compare one number with another look for themselves, see `boundaries`.
 _JUMPING = (".trees.", ".boosters.", ".models.neighbors", ".neighbor_imputer")
@@ -84,6 +87,27 @@ def of_any_width(context: Context) -> set[str]:
         return set()
     same = all(same_bits(one, other) for one, other in zip(*answers, strict=True))
     return {samples.columns[place].name for place in places} if same else set()
+
+
+def check_tables(samples: Samples, alike: Collection[str]) -> None:
+    """Refuse float32 numbers in a table of Arrow or polars, of which only some steps of scikit-learn make float64.
+
+    Args:
+        samples: with the caller's container.
+        alike: the columns in which the width does not matter.
+
+    Raises:
+        NeverConverts: another column has such numbers.
+    """
+    if not samples.tabular or isinstance(samples.given, pd.DataFrame):
+        return
+    column = next((one for one in samples.columns if one.dtype == "float32" and one.name not in alike), None)
+    if column is not None:
+        raise NeverConverts(
+            f"column {column.name!r} of the samples is float32 in a {type(samples.given).__name__}, of which "
+            "scikit-learn makes float64 in some steps and not in others; give it as float64, or the samples as a "
+            "pandas frame"
+        )
 
 
 def _in_dtype(context: Context, rows: Any, places: Sequence[int], dtype: str) -> list[Any]:

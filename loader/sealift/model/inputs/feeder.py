@@ -25,6 +25,7 @@ from sealift.model.inputs.values import (
     check_dtype,
     check_fits,
     check_numbers,
+    check_wide,
     kind_of,
     numbers,
     objects,
@@ -231,6 +232,8 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
         for index, column in enumerate(tensor.columns):
             what = f"column {column.name!r}"
             values = numbers(_column_values(table, column.name, column), what)
+            if table.sized and not table.typed:
+                check_wide(column, what, "a table of Arrow or polars")
             if table.sized and values.dtype != column.dtype:
                 if table.typed or values.dtype.kind == "f" or reading.strict:
                     check_dtype(values.dtype, column, what, strict=reading.strict)

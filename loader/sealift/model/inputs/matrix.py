@@ -58,12 +58,14 @@ class MatrixReader:
             self._reading.check_integers(values, "the array", self._columns[0].dtype, table=table)
         # Lists, and objects read from JSON, have no dtype of the caller's choosing.
         typed = hasattr(rows, "dtype") or is_frame(rows)
-        # Of other libraries' tables the original keeps the width of floats.
-        typed |= table and (values.dtype.kind == "f" or self._reading.strict)
+        if table and not typed:
+            check_wide(self._columns[0], "the array", f"a {type(rows).__name__}")
+            # NumPy's own functions keep the width of its floats.
+            typed = values.dtype.kind == "f" or self._reading.strict
         typed &= not objects
         values = numbers(values, "the array")
         if objects and hasattr(rows, "dtype"):
-            check_wide(self._columns[0], "the array")
+            check_wide(self._columns[0], "the array", "an array of objects")
         if objects and self._reading.integers != "none":
             self._reading.check_integers(values.astype(np.float64), "the array", self._columns[0].dtype, table=table)
         if not typed:

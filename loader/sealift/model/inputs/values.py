@@ -154,14 +154,24 @@ def check_dtype(dtype: np.dtype[Any], column: Column, what: str, *, strict: bool
         raise _other_dtype(dtype, column.dtype, what)
 
 
-def check_wide(column: Column, what: str) -> None:
-    """Refuse an array of objects where the model was proven on narrow floats: the original makes float64 of it.
+def check_wide(column: Column, what: str, container: str) -> None:
+    """Refuse a container of whose numbers the original makes float64, where the model was proven on narrow floats.
+
+    Such are an array of objects and, to scikit-learn, a table of Arrow or polars, whatever the dtypes of its columns.
+
+    Args:
+        column: with the proven dtype.
+        what: names the numbers in the message.
+        container: names it in the message.
 
     Raises:
         InputError: the proven dtype is float16 or float32.
     """
     if column.dtype in ("float16", "float32"):
-        raise _other_dtype(np.dtype(object), column.dtype, what)
+        raise InputError(
+            f"{what} comes in {container}, of which the original may make float64, and the model was proven on "
+            f"{column.dtype}: give a NumPy array or a pandas frame of {column.dtype}"
+        )
 
 
 def check_untyped(values: NDArray[Any], column: Column, what: str) -> None:
