@@ -5,7 +5,6 @@ The kits here are real but for the Sealift in them, a stand-in of one module: wh
 
 import fcntl
 import hashlib
-import json
 import os
 import random
 import re
@@ -15,7 +14,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -23,85 +21,23 @@ from pathlib import Path
 import pytest
 from support.depth import DEPTH
 from support.hostile.strangers import holding
+from support.kits.stand_in import PYTHON, make_kit, write_pip
 from support.machine import mounts
-
-from sealift_bundler.kit import carried
-from sealift_bundler.kit.download import download
-from sealift_bundler.kit.lock import parse_lock
-from sealift_bundler.kit.target import Target
+from support.once import made_once
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = [sys.executable, "-I", "install.py"]
-PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 OLD, NEW = "1.0.0", "1.1.0"
-MOMENTS = 5 * DEPTH
-# Large enough that a disk can be full in the middle of it.
-DATA_FILES, DATA_BYTES = 40, 256 * 1024
-# It answers what install.py asks. Asked for its version, it waits where its store is a pipe, so that a test can be sure
-# of the moment.
-STAND_IN = """
-import json, os, sys
-def main():
-    if "SEALIFT_STORE" in os.environ and "--version" in sys.argv:
-        open(os.environ["SEALIFT_STORE"]).read()
-    print(json.dumps({"findings": []}) if "doctor" in sys.argv else "sealift VERSION")
-"""
+MOMENTS = 3 * DEPTH
 # strace counts each of them apart.
 CHANGING = "?rename,?renameat,?renameat2", "?symlink,?symlinkat", "?unlink,?unlinkat"
-
-
-def wheel(version: str, folder: Path) -> Path:
-    path, info = folder / f"sealift-{version}-py3-none-any.whl", f"sealift-{version}.dist-info"
-    files = {
-        "sealift_stand_in/__init__.py": STAND_IN.replace("VERSION", version),
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: sealift\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[console_scripts]\nsealift = sealift_stand_in:main\n"
-        "sealift-keys = sealift_stand_in:main\n",
-        **{f"sealift_stand_in/{number}.txt": "x" * DATA_BYTES for number in range(DATA_FILES)},
-    }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]))
-    return path
-
-
-def make_kit(folder: Path, version: str, pip: Path, unpacked_bytes: int = 1000) -> Path:
-    for name in ("wheels", "requirements", "man/man1", "docs"):
-        (folder / name).mkdir(parents=True)
-    shutil.copy(pip, folder / "wheels")
-    digest = hashlib.sha256(wheel(version, folder / "wheels").read_bytes()).hexdigest()
-    (folder / "requirements" / f"{PYTHON}.txt").write_text(f"sealift=={version} --hash=sha256:{digest}\n")
-    for name in ("sealift.1", "sealift-keys.1"):
-        (folder / "man" / "man1" / name).write_text(version)
-    (folder / "docs" / "index.html").write_text(version)
-    for script in carried.INSTALL_SCRIPTS:
-        shutil.copy(script, folder)
-    described = {
-        "schema": "sealift.kit/1",
-        "version": version,
-        "machine": os.uname().machine,
-        "glibc": [2, 17],
-        "pip": pip.name,
-        "pythons": {PYTHON: "this one"},
-        "unpacked_bytes": unpacked_bytes,
-    }
-    (folder / "kit.json").write_text(json.dumps(described))
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files]
-    (folder / "SHA256SUMS").write_text("".join(lines))
-    return folder
 
 
 @pytest.fixture(scope="module")
 def pip(tmp_path_factory) -> Path:
     """The wheel of pip that every kit brings."""
-    target = Target(f"linux-{os.uname().machine}", f"{sys.version_info.major}.{sys.version_info.minor}")
-    folder = tmp_path_factory.mktemp("pip")
-    download(parse_lock(carried.lock("kit.lock").read_text(), target), target, folder)
-    (path,) = folder.glob("pip-*.whl")
+    (path,) = made_once(tmp_path_factory, "pip", write_pip).iterdir()
     return path
 
 
