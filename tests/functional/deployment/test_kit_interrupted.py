@@ -21,9 +21,8 @@ from pathlib import Path
 import pytest
 from support.depth import DEPTH
 from support.hostile.strangers import holding
-from support.kits.stand_in import PYTHON, make_kit, write_pip
+from support.kits.stand_in import PYTHON, make_kit
 from support.machine import mounts
-from support.once import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -32,13 +31,6 @@ OLD, NEW = "1.0.0", "1.1.0"
 MOMENTS = 3 * DEPTH
 # strace counts each of them apart.
 CHANGING = "?rename,?renameat,?renameat2", "?symlink,?symlinkat", "?unlink,?unlinkat"
-
-
-@pytest.fixture(scope="module")
-def pip(tmp_path_factory) -> Path:
-    """The wheel of pip that every kit brings."""
-    (path,) = made_once(tmp_path_factory, "pip", write_pip).iterdir()
-    return path
 
 
 @pytest.fixture(scope="module")

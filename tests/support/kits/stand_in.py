@@ -21,10 +21,11 @@ DATA_FILES, DATA_BYTES = 40, 256 * 1024
 # It answers what install.py asks. Asked for its version, it waits where its store is a pipe, so that a test can be sure
 # of the moment.
 STAND_IN = """
-import json, os, sys
+import json, os, pathlib, sys
 def main():
-    if "SEALIFT_STORE" in os.environ and "--version" in sys.argv:
-        open(os.environ["SEALIFT_STORE"]).read()
+    store = pathlib.Path(os.environ.get("SEALIFT_STORE", ""))
+    if store.is_fifo() and "--version" in sys.argv:
+        store.open().read()
     print(json.dumps({"findings": []}) if "doctor" in sys.argv else "sealift VERSION")
 """
 
