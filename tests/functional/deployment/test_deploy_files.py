@@ -346,8 +346,8 @@ def test_every_metric_of_the_alerts_is_one_that_is_written():
 
 @pytest.fixture
 def nodes(tmp_path, channel, sealift_command):
-    """Three stores that stand for three nodes, and the inventory that reaches them."""
-    found = [Instance(tmp_path / f"node-{number}") for number in (1, 2, 3)]
+    """Two stores that stand for two nodes, and the inventory that reaches them."""
+    found = [Instance(tmp_path / f"node-{number}") for number in (1, 2)]
     hosts = {}
     for number, node in enumerate(found, 1):
         node.pin(channel.root_bytes)
@@ -407,20 +407,19 @@ def test_a_bundle_reaches_every_node_and_a_node_left_behind_is_found(channel, tm
     instances[0].install(bundle)
     done = playbook("install.yml", inventory, "-e", f"sealift_bundle={bundle}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [node.store.release().number for node in instances] == [2, 2, 2]
+    assert [node.store.release().number for node in instances] == [2, 2]
     assert list((tmp_path / "incoming").iterdir()) == []
     changed = re.findall(r"(node-\d) +: ok=\d+ +changed=(\d)", done.stdout)
-    assert changed == [("node-1", "0"), ("node-2", "1"), ("node-3", "1")]
+    assert changed == [("node-1", "0"), ("node-2", "1")]
 
     # One node is forgotten.
     channel.add("alpha", "1.1.0")
     channel.release()
     newer = channel.pack(tmp_path)
-    for node in instances[:2]:
-        node.install(newer)
+    instances[0].install(newer)
     done = playbook("check.yml", inventory, "-e", "sealift_expect=3")
     assert done.returncode == 2
-    assert re.findall(r"(node-\d) .*failed=(\d)", done.stdout) == [("node-1", "0"), ("node-2", "0"), ("node-3", "1")]
+    assert re.findall(r"(node-\d) .*failed=(\d)", done.stdout) == [("node-1", "0"), ("node-2", "1")]
     assert "this node was left behind: expected bundle 3, got 2" in done.stdout
 
 
