@@ -1,9 +1,11 @@
-"""Kits that several files look into or install."""
+"""Kits that several files look into or install, and the command that units and playbooks start."""
 
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+from support.deployed import SEALIFT
 from support.kits.real import write_downloaded, write_for_another_machine
 from support.kits.stand_in import write_pip
 from support.once import made_once
@@ -53,4 +55,13 @@ def for_another_machine(tmp_path_factory) -> Path:
 def pip(tmp_path_factory) -> Path:
     """The wheel of pip that every kit brings."""
     (path,) = made_once(tmp_path_factory, "pip", write_pip).iterdir()
+    return path
+
+
+@pytest.fixture
+def sealift_command(tmp_path):
+    """`sealift` as one file, as an admin has it."""
+    path = tmp_path / "sealift"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(SEALIFT)} "$@"\n')
+    path.chmod(0o755)
     return path
