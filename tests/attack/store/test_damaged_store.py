@@ -51,7 +51,6 @@ def quick(monkeypatch):
 def bundle(channel, instance, tmp_path, quick):
     """Two generations, one withdrawn version, a rollback and back in the history; the bundle carries all."""
     old = channel.add("alpha", "1.0.0")
-    beta = channel.add("beta", "1.0.0")
     channel.add("gamma", "1.0.0")
     channel.release()
     instance.pin(channel.root_bytes)
@@ -60,7 +59,7 @@ def bundle(channel, instance, tmp_path, quick):
     channel.add("gamma", "1.1.0")
     channel.release()
     channel.withdraw(next(model for model in channel.channel.released() if str(model) == "gamma 1.0.0"), "wrong")
-    bundle = channel.pack(tmp_path / "second.tar", (old, beta))
+    bundle = channel.pack(tmp_path / "second.tar", (old,))
     instance.install(bundle)
     rollback(instance.store, "alpha", None, datetime.now(UTC))
     rollback(instance.store, None, 2, datetime.now(UTC))
@@ -79,7 +78,7 @@ class Verdicts:
         self.classes = {"load": Counter(), "check": Counter(), "install": Counter()}
 
     def answers(self):
-        models = [self.instance.store.load(name) for name in ("alpha", "beta", "gamma")]
+        models = [self.instance.store.load(name) for name in ("alpha", "gamma")]
         return [(model.version, model.digest, model.predict_proba(ROWS).tobytes()) for model in models]
 
     def restore(self):
@@ -164,7 +163,7 @@ def test_a_bit_flip_in_any_file(instance, verdicts):
             assert found or not signed, relative
             verdicts.restore()
         flipped.append(relative)
-    assert len(flipped) > 40
+    assert len(flipped) > 30
     verdicts.print(f"{len(flipped)} files of a store with a flipped bit")
 
 
@@ -363,9 +362,16 @@ def test_what_a_killed_install_leaves_does_not_count(instance, bundle, newer):
     assert not (instance.store_path / "staging").exists()
 
 
+# What is read in a loop without a pause takes the processors from what changes the store, and tries no more moments.
 READERS = """
-import sys, threading, sealift
-version, count = sys.argv[1] or None, int(sys.argv[2])
+import os, random, sys, threading, sealift, sealift.model
+version = sys.argv[1] or None
+# What they share is imported once; each loads in a process of its own.
+for count in (20, 1, 1, 1, 1):
+    if os.fork() == 0:
+        break
+else:
+    os._exit(0)
 stop, loads, failures = threading.Event(), [], []
 def read():
     while not stop.is_set():
@@ -375,16 +381,17 @@ def read():
         except BaseException as error:
             failures.append(repr(error))
             stop.set()
+        stop.wait(random.uniform(0, 0.02))
 sealift.load("alpha", version)
 threads = [threading.Thread(target=read) for _ in range(count)]
 for thread in threads:
     thread.start()
-print("reading", flush=True)
+print("reading\\n", end="", flush=True)
 sys.stdin.read()
 stop.set()
 for thread in threads:
     thread.join()
-print(len(loads), *failures)
+print(f"{len(loads)} {chr(32).join(failures)}\\n", end="", flush=True)
 """
 
 
@@ -396,25 +403,24 @@ class Readers:
         self.loads, self.failures = 0, []
 
     def __enter__(self):
-        self._children = [
-            subprocess.Popen(
-                [sys.executable, "-c", READERS, self._version, str(threads)],
-                env=self._instance.environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for threads in (20, 1, 1, 1, 1)
-        ]
-        for child in self._children:
-            assert child.stdout.readline() == "reading\n"
+        self._started = subprocess.Popen(
+            [sys.executable, "-c", READERS, self._version],
+            env=self._instance.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(5):
+            assert self._started.stdout.readline() == "reading\n"
         return self
 
     def __exit__(self, *_):
-        for child in self._children:
-            loads, *failures = child.communicate()[0].split(maxsplit=1)
+        said = self._started.communicate()[0].splitlines()
+        assert len(said) == 5
+        for line in said:
+            loads, _, failure = line.partition(" ")
             self.loads += int(loads)
-            self.failures += failures
+            self.failures += [failure] if failure else []
         assert self.loads > 24
         assert self.failures == []
 
@@ -462,7 +468,7 @@ def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monk
     class PowerCut(BaseException):
         pass
 
-    for minor in range(2, 5):
+    for minor in range(2, 4):
         channel.add("alpha", f"1.{minor}.0")
         channel.release()
         instance.install(channel.pack(tmp_path / "next.tar"))
@@ -490,7 +496,7 @@ def test_a_prune_cut_off_at_every_step(instance, bundle, channel, tmp_path, monk
                 finished = True
             except PowerCut:
                 pass
-        assert instance.store.load("alpha").version == "1.4.0"
+        assert instance.store.load("alpha").version == "1.3.0"
         assert check(instance.store).findings == []
         prune(instance.store, 1, datetime.now(UTC))
         found = sorted(str(path.relative_to(instance.store_path)) for path in instance.store_path.rglob("*"))

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -22,24 +23,33 @@ PROCESSES = 4
 INSTALLS_AFTER = {SWITCHES // 4, SWITCHES // 2, SWITCHES * 3 // 4}
 ROWS = np.random.default_rng(3).normal(size=(20, 4)).astype(np.float32)
 
+# What is read in a loop without a pause takes the processors from what changes the store, and tries no more moments.
+PAUSE_S = 0.01
 READER = """
-import json, os, sys
+import json, os, sys, time
 import numpy as np
 from sealift.following import FollowedModel
 from sealift.store import Store
-path, trust, answers, stop = sys.argv[1:]
+path, trust, answers, stop, processes, pause_s = sys.argv[1:]
 expected = {version: np.array(values) for version, values in json.load(open(answers)).items()}
 rows = np.random.default_rng(3).normal(size=(20, 4)).astype(np.float32)
+# What they share is imported once; each loads in a process of its own, and says so in its status.
+for _ in range(int(processes)):
+    if os.fork() == 0:
+        break
+else:
+    sys.exit(max(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(int(processes))))
 store = Store(path, trust=trust)
 followed = FollowedModel(store, lambda: store.load("toy"))
-print("ready", flush=True)
+print("ready\\n", end="", flush=True)
 seen = {}
 while not os.path.exists(stop):
     for model in (store.load("toy"), followed.now):
         assert np.array_equal(model.predict_proba(rows), expected[model.version]), model.version
         seen[model.version] = seen.get(model.version, 0) + 1
+    time.sleep(float(pause_s))
 followed.close()
-print(json.dumps(seen))
+print(json.dumps(seen) + "\\n", end="", flush=True)
 """
 
 
@@ -62,6 +72,7 @@ class Readers:
                     self.seen[model.version] = self.seen.get(model.version, 0) + 1
                     self.loads += 1
                     self.progress.notify_all()
+                time.sleep(PAUSE_S)
         except BaseException as error:  # noqa: BLE001 - reported by the test
             with self.progress:
                 self.failures.append(error)
@@ -96,16 +107,15 @@ def test_no_load_fails_and_none_mixes_versions(bundles, instance, tmp_path):
     assert not np.array_equal(*expected.values())
     answers, stop = tmp_path / "answers.json", tmp_path / "stop"
     answers.write_text(json.dumps({version: values.tolist() for version, values in expected.items()}))
-    arguments = [instance.store_path, instance.trust_path, answers, stop]
-    processes = [
-        subprocess.Popen([sys.executable, "-c", READER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(PROCESSES)
-    ]
+    arguments = [instance.store_path, instance.trust_path, answers, stop, str(PROCESSES), str(PAUSE_S)]
+    started = subprocess.Popen(
+        [sys.executable, "-c", READER, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     readers = Readers(instance.store, expected)
     layout = instance.store.layout
     try:
-        for process in processes:
-            assert process.stdout.readline() == b"ready\n"
+        for _ in range(PROCESSES):
+            assert started.stdout.readline() == b"ready\n"
         for thread in readers.threads:
             thread.start()
         for number in range(SWITCHES):
@@ -123,10 +133,9 @@ def test_no_load_fails_and_none_mixes_versions(bundles, instance, tmp_path):
         for thread in readers.threads:
             if thread.ident is not None:
                 thread.join()
-        said = [process.communicate() for process in processes]
+        said, error = started.communicate()
     assert readers.failures == []
-    assert [process.returncode for process in processes] == [0] * PROCESSES, [
-        error.decode()[-500:] for _, error in said
-    ]
-    for seen in [readers.seen, *(json.loads(out) for out, _ in said)]:
+    assert started.returncode == 0, error.decode()[-500:]
+    assert len(said.splitlines()) == PROCESSES
+    for seen in [readers.seen, *map(json.loads, said.splitlines())]:
         assert set(seen) == set(expected), seen

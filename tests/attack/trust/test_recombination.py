@@ -1,6 +1,6 @@
 """Bundles that an attacker composes of files that the channel published, and of what stolen keys can sign.
 
-Known lives first, then random ones; `make recombine` runs twenty times as many.
+Known lives first, then random ones; `make recombine` runs forty times as many.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from sealift.trust import continuity, floor
 from sealift_bundler.release.staging import withdraw
 from sealift_common.oci import layout
 
-LIVES, COMPOSITIONS = 25 * DEPTH, 500 * DEPTH
+LIVES, COMPOSITIONS = 12 * DEPTH, 240 * DEPTH
 FAR = 2_000_000_000
 MACHINE = ("timestamp", "snapshot")
 A, B = 0, 1

@@ -32,7 +32,7 @@ def stateful():
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, no_replay):
     graphs = {"head": ToyModel(answers={"bad": "yes"}, key="text"), "listener": stateful()}
     (tmp_path / "rows.csv").write_text("text\ngood\nbad\n")
     question = {"x": [[1, 2, 3]], "state": STATE.tolist(), "rate": 8000}

@@ -41,7 +41,7 @@ def conversion():
 
 
 @pytest.fixture
-def bench(call):
+def bench(call, no_replay):
     return partial(call, cli, "bench")
 
 

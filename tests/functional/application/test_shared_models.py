@@ -22,7 +22,7 @@ ROWS = np.ones((3, 4), np.float32)
 
 
 @pytest.fixture
-def store(channel, instance, tmp_path):
+def store(channel, instance, tmp_path, no_replay):
     channel.add("toy", "1.0.0")
     channel.release()
     instance.pin(channel.root_bytes)

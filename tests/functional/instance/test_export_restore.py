@@ -30,7 +30,7 @@ SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
 
 
 @pytest.fixture
-def used(channel, instance, tmp_path):
+def used(channel, instance, tmp_path, no_replay):
     """An instance with two releases, two generations and a history."""
     instance.pin(channel.root_bytes)
     channel.add("alpha", "1.0.0")

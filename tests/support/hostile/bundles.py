@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
-from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
+from support.release.channel_simulator import ChannelSimulator, renamed, toy_files, write_once
 
 from sealift.bundle.tarformat import END, Member
-from sealift_bundler.release.modelpack import Descriptor, write_model
+from sealift_bundler.release.modelpack import Descriptor
 from sealift_bundler.release.staging import stage
 from sealift_common.blob import Blob, is_digest
 from sealift_common.names import ModelVersion
@@ -39,7 +39,7 @@ def sign(
     model = ModelVersion.parse("toy", "1.0.0")
     content = {**renamed(toy_files(), "toy", "1.0.0"), "CARD.md": b"# toy\n", **(files or {})}
     blobs = channel.channel.blobs_dir
-    reference = write_model(
+    reference = write_once(
         blobs, model, {name: data for name, data in content.items() if data is not None}, Descriptor()
     )
     manifest = json.loads((blobs / reference.hex).read_bytes())

@@ -4,6 +4,7 @@ Keys are made on the spot and never encrypted; nothing here is fit for use outsi
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from sealift_bundler.packing.blobs import read_manifest
 from sealift_bundler.packing.whole import Prepared, bundle_bytes, choose_models, pack, select
 from sealift_bundler.release.modelpack import Descriptor, write_model
 from sealift_bundler.release.staging import release, stage, withdraw
+from sealift_common.blob import Blob
 from sealift_common.names import ModelVersion
 from sealift_keys.ceremony.beginning import init
 from sealift_keys.ceremony.plan import RolePlan
@@ -45,6 +47,24 @@ def renamed(files: Mapping[str, bytes], name: str, version: str) -> dict[str, by
     """The same model under another name and version."""
     described = json.loads(files["model.json"]) | {"name": name, "version": version}
     return {**files, "model.json": rfc8785.dumps(described)}
+
+
+_written: dict[Any, tuple[Blob, dict[str, bytes]]] = {}
+
+
+def write_once(blobs: Path, model: ModelVersion, files: Mapping[str, bytes], descriptor: Descriptor) -> Blob:
+    """Write a model as `write_model` does; what another test wrote already is not compressed and hashed again."""
+    key = (model, tuple(sorted(files.items())), repr(descriptor))
+    if key not in _written:
+        with tempfile.TemporaryDirectory() as made:
+            manifest = write_model(Path(made, "sha256"), model, files, descriptor)
+            _written[key] = manifest, {path.name: path.read_bytes() for path in Path(made, "sha256").iterdir()}
+    manifest, found = _written[key]
+    blobs.mkdir(parents=True, exist_ok=True)
+    for name, data in found.items():
+        if not (blobs / name).exists():
+            (blobs / name).write_bytes(data)
+    return manifest
 
 
 @dataclass
@@ -87,7 +107,7 @@ class ChannelSimulator:
         model = ModelVersion.parse(name, version)
         content = files or {**renamed(toy_files(), name, version), "CARD.md": f"# {name} {version}\n".encode()}
         descriptor = Descriptor(title=f"{name} for tests", licenses=["MIT"])
-        stage(self.channel, model, write_model(self.channel.blobs_dir, model, content, descriptor))
+        stage(self.channel, model, write_once(self.channel.blobs_dir, model, content, descriptor))
         return model
 
     def release(self, signers: list[CryptoSigner] | None = None) -> int:

@@ -10,13 +10,8 @@ from html.entities import html5
 from importlib.metadata import distribution
 from itertools import islice
 from pathlib import Path
-from pydoc_data.topics import topics
 
-import joblib
-import onnx.defs
 import pytest
-import sklearn.datasets
-from sklearn.feature_extraction.text import CountVectorizer
 
 from sealift_bundler.disclosure import Finding, findings_in
 from sealift_bundler.disclosure.terms import joined
@@ -39,7 +34,7 @@ def without_addresses(text: str) -> str:
 
 
 def sklearn_descriptions() -> Iterator[str]:
-    for path in sorted((Path(sklearn.datasets.__file__).parent / "descr").glob("*.rst")):
+    for path in sorted(Path(str(distribution("scikit-learn").locate_file("sklearn/datasets/descr"))).glob("*.rst")):
         yield without_addresses(path.read_text("utf-8"))
 
 
@@ -48,7 +43,15 @@ def package_descriptions() -> Iterator[str]:
         yield without_addresses((distribution(package).read_text("METADATA") or "").partition("\n\n")[2])
 
 
+def topics_of_python() -> Iterator[str]:
+    from pydoc_data.topics import topics
+
+    return islice(topics.values(), 30)
+
+
 def operators_of_onnx() -> Iterator[str]:
+    import onnx.defs
+
     for schema in onnx.defs.get_all_schemas():
         yield f"{schema.name} {schema.domain} {schema.doc}"
 
@@ -58,16 +61,22 @@ def statsmodels_descriptions() -> Iterator[str]:
         yield path.read_text("utf-8")
 
 
+def profanity() -> list[str]:
+    import joblib
+
+    return list(joblib.load(package_file("alt-profanity-check", "vectorizer.joblib")).get_feature_names_out())
+
+
 TEXTS = {
     "scikit-learn": sklearn_descriptions,
     "packages": package_descriptions,
-    "Python": lambda: islice(topics.values(), 30),
+    "Python": topics_of_python,
     "ONNX": operators_of_onnx,
     "statsmodels": statsmodels_descriptions,
     "license": lambda: iter([package_file("cryptography", "LICENSE.APACHE").read_text("utf-8")]),
 }
 LISTS = {
-    "profanity": lambda: joblib.load(package_file("alt-profanity-check", "vectorizer.joblib")).get_feature_names_out(),
+    "profanity": profanity,
     "magika": lambda: json.loads(package_file("magika", "config.min.json").read_text("utf-8"))["target_labels_space"],
     "automobiles": lambda: table("statsmodels", "autos.csv"),
     "airports": lambda: table("vega-datasets", "airports.csv"),
@@ -88,6 +97,8 @@ def told(findings: tuple[Finding, ...]) -> list[str]:
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("ngrams", [("word", (1, 2)), ("char_wb", (2, 5))], ids=["words", "characters"])
 def test_a_vocabulary_of_a_public_text_raises_no_alarm(name: str, ngrams: tuple[str, tuple[int, int]]) -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+
     analyzer, lengths = ngrams
     vectorizer = CountVectorizer(analyzer=analyzer, ngram_range=lengths)
     terms = list(vectorizer.fit(TEXTS[name]()).vocabulary_)
