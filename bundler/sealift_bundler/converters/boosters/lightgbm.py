@@ -134,6 +134,8 @@ def _without_least(context: Context, estimator: Any, features: Features, parsed:
 def _rounded(context: Context, estimator: Any, features: Features) -> bool:
     """Return whether LightGBM is given integers of an array, which it rounds to float32; note what may change that."""
     rounded = rounds_integers(given_to(context, estimator))
+    if any(feature.origin is not None and not feature.text for feature in plain(features)):
+        context.reads["foreign"] = "refused"
     direct = not context.path
     samples = context.samples
     if direct and samples is not None and samples.interface == "matrix":

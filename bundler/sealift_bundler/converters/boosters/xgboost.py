@@ -28,7 +28,7 @@ from sealift_bundler.converters.steps import (
     predicts,
 )
 from sealift_bundler.converters.steps.given import given_to
-from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at
+from sealift_bundler.converters.steps.text.columns import SparseColumns, columns_at, plain
 from sealift_bundler.converters.steps.text.product import product
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 from sealift_bundler.converters.steps.trees.placing import marked, to_float32
@@ -96,6 +96,8 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     rounded = isinstance(features, SparseColumns) or not all(feature.exact or feature.text for feature in features)
     if context.narrow and rounded:
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
+    if any(feature.origin is not None and not feature.text for feature in plain(features)):
+        context.reads.setdefault("foreign", "order")
     if parsed.booster["name"] == "gblinear":
         return _linear(context, estimator, features, parsed)
     absent = _zero_is_absent(context, estimator)
@@ -182,6 +184,8 @@ def _categories(
             raise context.refuse(
                 "it does not hold its categories (saved by an XGBoost before 3.1); train and save it again", estimator
             )
+        if levels is not None and column.origin is not None:
+            context.close(column.origin, levels)  # it raises on others
         found[index] = Categories(levels, len(levels) if levels is not None else highest + 1)
     return found
 

@@ -177,6 +177,12 @@ class Context:
         one = graph.add("Gather", graph.constant(np.ones(1), dtype), worst, name=node)
         return graph.add("Mul", tensor, one)
 
+    def close(self, origin: str, categories: Sequence[Any]) -> None:
+        """Let the loader refuse what is not one of these categories in the caller's column, as the original does."""
+        known = tuple(category for category in categories if not is_missing(category))
+        earlier = self.categories.get(origin)
+        self.categories[origin] = known if earlier is None else tuple(value for value in earlier if value in known)
+
     def tell_apart(self, features: "Features") -> None:
         """Note that a step tells the kinds of missing texts of these columns apart."""
         self.told_apart.update(feature.column for feature in features if feature.text and feature.column)

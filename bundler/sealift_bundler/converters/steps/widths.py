@@ -62,6 +62,12 @@ def note_width(context: Context, estimator: Any, emitter: "Emitter | Predictor",
         context.by_width.update(feature.column for feature in features if feature.column and not feature.text)
 
 
+def note_whole(context: Context, features: Features) -> None:
+    """Note that a step makes integers of the caller's integers, where the graph makes fractions."""
+    if any(feature.origin is not None for feature in features):
+        context.reads["whole"] = "refused"
+
+
 def of_any_width(context: Context) -> set[str]:
     """Return the columns of numbers for which the original gives the same bits in float32 and in float64.
 

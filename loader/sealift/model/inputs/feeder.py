@@ -234,6 +234,9 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
             values = numbers(_column_values(table, column.name, column), what)
             if table.sized and not table.typed:
                 check_wide(column, what, "a table of Arrow or polars")
+            reading.check_foreign(values.dtype, what)
+            if column.kind == "float" and table.sized:
+                reading.check_whole(values.dtype, what)
             if table.sized and values.dtype != column.dtype:
                 if table.typed or values.dtype.kind == "f" or reading.strict:
                     check_dtype(values.dtype, column, what, strict=reading.strict)

@@ -50,6 +50,8 @@ class MatrixReader:
         ):
             return rows
         values = self._array(rows)
+        self._reading.check_foreign(values.dtype, "the array")
+        self._reading.check_whole(values.dtype, "the array")
         table = not isinstance(rows, np.ndarray | list | tuple)
         rounds = self._reading.rounds(values, table=table)
         # The original sees objects as float64, and integers of a list as integers.

@@ -20,6 +20,9 @@ _KNOWN = {
     "rounded": (True, False),
     "narrow": ("refused",),
     "sparse_missing": ("refused",),
+    "foreign": ("order", "refused"),
+    "whole": ("refused",),
+    "nulls": ("refused",),
 }
 
 
@@ -29,7 +32,9 @@ class Reading(NamedTuple):
     `absent` says what the absent entries of a sparse matrix are to it: "zero", "missing", or "refused" where that
     depends on the step that they reach. `integers` says which integers beyond 2^24 it may round to float32: none, those
     of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows. `narrow` and
-    `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way.
+    `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way;
+    so are `whole` for integers, and `nulls` for those of Arrow's dictionaries. `foreign` is "order" where the original
+    reads only this machine's byte order, and "refused" where it reads long doubles in its own way, too.
     """
 
     absent: str = "zero"
@@ -37,6 +42,9 @@ class Reading(NamedTuple):
     rounded: bool = False
     narrow: str = "taken"
     sparse_missing: str = "taken"
+    foreign: str = "taken"
+    whole: str = "taken"
+    nulls: str = "taken"
 
     @property
     def strict(self) -> bool:
@@ -68,6 +76,49 @@ class Reading(NamedTuple):
             raise InputError(
                 f"{what} row {int(np.argmax(missing))} is missing in a column of a Sparse dtype, which the original "
                 "does not take as it takes one of a dense column: convert the column with .sparse.to_dense()"
+            )
+
+    def check_foreign(self, dtype: np.dtype[Any], what: str) -> None:
+        """Refuse numbers of which the original reads the bytes otherwise than NumPy does.
+
+        Raises:
+            InputError: XGBoost takes them as they lie in memory; LightGBM makes float32 of what is not float64.
+        """
+        if self.foreign == "taken" or dtype.kind not in "iuf":
+            return
+        if not dtype.isnative:
+            raise InputError(
+                f"{what} holds the bytes of {dtype.name} in another order than this machine's, and the original does "
+                f"not read them as its own: convert it with .astype({dtype.name!r})"
+            )
+        if self.foreign == "refused" and dtype == np.longdouble and dtype != np.float64:
+            raise InputError(
+                f"{what} has dtype longdouble, of which the original makes float32: convert it with .astype('float64')"
+            )
+
+    def check_whole(self, dtype: np.dtype[Any], what: str) -> None:
+        """Refuse integers and booleans where the model was proven on floats, and the original computes otherwise.
+
+        Raises:
+            InputError: a step puts what it computes of integers into an array of integers.
+        """
+        if self.whole == "refused" and dtype.kind in "iub":
+            raise InputError(
+                f"{what} has dtype {dtype}, and the original cuts off fractions of what it makes of them: convert it "
+                "with .astype('float64')"
+            )
+
+    def check_nulls(self, column: Any, what: str) -> None:
+        """Refuse a null in an Arrow dictionary, which Arrow's own `to_numpy` takes for the last of its values.
+
+        Raises:
+            InputError: there is one, and the original reads it so.
+        """
+        if self.nulls == "refused" and hasattr(column.type, "index_type") and column.null_count:
+            row = column.is_null().to_pylist().index(True)
+            raise InputError(
+                f"{what} row {row} is null in an Arrow dictionary, which the original takes for another category: "
+                "give a DataFrame, with .to_pandas()"
             )
 
     def check_integers(self, values: NDArray[Any], what: str, proven: str | None, *, table: bool) -> None:

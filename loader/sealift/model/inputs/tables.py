@@ -96,7 +96,7 @@ def _as_table(data: Any, reading: Reading) -> Table | None:
         return Table(
             list(times),
             data.num_rows,
-            lambda name: values_of(_named(data, times, name), f"column {name!r}"),
+            lambda name: _of_arrow(_named(data, times, name), name, reading),
             sized=True,
         )
     # polars; `shape` first, which its LazyFrame lacks: that answers `columns` with a warning
@@ -147,6 +147,12 @@ def _of_series(column: Any, name: str, reading: Reading) -> NDArray[Any]:
     reading.check_sparse_missing(values, f"column {name!r}")
     # pandas itself makes float64 of Sparse[float32].
     return values.astype(column.dtype.subtype)
+
+
+def _of_arrow(column: Any, name: str, reading: Reading) -> NDArray[Any]:
+    what = f"column {name!r}"
+    reading.check_nulls(column, what)
+    return values_of(column, what)
 
 
 def _distinct(column: Any) -> Distinct | None:

@@ -33,6 +33,7 @@ from sealift_bundler.converters.steps.boundaries import check_compared, is_above
 from sealift_bundler.converters.steps.text.columns import SparseColumns
 from sealift_bundler.converters.steps.text.product import wide_product
 from sealift_bundler.converters.steps.text.steps import binarized
+from sealift_bundler.converters.steps.widths import note_whole
 
 
 def _posterior(graph: Graph, likelihood: str, classes: Any) -> Heads:
@@ -167,6 +168,8 @@ def _nearest_centroid(context: Context, estimator: NearestCentroid, features: Fe
 @predicts(GaussianMixture, BayesianGaussianMixture)
 def _mixture(context: Context, estimator: Any, features: Features) -> Heads:
     graph = context.graph
+    if estimator.covariance_type in ("full", "tied"):
+        note_whole(context, features)
     tensor = wide_numbers(context, estimator, features)
     count, width = estimator.means_.shape
     chol = numbers_of(estimator.precisions_cholesky_)

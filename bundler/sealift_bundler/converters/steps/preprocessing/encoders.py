@@ -52,11 +52,8 @@ def _close(context: Context, estimator: Any, feature: Feature, categories: NDArr
             "it raises on unknown categories behind another step, which a graph cannot; use handle_unknown='ignore'",
             estimator,
         )
-    values = tuple(category.item() if isinstance(category, np.generic) else category for category in categories)
-    known = tuple(value for value in values if not is_missing(value))
-    earlier = context.categories.get(feature.origin)
-    both = known if earlier is None else tuple(value for value in earlier if value in known)
-    context.categories[feature.origin] = both
+    values = [category.item() if isinstance(category, np.generic) else category for category in categories]
+    context.close(feature.origin, values)
 
 
 @transforms(OneHotEncoder)

@@ -45,6 +45,7 @@ from sealift_bundler.converters.steps import (
 from sealift_bundler.converters.steps.arithmetic import affine, concatenated, not_negative, row_sum, wide_numbers
 from sealift_bundler.converters.steps.functions import FUNCTIONS
 from sealift_bundler.converters.steps.kernels import kernel
+from sealift_bundler.converters.steps.widths import note_whole
 
 
 def _centered(context: Context, tensor: str, mean: Any) -> str:
@@ -178,6 +179,7 @@ def _fourier(context: Context, estimator: Any, features: Features) -> Features:
 @transforms(AdditiveChi2Sampler)
 def _additive_chi2(context: Context, estimator: AdditiveChi2Sampler, features: Features) -> Features:
     graph = context.graph
+    note_whole(context, features)
     tensor = not_negative(context, estimator, features, wide_numbers(context, estimator, features))
     interval = estimator.sample_interval or {1: 0.8, 2: 0.5, 3: 0.4}[estimator.sample_steps]
     empty = graph.add("Equal", tensor, graph.constant(0.0))

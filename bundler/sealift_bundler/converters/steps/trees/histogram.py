@@ -25,6 +25,7 @@ def _inputs(context: Context, estimator: Any, features: Features) -> tuple[Featu
     if preprocessor is None:
         return features, {}
     categorical = np.asarray(estimator.is_categorical_)
+    context.reads["nulls"] = "refused"
     encoder = preprocessor.named_transformers_["encoder"]
     codes = transform(context.inside("categories"), encoder, chosen(features, np.flatnonzero(categorical)))
     rest = chosen(features, np.flatnonzero(~categorical))
