@@ -48,6 +48,8 @@ class SklearnConverter:
             )
         present = tuple(name for name in _METHODS if hasattr(source, name)) or ("transform",)
         kind = getattr(source, "classes_", None)
+        if getattr(kind, "dtype", np.dtype(int)).kind == "S":
+            raise ConversionError("the model's labels are bytes, which JSON cannot carry; train it on strings")
         task = "transformation" if present == ("transform",) else _task(source, classes=kind)
 
         def answers(rows: Any) -> Answers:
@@ -135,7 +137,7 @@ def _build(source: Any, samples: "Samples", *, dtype: str, registered: bool = Fa
     first_rows = samples.own(samples.head(2))
     methods = {_method(role) for role in heads}
     answers = dict(answer for name in methods for answer in _named(name, getattr(source, name)(first_rows)))
-    classes = _classes(source) if "label" in heads and answers["predict"].ndim == 1 else None
+    classes = _classes(source, answers["predict"]) if "label" in heads and answers["predict"].ndim == 1 else None
     inputs = _inputs(context, samples, dtype)
     outputs, tensors = [], []
     for role, tensor in heads.items():
@@ -225,7 +227,7 @@ def _answers(source: Any, role: str) -> bool:
     return hasattr(source, _method(role))
 
 
-def _classes(source: Any) -> Classes | None:
+def _classes(source: Any, labels: Any) -> Classes | None:
     values = getattr(source, "classes_", None)
     if values is None or isinstance(values, list):
         return None
@@ -234,7 +236,8 @@ def _classes(source: Any) -> Classes | None:
     items = array.tolist()
     if kind == "object" and not all(isinstance(item, str) for item in items):
         raise ConversionError(f"the model's labels are of mixed types ({items!r:.80}); use strings alone")
-    return Classes(kind, tuple(items))
+    # Some learn labels of objects, and answer with strings.
+    return Classes("str" if kind == "object" and labels.dtype.kind == "U" else kind, tuple(items))
 
 
 def _inputs(context: "Context", samples: "Samples", dtype: str) -> tuple[TensorInput, ...]:

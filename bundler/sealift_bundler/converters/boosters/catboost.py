@@ -24,6 +24,7 @@ from sealift_bundler.converters.steps import (
     is_missing,
     predicts,
 )
+from sealift_bundler.converters.steps.arithmetic import sigmoid
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.errors import SourceError
 
@@ -248,15 +249,15 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
     classes = np.asarray(estimator.classes_)
     if parsed.loss in ("Logloss", "CrossEntropy") or (parsed.loss == _SUM and parsed.groups == 1):
         positive = graph.cast(graph.add("Greater", raw, graph.constant(0.0)), "int64")
-        probabilities = complement(graph, graph.add("Sigmoid", raw))
+        probabilities = complement(graph, sigmoid(graph, raw))
         return {"label": class_labels(graph, flat(graph, positive), classes), "probabilities": probabilities}
     if parsed.loss in _SEVERAL_LABELS:
         each = graph.cast(graph.add("Greater", raw, graph.constant(0.0)), "int64")
-        return {"label": each, "probabilities": graph.add("Sigmoid", raw)}
+        return {"label": each, "probabilities": sigmoid(graph, raw)}
     if parsed.loss not in ("MultiClass", "MultiClassOneVsAll"):
         raise context.refuse(f"the loss {parsed.loss!r} of CatBoost is not supported", estimator)
     softmax = parsed.loss == "MultiClass"
-    probabilities = graph.add("Softmax", raw, axis=1) if softmax else graph.add("Sigmoid", raw)
+    probabilities = graph.add("Softmax", raw, axis=1) if softmax else sigmoid(graph, raw)
     return {"label": class_labels(graph, argmax(graph, raw), classes), "probabilities": probabilities}
 
 

@@ -164,15 +164,15 @@ class SplitColumns:
         if text is not None:
             raise self.context.refuse(f"it is given the text {text.origin!r} as a number", self.estimator)
         graph = self.context.graph
-        tensor = gather(self.context, chosen, self.estimator)
+        tensor = given = gather(self.context, chosen, self.estimator)
         if self.rounded:
             tensor = graph.cast(tensor, "float32")
         if self.rounded or graph.dtype != self.dtype:
             tensor = graph.cast(tensor, self.dtype)
         if self.zero_is_absent and not sparse:
-            dtype = np.dtype(self.dtype)
-            zero = graph.add("Equal", tensor, graph.constant(np.array(0.0), dtype))
-            tensor = graph.add("Where", zero, graph.constant(np.array(np.nan), dtype), tensor)
+            # A number that is zero in float32 alone is stored in the matrix.
+            zero = graph.add("Equal", given, graph.constant(0.0))
+            tensor = graph.add("Where", zero, graph.constant(np.array(np.nan), np.dtype(self.dtype)), tensor)
         return tensor
 
     def size(self, axis: Axis) -> int:

@@ -25,6 +25,7 @@ from sealift_bundler.converters.steps import (
     gather,
     predicts,
 )
+from sealift_bundler.converters.steps.arithmetic import sigmoid
 from sealift_bundler.converters.steps.given import given_to, rounds_integers
 from sealift_bundler.converters.steps.text.columns import SparseColumns, numbered, plain
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
@@ -259,7 +260,7 @@ def _answer(graph: Graph, raw: str, parsed: _Parsed) -> str:
         return graph.add("Softmax", raw, axis=1)
     if objective in _SIGMOID:
         slope = float(options.get("sigmoid", 1.0))
-        return graph.add("Sigmoid", raw if slope == 1.0 else graph.add("Mul", raw, graph.constant(slope)))
+        return sigmoid(graph, raw if slope == 1.0 else graph.add("Mul", raw, graph.constant(slope)))
     if objective in _EXPONENTIAL:
         return graph.add("Exp", raw)
     if objective == "cross_entropy_lambda":

@@ -101,6 +101,8 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     if parsed.booster["name"] == "gblinear":
         return _linear(context, estimator, features, parsed)
     absent = _zero_is_absent(context, estimator)
+    if absent and context.narrow and not all(feature.integral for feature in plain(features)):
+        raise context.climb("it takes zeros for missing, and float32 makes some of small numbers", estimator)
     dropped = parsed.booster["name"] == "dart"
     model = parsed.booster["gbtree" if dropped else "model"]
     model = model["model"] if dropped else model

@@ -10,6 +10,9 @@ from sealift_bundler.converters.steps import Context, Features, Heads, class_lab
 
 # Three operators for each column; beyond this, one product of matrices is worth its rounding.
 _MOST_COLUMNS = 128
+# Of a squared distance that is computed as x² - 2 xy + y², relative to x²; and a gap in which it matters to nobody.
+_ROUNDING, _LEAST_GAP = 1e-15, 1e-5
+
 
 
 def wide_numbers(context: Context, estimator: Any, features: Features) -> str:
@@ -40,6 +43,12 @@ def sum_of_few(graph: Graph, tensor: str) -> str:
     """The sum of each row, [rows, 1], one number after the other: the same bits in whichever row of a batch."""
     running = graph.add("CumSum", tensor, graph.constant(np.int64(1)))
     return graph.add("Gather", running, graph.constant([-1]), axis=1)
+
+
+def sigmoid(graph: Graph, tensor: str) -> str:
+    """1 / (1 + exp(-x)); ONNX Runtime's own loses the digits of what is next to zero, and shares are made of these."""
+    one = graph.constant(1.0)
+    return graph.add("Div", one, graph.add("Add", graph.add("Exp", graph.add("Neg", tensor)), one))
 
 
 def column(graph: Graph, tensor: str, index: int) -> str:
@@ -99,8 +108,42 @@ def exact_squared_distances(graph: Graph, tensor: str, points: Any) -> str:
 
 
 def nearest(graph: Graph, tensor: str, points: Any) -> str:
-    """The index of the nearest point, int64 [rows]; the first of equally near ones."""
-    return graph.add("ArgMin", squared_distances(graph, tensor, points), axis=1, keepdims=0)
+    """The index of the nearest point, int64 [rows]; the first of equally near ones.
+
+    As in KMeans, x² is left out of x² - 2 xy + y²: of a row far from all points it leaves rounding alone.
+    """
+    points = numbers_of(points)
+    center = points.mean(axis=0)
+    points = points - center
+    tensor = graph.add("Sub", tensor, graph.constant(center))
+    across = graph.add("MatMul", tensor, graph.constant(-2.0 * points.T))
+    return graph.add("ArgMin", graph.add("Add", across, graph.constant((points**2).sum(axis=1)[np.newaxis])), axis=1,
+                     keepdims=0)  # fmt: skip
+
+
+def measurable(
+    context: Context, estimator: Any, features: Features, tensor: str, distances: str, share: float = 1.0
+) -> str:
+    """Let the graph refuse rows so far that the original's squared distances, x² - 2 xy + y², are rounding alone.
+
+    Args:
+        context: The conversion.
+        estimator: The step, for the message.
+        features: What it is given.
+        tensor: The rows, as they are measured.
+        distances: Squared, [rows, at least 2 points].
+        share: What of the difference of the two least rounding may be.
+    """
+    graph = context.graph
+    nearest_two, _ = graph.add_many("TopK", distances, graph.constant(np.array([2])), outputs=2, axis=1, largest=0)
+    gap = graph.add("Sub", column(graph, nearest_two, 1), column(graph, nearest_two, 0))
+    rounding = graph.add("Mul", row_sum(graph, graph.add("Mul", tensor, tensor)), graph.constant(_ROUNDING))
+    # Where distances are next to nothing, so is what rounding does to them.
+    allowed = graph.add("Max", graph.add("Mul", gap, graph.constant(share)), graph.constant(_LEAST_GAP))
+    bad = graph.add("Not", graph.add("LessOrEqual", rounding, allowed))
+    reason = f"step {context.where(estimator)} is given a row so far from all that rounding decides how near it is"
+    name = features[0].column if len(features) == 1 else None
+    return context.trapped(distances, bad, [name], reason)
 
 
 def class_index(graph: Graph, label: str, classes: Any) -> str:

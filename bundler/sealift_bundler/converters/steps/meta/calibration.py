@@ -25,6 +25,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     as_column,
     column,
     concatenated,
+    sigmoid,
     sum_of_few,
 )
 from sealift_bundler.converters.steps.boundaries import compared
@@ -96,7 +97,7 @@ def _calibrator(context: Context, estimator: Any, calibrator: Any, score: str) -
         # Of many classifiers the scores are the original's; the samples tell.
         return _isotonic(context, estimator, calibrator, features_of(score, 1, same=True)[0])
     inner = graph.add("Mul", score, graph.constant(-float(calibrator.a_)))
-    return graph.add("Sigmoid", graph.add("Add", inner, graph.constant(-float(calibrator.b_))))
+    return sigmoid(graph, graph.add("Add", inner, graph.constant(-float(calibrator.b_))))
 
 
 def _isotonic(context: Context, estimator: Any, isotonic: Any, feature: Feature) -> str:

@@ -103,8 +103,9 @@ def votes_and_confidences(graph: Graph, second_wins: str, confidences: str, coun
     votes = graph.add("MatMul", wins, graph.constant(second - first))
     votes = graph.add("Add", votes, graph.constant(first.sum(axis=0)[np.newaxis]))
     total = graph.add("MatMul", confidences, graph.constant(signed))
-    size = graph.add("Add", graph.add("Mul", graph.add("Abs", total), graph.constant(3.0)), graph.constant(3.0))
-    return graph.add("Add", votes, graph.add("Div", total, size))
+    # Three times a large number may be infinite where the number is not.
+    share = graph.add("Div", total, graph.add("Add", graph.add("Abs", total), graph.constant(1.0)))
+    return graph.add("Add", votes, graph.add("Div", share, graph.constant(3.0)))
 
 
 @predicts(OneVsOneClassifier)

@@ -24,7 +24,7 @@ from sealift_bundler.converters.steps.arithmetic import (
     affine,
     column,
     concatenated,
-    nearest,
+    measurable,
     row_sum,
     squared_distances,
     wide_numbers,
@@ -34,6 +34,10 @@ from sealift_bundler.converters.steps.text.columns import SparseColumns
 from sealift_bundler.converters.steps.text.product import wide_product
 from sealift_bundler.converters.steps.text.steps import binarized
 from sealift_bundler.converters.steps.widths import note_whole
+
+
+# What rounding may be of a score that is the difference of two.
+_SHARE = 1e-5
 
 
 def _posterior(graph: Graph, likelihood: str, classes: Any) -> Heads:
@@ -148,12 +152,16 @@ def _nearest_centroid(context: Context, estimator: NearestCentroid, features: Fe
         scale = np.where(deviation != 0, deviation, 1.0)
         scaled = graph.add("Div", tensor, graph.constant(numbers_of(scale)))
         distance = squared_distances(graph, scaled, centers / scale)
+        # The scores of two classes are a difference of distances.
+        share = 1.0 if len(estimator.classes_) > 2 else _SHARE
+        distance = measurable(context, estimator, features, scaled, distance, share)
         prior = 2.0 * np.log(estimator.class_prior_)
         heads = _differences(
             graph, graph.add("Add", graph.add("Neg", distance), graph.constant(prior)), estimator.classes_
         )
     if uniform and estimator.metric == "euclidean":
-        heads["label"] = class_labels(graph, nearest(graph, tensor, centers), estimator.classes_)
+        distance = measurable(context, estimator, features, tensor, squared_distances(graph, tensor, centers))
+        heads["label"] = class_labels(graph, graph.add("ArgMin", distance, axis=1, keepdims=0), estimator.classes_)
     elif uniform:
         apart = graph.add(
             "Sub", graph.add("Unsqueeze", tensor, graph.constant([1])), graph.constant(centers[np.newaxis])

@@ -17,26 +17,40 @@ from sealift_bundler.converters.steps import Context, Features, Heads, features_
 from sealift_bundler.converters.steps.arithmetic import (
     affine,
     concatenated,
+    measurable,
     nearest,
     squared_distances,
     wide_numbers,
 )
 
 
-@predicts(KMeans, MiniBatchKMeans, MeanShift, AffinityPropagation)
+@predicts(KMeans, MiniBatchKMeans)
 def _nearest_center(context: Context, estimator: Any, features: Features) -> Heads:
+    return {"label": nearest(context.graph, wide_numbers(context, estimator, features), estimator.cluster_centers_)}
+
+
+@predicts(MeanShift, AffinityPropagation)
+def _nearest_found(context: Context, estimator: Any, features: Features) -> Heads:
     centers = getattr(estimator, "cluster_centers_", None)
     if centers is None or len(centers) == 0:
         raise context.refuse("it has no cluster centers", estimator)
+    return {"label": _nearest_measured(context, estimator, features, centers)}
+
+
+def _nearest_measured(context: Context, estimator: Any, features: Features, centers: Any) -> str:
+    """The index of the nearest center, int64 [rows], where the original measures distances as x² - 2 xy + y²."""
+    graph = context.graph
     tensor = wide_numbers(context, estimator, features)
-    return {"label": nearest(context.graph, tensor, centers)}
+    distances = squared_distances(graph, tensor, centers)
+    if len(centers) > 1:
+        distances = measurable(context, estimator, features, tensor, distances)
+    return graph.add("ArgMin", distances, axis=1, keepdims=0)
 
 
 @predicts(Birch)
 def _birch(context: Context, estimator: Birch, features: Features) -> Heads:
     graph = context.graph
-    tensor = wide_numbers(context, estimator, features)
-    index = nearest(graph, tensor, estimator.subcluster_centers_)
+    index = _nearest_measured(context, estimator, features, estimator.subcluster_centers_)
     labels = graph.constant(np.asarray(estimator.subcluster_labels_), np.int64)
     return {"label": graph.add("Gather", labels, index)}
 

@@ -54,7 +54,7 @@ from sealift_bundler.converters.steps import (
     flat,
     predicts,
 )
-from sealift_bundler.converters.steps.arithmetic import sum_of_few
+from sealift_bundler.converters.steps.arithmetic import sigmoid, sum_of_few
 from sealift_bundler.converters.steps.text.product import product
 
 
@@ -107,7 +107,7 @@ def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
 
 def one_versus_rest(graph: Graph, scores: str) -> str:
     """Probabilities of independent sigmoids, made to sum to one."""
-    each = graph.add("Sigmoid", scores)
+    each = sigmoid(graph, scores)
     return graph.add("Div", each, sum_of_few(graph, each))
 
 
@@ -120,7 +120,7 @@ def _logistic(context: Context, estimator: Any, features: Features) -> Heads:
     if len(estimator.classes_) == 2:
         if getattr(estimator, "multi_class", "") == "multinomial":
             scores = graph.add("Mul", scores, graph.constant(2.0))
-        probabilities = complement(graph, graph.add("Sigmoid", scores))
+        probabilities = complement(graph, sigmoid(graph, scores))
     else:
         probabilities = one_versus_rest(graph, scores) if ovr else graph.add("Softmax", scores, axis=1)
     return {**heads, "probabilities": probabilities}
@@ -136,7 +136,7 @@ def _sgd(context: Context, estimator: Any, features: Features) -> Heads:
     if estimator.loss != "log_loss":
         return heads
     binary = len(estimator.classes_) == 2
-    probabilities = complement(graph, graph.add("Sigmoid", scores)) if binary else one_versus_rest(graph, scores)
+    probabilities = complement(graph, sigmoid(graph, scores)) if binary else one_versus_rest(graph, scores)
     return {**heads, "probabilities": probabilities}
 
 

@@ -40,6 +40,8 @@ _EQUAL = 1e-12
 _ROUNDING = 1e-14
 # A row is far whose squared distance is this many times that of the farthest stored row from their mean.
 _FAR = 1e4
+# A distance that is about to overflow.
+_BEYOND = 1e300
 
 _REASON = (
     "neighbors at equal distances may be chosen differently in a graph, and its training rows have equal "
@@ -81,7 +83,7 @@ def _points(context: Context, estimator: Any) -> NDArray[Any]:
 def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int, metric: str = "euclidean") -> tuple[str, str]:
     """Distances [rows, count] and places int64 [rows, count] of the nearest points, the nearest first."""
     if metric != "euclidean":
-        each = _by_columns(graph, tensor, points, "Add" if metric == "manhattan" else "Max")
+        each = _apart(graph, tensor, points, metric)
         nearest = graph.add_many("TopK", each, graph.constant(np.array([count])), outputs=2, axis=1, largest=0)
         return nearest[0], nearest[1]
     rough = squared_distances(graph, tensor, points)
@@ -96,24 +98,29 @@ def _nearest(graph: Graph, tensor: str, points: NDArray[Any], count: int, metric
 def _tested(context: Context, estimator: Any, features: Features, points: NDArray[Any], tensor: str) -> str:
     """Let the graph refuse rows of which rounding says which neighbors are the nearest: those far from all."""
     count = getattr(estimator, "n_neighbors_", estimator.n_neighbors)
-    if estimator.effective_metric_ != "euclidean" or count >= len(points):
+    if count >= len(points):
         return tensor
     graph = context.graph
-    rough = squared_distances(graph, tensor, points)
+    metric = estimator.effective_metric_
+    apart = points - points.mean(axis=0)
+    if metric == "euclidean":
+        rough, size = squared_distances(graph, tensor, points), (apart**2).sum(axis=1)
+    else:
+        rough, size = _apart(graph, tensor, points, metric), np.abs(apart).sum(axis=1)
     nearest, _ = graph.add_many("TopK", rough, graph.constant(np.array([count + 1])), outputs=2, axis=1, largest=0)
     last, next_ = column(graph, nearest, count - 1), column(graph, nearest, count)
     rounding = graph.add("Mul", next_, graph.constant(_ROUNDING))
     tied = graph.add("LessOrEqual", graph.add("Sub", next_, last), rounding)
-    far = graph.add(
-        "Greater", next_, graph.constant(_FAR * float(((points - points.mean(axis=0)) ** 2).sum(axis=1).max()))
-    )
+    far = graph.add("Greater", next_, graph.constant(_FAR * float(size.max())))
+    beyond = graph.add("Not", graph.add("Less", next_, graph.constant(_BEYOND)))
     reason = f"step {context.where(estimator)} is given a row so far from all that rounding decides which are nearest"
     name = features[0].column if len(features) == 1 else None
-    return context.trapped(tensor, graph.add("And", tied, far), [name], reason)
+    return context.trapped(tensor, graph.add("Or", graph.add("And", tied, far), beyond), [name], reason)
 
 
-def _by_columns(graph: Graph, tensor: str, points: NDArray[Any], joined: str) -> str:
-    """The differences to the points, [rows, points], column by column, joined by an operator."""
+def _apart(graph: Graph, tensor: str, points: NDArray[Any], metric: str) -> str:
+    """The distances to the points by a metric other than euclidean, [rows, points], column by column."""
+    joined = "Add" if metric == "manhattan" else "Max"
     total = ""
     for index in range(points.shape[1]):
         apart = graph.add("Sub", column(graph, tensor, index), graph.constant(points[np.newaxis, :, index]))

@@ -20,7 +20,7 @@ from sealift_bundler.converters.steps import (
     numbers,
     predicts,
 )
-from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated
+from sealift_bundler.converters.steps.arithmetic import as_column, column, concatenated, sigmoid
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.models.linear import scores_to_label
 from sealift_bundler.converters.steps.trees.leaves import leaf_sum
@@ -86,5 +86,5 @@ def raw_to_heads(graph: Graph, raw: str, classes: NDArray[Any], factor: float = 
     heads = scores_to_label(graph, raw, classes)
     if len(classes) == 2:
         scaled = raw if factor == 1.0 else graph.add("Mul", raw, graph.constant(factor))
-        return {**heads, "probabilities": complement(graph, graph.add("Sigmoid", scaled))}
+        return {**heads, "probabilities": complement(graph, sigmoid(graph, scaled))}
     return {**heads, "probabilities": graph.add("Softmax", raw, axis=1)}
