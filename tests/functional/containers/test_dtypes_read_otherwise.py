@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 from lightgbm import LGBMRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
-from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 

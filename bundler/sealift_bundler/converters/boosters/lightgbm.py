@@ -29,6 +29,7 @@ from sealift_bundler.converters.steps.arithmetic import sigmoid
 from sealift_bundler.converters.steps.given import given_to, rounds_integers
 from sealift_bundler.converters.steps.text.columns import SparseColumns, numbered, plain
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
+from sealift_bundler.converters.steps.widths import note_foreign
 
 _IDENTITY = (
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -135,8 +136,7 @@ def _without_least(context: Context, estimator: Any, features: Features, parsed:
 def _rounded(context: Context, estimator: Any, features: Features) -> bool:
     """Return whether LightGBM is given integers of an array, which it rounds to float32; note what may change that."""
     rounded = rounds_integers(given_to(context, estimator))
-    if any(feature.origin is not None and not feature.text for feature in plain(features)):
-        context.reads["foreign"] = "refused"
+    note_foreign(context, plain(features), "refused")
     direct = not context.path
     samples = context.samples
     if direct and samples is not None and samples.interface == "matrix":

@@ -32,6 +32,7 @@ from sealift_bundler.converters.steps.text.columns import SparseColumns, columns
 from sealift_bundler.converters.steps.text.product import product
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 from sealift_bundler.converters.steps.trees.placing import marked, to_float32
+from sealift_bundler.converters.steps.widths import note_foreign
 from sealift_bundler.samples.containers import is_sparse
 from sealift_bundler.samples.trained_columns import takes_absent_for_missing
 
@@ -96,8 +97,7 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     rounded = isinstance(features, SparseColumns) or not all(feature.exact or feature.text for feature in features)
     if context.narrow and rounded:
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
-    if any(feature.origin is not None and not feature.text for feature in plain(features)):
-        context.reads.setdefault("foreign", "order")
+    note_foreign(context, plain(features), "order")
     if parsed.booster["name"] == "gblinear":
         return _linear(context, estimator, features, parsed)
     absent = _zero_is_absent(context, estimator)
@@ -206,12 +206,10 @@ def _levels(context: Context, estimator: Any, stored: dict[str, Any], feature: F
     # XGBoost 3.2 counts characters where it should count bytes, so text beyond ASCII is stored shifted and
     # cut. The samples' own categories tell what it was, if they are those of the training, in that order.
     known = feature.levels or ()
-    sizes = [len(level) for level in known if isinstance(level, str)]
-    if np.cumsum([0, *sizes]).tolist() == offsets and "".join(known).encode()[: offsets[-1]] == data:
-        return known
-    sizes = [len(level.encode()) for level in known if isinstance(level, str)]
-    if np.cumsum([0, *sizes]).tolist() == offsets and "".join(known).encode() == data:
-        return known
+    texts = [level for level in known if isinstance(level, str)]
+    for sizes in (map(len, texts), (len(text.encode()) for text in texts)):
+        if np.cumsum([0, *sizes]).tolist() == offsets and "".join(texts).encode()[: offsets[-1]] == data:
+            return known
     raise context.refuse(
         f"it stores the categories of {feature.origin!r} damaged, as XGBoost does beyond ASCII; "
         "give samples whose categories have the order of the training",
@@ -259,8 +257,7 @@ def _sets(tree: dict[str, Any]) -> dict[int, list[int]]:
 
 def _only(missing: float) -> tuple[float, float]:
     """The least and the largest float32 that XGBoost takes for this missing value."""
-    value = float(np.float32(missing))
-    return value, value
+    return (value := float(np.float32(missing))), value
 
 
 def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:

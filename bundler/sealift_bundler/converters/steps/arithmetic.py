@@ -14,7 +14,6 @@ _MOST_COLUMNS = 128
 _ROUNDING, _LEAST_GAP = 1e-15, 1e-5
 
 
-
 def wide_numbers(context: Context, estimator: Any, features: Features) -> str:
     """Make one float64 tensor of the features.
 

@@ -68,6 +68,13 @@ def note_whole(context: Context, features: Features) -> None:
         context.reads["whole"] = "refused"
 
 
+def note_foreign(context: Context, features: Features, reading: str) -> None:
+    """Note how a booster reads another byte order, and "refused" long doubles, in the caller's own numbers."""
+    direct = any(feature.origin is not None and not feature.text for feature in features)
+    if direct and context.reads.get("foreign") != "refused":
+        context.reads["foreign"] = reading
+
+
 def of_any_width(context: Context) -> set[str]:
     """Return the columns of numbers for which the original gives the same bits in float32 and in float64.
 

@@ -35,7 +35,6 @@ from sealift_bundler.converters.steps.text.product import wide_product
 from sealift_bundler.converters.steps.text.steps import binarized
 from sealift_bundler.converters.steps.widths import note_whole
 
-
 # What rounding may be of a score that is the difference of two.
 _SHARE = 1e-5
 

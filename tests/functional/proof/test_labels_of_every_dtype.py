@@ -23,5 +23,5 @@ def test_labels_of_objects_that_are_answered_as_strings():
 
 def test_labels_of_bytes_are_refused():
     original = DecisionTreeClassifier().fit(ROWS, NAMES.astype("S"))
-    with pytest.raises(ConversionError, match="labels are bytes.*train it on strings"):
+    with pytest.raises(ConversionError, match=r"labels are bytes.*train it on strings"):
         convert(original, ROWS)
