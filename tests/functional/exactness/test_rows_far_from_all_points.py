@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import Birch, KMeans, MeanShift
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.preprocessing import SplineTransformer
 
 from sealift import InputError
 from sealift_bundler import convert
@@ -72,3 +73,11 @@ def test_labels_of_far_rows(original, labels):
             np.testing.assert_allclose(answers, original.predict_proba(row), 1e-5, 1e-5)
     assert 0 < len(refusals) < 160
     assert all("so far from all that rounding decides" in refusal for refusal in refusals)
+
+
+def test_periods_of_a_spline():
+    original = SplineTransformer(extrapolation="periodic").fit(ROWS[:300])
+    model = convert(original, ROWS[300:400]).open()
+    for power in range(0, 16, 3):
+        rows = far(power)
+        np.testing.assert_allclose(model.transform(rows), original.transform(rows), 1e-5, 1e-5)

@@ -267,7 +267,8 @@ def _clipped(context: Context, estimator: FunctionTransformer, features: Feature
 def _no_counterpart(function: Any) -> str:
     name = function_name(function)
     if isinstance(function, np.ufunc) and function not in (*FUNCTIONS, *_STEPS, *_MARKS):
-        return f"numpy.{name} has no exact counterpart in a graph; do this before the model"
+        library = "numpy" if getattr(np, name, None) is function else "scipy.special"
+        return f"{library}.{name} has no exact counterpart in a graph; do this before the model"
     return (
         f"its function {name!r} is Python code, which a graph cannot carry; "
         "use a NumPy function such as numpy.log1p, or do this before the model"

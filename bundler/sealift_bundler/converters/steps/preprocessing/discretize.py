@@ -293,8 +293,11 @@ def _basis(graph: Graph, x: str, spline: Any, estimator: SplineTransformer, boun
     if estimator.extrapolation == "periodic":
         span = graph.constant(high - low)
         offset = graph.add("Sub", x, graph.constant(low))
-        turns = graph.add("Floor", graph.add("Div", offset, span))
-        inside = graph.add("Add", graph.constant(low), graph.add("Sub", offset, graph.add("Mul", turns, span)))
+        # What is left of a division is exact, however far the row is.
+        left = graph.add("Mod", offset, span, fmod=1)
+        negative = graph.add("Less", left, graph.constant(0.0))
+        left = graph.add("Where", negative, graph.add("Add", left, span), left)
+        inside = graph.add("Add", graph.constant(low), left)
     elif estimator.extrapolation in ("constant", "linear"):
         inside = graph.add("Clip", x, graph.constant(low), graph.constant(high))
     basis = piecewise(graph, inside, starts[real], np.ascontiguousarray(coefficients))
