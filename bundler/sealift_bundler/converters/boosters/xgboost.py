@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from numpy.typing import NDArray
 
 from sealift_bundler.converters.boosters.columns import Categories, SplitColumns
 from sealift_bundler.converters.boosters.native import NativeBooster
+from sealift_bundler.converters.boosters.xgboost_levels import stored_levels
 from sealift_bundler.converters.graph import Graph
 from sealift_bundler.converters.steps import (
     Context,
-    Feature,
     Features,
     Heads,
     argmax,
@@ -177,7 +176,7 @@ def _categories(
     found = {}
     for index in categorical:
         (column,) = columns_at(features, [index])
-        levels = _levels(context, estimator, stored[index], column) if index < len(stored) else None
+        levels = stored_levels(context, estimator, stored[index], column) if index < len(stored) else None
         highest = 0
         for tree in model["trees"]:
             if index in tree["split_indices"]:
@@ -190,31 +189,6 @@ def _categories(
             context.close(column.origin, levels)  # it raises on others
         found[index] = Categories(levels, len(levels) if levels is not None else highest + 1)
     return found
-
-
-def _levels(context: Context, estimator: Any, stored: dict[str, Any], feature: Feature) -> tuple[Any, ...] | None:
-    values = stored.get("values") or []
-    if not values:
-        return None
-    offsets = stored.get("offsets")
-    if not offsets:
-        return tuple(values)
-    # Text: the bytes of all categories, one after another.
-    data = bytes(value % 256 for value in values)
-    if data.isascii():
-        return tuple(data[start:end].decode() for start, end in pairwise(offsets))
-    # XGBoost 3.2 counts characters where it should count bytes, so text beyond ASCII is stored shifted and
-    # cut. The samples' own categories tell what it was, if they are those of the training, in that order.
-    known = feature.levels or ()
-    texts = [level for level in known if isinstance(level, str)]
-    for sizes in (map(len, texts), (len(text.encode()) for text in texts)):
-        if np.cumsum([0, *sizes]).tolist() == offsets and "".join(texts).encode()[: offsets[-1]] == data:
-            return known
-    raise context.refuse(
-        f"it stores the categories of {feature.origin!r} damaged, as XGBoost does beyond ASCII; "
-        "give samples whose categories have the order of the training",
-        estimator,
-    )
 
 
 def _tree(columns: SplitColumns, tree: dict[str, Any], missing: float) -> Tree:
