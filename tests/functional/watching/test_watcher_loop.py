@@ -15,6 +15,8 @@ from sealift.errors import (
     RollbackError,
 )
 
+pytestmark = pytest.mark.usefixtures("no_replay")
+
 
 def test_several_are_installed_in_the_order_of_their_releases(channel, tmp_path, folder, looper):
     bundles = [make(channel, tmp_path, version) for version in ("1.0.0", "1.1.0", "1.2.0")]
