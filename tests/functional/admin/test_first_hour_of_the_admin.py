@@ -17,6 +17,7 @@ from sealift_common.wrong_file import BACKUP, BUNDLE, kind_of
 
 pytestmark = pytest.mark.usefixtures("no_replay")
 
+QUICK = ("--seconds", "0.05", "--rows", "32")
 TRIAGE = ToyModel(columns={"title": "str", "comments": "int"}, classes=("bug", "wish"), answers={"Crash": "bug"})
 
 
@@ -279,9 +280,9 @@ def test_quiet_verbose_and_debug(installed, bundles, sealift_command):
     assert sealift_command("show", "absent", "-q")[2].startswith("sealift: no model 'absent'")
     logger = logging.getLogger("sealift")
     before = logger.level, list(logger.handlers)
-    assert "sealift.store.store: loaded toy 1.1.0" in sealift_command("bench", "toy", "-v")[2]
+    assert "sealift.store.store: loaded toy 1.1.0" in sealift_command("bench", "toy", *QUICK, "-v")[2]
     assert (logger.level, list(logger.handlers)) == before
-    assert "loaded toy" not in sealift_command("bench", "toy")[2]
+    assert "loaded toy" not in sealift_command("bench", "toy", *QUICK)[2]
 
 
 def test_a_later_root_says_that_it_is_not_the_first(channel, sealift_command, tmp_path):

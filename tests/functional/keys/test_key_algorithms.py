@@ -38,6 +38,7 @@ def keys(tmp_path, monkeypatch, capsys) -> Keys:
     return call
 
 
+@pytest.mark.usefixtures("no_replay")
 @pytest.mark.parametrize("algorithm", algorithms.NAMES)
 def test_every_algorithm_from_key_to_installed_model(keys: Keys, tmp_path: Path, algorithm: str) -> None:
     keys("new", "k.pem", "--algorithm", algorithm)

@@ -15,9 +15,14 @@ from sklearn.pipeline import make_pipeline
 from support.pages.admin_page import page_file
 
 from sealift_bundler.review.template import template
+from sealift_common.console import run
 from sealift_common.review.questionnaire import default_bytes, parse_questionnaire
+from sealift_keys.cli import command
+from sealift_keys.keyfiles import pbes2
 
 pytestmark = pytest.mark.slow
+
+PASSPHRASE = "correct horse"
 
 ANSWERED = {
     "purpose": '"Proposes a label for a new issue."',
@@ -56,7 +61,7 @@ class Desk:
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "HOME": str(folder),
             "LANG": "C.UTF-8",
-            "SEALIFT_PASSPHRASE": "correct horse",
+            "SEALIFT_PASSPHRASE": PASSPHRASE,
             **({"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}),
         }
         self.digest = ""
@@ -85,15 +90,18 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path):
+def desk(tmp_path, monkeypatch):
     made = Desk(tmp_path)
-    root = "--root-key alice.pem.pub --root-key bob.pem.pub --root-threshold 2"
-    made.type(
-        "for name in alice bob builder legal privacy; do sealift-keys new $name.pem; done; "
-        f"sealift-keys init channel --name gitlab-models {root} --targets-key builder.pem.pub "
-        "--snapshot-key builder.pem.pub --timestamp-key builder.pem.pub "
-        "--key alice.pem --key bob.pem --key builder.pem"
-    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEALIFT_PASSPHRASE", PASSPHRASE)
+    # What is there already; scrambling keys takes its time.
+    monkeypatch.setattr(pbes2, "ROUNDS", 2048)
+    root = ["--root-key", "alice.pem.pub", "--root-key", "bob.pem.pub", "--root-threshold", "2"]
+    machine = [word for role in ("targets", "snapshot", "timestamp") for word in (f"--{role}-key", "builder.pem.pub")]
+    signers = [word for name in ("alice", "bob", "builder") for word in ("--key", f"{name}.pem")]
+    for name in ("alice", "bob", "builder", "legal", "privacy"):
+        assert run(command, "sealift-keys", ["new", f"{name}.pem"]) == 0
+    assert run(command, "sealift-keys", ["init", "channel", "--name", "gitlab-models", *root, *machine, *signers]) == 0
     texts = ["the pipeline fails", "the runner hangs", "add a button", "show a page"] * 10
     model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["bug", "bug", "wish", "wish"] * 10)
     joblib.dump(model, tmp_path / "model.joblib")
