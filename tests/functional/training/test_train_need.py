@@ -60,8 +60,9 @@ def test_rows_drift_and_an_erasure_speak_for_it(training, call) -> None:
     assert any("that triage 1.0.0 saw" in one for one in drift(training, call)["reasons"])
 
 
-def test_what_an_erasure_demands_is_not_stopped_by_the_gate(training, call) -> None:
+def test_what_an_erasure_demands_is_not_stopped_by_the_gate(training, call, monkeypatch) -> None:
     """A model without the erased rows is not better: a timer would fail every night, and the rows stay in use."""
+    monkeypatch.setattr("sealift_pipeline.training.search.workers.working", here)
     # Whose pseudonym comes first, the key decides: enough rows are left of anybody's, and room for what they change.
     training.land(240)
     training.write(toml=TOML + "[gate]\nmargin = 0.2\n")
