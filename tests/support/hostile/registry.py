@@ -11,6 +11,7 @@ from typing import Any
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<name>[^?]+)")
 
+
 # Called before the honest answer; True means that the request has been dealt with.
 Lie = Callable[["Handler"], bool | None]
 
@@ -121,3 +122,26 @@ def hostile_registry() -> Iterator[HostileRegistry]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def weights(channel):
+    """The largest file blob of toy 1.0.0."""
+    target = channel.channel.targets().signed.targets["models/toy/1.0.0"]
+    manifest = json.loads((channel.channel.blobs_dir / target.hashes["sha256"]).read_bytes())
+    return max(manifest["layers"], key=lambda layer: layer["size"])["digest"]
+
+
+def manifest_of(channel):
+    return "sha256:" + channel.channel.targets().signed.targets["models/toy/1.0.0"].hashes["sha256"]
+
+
+def answers(fragment, answer):
+    """Lie to requests for a path that holds `fragment`."""
+
+    def lie(handler):
+        if fragment not in handler.path or handler.command == "HEAD":
+            return None
+        answer(handler)
+        return True
+
+    return lie
