@@ -1,85 +1,23 @@
 """`sealift predict` on rows of every format and any number, as a user pipes them."""
 
-import contextlib
 import csv
 import io
 import json
 import os
-import pty
-import shlex
-import subprocess
-import sys
-import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from support.release.channel_simulator import ChannelSimulator, renamed
 from support.release.instance import Instance
 
-from sealift.cli import cli
 from sealift.store import Store
 from sealift_bundler import convert
-
-SEALIFT = [str(Path(sys.executable).parent / "sealift")]
-
-
-def table_model():
-    from sklearn.compose import ColumnTransformer
-
-    rng = np.random.default_rng(3)
-    frame = pd.DataFrame(
-        {"size": rng.normal(10, 3, 80).round(2), "color": rng.choice(["red", "blue, light", 'the "new"'], 80)}
-    )
-    steps = ColumnTransformer(
-        [("n", StandardScaler(), ["size"]), ("c", OneHotEncoder(handle_unknown="ignore"), ["color"])]
-    )
-    labels = np.where((frame["size"] > 10) ^ (frame["color"] == "red"), "yes\tor so", "no")
-    return frame, make_pipeline(steps, LogisticRegression()).fit(frame, labels)
-
-
-def text_model():
-    texts = ["a fine day", "you fool", "what a fine fool", "day and night", "fool of a night", "fine fine"] * 6
-    return texts, make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, ["fool" in text for text in texts])
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """An instance with a table model, a matrix model and a text model."""
-    base = tmp_path_factory.mktemp("predict")
-    channel, instance = ChannelSimulator(base / "channel"), Instance(base / "instance")
-    frame, estimator = table_model()
-    texts, judge = text_model()
-    channel.add("table", files=convert(estimator, frame, name="table", version="1.0.0").files)
-    channel.add("text", files=convert(judge, texts, name="text", version="1.0.0").files)
-    channel.add("matrix")
-    channel.release()
-    instance.pin(channel.root_bytes)
-    instance.install(channel.pack(base))
-    return instance
-
-
-@pytest.fixture
-def predict(installed, monkeypatch, call):
-    installed.export(monkeypatch)
-    return partial(call, cli, "predict")
-
-
-@pytest.fixture
-def frame():
-    return table_model()[0][:30]
-
-
-@pytest.fixture
-def expected(installed, frame):
-    return Store(installed.store_path, trust=installed.trust_path).load("table").predict(frame).tolist()
 
 
 def written(frame, path):
@@ -329,115 +267,6 @@ def test_an_error_that_only_onnx_runtime_sees_is_found_by_halving():
     assert next(stream)["predict"].tolist() == [8, 9, 10, 11, 12]
     with pytest.raises(InputError, match="row 13: model 'fake' cannot take"):
         next(stream)
-
-
-def test_rows_from_a_pipe(installed, frame, expected, tmp_path):
-    def ask(text, *arguments):
-        return subprocess.run(
-            [*SEALIFT, "predict", *arguments, "--input", "-"],
-            input=text,
-            env=installed.environment,
-            capture_output=True,
-            check=False,
-        )
-
-    done = ask(frame.to_csv(index=False).encode(), "table", "--format", "jsonl")
-    assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["predict"] for line in done.stdout.splitlines()] == expected
-    done = ask(frame.to_json(orient="records", lines=True).encode(), "table", "--input-format", "jsonl")
-    assert done.stdout.decode().splitlines() == [label.replace("\t", "\\t") for label in expected]
-    assert ask(b"you fool\nfine", "text").stdout == b"true\nfalse\n"
-    refused = ask(b"PAR1", "table", "--input-format", "parquet")
-    assert refused.returncode == 2
-    assert b"cannot be read from a pipe" in refused.stderr
-
-
-def test_an_answer_comes_before_the_next_row_is_there(installed):
-    command = [*SEALIFT, "predict", "text", "--input", "-", "--batch-rows", "1"]
-    with subprocess.Popen(
-        command, env=installed.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
-        for text, answer in (("you fool\n", "true\n"), ("fine\n", "false\n")):
-            child.stdin.write(text)
-            child.stdin.flush()
-            assert child.stdout.readline() == answer
-        child.stdin.close()
-        assert child.wait(30) == 0
-
-
-def test_a_reader_that_leaves_is_no_error(installed, tmp_path):
-    rows = tmp_path / "rows.txt"
-    rows.write_text("you fool\n" * 200_000)
-    command = f"{shlex.quote(SEALIFT[0])} predict text --input {rows}; echo status $? >&2"
-    done = subprocess.run(
-        ["bash", "-c", f"({command}) | head -n 2"],
-        env=installed.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert (done.stdout, done.stderr) == ("true\ntrue\n", "status 0\n")
-
-
-# Not `ru_maxrss`, which a child takes over from its parent.
-PEAK = (
-    "import re, sys\n"
-    "from sealift.cli import cli\n"
-    "from sealift_common.console import run\n"
-    "status = run(cli, 'sealift', sys.argv[1:])\n"
-    "print(status, re.search(r'VmHWM:\\s*(\\d+) kB', open('/proc/self/status').read())[1], file=sys.stderr)\n"
-)
-
-
-@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet"])
-def test_memory_does_not_grow_with_the_rows(installed, tmp_path, name):
-    def peak_kib(count):
-        rows = tmp_path / name
-        frame = pd.DataFrame({"size": [10.5] * 1000, "color": ["red"] * 1000})
-        if name.endswith("parquet"):
-            pd.concat([frame] * (count // 1000)).to_parquet(rows, row_group_size=5000)
-        else:
-            text = frame.to_csv(index=False) if name.endswith("csv") else frame.to_json(orient="records", lines=True)
-            head, body = text.split("\n", 1) if name.endswith("csv") else ("", text)
-            rows.write_text(head + "\n" + body * (count // 1000))
-        command = [sys.executable, "-c", PEAK, "predict", "table", "--input", str(rows), "--output", os.devnull]
-        done = subprocess.run(command, env=installed.environment, capture_output=True, text=True, check=True)
-        status, peak = done.stderr.split()
-        assert status == "0"
-        return int(peak)
-
-    small, large = peak_kib(10_000), peak_kib(150_000)
-    # Whole, 150,000 rows of two objects take some 40 MB; allocators keep a few of a batch.
-    assert large - small < 12_000, (small, large)
-
-
-def test_a_bar_on_a_terminal_and_none_in_the_answers(installed, tmp_path):
-    rows = tmp_path / "rows.txt"
-    rows.write_text("you fool\n" * 20_000)
-    master, slave = pty.openpty()
-    seen = b""
-
-    def watch():
-        nonlocal seen
-        # A terminal whose other side is closed ends with an error.
-        with contextlib.suppress(OSError):
-            while part := os.read(master, 4096):
-                seen += part
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    command = [*SEALIFT, "predict", "text", "--input", str(rows)]
-    with subprocess.Popen(
-        command, env={**installed.environment, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=slave
-    ) as child:
-        os.close(slave)
-        out = child.stdout.read()
-        assert child.wait(30) == 0
-    watcher.join(30)
-    os.close(master)
-    assert out == b"true\n" * 20_000
-    assert b"predicting" in seen
-    assert b"100%" in seen
 
 
 @pytest.mark.parametrize(

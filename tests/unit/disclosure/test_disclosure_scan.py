@@ -1,31 +1,23 @@
 """Where the scan looks in each kind of file, what it calls the place, and what no finding ever holds."""
 
-import bz2
-import gzip
 import io
 import json
 import lzma
-import sys
-import tarfile
 import zipfile
-import zlib
 from base64 import b64encode
 from typing import Any
 
 import numpy as np
 import onnx
-import pyarrow as pa
-import pyarrow.feather
-import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import CountVectorizer
+from support.disclosed import MAIL, TOKEN, described, frontend, golden, graph, told
 
 from sealift_bundler.disclosure import (
     Acceptance,
-    Finding,
     findings_in,
     judge,
     redacted,
@@ -33,23 +25,7 @@ from sealift_bundler.disclosure import (
     scan_text,
     withheld,
 )
-from sealift_bundler.disclosure import finding as finding_module
 from sealift_bundler.disclosure.judgement import MAX_AUTHORS
-from sealift_bundler.disclosure.unpacking import UnreadableError, contents
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-MAIL = "maria.kowalska@invented.example"
-TOKEN = "glpat-" + "Inv3nted" + "N0tR3al" + "T0ken7Xy"
-Told = list[tuple[str, str, int, str]]
-
-
-@pytest.fixture(autouse=True)
-def fast_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding_module, "_ROUNDS", 1)
 
 
 def _zip_of_mail() -> bytes:
@@ -60,42 +36,6 @@ def _zip_of_mail() -> bytes:
 
 
 ZIP_OF_MAIL = _zip_of_mail()
-
-
-def told(findings: tuple[Finding, ...]) -> Told:
-    return [(one.kind, one.file, one.count, one.place) for one in findings]
-
-
-def frontend(terms: list[str], analyzer: str = "word", *, counters: int = 1, **more: Any) -> dict[str, bytes]:
-    counter = {"analyzer": analyzer, "vocabulary": terms, "stop_words": None, **more}
-    return {
-        "frontend.json": json.dumps(
-            {"counters": [{"analyzer": "word", "vocabulary": []}] * (counters - 1) + [counter]}
-        ).encode()
-    }
-
-
-def golden(**columns: list[Any]) -> dict[str, bytes]:
-    inputs = [{"name": name, "shape": [len(data)], "data": data} for name, data in columns.items()]
-    answer = {"name": "predict", "shape": [2], "data": ["bug", MAIL]}
-    return {
-        "golden.json": json.dumps(
-            {"examples": [{"request": {"inputs": inputs}, "response": {"outputs": [answer]}}]}
-        ).encode()
-    }
-
-
-def described(columns: list[dict[str, Any]], **more: Any) -> dict[str, bytes]:
-    tensor = {"name": "strings", "columns": columns}
-    return {"model.json": json.dumps({"inputs": [tensor], **more}).encode()}
-
-
-def graph(nodes: list[onnx.NodeProto], *constants: onnx.TensorProto, **texts: str) -> dict[str, bytes]:
-    value = [helper.make_tensor_value_info(name, TensorProto.STRING, ["rows", 2]) for name in ("strings", "y")]
-    made = helper.make_model(helper.make_graph(nodes, "made", value[:1], value[1:], list(constants)))
-    for key, text in texts.items():
-        setattr(made, key, text)
-    return {"model.onnx": made.SerializeToString()}
 
 
 def test_terms_are_counted_and_the_first_is_named() -> None:
@@ -203,6 +143,8 @@ def test_a_tensor_of_letters_is_a_text() -> None:
 
 
 CARDS = [4111111111111111, 5555555555554444, 6011111111111117]
+
+
 NO_CARDS = [4111111111111111, *range(4111111111111200, 4111111111111230), 5, -1, 0]
 
 
@@ -294,88 +236,6 @@ def test_numbers_of_a_forest_are_stepped_over() -> None:
 )
 def test_a_file_of_another_form_is_searched_as_bytes(name: str, form: bytes) -> None:
     assert [one.kind for one in scan_files({name: form})] == ["gitlab-token"]
-
-
-def packed(data: bytes) -> dict[str, bytes]:
-    archive, tar = io.BytesIO(), io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("deep/inner.txt", data)
-    with tarfile.open(fileobj=tar, mode="w") as file:
-        member = tarfile.TarInfo("inner.gz")
-        inner = gzip.compress(data)
-        member.size = len(inner)
-        file.addfile(member, io.BytesIO(inner))
-    table, feather = io.BytesIO(), io.BytesIO()
-    rows = pa.table({"note": ["x", data.decode()], "list": [["y"], [data.decode()]]})
-    pa.parquet.write_table(rows, table, compression="zstd")
-    pa.feather.write_feather(rows, feather, compression="zstd")
-    return {
-        "gzip": gzip.compress(b"x") + gzip.compress(data),
-        "zlib": zlib.compress(data),
-        "bzip2": bz2.compress(data),
-        "xz": lzma.compress(data),
-        "zstd": zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}),
-        "zip": archive.getvalue(),
-        "zip in gzip": gzip.compress(archive.getvalue()),
-        "tar": tar.getvalue(),
-        "parquet": table.getvalue(),
-        "feather": feather.getvalue(),
-        "base64": b64encode(b"  user: x\n" + data),
-        "base64 twice": b64encode(b64encode(data)),
-        "utf-16": data.decode().encode("utf-16"),
-        "utf-16-be": data.decode().encode("utf-16-be"),
-        "utf-32": data.decode().encode("utf-32"),
-        "latin-1": "Grüße, ".encode("latin-1") + data,
-        "npy": np.lib.format.magic(1, 0) + np.array([data.decode()]).tobytes(),
-    }
-
-
-@pytest.mark.parametrize("form", packed(b"x"))
-def test_documents_are_looked_into(form: str) -> None:
-    data = packed(TOKEN.encode())[form]
-    assert {one.kind for one in scan_files({"notes.bin": data})} - {"random-term"} == {"gitlab-token"}
-
-
-def damaged(data: bytes) -> bytes:
-    return data[:-1] + bytes([data[-1] ^ 255])
-
-
-def encrypted() -> bytes:
-    archive = bytearray(packed(b"x")["zip"])
-    archive[6] |= 1  # the flag, in both headers
-    archive[archive.index(b"PK\x01\x02") + 8] |= 1
-    return bytes(archive)
-
-
-@pytest.mark.parametrize(
-    ("data", "why"),
-    [
-        (b"%PDF-1.7", "a PDF"),
-        (encrypted(), "an encrypted archive"),
-        (gzip.compress(b"x" * 1000)[:-20], "compressed, and cut short"),
-        (gzip.compress(b"x") + damaged(gzip.compress(b"y" * 99)[:-8] + bytes(8)), "compressed, and damaged"),
-        (b"MZ, which unpacks\n" + encrypted(), "an encrypted archive"),
-        (b"PK\x03\x04 and nothing else", "a damaged archive"),
-        (b"ORC and more\x03ORC\x17", "an ORC file"),
-        (b"Obj\x01\x04", "an Avro file"),
-        (b"PAR1 and nothing else", "a damaged Parquet or Arrow file"),
-        (damaged(packed(b"x" * 1000)["zstd"]), "compressed, and damaged"),
-        (
-            gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(b"x"))))),
-            "archives in archives, too deep",
-        ),
-    ],
-    # The bytes hold the moment of their making.
-    ids=lambda value: value if isinstance(value, str) else "bytes",
-)
-def test_what_cannot_be_looked_into_is_a_finding(data: bytes, why: str) -> None:
-    assert told(scan_files({"notes.bin": data})) == [("unreadable", "notes.bin", 1, why)]
-
-
-@pytest.mark.parametrize("form", ["gzip", "bzip2", "xz", "zstd", "zip", "zip in gzip"])
-def test_a_document_that_expands_without_end_is_unreadable(form: str) -> None:
-    with pytest.raises(UnreadableError, match="it expands to more than 10,000 bytes"):
-        list(contents(packed(b"x" * 1_000_000)[form], 10_000))
 
 
 def test_names_of_files_and_texts_of_the_recipe() -> None:

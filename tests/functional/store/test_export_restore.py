@@ -7,65 +7,23 @@ import signal
 import subprocess
 import sys
 import tarfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from support.depth import DEPTH
-from support.release.instance import Instance
-from support.release.self_test_stub import Passes
+from support.hostile.damage import content_of, restored_from
 
 from sealift.backup.export import export
-from sealift.backup.restore import restore
 from sealift.cli import cli
-from sealift.errors import CorruptError, LockedError, NoSpaceError, NotInstalledError, RollbackError, UsageError
+from sealift.errors import CorruptError, LockedError, NoSpaceError, NotInstalledError
 from sealift.store.contents import history
 from sealift.store.guard.lock import locked
 from sealift_common.console import run
-from sealift_common.files import durable
 
 pytestmark = pytest.mark.slow
 
+
 SEALIFT = [sys.executable, "-c", "from sealift.cli import main; main()"]
-
-
-@pytest.fixture
-def used(channel, instance, tmp_path, no_replay):
-    """An instance with two releases, two generations and a history."""
-    instance.pin(channel.root_bytes)
-    channel.add("alpha", "1.0.0")
-    channel.add("beta", "0.1.0")
-    channel.release()
-    instance.install(channel.pack(tmp_path))
-    channel.add("alpha", "1.1.0")
-    channel.release()
-    instance.install(channel.pack(tmp_path))
-    return instance
-
-
-@pytest.fixture
-def fresh(channel, tmp_path):
-    """Another machine, on which only the root is pinned."""
-    other = Instance(tmp_path / "other")
-    other.pin(channel.root_bytes)
-    return other
-
-
-def _restore(backup, instance, **options):
-    with backup.open("rb") as stream:
-        return restore(stream, instance.store, **options)
-
-
-def _content(instance, *, but=("history.jsonl",)):
-    return {
-        name: value
-        for name, value in instance.snapshot().items()
-        if name.startswith("store/")
-        and not name.startswith("store/trust")
-        # It names the trust state, which is numbered anew.
-        and not name.endswith("/.generation.json")
-        and name.partition("/")[2] not in but
-    }
 
 
 def test_there_and_back(used, fresh, tmp_path):
@@ -74,9 +32,9 @@ def test_there_and_back(used, fresh, tmp_path):
     assert report.size == backup.stat().st_size
     assert report.digest == f"sha256:{hashlib.sha256(backup.read_bytes()).hexdigest()}"
     assert oct(backup.stat().st_mode & 0o777) == "0o600"
-    restored = _restore(backup, fresh)
+    restored = restored_from(backup, fresh)
     assert restored.digest == report.digest
-    assert _content(fresh) == _content(used)
+    assert content_of(fresh) == content_of(used)
     assert fresh.store.trust_state().read_floor() == used.store.trust_state().read_floor()
     assert fresh.store.active()._replace(trust=0) == used.store.active()._replace(trust=0)
     rows = np.zeros((3, 4), np.float32)
@@ -89,7 +47,7 @@ def test_there_and_back(used, fresh, tmp_path):
 def test_a_restored_store_goes_on_as_the_old_one(used, fresh, channel, tmp_path):
     old = channel.pack(tmp_path)
     export(used.store, str(tmp_path / "store.tar"))
-    _restore(tmp_path / "store.tar", fresh)
+    restored_from(tmp_path / "store.tar", fresh)
     assert fresh.install(old).changed is False
     channel.add("alpha", "1.2.0")
     channel.release()
@@ -122,8 +80,8 @@ def test_long_names_are_kept(channel, instance, fresh, tmp_path):
     instance.pin(channel.root_bytes)
     instance.install(channel.pack(tmp_path))
     export(instance.store, str(tmp_path / "store.tar"))
-    _restore(tmp_path / "store.tar", fresh)
-    assert _content(fresh) == _content(instance)
+    restored_from(tmp_path / "store.tar", fresh)
+    assert content_of(fresh) == content_of(instance)
 
 
 def test_what_was_withdrawn_stays_out(used, fresh, channel, tmp_path):
@@ -131,7 +89,7 @@ def test_what_was_withdrawn_stays_out(used, fresh, channel, tmp_path):
     channel.withdraw(alpha)
     used.install(channel.pack(tmp_path))
     export(used.store, str(tmp_path / "store.tar"))
-    _restore(tmp_path / "store.tar", fresh)
+    restored_from(tmp_path / "store.tar", fresh)
     assert [str(model) for model in fresh.store.all_versions()] == ["alpha 1.1.0", "beta 0.1.0"]
     assert fresh.store.load("alpha").version == "1.1.0"
 
@@ -263,7 +221,7 @@ def test_no_space(used, fresh, tmp_path, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr("sealift.backup.restore.free_bytes", lambda _: 1000)
     with pytest.raises(NoSpaceError, match="1,000 are free"):
-        _restore(tmp_path / "store.tar", fresh)
+        restored_from(tmp_path / "store.tar", fresh)
     assert os.listdir(fresh.store_path) == ["lock"]
 
 
@@ -289,123 +247,3 @@ def test_a_real_full_disk_leaves_no_output(used, tmp_path, require_tool):
     assert done.returncode == 34, done.stderr
     assert f"the file system of {str(mount)!r} is full (No space left on device)" in done.stderr
     assert done.stdout == ""
-
-
-def test_replace(used, fresh, channel, tmp_path):
-    """A newer backup replaces an older store; what it does not hold leaves, and both histories stay."""
-    fresh.install(channel.pack(tmp_path, include=()))
-    assert list(map(str, fresh.store.all_versions())) == ["alpha 1.1.0", "beta 0.1.0"]
-    export(used.store, str(tmp_path / "store.tar"))
-    with pytest.raises(UsageError):
-        _restore(tmp_path / "store.tar", fresh)
-    report = _restore(tmp_path / "store.tar", fresh, replace=True)
-    assert report.replaced == 1
-    # Number 1 was taken by another generation: numbers are never used twice.
-    assert report.active.number == 3
-    assert fresh.store.active().models == used.store.active().models
-    assert sorted(os.listdir(fresh.store_path / "generations")) == ["2", "3"]
-    assert len(history.read(fresh.store.layout.history)) == 4
-    fresh.store.load("alpha", "1.0.0")
-
-
-def test_replace_repairs_a_damaged_store(used, tmp_path):
-    export(used.store, str(tmp_path / "store.tar"))
-    good = _content(used)
-    path = used.store_path / "models/alpha/1.1.0/model.onnx"
-    path.chmod(0o644)
-    path.write_bytes(b"damaged")
-    (used.store_path / "current").unlink()
-    (used.store_path / "current").symlink_to("nowhere")
-    report = _restore(tmp_path / "store.tar", used, replace=True)
-    assert report.active.number == 2
-    assert _content(used) == good
-    assert not (used.store_path / "staging").exists()
-
-
-def test_an_older_backup_never_replaces_a_newer_store(used, channel, tmp_path, refused):
-    backup = tmp_path / "store.tar"
-    export(used.store, str(backup))
-    channel.add("alpha", "1.2.0")
-    channel.release()
-    used.install(channel.pack(tmp_path))
-    with refused(RollbackError, "older than the store"):
-        _restore(backup, used, replace=True)
-    # Also where the link to what is active is gone: only the trust state counts.
-    (used.store_path / "current").unlink()
-    with refused(RollbackError, "older than the store"):
-        _restore(backup, used)
-
-
-def test_the_floor_of_time_is_never_lowered(used, tmp_path):
-    export(used.store, str(tmp_path / "store.tar"))
-    state = used.store.trust_state()
-    later = state.read_floor().time + timedelta(hours=5)
-    path = state.current / "floor.json"
-    path.write_bytes(
-        path.read_bytes().replace(state.read_floor().time.isoformat().encode(), later.isoformat().encode())
-    )
-    assert _restore(tmp_path / "store.tar", used, replace=True).floor_time == later
-    assert used.store.trust_state().read_floor().time == later
-
-
-class PowerCut(BaseException):
-    """Not an Exception, so that nothing in the code can handle it."""
-
-
-@pytest.mark.parametrize("replace", [False, True], ids=["empty", "replace"])
-def test_cut_off_at_every_durable_step(replace, channel, instance, tmp_path, monkeypatch):
-    """Old or new serves, never a mixture; the same command finishes the job."""
-    backup = tmp_path / "store.tar"
-    instance.pin(channel.root_bytes)
-    channel.add("alpha", "1.0.0")
-    channel.release()
-    bundle = channel.pack(tmp_path) if replace else None
-    instance.install(channel.pack(tmp_path))
-    if replace:
-        channel.add("alpha", "1.1.0")
-        channel.release()
-        instance.install(channel.pack(tmp_path))
-    active = instance.store.active()
-    export(instance.store, str(backup))
-    cuts = 0
-    # Every third step, or with DEPTH=2 every one.
-    for allowed in range(0, 200, 3 if DEPTH == 1 else 1):
-        machine = Instance(tmp_path / f"machine-{allowed}")
-        machine.pin(channel.root_bytes)
-        if bundle:
-            with monkeypatch.context() as quick:
-                quick.setattr("sealift.install.steps.SelfTestProcess", Passes)
-                machine.install(bundle)
-        with monkeypatch.context() as cut:
-            _cut_after(cut, allowed)
-            # A dead process cleans nothing up.
-            cut.setattr(durable, "remove_tree", lambda _path: None)
-            try:
-                _restore(backup, machine, replace=replace)
-                finished = True
-            except PowerCut:
-                finished = False
-                cuts += 1
-        if replace:
-            assert machine.store.load("alpha").version in {"1.0.0", "1.1.0"}
-        _restore(backup, machine, replace=replace or (machine.store_path / "current").is_symlink())
-        assert machine.store.active().models == active.models
-        assert machine.store.load("alpha", "1.0.0").version == "1.0.0"
-        assert not (machine.store_path / "staging").exists()
-        if finished:
-            break
-    assert cuts > 6
-
-
-def _cut_after(monkeypatch, allowed):
-    count = [0]
-    for name in ("write_new", "move", "point", "append_line", "make_directory", "sync_directory"):
-        original = getattr(durable, name)
-
-        def step(*args, _original=original, **kwargs):
-            count[0] += 1
-            if count[0] > allowed:
-                raise PowerCut
-            return _original(*args, **kwargs)
-
-        monkeypatch.setattr(durable, name, step)

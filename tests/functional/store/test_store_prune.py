@@ -1,215 +1,19 @@
-"""`sealift check`, `check --repair`, `prune` and `rollback` as an admin runs them."""
+"""`sealift prune` and `rollback` as an admin runs them, and completion of what they take."""
 
 import gc
 import json
 import os
-import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.shell_completion import ShellComplete
-from support.release.self_test_stub import Passes
+from support.hostile.damage import NOW, flip_a_bit, models_of
 
 from sealift.cli import cli
-from sealift.errors import CorruptError, ExpiredError, NotInstalledError, UsageError, WithdrawnError
-from sealift.install.repair import repair
+from sealift.errors import CorruptError, NotInstalledError, UsageError, WithdrawnError
 from sealift.store.contents import generations, history
 from sealift.store.upkeep.prune import prune
-
-NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def release(channel, instance, tmp_path, monkeypatch):
-    """Release a version of a model and install it; the golden examples are tried elsewhere."""
-    monkeypatch.setattr("sealift.install.steps.SelfTestProcess", Passes)
-    instance.pin(channel.root_bytes)
-
-    def release(name, version, *include):
-        model = channel.add(name, version)
-        channel.release()
-        bundle = channel.pack(tmp_path / f"{name}-{version}.tar", include)
-        instance.install(bundle)
-        return model, bundle
-
-    return release
-
-
-def _damage(path):
-    path.chmod(0o644)
-    data = path.read_bytes()
-    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
-
-
-def _models(instance):
-    return sorted(
-        str(path.relative_to(instance.store_path / "models")) for path in instance.store_path.glob("models/*/*")
-    )
-
-
-def test_a_clean_store(release, instance, sealift_command):
-    release("alpha", "1.0.0")
-    release("beta", "1.0.0")
-    before = instance.snapshot()
-    status, out, err = sealift_command("check")
-    assert (status, err) == (0, "")
-    assert "checked 2 model versions, " in out
-    assert "all is as it was signed" in out
-    status, out, _ = sealift_command("check", "--json")
-    document = json.loads(out)
-    assert document["clean"] is True
-    assert document["findings"] == document["notes"] == document["repaired"] == []
-    assert document["checked"]["models"] == document["checked"]["generations"] == 2
-    assert document["checked"]["bytes"] > 1000
-    assert instance.snapshot() == before
-
-
-def test_all_damage_in_one_report(release, instance, sealift_command):
-    release("alpha", "1.0.0")
-    release("beta", "1.0.0")
-    store = instance.store_path
-    _damage(store / "models/alpha/1.0.0/model.onnx")
-    (store / "models/beta/1.0.0/stranger").write_text("x")
-    (store / "models/beta/1.0.0/model.json").unlink()
-    (store / "generations/1/alpha").unlink()
-    (store / "generations/1/alpha").symlink_to("/etc")
-    (store / "trust/2/floor.json").write_text("{}")
-    with (store / "history.jsonl").open("a") as file:
-        file.write("not an entry\n")
-    (store / "models/lost+found").mkdir(mode=0o777)
-    (store / "models/lost+found").chmod(0o777)
-    status, out, err = sealift_command("check", "--json")
-    assert status == CorruptError.exit_code
-    assert "7 findings" in err
-    document = json.loads(out)
-    assert {finding["where"] for finding in document["findings"]} == {
-        ".",
-        "generations/1",
-        "history.jsonl",
-        "models/alpha/1.0.0/model.onnx",
-        "models/beta/1.0.0/model.json",
-        "models/beta/1.0.0/stranger",
-        "trust",
-    }
-    assert [finding["code"] for finding in document["findings"] if finding["where"] == "."] == ["unsafe-store"]
-    status, out, _ = sealift_command("check")
-    assert status == CorruptError.exit_code
-    assert "models/alpha/1.0.0/model.onnx" in out
-
-
-def test_nothing_to_check(instance, channel, sealift_command):
-    assert sealift_command("check")[0] == 30
-    instance.pin(channel.root_bytes)
-    assert sealift_command("check")[0] == NotInstalledError.exit_code
-
-
-def test_withdrawn_and_interrupted_are_notes(release, channel, instance, sealift_command, tmp_path):
-    old, _ = release("alpha", "1.0.0")
-    channel.add("alpha", "1.1.0")
-    channel.release()
-    channel.withdraw(old, "it was wrong")
-    instance.install(channel.pack(tmp_path / "next.tar"))
-    _damage(instance.store_path / "models/alpha/1.0.0/model.onnx")
-    (instance.store_path / "staging/123").mkdir(parents=True)
-    status, out, _ = sealift_command("check", "--json")
-    assert status == 0
-    assert [note["where"] for note in json.loads(out)["notes"]] == ["staging", "models/alpha/1.0.0"]
-    shutil.rmtree(instance.store_path / "models/alpha/1.0.0")
-    status, out, _ = sealift_command("check")
-    assert status == 0
-    assert "which was withdrawn and is gone" in out
-
-
-def test_a_line_cut_by_a_power_failure(release, instance, sealift_command):
-    release("alpha", "1.0.0")
-    path = instance.store_path / "history.jsonl"
-    path.write_bytes(path.read_bytes() + b'{"action": "inst')
-    release("alpha", "1.1.0")
-    assert [entry["generation"] for entry in history.read(path)] == [1, 2]
-    status, out, _ = sealift_command("check")
-    assert status == 0
-    assert "line 2 of the history cannot be read; a power failure may have cut it short" in out
-
-
-@pytest.mark.parametrize("damage", ["flip", "missing file", "stranger", "missing directory", "manifest", "link"])
-def test_repair(damage, release, instance, sealift_command):
-    """A version that is not active is restored too, and nothing else becomes active."""
-    old, _ = release("alpha", "1.0.0")
-    _, bundle = release("alpha", "1.1.0", old)
-    sealift_command("rollback")
-    directory = instance.store_path / "models/alpha/1.1.0"
-    good = instance.snapshot()
-    if damage == "flip":
-        _damage(directory / "model.onnx")
-    elif damage == "missing file":
-        (directory / "CARD.md").unlink()
-    elif damage == "stranger":
-        (directory / "x").write_text("x")
-    elif damage == "missing directory":
-        shutil.rmtree(directory)
-    elif damage == "manifest":
-        for path in (instance.store_path / "manifests").iterdir():
-            _damage(path)
-    else:
-        directory.rename(instance.directory / "elsewhere")
-        directory.symlink_to(instance.directory / "elsewhere")
-    assert sealift_command("check")[0] == CorruptError.exit_code
-    status, out, err = sealift_command("check", "--repair", bundle)
-    assert status == 0, err
-    assert "repaired alpha 1.1.0" in out
-    assert instance.store.active().number == 1
-    assert instance.store.load("alpha").version == "1.0.0"
-    assert instance.store.load("alpha", "1.1.0").version == "1.1.0"
-    changed = {"store/history.jsonl", "elsewhere"}
-    after = instance.snapshot()
-    stays = {name: value for name, value in after.items() if name not in changed and not name.startswith("elsewhere/")}
-    assert stays == {name: value for name, value in good.items() if name not in changed}
-    assert history.read(instance.store.layout.history)[-1]["action"] == "repair"
-
-
-def test_repair_from_a_newer_bundle_accepts_nothing_new(release, channel, instance, sealift_command, tmp_path):
-    old, _ = release("alpha", "1.0.0")
-    channel.add("alpha", "1.1.0")
-    channel.release()
-    newer = channel.pack(tmp_path / "newer.tar", (old,))
-    _damage(instance.store_path / "models/alpha/1.0.0/model.onnx")
-    status, out, _ = sealift_command("check", "--repair", newer, "--json")
-    assert status == 0
-    assert json.loads(out)["repaired"] == ["alpha:1.0.0"]
-    assert instance.store.release().number == 2
-    assert _models(instance) == ["alpha/1.0.0"]
-
-
-def test_repair_after_the_bundle_has_expired(release, instance):
-    model, bundle = release("alpha", "1.0.0")
-    later = NOW + timedelta(days=5000)
-    _damage(instance.store_path / "models/alpha/1.0.0/model.onnx")
-    with pytest.raises(ExpiredError):
-        instance.install(bundle, now=later)
-    floor = instance.store.trust_state().read_floor()
-    assert repair(str(bundle), instance.store, {model}, now=later) == [model]
-    assert instance.store.load("alpha").version == "1.0.0"
-    assert instance.store.trust_state().read_floor() == floor
-
-
-def test_repair_with_a_bundle_that_does_not_carry_it(release, instance, channel, sealift_command, tmp_path):
-    release("alpha", "1.0.0")
-    _, bundle = release("alpha", "1.1.0")
-    _damage(instance.store_path / "models/alpha/1.0.0/model.onnx")
-    status, out, err = sealift_command("check", "--repair", bundle)
-    assert status == CorruptError.exit_code
-    assert "models/alpha/1.0.0/model.onnx" in out
-    assert "1 finding, listed on stdout" in err
-    forged = tmp_path / "forged.tar"
-    forged.write_bytes(bundle.read_bytes()[:-2048])
-    _damage(instance.store_path / "models/alpha/1.1.0/model.onnx")
-    before = instance.snapshot()
-    status, out, _ = sealift_command("check", "--repair", forged)
-    assert 10 <= status <= 29
-    assert "models/alpha/1.1.0/model.onnx" in out
-    assert instance.snapshot() == before
 
 
 def test_prune(release, instance, sealift_command):
@@ -233,7 +37,7 @@ def test_prune(release, instance, sealift_command):
     assert status == 0
     done = json.loads(out)
     assert (done["bytes"], done["removed"]) == (planned["bytes"], planned["removed"])
-    assert _models(instance) == ["alpha/1.3.0", "alpha/1.4.0", "alpha/1.5.0"]
+    assert models_of(instance) == ["alpha/1.3.0", "alpha/1.4.0", "alpha/1.5.0"]
     assert len(list((instance.store_path / "manifests").iterdir())) == 6
     assert not (instance.store_path / "staging").exists()
     assert sealift_command("check")[0] == 0
@@ -265,7 +69,7 @@ def test_prune_keeps_what_is_active_what_a_rollback_needs_and_what_the_next_inst
     sealift_command("rollback", "--to", "3")
     _, out, _ = sealift_command("prune", "--keep", "1", "--json")
     assert json.loads(out)["kept_generations"] == [2, 3, 6]
-    assert _models(instance) == ["alpha/1.1.0", "alpha/1.2.0", "alpha/1.5.0"]
+    assert models_of(instance) == ["alpha/1.1.0", "alpha/1.2.0", "alpha/1.5.0"]
     assert sealift_command("rollback")[0] == 0
     assert instance.store.load("alpha").version == "1.1.0"
     # Two rollbacks of single models: no kept generation links to the newest alpha any longer.
@@ -274,7 +78,7 @@ def test_prune_keeps_what_is_active_what_a_rollback_needs_and_what_the_next_inst
     assert sealift_command("rollback", "alpha")[0] == 0
     assert sealift_command("rollback", "beta")[0] == 0
     sealift_command("prune", "--keep", "1")
-    assert "alpha/1.5.0" in _models(instance)
+    assert "alpha/1.5.0" in models_of(instance)
     channel.add("beta", "1.2.0")
     channel.release()
     assert instance.install(channel.pack(tmp_path / "last.tar")).generation == 11
@@ -304,7 +108,7 @@ def test_prune_removes_withdrawn_versions_and_leftovers(release, channel, instan
         ("model", "alpha 1.0.0"),
     }
     assert [r["bytes"] for r in removed if r["name"] == "staging/99999"] == [5]
-    assert _models(instance) == ["alpha/1.1.0", "alpha/1.2.0", "alpha/1.3.0", "alpha/tmp"]
+    assert models_of(instance) == ["alpha/1.1.0", "alpha/1.2.0", "alpha/1.3.0", "alpha/tmp"]
 
 
 @pytest.mark.parametrize("keep", ["0", "-1", "x"])
@@ -322,13 +126,13 @@ def test_a_loaded_model_is_not_pruned(release, instance, sealift_command):
     status, out, _ = sealift_command("prune", "--keep", "1")
     assert status == 0
     assert f"kept alpha 1.0.0: it is in use by process {os.getpid()}" in out
-    assert _models(instance) == ["alpha/1.0.0", "alpha/1.3.0", "alpha/1.4.0"]
+    assert models_of(instance) == ["alpha/1.0.0", "alpha/1.3.0", "alpha/1.4.0"]
     assert instance.store.load("alpha", "1.0.0").version == model.version
     assert sealift_command("check")[0] == 0
     del model
     gc.collect()
     sealift_command("prune", "--keep", "1")
-    assert _models(instance) == ["alpha/1.3.0", "alpha/1.4.0"]
+    assert models_of(instance) == ["alpha/1.3.0", "alpha/1.4.0"]
 
 
 def test_a_forked_worker_keeps_the_model_of_its_parent(release, instance):
@@ -407,7 +211,7 @@ def test_rollback_dry_run_and_reason(release, instance, sealift_command):
 def test_rollback_dry_run_refuses_what_a_rollback_refuses(release, channel, instance, sealift_command, tmp_path):
     old, _ = release("alpha", "1.0.0")
     release("alpha", "1.1.0")
-    _damage(instance.store_path / "models/alpha/1.0.0/model.onnx")
+    flip_a_bit(instance.store_path / "models/alpha/1.0.0/model.onnx")
     before = instance.snapshot()
     assert sealift_command("rollback", "--dry-run")[0] == CorruptError.exit_code
     channel.withdraw(old, "it was wrong")
