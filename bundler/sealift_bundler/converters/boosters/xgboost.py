@@ -231,7 +231,8 @@ def _sets(tree: dict[str, Any]) -> dict[int, list[int]]:
 
 def _only(missing: float) -> tuple[float, float]:
     """The least and the largest float32 that XGBoost takes for this missing value."""
-    return (value := float(np.float32(missing))), value
+    value = float(np.float32(missing))
+    return value, value
 
 
 def _linear(context: Context, estimator: Any, features: Features, parsed: _Parsed) -> str:
