@@ -171,6 +171,8 @@ def test_a_coroutine_gets_the_same_answers(toy):
 class Slow:
     """Rows that a thread takes when the test lets it."""
 
+    dtype = ROWS.dtype
+
     def __init__(self):
         self.taken, self.go, self.done = threading.Event(), threading.Event(), threading.Event()
 
