@@ -31,11 +31,20 @@ def narrowed(batches: Iterable[Batch], description: ModelDescription) -> Iterato
         InputError: a number is beyond the range of that dtype; the rows before it were given as a batch first.
     """
     columns = [column for column in description.columns if column.dtype not in (None, "float64")]
-    for batch in batches:
+    for given in batches:
+        batch = _without_none(given)
         if columns and batch.count is not None:
             yield from _narrowed(batch, columns)
         else:
             yield batch
+
+
+def _without_none(batch: Batch) -> Batch:
+    """Put NaN for the nulls of an array of rows: text has no other way to say that a number is missing."""
+    rows = batch.rows
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind != "O" or rows.ndim != 2:
+        return batch
+    return replace(batch, rows=np.where(np.equal(rows, np.array(None, dtype=object)), np.nan, rows))
 
 
 def _narrowed(batch: Batch, columns: Sequence[Column]) -> Iterator[Batch]:

@@ -69,10 +69,21 @@ def note_whole(context: Context, features: Features) -> None:
 
 
 def note_foreign(context: Context, features: Features, reading: str) -> None:
-    """Note how a booster reads another byte order, and "refused" long doubles, in the caller's own numbers."""
-    direct = any(feature.origin is not None and not feature.text for feature in features)
-    if direct and context.reads.get("foreign") != "refused":
+    """Note how a booster reads another byte order, and "refused" long doubles, in the caller's own numbers.
+
+    Of pandas' categories it reads the codes where it was trained on none.
+    """
+    numbers = [feature for feature in features if feature.origin is not None and not feature.text]
+    if numbers and all(feature.levels is None for feature in numbers):
+        context.reads["codes"] = "refused"
+    if numbers and context.reads.get("foreign") != "refused":
         context.reads["foreign"] = reading
+
+
+def note_nones(context: Context, features: Features) -> None:
+    """Note that a step takes NaN for missing, and None among the caller's objects for another value."""
+    if any(feature.origin is not None and not feature.text for feature in features):
+        context.reads["nones"] = "refused"
 
 
 def of_any_width(context: Context) -> set[str]:

@@ -142,6 +142,7 @@ class Feeder:
             )
         if table.sparse:
             self._reading.check_absent("a frame of Sparse columns")
+        self._check_codes(rows, table)
         present = set(table.names)
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
@@ -157,6 +158,12 @@ class Feeder:
         if found is not None:
             return distinct_texts(found, column, what, typed=table.sized)
         return texts(_column_values(table, name, column), column, what, typed=table.sized)
+
+    def _check_codes(self, rows: Any, table: Table) -> None:
+        """Check the dtypes of numbers in a frame, where the original reads the codes of categories."""
+        if table.typed and self._reading.codes == "refused":
+            named = [(name, dtype) for name, dtype in rows.dtypes.items() if name in self._numbers]
+            self._reading.check_codes([dtype for _, dtype in named], [name for name, _ in named])
 
     def _row(self, rows: Any) -> Table | None:
         """See a pandas frame of one ordinary row as a table."""
@@ -231,7 +238,7 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
     with np.errstate(over="ignore", invalid="ignore"):
         for index, column in enumerate(tensor.columns):
             what = f"column {column.name!r}"
-            values = numbers(_column_values(table, column.name, column), what)
+            values = _numbers(table, column, what, reading)
             if table.sized and not table.typed:
                 check_wide(column, what, "a table of Arrow or polars")
             reading.check_foreign(values.dtype, what)
@@ -256,6 +263,13 @@ def _numeric_tensor(tensor: TensorInput, table: Table, reading: Reading) -> NDAr
             check_numbers(values, column, what)
             check_fits(result[:, index], values, what)
     return result
+
+
+def _numbers(table: Table, column: Column, what: str, reading: Reading) -> NDArray[Any]:
+    values = _column_values(table, column.name, column)
+    if table.sized:
+        reading.check_nones(values, what)
+    return numbers(values, what)
 
 
 def _check_kind(values: NDArray[Any], column: Column, what: str, reading: Reading) -> None:

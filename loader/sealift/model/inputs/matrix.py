@@ -65,6 +65,9 @@ class MatrixReader:
             # NumPy's own functions keep the width of its floats.
             typed = values.dtype.kind == "f" or self._reading.strict
         typed &= not objects
+        typed |= isinstance(rows, list | tuple) and self._is_narrow(values.dtype)
+        self._check_columns(rows)
+        self._reading.check_nones(values, "the array")
         values = numbers(values, "the array")
         if objects and hasattr(rows, "dtype"):
             check_wide(self._columns[0], "the array", "an array of objects")
@@ -106,11 +109,26 @@ class MatrixReader:
         self._check_shape(values.shape)
         return values
 
+    def _is_narrow(self, dtype: np.dtype[Any]) -> bool:
+        """Return whether the original keeps this dtype of NumPy's own scalars in a list, and computes in it."""
+        short = dtype.kind == "f" and dtype.itemsize < np.dtype(np.float64).itemsize
+        return short or (self._reading.strict and dtype.kind != "O" and dtype not in (np.int64, np.float64))
+
+    def _check_columns(self, rows: Any) -> None:
+        """Check the dtype of each column of a frame, where a function computes in it before they become one array."""
+        if not self._reading.strict or not is_frame(rows):
+            return
+        for index, (dtype, column) in enumerate(zip(rows.dtypes, self._columns, strict=True)):
+            if isinstance(dtype, np.dtype):
+                check_dtype(dtype, column, f"column {index}", strict=True)
+
     def _values(self, rows: Any) -> NDArray[Any]:
         if hasattr(rows, "toarray"):
             return densified(rows, self._reading)
         if is_frame(rows):
+            self._reading.check_codes(rows.dtypes, range(rows.shape[1]))
             return matrix_of_frame(rows, self._reading)
+        self._reading.check_protocol(rows)
         return np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
 
     def _check_shape(self, shape: Sequence[int]) -> None:

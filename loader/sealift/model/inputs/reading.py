@@ -4,13 +4,14 @@ XGBoost takes the absent entries of a SciPy matrix for missing values, and Light
 float32 and those of a table not. What cannot be read as the original reads it is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sealift.errors import InputError, UnsupportedVersionError
+from sealift.model.inputs.values import is_pandas_na
 
 # Every integer up to here is a float32.
 _EXACT = 2**24
@@ -23,6 +24,8 @@ _KNOWN = {
     "foreign": ("order", "refused"),
     "whole": ("refused",),
     "nulls": ("refused",),
+    "nones": ("refused",),
+    "codes": ("refused",),
 }
 
 
@@ -33,7 +36,8 @@ class Reading(NamedTuple):
     depends on the step that they reach. `integers` says which integers beyond 2^24 it may round to float32: none, those
     of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows. `narrow` and
     `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way;
-    so are `whole` for integers, and `nulls` for those of Arrow's dictionaries. `foreign` is "order" where the original
+    so are `whole` for integers, `nulls` for those of Arrow's dictionaries, `nones` for None among objects, and
+    `codes` for pandas' categories where numbers are expected. `foreign` is "order" where the original
     reads only this machine's byte order, and "refused" where it reads long doubles in its own way, too.
     """
 
@@ -45,6 +49,8 @@ class Reading(NamedTuple):
     foreign: str = "taken"
     whole: str = "taken"
     nulls: str = "taken"
+    nones: str = "taken"
+    codes: str = "taken"
 
     @property
     def strict(self) -> bool:
@@ -119,6 +125,53 @@ class Reading(NamedTuple):
             raise InputError(
                 f"{what} row {row} is null in an Arrow dictionary, which the original takes for another category: "
                 "give a DataFrame, with .to_pandas()"
+            )
+
+    def check_nones(self, values: NDArray[Any], what: str) -> None:
+        """Refuse None and pandas.NA in objects, where a step of the original knows only NaN for missing.
+
+        Raises:
+            InputError: there is one; such a step takes it for another value.
+        """
+        if self.nones != "refused" or values.dtype.kind != "O":
+            return
+        for place, value in np.ndenumerate(values):
+            if value is None or is_pandas_na(value):
+                where = f"row {place[0]}" + "".join(f", column {index}" for index in place[1:])
+                raise InputError(
+                    f"{what} {where} is {value}, which a step of the original does not take for missing as it takes "
+                    "NaN: give numpy.nan, for example in an array or a column of dtype float64"
+                )
+
+    def check_codes(self, dtypes: Iterable[Any], names: Iterable[Any]) -> None:
+        """Refuse pandas' category dtype where numbers are expected: a booster reads the codes of the categories.
+
+        Args:
+            dtypes: of columns of a frame in which the model takes numbers.
+            names: of the same columns.
+
+        Raises:
+            InputError: a column has such a dtype, and the original reads it so.
+        """
+        if self.codes != "refused":
+            return
+        for dtype, name in zip(dtypes, names, strict=True):
+            if hasattr(dtype, "categories"):
+                raise InputError(
+                    f"column {name!r} has dtype category, of which the original reads the codes and not the numbers: "
+                    "convert it with .astype('float64')"
+                )
+
+    def check_protocol(self, rows: Any) -> None:
+        """Refuse an object that is an array to NumPy alone, of which XGBoost makes a sparse matrix without its zeros.
+
+        Raises:
+            InputError: it is one, such as a memoryview or an Arrow tensor.
+        """
+        if self.absent == "missing" and not isinstance(rows, list | tuple) and not hasattr(rows, "__array__"):
+            raise InputError(
+                f"rows are a {type(rows).__name__}, whose zeros the original takes for missing: "
+                "give numpy.asarray(rows)"
             )
 
     def check_integers(self, values: NDArray[Any], what: str, proven: str | None, *, table: bool) -> None:

@@ -11,6 +11,7 @@ from sealift_bundler.converters.graph import ML
 from sealift_bundler.converters.steps import Context, Feature, Features, features_of, gather, is_missing, transforms
 from sealift_bundler.converters.steps.arithmetic import concatenated
 from sealift_bundler.converters.steps.boundaries import equal
+from sealift_bundler.converters.steps.widths import note_nones
 
 
 def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDArray[Any]) -> str:
@@ -33,6 +34,7 @@ def _one_hot(context: Context, estimator: Any, feature: Feature, categories: NDA
         raise context.refuse("its categories are text, and it is given numbers", estimator) from None
     found = equal(context, estimator, feature, values)
     if np.isnan(values).any():
+        note_nones(context, (feature,))
         here = graph.add("And", graph.add("IsNaN", column), graph.constant(np.isnan(values)[np.newaxis]))
         found = graph.add("Or", found, here)
     return found

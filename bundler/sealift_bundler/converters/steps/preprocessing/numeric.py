@@ -48,10 +48,13 @@ from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.given import sparse_given
 from sealift_bundler.converters.steps.magnified import sharpened
 from sealift_bundler.converters.steps.preprocessing.single_scalers import scaled_in_float32
+from sealift_bundler.converters.steps.widths import note_nones
 
 
 @transforms(SimpleImputer)
 def _simple_imputer(context: Context, estimator: SimpleImputer, features: Features) -> Features:
+    if is_missing(estimator.missing_values) and estimator.strategy in ("most_frequent", "constant"):
+        note_nones(context, features)  # the other strategies make floats of objects
     statistics = np.asarray(estimator.statistics_, dtype=object)
     # A column that held nothing but missing values when fitted has no statistic, and is left out.
     kept = [index for index, value in enumerate(statistics) if value is None or not is_missing(value)]
@@ -82,12 +85,18 @@ def _simple_imputer(context: Context, estimator: SimpleImputer, features: Featur
         for index, feature in enumerate(used)
     )
     if estimator.add_indicator:
-        return (*result, *_missing_indicator(context, estimator.indicator_, features))
+        return (*result, *_indicated(context, estimator.indicator_, features))
     return result
 
 
 @transforms(MissingIndicator)
 def _missing_indicator(context: Context, estimator: MissingIndicator, features: Features) -> Features:
+    if is_missing(estimator.missing_values):
+        note_nones(context, features)
+    return _indicated(context, estimator, features)
+
+
+def _indicated(context: Context, estimator: MissingIndicator, features: Features) -> Features:
     used = tuple(features[index] for index in estimator.features_)
     if not used:
         return ()
