@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
-from sweep import pipelines
+from sweep.prices import NUMBERS, table
 from sweep.verdicts import AGREES, judged
 
 GENERATOR = np.random.default_rng(12)
@@ -64,8 +64,8 @@ def test_a_binarizer_sees_float64():
 
 @pytest.mark.parametrize("first", [KNNImputer(), make_pipeline(StandardScaler(), KNNImputer(weights="distance"))])
 def test_neighbors_impute_epoch_seconds(first):
-    frame, targets = pipelines.table(1)
-    agrees(make_pipeline(first, StandardScaler(), LogisticRegression()), frame[pipelines.NUMBERS], targets["binary"])
+    frame, targets = table(1)
+    agrees(make_pipeline(first, StandardScaler(), LogisticRegression()), frame[NUMBERS], targets["binary"])
 
 
 @pytest.mark.parametrize("leaf", [1, 4])
@@ -76,14 +76,14 @@ def test_exact_ties_in_forests_fall_as_in_the_original(leaf):
 
 
 def test_a_scaled_forest_of_values():
-    frame, targets = pipelines.table(2)
+    frame, targets = table(2)
     rows = frame[["count", "at"]]
     agrees(make_pipeline(StandardScaler(), RandomForestRegressor(20, random_state=0)), rows, targets["value"])
 
 
 @pytest.mark.parametrize("as_text", [True, False])
 def test_histogram_boosters_take_their_categories_from_the_dtype(as_text):
-    frame, targets = pipelines.table(3)
+    frame, targets = table(3)
     rows = frame.assign(city=frame["city"].astype("category"), count=frame["count"].astype("category"))
     rows = rows.drop(columns="plan") if as_text else rows.drop(columns=["plan", "city"])
     agrees(HistGradientBoostingClassifier(max_iter=20, categorical_features="from_dtype"), rows, targets["three"])
