@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import SSlibKey
 from support.hostile.strangers import holding
+from support.key_holders import listing, signer
 from support.release.complete import require_complete
 from tuf.api.metadata import Metadata
 
@@ -19,7 +19,7 @@ from sealift_common.blob import Blob
 from sealift_common.clock import release_time, rfc3339
 from sealift_common.errors import ChannelError, KeyFileError, UsageError
 from sealift_common.files import lock_file
-from sealift_common.metadata.release_document import KEY_NAME_FIELD, Release, Withdrawal
+from sealift_common.metadata.release_document import KEY_NAME_FIELD, Withdrawal
 from sealift_common.names import ModelVersion
 from sealift_keys.ceremony.beginning import init, new_release, sign
 from sealift_keys.ceremony.plan import DEFAULT_EXPIRES_DAYS, RolePlan
@@ -28,18 +28,6 @@ from sealift_keys.channel.status import status
 
 MODEL = ModelVersion.parse("triage", "1.0.0")
 REFERENCE = Blob("sha256:" + "ab" * 32, 700)
-
-
-def listing(channel: Channel, models: Any, released: str, withdrawn: Any = ()) -> Release:
-    """What the next release of `channel` says."""
-    time = datetime.strptime(released, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return channel.release()._replace(models=models, released=time, withdrawn=tuple(withdrawn))
-
-
-def signer(name):
-    made = CryptoSigner.generate_ecdsa()
-    made.public_key.unrecognized_fields[KEY_NAME_FIELD] = name
-    return made
 
 
 @pytest.fixture(scope="module")

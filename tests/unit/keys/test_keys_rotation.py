@@ -1,85 +1,28 @@
-"""The rules of every ceremony: versions, voided signatures, one key counted once, merges, records, expiry."""
+"""The rules of every ceremony: versions, voided signatures, one key counted once, refusals that change nothing."""
 
-import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
+from securesystemslib.signer import SSlibKey
+from support.key_holders import ALL, PEOPLE, files_of, listing, people, public, signer
 from support.release.complete import require_complete
-from tuf.api.metadata import Metadata
 
 from sealift_common import fingerprint
-from sealift_common.errors import (
-    ChannelError,
-    Error,
-    ExpiringError,
-    ExpiringSoonError,
-    KeyFileError,
-    LapsingError,
-    UsageError,
-)
-from sealift_common.metadata.release_document import KEY_NAME_FIELD, Release
+from sealift_common.errors import ChannelError, Error, KeyFileError, UsageError
+from sealift_common.metadata.release_document import KEY_NAME_FIELD
 from sealift_keys.ceremony.beginning import init, new_release, sign
-from sealift_keys.ceremony.merging import merge
 from sealift_keys.ceremony.plan import RolePlan
-from sealift_keys.ceremony.revocation import exposure, revoke, targets_keys_to_replace
+from sealift_keys.ceremony.revocation import exposure, revoke
 from sealift_keys.ceremony.roster import root_changes, roster
 from sealift_keys.ceremony.rotation import renew, rotate, set_threshold
-from sealift_keys.channel import history
 from sealift_keys.channel.directory import Channel
-from sealift_keys.channel.expiry import expiry
 from sealift_keys.channel.status import status
-
-
-def listing(channel: Channel, models: Any, released: str, withdrawn: Any = ()) -> Release:
-    """What the next release of `channel` says."""
-    time = datetime.strptime(released, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return channel.release()._replace(models=models, released=time, withdrawn=tuple(withdrawn))
-
-
-def signer(name: str) -> CryptoSigner:
-    made = CryptoSigner.generate_ecdsa()
-    made.public_key.unrecognized_fields[KEY_NAME_FIELD] = name
-    return made
-
-
-PEOPLE = {name: signer(name) for name in ("alice", "bob", "carol", "builder", "approver", "dave", "erin")}
-ALL = [PEOPLE[name] for name in ("alice", "bob", "carol", "builder", "approver")]
-
-
-def public(name: str) -> SSlibKey:
-    key = PEOPLE[name].public_key
-    assert isinstance(key, SSlibKey)
-    return key
-
-
-def people(*names: str) -> list[CryptoSigner]:
-    return [PEOPLE[name] for name in names]
-
-
-@pytest.fixture
-def channel(tmp_path: Path) -> Channel:
-    """Root 2 of 3, targets 2 of 2, one builder for the machine's roles; all signed."""
-    machine = RolePlan([public("builder")])
-    plans = {
-        "root": RolePlan([public("alice"), public("bob"), public("carol")], 2),
-        "targets": RolePlan([public("builder"), public("approver")], 2),
-        "snapshot": machine,
-        "timestamp": machine,
-    }
-    init(tmp_path / "ch", "c", plans, ALL)
-    return Channel.open(tmp_path / "ch")
 
 
 def versions(channel: Channel) -> dict[str, int]:
     return {role.role: role.version for role in status(channel).roles}
-
-
-def files_of(channel: Channel) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in sorted(channel.directory.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -217,89 +160,6 @@ def test_a_rotation_cut_off_after_root_is_repaired_by_signing(
     require_complete(channel)
 
 
-def test_renewing_timestamp_asks_nobody_else(channel: Channel) -> None:
-    now = datetime.now(UTC)
-    before = channel.targets().to_bytes(), channel.snapshot().to_bytes()
-    renew(channel, ["timestamp"], days=20, signers=people("builder"), now=now)
-    assert channel.timestamp().signed.expires == (now + timedelta(days=20)).replace(microsecond=0)
-    assert (channel.targets().to_bytes(), channel.snapshot().to_bytes()) == before
-    renew(channel, ["timestamp"], signers=people("builder"), now=now)
-    assert channel.timestamp().signed.expires == (now + timedelta(days=180)).replace(microsecond=0)
-
-
-def test_roots_lifetime_is_recorded(channel: Channel) -> None:
-    now = datetime.now(UTC)
-    renew(channel, ["root"], days=400, signers=ALL, now=now)
-    rotate(channel, ["root"], add=[public("dave")], signers=ALL, now=now)
-    assert channel.root().signed.expires == (now + timedelta(days=400)).replace(microsecond=0)
-
-
-def test_two_people_sign_copies_and_the_copies_are_merged(channel: Channel, tmp_path: Path) -> None:
-    rotate(channel, ["targets"], remove=["approver"], add=[public("dave")])
-    copies = [tmp_path / f"copy{number}" for number in range(3)]
-    for copy, names in zip(copies, (("alice", "builder"), ("bob",), ("dave",)), strict=True):
-        shutil.copytree(channel.directory, copy)
-        sign(Channel.open(copy), people(*names))
-    for copy in copies:
-        assert merge(channel, Channel.open(copy)).refused == ()
-    require_complete(channel)
-    before = files_of(channel)
-    assert merge(channel, Channel.open(copies[0])).taken == ()
-    assert files_of(channel) == before
-    # Signatures that arrive after the release are kept in its record as well.
-    assert len(history.releases(channel.directory)[-1].metadata.signatures) == 2
-
-
-def test_a_merge_takes_no_signature_that_does_not_verify_and_no_stranger(channel: Channel, tmp_path: Path) -> None:
-    rotate(channel, ["root"], add=[public("dave")])
-    shutil.copytree(channel.directory, tmp_path / "copy")
-    other = Channel.open(tmp_path / "copy")
-    metadata = other.root()
-    forged = Metadata(metadata.signed).sign(PEOPLE["erin"])
-    metadata.signatures[public("erin").keyid] = forged
-    metadata.signatures[public("alice").keyid] = Signature(public("alice").keyid, forged.signature)
-    other.write(metadata)
-    before = files_of(channel)
-    merged = merge(channel, other)
-    assert (merged.taken, [one.key_name for one in merged.refused]) == ((), ["alice"])
-    assert files_of(channel) == before
-
-
-def test_a_merge_refuses_other_content_and_another_version(channel: Channel, tmp_path: Path) -> None:
-    shutil.copytree(channel.directory, tmp_path / "copy")
-    other = Channel.open(tmp_path / "copy")
-    before = files_of(channel)
-    renew(other, ["timestamp"], signers=ALL)
-    with pytest.raises(ChannelError, match=r"timestamp is version 1 here and 2 in .*continue with the copy"):
-        merge(channel, other)
-    with pytest.raises(ChannelError, match="the copy is too old"):
-        merge(other, channel)
-    assert files_of(channel) == before
-    renew(channel, ["timestamp"], days=3, signers=ALL)
-    with pytest.raises(ChannelError, match=r"timestamp 2 in .* differs from the one here"):
-        merge(channel, other)
-
-
-def test_exposure_counts_from_the_key_s_first_root_to_its_last(channel: Channel) -> None:
-    rotate(channel, ["targets"], add=[public("dave")], signers=ALL)
-    new_release(channel, listing(channel, {}, "2027-01-01T00:00:00Z"), ALL)
-    new_release(channel, listing(channel, {}, "2027-02-01T00:00:00Z"), [*ALL, PEOPLE["dave"]])
-    assert [(one.number, one.signed) for one in exposure(channel, "dave").releases] == [
-        (2, False),
-        (3, False),
-        (4, True),
-    ]
-    revoke(channel, "dave", "stolen", signers=ALL)
-    new_release(channel, listing(channel, {}, "2027-03-01T00:00:00Z"), ALL)
-    found = exposure(channel, "dave", datetime(2027, 1, 1, tzinfo=UTC))
-    assert [(one.number, one.others_needed) for one in found.releases] == [(3, 1), (4, 1)]
-    assert roster(channel).revoked[0]["reason"] == "stolen"
-    assert found.unrecorded == ()
-    (channel.directory / "history" / "3-root-2.targets.json").unlink()
-    assert exposure(channel, "dave").unrecorded == (3,)
-    assert exposure(channel, "builder").roles == {"targets": 1, "snapshot": 0, "timestamp": 0}
-
-
 def test_who_signs_a_root_can_read_what_it_changes(channel: Channel) -> None:
     first = root_changes(channel)
     assert first[0] == "root: 2 of 3 keys must sign"
@@ -316,59 +176,6 @@ def test_who_signs_a_root_can_read_what_it_changes(channel: Channel) -> None:
     assert root_changes(channel)[0].startswith("only the expiry date: ")
 
 
-def test_a_damaged_record_is_one_clear_error(channel: Channel) -> None:
-    (channel.directory / "history" / "1-root-1.targets.json").write_text("{")
-    with pytest.raises(ChannelError, match=r"the record .* restore it from a backup"):
-        exposure(channel, "builder")
-
-
-@pytest.mark.parametrize(
-    ("days", "kind", "warning"),
-    [
-        (91, None, None),
-        (89, ExpiringError, 90),
-        (31, ExpiringError, 90),
-        (29, ExpiringSoonError, 30),
-        (8, ExpiringSoonError, 30),
-        (6, LapsingError, 7),
-        (-1, LapsingError, 0),
-    ],
-)
-def test_expiry_warns_at_90_30_and_7_days(
-    channel: Channel, days: int, kind: type[Error] | None, warning: int | None
-) -> None:
-    report = expiry(channel, channel.timestamp().signed.expires - timedelta(days=days))
-    assert report.roles[0].role == "timestamp"
-    assert report.warning == warning
-    assert (type(report.error()) if kind else report.error()) == kind
-    assert report.to_dict()["roles"][0]["warning"] == warning
-    assert ("renew" in report.next_command()) == (kind is not None)
-    if days < 0:
-        assert "EXPIRED" in str(report.error())
-
-
-def test_a_key_that_could_sign_targets_alone_takes_the_others_with_it(channel):
-    holders = people("alice", "bob", "builder")
-    set_threshold(channel, "targets", 1, holders)
-    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
-    # 'dave' was never together with the stolen key in one root.
-    assert targets_keys_to_replace(channel) == ("builder",)
-    rotate(channel, ["targets"], remove=["builder"], add=[public("erin")], signers=holders)
-    assert targets_keys_to_replace(channel) == ()
-
-
-def test_a_key_that_needed_another_takes_nobody_with_it(channel):
-    holders = people("alice", "bob")
-    rotate(channel, ["targets"], add=[public("erin")], signers=holders)
-    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
-    assert targets_keys_to_replace(channel) == ()
-    # Two thieves may be one: together their keys were enough. Of those days 'erin' is left, who alone can verify nothing.
-    revoke(channel, "builder", "stolen too", replacement=public("carol"), signers=holders)
-    assert targets_keys_to_replace(channel) == ()
-    set_threshold(channel, "targets", 1, holders)
-    assert targets_keys_to_replace(channel) == ("erin",)
-
-
 def test_nobody_signs_a_root_whose_threshold_is_true(channel):
     path = channel.tuf_dir / "1.root.json"
     path.write_bytes(path.read_bytes().replace(b'"threshold":1', b'"threshold":true'))
@@ -376,38 +183,6 @@ def test_nobody_signs_a_root_whose_threshold_is_true(channel):
     with pytest.raises(ChannelError, match=r"1\.root\.json' has true or false as 'threshold'; restore it"):
         sign(channel, ALL)
     assert files_of(channel) == before
-
-
-def test_targets_keys_must_go_until_the_newest_root_says_so(channel):
-    """'carol' was there with the stolen key, left, and may not come back; a lower threshold makes old keys good again."""
-    holders = people("alice", "bob")
-    set_threshold(channel, "targets", 1, holders)
-    rotate(channel, ["targets"], remove=["builder"], add=[public("carol")], signers=holders)
-    revoke(channel, "approver", "stolen", replacement=public("dave"), signers=holders)
-    assert targets_keys_to_replace(channel) == ("carol",)
-    rotate(channel, ["targets"], remove=["carol"], add=[public("erin")], signers=holders)
-    assert targets_keys_to_replace(channel) == ()
-    with pytest.raises(UsageError, match=r"'carol' signed 'targets' once and left.*make a new one"):
-        rotate(channel, ["targets"], add=[public("carol")], signers=holders)
-
-
-def test_a_key_that_left_comes_back_as_a_root_key_only(channel):
-    rotate(channel, ["root"], remove=["carol"], add=[public("dave")], signers=[*ALL, *people("dave")])
-    rotate(channel, ["root"], remove=["dave"], add=[public("carol")], signers=[*ALL, *people("dave")])
-    assert root_changes(channel)[-1].startswith("root: with 'carol'")
-
-
-def test_a_key_that_left_in_peace_can_be_revoked(channel):
-    holders = people("alice", "bob")
-    set_threshold(channel, "targets", 1, holders)
-    rotate(channel, ["targets"], remove=["approver"], add=[public("erin")], signers=holders)
-    changed = revoke(channel, "approver", "found on a disk", signers=holders)
-    assert changed.lines == ("'approver' signs nothing today; root records that it was stolen",)
-    assert changed.written == (("root", 4),)
-    with pytest.raises(UsageError, match=r"'approver' was revoked already, at .*'found on a disk'"):
-        revoke(channel, "approver", "again", signers=holders)
-    # It was enough when 'builder' signed targets too.
-    assert targets_keys_to_replace(channel) == ("builder",)
 
 
 @pytest.mark.parametrize("change", ["release", "renew", "rotate"])
