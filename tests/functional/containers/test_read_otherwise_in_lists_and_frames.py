@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
@@ -148,3 +150,31 @@ def test_a_list_of_numbers_of_float32_is_float32_to_a_step_in_front_of_a_tree():
     alone = DecisionTreeClassifier(random_state=0).fit(WIDE[:300], LABELS[:300])
     rows = list(WIDE[300:].astype("float32"))
     np.testing.assert_array_equal(convert(alone, WIDE[:300]).open().predict(rows), alone.predict(rows))
+
+
+def orders(rows):
+    turned = rows[["b", "a"]]
+    return [turned, turned[:1], pa.Table.from_pandas(turned, preserve_index=False), pl.from_pandas(turned)]
+
+
+def test_lightgbm_takes_columns_by_their_places():
+    rows = frame(np.nan_to_num(ROWS))
+    original = LIGHTGBM.fit(rows[:300], LABELS[:300])
+    assert not np.allclose(original.predict_proba(rows[["b", "a"]]), original.predict_proba(rows))
+    model = convert(original, rows[:300]).open()
+    for turned in orders(rows):
+        with pytest.raises(InputError, match=r"column 'b' stands where 'a' stood.*give the columns in that order"):
+            model.predict_proba(turned)
+    expected = original.predict_proba(rows[300:])
+    more = rows[300:].assign(more=1)[["more", "a", "b"]]
+    for given in (rows[300:], more, rows[300:][["b", "a"]].to_dict("list"), rows[300:][["b", "a"]].to_dict("records")):
+        np.testing.assert_allclose(model.predict_proba(given), expected, 1e-5)
+
+
+def test_a_step_that_takes_columns_by_name_does_so_in_front_of_lightgbm():
+    passing = ColumnTransformer([("b", "passthrough", ["b"]), ("a", "passthrough", ["a"])])
+    rows = frame(np.nan_to_num(ROWS))
+    original = make_pipeline(passing, LIGHTGBM).fit(rows[:300], LABELS[:300])
+    model = convert(original, rows[:300]).open()
+    turned = rows[["b", "a"]]
+    np.testing.assert_allclose(model.predict_proba(turned), original.predict_proba(turned), 1e-5)

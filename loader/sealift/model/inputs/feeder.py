@@ -72,7 +72,8 @@ class Feeder:
         self._counted = {
             column.name for tensor in self._inputs if tensor.frontend is not None for column in tensor.columns
         }
-        self._numbers = {column.name for tensor in self._numeric for column in tensor.columns}
+        self._ordered = tuple(dict.fromkeys(column.name for tensor in self._numeric for column in tensor.columns))
+        self._numbers = set(self._ordered)
         self._matrix = MatrixReader(self._first, self._reading) if self._interface == "matrix" else None
         self._chunk_rows = _CHUNK_ROWS
         self._count: dict[int, Callable[[Sequence[str]], NDArray[Any]]] = {}
@@ -142,7 +143,8 @@ class Feeder:
             )
         if table.sparse:
             self._reading.check_absent("a frame of Sparse columns")
-        self._check_codes(rows, table)
+        if table.sized or table.typed:
+            self._check_columns(rows, table)
         present = set(table.names)
         missing = next((name for name in self._wanted if name not in present), None)
         if missing is not None:
@@ -159,8 +161,12 @@ class Feeder:
             return distinct_texts(found, column, what, typed=table.sized)
         return texts(_column_values(table, name, column), column, what, typed=table.sized)
 
-    def _check_codes(self, rows: Any, table: Table) -> None:
-        """Check the dtypes of numbers in a frame, where the original reads the codes of categories."""
+    def _check_columns(self, rows: Any, table: Table) -> None:
+        """Check the order of a table's columns, and the dtypes of numbers in a frame, where the original minds them."""
+        if self._reading.order == "places":
+            given = rows.columns.tolist() if table.typed else table.names
+            for known in (self._ordered, tuple(self._texts)):
+                self._reading.check_order(given, known)
         if table.typed and self._reading.codes == "refused":
             named = [(name, dtype) for name, dtype in rows.dtypes.items() if name in self._numbers]
             self._reading.check_codes([dtype for _, dtype in named], [name for name, _ in named])

@@ -4,7 +4,7 @@ XGBoost takes the absent entries of a SciPy matrix for missing values, and Light
 float32 and those of a table not. What cannot be read as the original reads it is refused.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ _KNOWN = {
     "nulls": ("refused",),
     "nones": ("refused",),
     "codes": ("refused",),
+    "order": ("places",),
 }
 
 
@@ -37,7 +38,8 @@ class Reading(NamedTuple):
     of "arrays" (lists among them), or "all"; `rounded`, whether it rounded those of the proven rows. `narrow` and
     `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way;
     so are `whole` for integers, `nulls` for those of Arrow's dictionaries, `nones` for None among objects, and
-    `codes` for pandas' categories where numbers are expected. `foreign` is "order" where the original
+    `codes` for pandas' categories where numbers are expected. `order` is "places" where the original takes the columns
+    of a table by their places, whatever their names. `foreign` is "order" where the original
     reads only this machine's byte order, and "refused" where it reads long doubles in its own way, too.
     """
 
@@ -51,6 +53,7 @@ class Reading(NamedTuple):
     nulls: str = "taken"
     nones: str = "taken"
     codes: str = "taken"
+    order: str = "names"
 
     @property
     def strict(self) -> bool:
@@ -160,6 +163,29 @@ class Reading(NamedTuple):
                 raise InputError(
                     f"column {name!r} has dtype category, of which the original reads the codes and not the numbers: "
                     "convert it with .astype('float64')"
+                )
+
+    def check_order(self, given: Iterable[Any], known: Sequence[str]) -> None:
+        """Refuse a table with columns in another order than the proven rows, which the original takes by their places.
+
+        Args:
+            given: the names of the table, in its order.
+            known: names that the model takes, in the order of the proven rows.
+
+        Raises:
+            InputError: a column stands before one that it stood behind.
+        """
+        if self.order != "places":
+            return
+        wanted = set(known)
+        found = [name for name in given if name in wanted]
+        if len(found) != len(known):
+            return  # one is missing, or there twice
+        for one, other in zip(found, known, strict=True):
+            if one != other:
+                raise InputError(
+                    f"column {one!r} stands where {other!r} stood in the rows of the proof, and the original takes "
+                    "columns by their places, whatever their names: give the columns in that order"
                 )
 
     def check_protocol(self, rows: Any) -> None:
