@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -126,3 +132,19 @@ def test_gradient_boosting_starts_from_another_model():
     linear = GradientBoostingClassifier(init=LogisticRegression(), n_estimators=5).fit(ROWS[:600], BINARY[:600])
     with pytest.raises(ConversionError, match=r"starts from the probabilities of a LogisticRegression.*leave init out"):
         convert(linear, ROWS[600:800])
+
+
+def test_text_features_of_catboost_are_refused_by_name():
+    rows = pd.DataFrame({"size": np.arange(60.0), "note": ["red car", "blue car", "red bus"] * 20})
+    original = catboost.CatBoostClassifier(iterations=2, verbose=0, allow_writing_files=False, text_features=["note"])
+    original.fit(rows, rows["note"].str.startswith("red"))
+    with pytest.raises(ConversionError, match=r"CatBoostClassifier.*text features \('note'\), which are not supported"):
+        convert(original, rows)
+
+
+@pytest.mark.parametrize("original", [AdaBoostClassifier(n_estimators=2), HistGradientBoostingClassifier(max_iter=2)])
+def test_one_class_is_refused_by_boosters_that_compute_for_two(original):
+    rows = np.arange(120.0).reshape(60, 2)
+    original.fit(rows, np.ones(60))
+    with pytest.raises(ConversionError, match="trained on rows of one class; train it on rows of two or more"):
+        convert(original, rows)

@@ -65,6 +65,16 @@ class _Parsed:
 def _parse(context: Context, estimator: Any, features: Features) -> _Parsed:
     if context.narrow:
         raise context.climb("it sums in float64", estimator)
+    # Of a model with one of these CatBoost writes no JSON.
+    odd = {"text": estimator.get_text_feature_indices(), "embedding": estimator.get_embedding_feature_indices()}
+    for kind, places in odd.items():
+        if places:
+            names = ", ".join(repr(estimator.feature_names_[place]) for place in places)
+            raise context.refuse(
+                f"it has {kind} features ({names}), which are not supported; give it numbers in their place, of text "
+                "for example those of a TfidfVectorizer in front of it",
+                estimator,
+            )
     categorical = [int(index) for index in estimator.get_cat_feature_indices()]
     values = {index: _values(context, estimator, features, index) for index in categorical}
     pool = _pool(values, list(estimator.feature_names_)) if categorical else None
@@ -73,9 +83,6 @@ def _parse(context: Context, estimator: Any, features: Features) -> _Parsed:
         estimator.save_model(str(path), format="json", pool=pool)
         document = json.loads(path.read_text("utf-8"))
     info = document["features_info"]
-    for kind in ("text_features", "embedding_features"):
-        if info.get(kind):
-            raise context.refuse(f"it has {kind.replace('_', ' ')}, which are not supported", estimator)
     by_value = {entry["value"]: int(entry["hash"]) for entry in info.get("cat_features_hash") or []}
     hashes = {}
     for index, found in values.items():

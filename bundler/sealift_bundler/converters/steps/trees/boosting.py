@@ -25,7 +25,7 @@ from sealift_bundler.converters.steps.arithmetic import (
 )
 from sealift_bundler.converters.steps.compose import predict
 from sealift_bundler.converters.steps.text.columns import chosen
-from sealift_bundler.converters.steps.trees.leaves import leaf_indices, leaf_sum
+from sealift_bundler.converters.steps.trees.leaves import check_classes, leaf_indices, leaf_sum
 
 
 @predicts(AdaBoostClassifier)
@@ -33,6 +33,7 @@ def _ada_classifier(context: Context, estimator: AdaBoostClassifier, features: F
     graph = context.graph
     classes = estimator.classes_
     count = len(classes)
+    check_classes(context, estimator)
     weights = numbers_of(estimator.estimator_weights_)[: len(estimator.estimators_)]
     total = ""
     for index, (member, weight) in enumerate(zip(estimator.estimators_, weights, strict=True)):

@@ -16,6 +16,7 @@ from sealift_bundler.converters.steps.compose import transform
 from sealift_bundler.converters.steps.text.columns import chosen
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble
 from sealift_bundler.converters.steps.trees.gradient_boosting import raw_to_heads
+from sealift_bundler.converters.steps.trees.leaves import check_classes
 from sealift_bundler.converters.steps.trees.placing import placed
 
 
@@ -122,4 +123,5 @@ def _regressor(context: Context, estimator: Any, features: Features) -> Heads:
 
 @predicts(HistGradientBoostingClassifier)
 def _classifier(context: Context, estimator: Any, features: Features) -> Heads:
+    check_classes(context, estimator)
     return raw_to_heads(context.graph, _raw(context, estimator, features), estimator.classes_)

@@ -33,6 +33,16 @@ def _largest_float32(threshold: NDArray[Any]) -> NDArray[Any]:
     return np.where(rounded > threshold, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
+def check_classes(context: Context, estimator: Any) -> None:
+    """Refuse a classifier that was trained on one class, where the original's answers are of two or of a division by 0.
+
+    Raises:
+        NeverConverts: it was.
+    """
+    if len(estimator.classes_) < 2:
+        raise context.refuse("it was trained on rows of one class; train it on rows of two or more", estimator)
+
+
 def tree_input(context: Context, estimator: Any, features: Features, trees: Sequence[Tree]) -> str:
     """The float32 tensor that trees see."""
     tensor = numbers(context, features, estimator)
