@@ -171,6 +171,19 @@ def test_lightgbm_takes_columns_by_their_places():
         np.testing.assert_allclose(model.predict_proba(given), expected, 1e-5)
 
 
+def test_xgboost_takes_columns_of_arrow_and_polars_by_their_places():
+    rows = frame(np.nan_to_num(ROWS))
+    original = XGBOOST.fit(rows[:300], LABELS[:300])
+    model = convert(original, rows[:300]).open()
+    for table, turned in zip(
+        (pa.Table.from_pandas(rows, preserve_index=False), pl.from_pandas(rows)), orders(rows)[2:], strict=True
+    ):
+        assert not np.allclose(original.predict_proba(turned), original.predict_proba(table))
+        np.testing.assert_allclose(model.predict_proba(table), original.predict_proba(table), 1e-5)
+        with pytest.raises(InputError, match=r"column 'b' stands where 'a' stood.*give the columns in that order"):
+            model.predict_proba(turned)
+
+
 def test_a_step_that_takes_columns_by_name_does_so_in_front_of_lightgbm():
     passing = ColumnTransformer([("b", "passthrough", ["b"]), ("a", "passthrough", ["a"])])
     rows = frame(np.nan_to_num(ROWS))

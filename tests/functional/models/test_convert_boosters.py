@@ -68,7 +68,10 @@ def cat(task, **options):
 def test_numbers_with_missing_values_and_any_column_names(make, task):
     conversion = proven(make(task).fit(X, TARGETS[task]), X)
     assert [column.name for column in conversion.description.columns] == list(X.columns)
-    assert conversion.open().predict(X[list(X.columns[::-1])]).shape[0] == ROWS
+    turned = X[list(X.columns[::-1])]
+    # LightGBM takes the columns of a frame by their places, and the loader refuses what it would mix up.
+    rows = turned.to_dict("list") if make is lgbm else turned
+    assert conversion.open().predict(rows).shape[0] == ROWS
 
 
 @TASKS

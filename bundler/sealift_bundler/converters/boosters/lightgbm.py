@@ -29,7 +29,7 @@ from sealift_bundler.converters.steps.arithmetic import sigmoid
 from sealift_bundler.converters.steps.given import given_to, rounds_integers
 from sealift_bundler.converters.steps.text.columns import SparseColumns, numbered, plain
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
-from sealift_bundler.converters.steps.widths import note_foreign
+from sealift_bundler.converters.steps.widths import note_foreign, note_order
 
 _IDENTITY = (
     "regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg",
@@ -137,8 +137,7 @@ def _rounded(context: Context, estimator: Any, features: Features) -> bool:
     """Return whether LightGBM is given integers of an array, which it rounds to float32; note what may change that."""
     given = given_to(context, estimator)
     rounded = rounds_integers(given)
-    if _same_columns(context, given):
-        context.reads["order"] = "places"
+    note_order(context, given, "places")
     note_foreign(context, plain(features), "refused")
     direct = not context.path
     samples = context.samples
@@ -147,16 +146,6 @@ def _rounded(context: Context, estimator: Any, features: Features) -> bool:
     elif not direct and any(feature.exact and not feature.text for feature in plain(features)):
         context.reads.update(integers="all", rounded=rounded)
     return rounded
-
-
-def _same_columns(context: Context, given: Any) -> bool:
-    """Return whether LightGBM, which asks no column for its name, is given a table with the caller's own columns."""
-    names = getattr(given, "column_names", None) if hasattr(given, "num_rows") else getattr(given, "columns", None)
-    if names is None or context.samples is None:
-        return False
-    own = [column.name for column in context.samples.columns]
-    known = set(own)
-    return [name for name in names if name in known] == own
 
 
 def _categories(context: Context, estimator: Any, parsed: _Parsed, features: Features) -> dict[int, Categories]:

@@ -31,7 +31,7 @@ from sealift_bundler.converters.steps.text.columns import SparseColumns, columns
 from sealift_bundler.converters.steps.text.product import product
 from sealift_bundler.converters.steps.trees.ensemble import Tree, TreeEnsemble, leaf
 from sealift_bundler.converters.steps.trees.placing import marked, to_float32
-from sealift_bundler.converters.steps.widths import note_foreign
+from sealift_bundler.converters.steps.widths import note_foreign, note_order
 from sealift_bundler.samples.containers import is_sparse
 from sealift_bundler.samples.trained_columns import takes_absent_for_missing
 
@@ -97,6 +97,7 @@ def _margin(context: Context, estimator: Any, features: Features, parsed: _Parse
     if context.narrow and rounded:
         raise context.climb("float32 rounding in front of a tree can cross a threshold", estimator)
     note_foreign(context, plain(features), "order")
+    note_order(context, given_to(context, estimator), "tables")
     if parsed.booster["name"] == "gblinear":
         return _linear(context, estimator, features, parsed)
     absent = _zero_is_absent(context, estimator)

@@ -80,6 +80,20 @@ def note_foreign(context: Context, features: Features, reading: str) -> None:
         context.reads["foreign"] = reading
 
 
+def note_order(context: Context, given: Any, reading: str) -> None:
+    """Note that a booster asks no column for its name, where it is given a table with the caller's own columns.
+
+    LightGBM does not in any table ("places"), XGBoost not in those of Arrow and polars ("tables").
+    """
+    names = getattr(given, "column_names", None) if hasattr(given, "num_rows") else getattr(given, "columns", None)
+    if names is None or context.samples is None:
+        return
+    own = [column.name for column in context.samples.columns]
+    known = set(own)
+    if [name for name in names if name in known] == own and context.reads.get("order") != "places":
+        context.reads["order"] = reading
+
+
 def note_nones(context: Context, features: Features) -> None:
     """Note that a step takes NaN for missing, and None among the caller's objects for another value."""
     if any(feature.origin is not None and not feature.text for feature in features):

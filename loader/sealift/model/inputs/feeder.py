@@ -163,7 +163,7 @@ class Feeder:
 
     def _check_columns(self, rows: Any, table: Table) -> None:
         """Check the order of a table's columns, and the dtypes of numbers in a frame, where the original minds them."""
-        if self._reading.order == "places":
+        if self._reading.order == "places" or (self._reading.order == "tables" and not table.typed):
             given = rows.columns.tolist() if table.typed else table.names
             for known in (self._ordered, tuple(self._texts)):
                 self._reading.check_order(given, known)
