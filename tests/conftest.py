@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-import gc
 import os
 import shutil
 import signal
@@ -42,12 +41,6 @@ os.fsync = lambda file: (os.fstat(file if isinstance(file, int) else file.fileno
 # How long an example takes says how busy the machine is, not whether we are right.
 settings.register_profile("sealift", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sealift")
-
-
-def pytest_collection_finish() -> None:
-    """Let the garbage collector leave alone what eight thousand tests and their libraries are made of."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
