@@ -300,7 +300,7 @@ def worse(story: Transcript, work: Place) -> None:
         work,
         "sealift-pipeline retrain triage.toml --pipeline events --workers 2",
         status=78,
-        # Rows of the champion were erased, so one that is no worse would do.
+        # Rows of the champion were erased, so one that is no worse is enough.
         contains="was not staged: may be worse",
     )
     staged = list((OUT / "channel" / "staged").glob("*/*.json"))

@@ -25,7 +25,7 @@ def test_a_revoked_key_and_a_threshold_of_two(sim, instance, tmp_path, refused):
     eve = signer("eve")
     revoke(sim.channel, "ada", "stolen", replacement=eve.public_key, signers=sim.signers, accept_loss=True)
     sim.release()
-    # The statement of the stolen key is nobody's to repeat, and the model is not loaded any more.
+    # Nobody repeats the statement of the stolen key, and the model is not loaded any longer.
     instance.install(sim.pack(tmp_path / "r.tar"))
     with pytest.raises(UnreviewedError, match="security: 0 of 1 approvals by 'eve'"):
         instance.store.load("toy")

@@ -1,4 +1,4 @@
-"""Data snapshots: what changed since is named, by row, number and root; and so is a file that is no snapshot."""
+"""Data snapshots: what changed since is named, by row, number and root; a file that holds none is refused."""
 
 import random
 from pathlib import Path

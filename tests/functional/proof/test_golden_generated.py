@@ -1,4 +1,4 @@
-"""Golden examples that are generated: rows of nobody, for every kind of model, proven like any."""
+"""Golden examples that are generated: rows that nobody wrote, for every kind of model, proven like any others."""
 
 import numpy as np
 import pandas as pd

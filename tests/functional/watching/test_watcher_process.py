@@ -31,7 +31,7 @@ def test_a_copy_that_stalls_is_waited_for_and_finished_later(start, folder, bund
 
 def test_a_bad_file_is_refused_with_its_reason_and_the_next_one_is_installed(start, folder, bundle, pinned):
     process = start()
-    (folder / "letter.tar").write_text("Dear admin, this is no bundle.\n" * 100)
+    (folder / "letter.tar").write_text("Dear admin, this is not a bundle.\n" * 100)
     event = process.until("refused")
     assert (event["file"], event["code"], event["exit_code"]) == ("letter.tar", "malformed", 10)
     found = reason(folder, "letter.tar")

@@ -39,9 +39,9 @@ class Reading(NamedTuple):
     `sparse_missing` are "refused" where a step reads short integers, or NaN in pandas' Sparse columns, in its own way;
     so are `whole` for integers, `nulls` for those of Arrow's dictionaries, `nones` for None among objects, and
     `codes` for pandas' categories where numbers are expected. `order` is "places" where the original takes the columns
-    of a table by their places, whatever their names, "tables" where it does so in those of Arrow and polars.
-    `foreign` is "order" where the original
-    reads only this machine's byte order, and "refused" where it reads long doubles in its own way, too.
+    of a table by their places, whatever their names, "tables" where it does so in those of Arrow and polars. `foreign`
+    is "order" where the original reads only this machine's byte order, and "refused" where it reads long doubles in
+    its own way, too.
     """
 
     absent: str = "zero"
