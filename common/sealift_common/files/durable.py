@@ -7,19 +7,21 @@ a rename is atomic, and durable once its directory is synced.
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from sealift_common.files import scratch
 
-_Item = TypeVar("_Item")
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _EXCLUSIVE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY_MODE = 0o755
 FILE_MODE = 0o644
 READ_ONLY_MODE = 0o444
 # A disk writes in one go what several wait for: a thousand syncs in turn take three times as long.
 _AT_ONCE = 16
+# Open at the same time; most processes may have 1,024.
+_MOST_OPEN = 128
 
 
 def write_new(
@@ -52,13 +54,34 @@ def write_new(
         raise
 
 
-def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE, unsynced: set[Path] | None = None) -> None:
-    """Create or replace `path` in one step, durably; `unsynced` is as for `move`."""
+def write_file(path: Path, data: bytes, *, mode: int = FILE_MODE) -> None:
+    """Create or replace `path` in one step, durably."""
     with scratch.blaming(path), scratch.beside(path, "new", mode) as made:
         made.file.write(data)
         made.file.flush()
         os.fsync(made.file.fileno())
-        move(made.path, path, unsynced)
+        move(made.path, path)
+
+
+def write_files(files: Sequence[tuple[Path, bytes]], unsynced: set[Path], *, mode: int = FILE_MODE) -> None:
+    """Create or replace many small files, each in one step, durably; `unsynced` is as for `move`.
+
+    Only the waiting for the disk is shared among threads: all else that these do, they would wait for each other with.
+    """
+    for start in range(0, len(files), _MOST_OPEN):
+        with ExitStack() as stack:
+            made = []
+            for path, data in files[start : start + _MOST_OPEN]:
+                with scratch.blaming(path):
+                    new = stack.enter_context(scratch.beside(path, "new", mode))
+                    new.file.write(data)
+                    new.file.flush()
+                made.append((path, new))
+            with scratch.blaming(made[0][0]):
+                _sync([new.file.fileno() for _, new in made])
+            for path, new in made:
+                with scratch.blaming(path):
+                    move(new.path, path, unsynced)
 
 
 def append_line(path: Path, line: str, *, mode: int = FILE_MODE) -> None:
@@ -115,7 +138,7 @@ def point(link: Path, target: str) -> None:
 
 def sync_directory(path: Path) -> None:
     """Make the names in `path` durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(path, _DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
@@ -124,23 +147,69 @@ def sync_directory(path: Path) -> None:
 
 def sync_directories(paths: Iterable[Path]) -> None:
     """Make the names in all of these directories durable."""
-    together(sync_directory, sorted(paths))
+    with syncing() as waiting:
+        for path in sorted(paths):
+            waiting.add(os.open(path, _DIRECTORY))
 
 
-def together(work: Callable[[_Item], object], items: Collection[_Item]) -> None:
-    """Do work that waits for the disk for all items, several at once.
+class Syncing:
+    """Open files and directories that wait for the disk, which are then synced several at once, and closed."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+
+    def add(self, descriptor: int) -> None:
+        """Take over a descriptor; sync all that wait where they are many.
+
+        Raises:
+            OSError: one of them could not be synced.
+        """
+        self._open.append(descriptor)
+        if len(self._open) >= _MOST_OPEN:
+            self.finish()
+
+    def finish(self) -> None:
+        """Sync and close all that wait.
+
+        Raises:
+            OSError: as `add`.
+        """
+        try:
+            _sync(self._open)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close all that wait."""
+        while self._open:
+            os.close(self._open.pop())
+
+
+@contextmanager
+def syncing() -> Iterator[Syncing]:
+    """Sync what the block adds before it ends; where it fails, only close it."""
+    waiting = Syncing()
+    try:
+        yield waiting
+        waiting.finish()
+    finally:
+        waiting.close()
+
+
+def _sync(descriptors: Sequence[int]) -> None:
+    """Sync all, several at once.
 
     Raises:
         OSError: what the first that failed raised, when none is running any longer.
     """
-    if len(items) <= 1:
-        for item in items:
-            work(item)
+    if len(descriptors) <= 1:
+        for descriptor in descriptors:
+            os.fsync(descriptor)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(min(_AT_ONCE, len(items)), "sealift-sync") as threads:
-        for _ in threads.map(work, items):
+    with ThreadPoolExecutor(min(_AT_ONCE, len(descriptors)), "sealift-sync") as threads:
+        for _ in threads.map(os.fsync, descriptors):
             pass
 
 

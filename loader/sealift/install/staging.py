@@ -93,17 +93,12 @@ class Staging:
 
     def sync(self) -> None:
         """Make the content of all files durable, and their names."""
-        durable.together(self._sync, self._models.keys())
-
-    def _sync(self, model: ModelVersion) -> None:
-        with self._opened(model) as directory:
-            for name in self._models[model]:
-                descriptor = os.open(name, _FILE, dir_fd=directory)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-            os.fsync(directory)
+        with durable.syncing() as waiting:
+            for model, names in self._models.items():
+                with self._opened(model) as directory:
+                    for name in names:
+                        waiting.add(os.open(name, _FILE, dir_fd=directory))
+                    waiting.add(os.open(".", _DIRECTORY, dir_fd=directory))
 
     def _take_compressed(self, uses: list[Use], chunks: Iterator[bytes]) -> None:
         """Spool the frame until its digest is known to be right, then expand it; one frame may be several files."""

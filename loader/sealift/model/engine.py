@@ -79,9 +79,18 @@ class Engine:
 
     @classmethod
     def from_files(
-        cls, files: Mapping[str, Content], *, digest: str, threads: int | None, providers: Sequence[str] | None
+        cls,
+        files: Mapping[str, Content],
+        *,
+        digest: str,
+        threads: int | None,
+        providers: Sequence[str] | None,
+        spinning: bool = True,
     ) -> "Engine":
         """Make an engine from the bytes of a model's directory; see `Model.from_files`.
+
+        Args:
+            spinning: as for `make_session`.
 
         Raises:
             sealift.Error: see `Model.from_files`.
@@ -94,12 +103,14 @@ class Engine:
         if description.kind == GRAPHS:
             from sealift.model.graph_set import engine_of_graphs
 
-            return engine_of_graphs(description, files, digest=digest, threads=threads, providers=providers)
+            return engine_of_graphs(
+                description, files, digest=digest, threads=threads, providers=providers, spinning=spinning
+            )
         if GRAPH_FILE not in files:
             raise MalformedError(f"the model lacks {GRAPH_FILE!r}; it has {sorted(files)}")
         frontends = _frontends(description, files)
         encoder = _encoder(description, frontends, files)
-        session = make_session(description, files, threads, providers)
+        session = make_session(description, files, threads, providers, spinning=spinning)
         feeder = None if description.interface == "tensors" else Feeder(description, frontends, encoder)
         engine = cls(description, session, feeder, side_files_of(files), digest)
         engine.golden = bytes(memory(files[GOLDEN_FILE])) if GOLDEN_FILE in files else b""

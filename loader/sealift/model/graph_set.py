@@ -71,8 +71,9 @@ def engine_of_graphs(
     digest: str,
     threads: int | None,
     providers: Sequence[str] | None,
+    spinning: bool = True,
 ) -> GraphSetEngine:
-    """Make the engines of all graphs; see `Model.from_files`.
+    """Make the engines of all graphs; see `Engine.from_files`.
 
     Raises:
         MalformedError: a graph lacks a file, holds one that its description does not explain, or is of another model.
@@ -83,5 +84,5 @@ def engine_of_graphs(
     for name in description.graphs:
         own = {alone: files[here] for here, alone in files_of_graph(files, name).items()}
         require_part(description, name, ModelDescription.parse(bytes(memory(own[FILE_NAME]))))
-        engines[name] = Engine.from_files(own, digest=digest, threads=threads, providers=providers)
+        engines[name] = Engine.from_files(own, digest=digest, threads=threads, providers=providers, spinning=spinning)
     return GraphSetEngine(description, engines, side_files_of(files), digest)

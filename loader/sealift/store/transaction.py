@@ -128,7 +128,10 @@ def _place(layout: StoreLayout, scratch: Path, contents: Contents, undo: ExitSta
     documents = dict(contents.documents)
     for directory in {path.parent for path in documents}:
         durable.make_directory(directory)
-    durable.together(lambda item: _keep_document(*item, scratch, undo, unsynced), documents.items())
+    missing = [(path, data) for path, data in documents.items() if not _holds(path, data)]
+    for path, _ in missing:
+        _make_way(path, scratch, undo)
+    durable.write_files(missing, unsynced)
     durable.sync_directories(unsynced)
 
 
@@ -145,15 +148,12 @@ def _place_model(staged: Path, destination: Path, scratch: Path, undo: ExitStack
     durable.move(staged, destination, unsynced)
 
 
-def _keep_document(path: Path, data: bytes, scratch: Path, undo: ExitStack, unsynced: set[Path]) -> None:
-    """Write a manifest or config that its name is the digest of, unless it is there already."""
-    if _holds(path, data):
-        return
+def _make_way(path: Path, scratch: Path, undo: ExitStack) -> None:
+    """Let a manifest or config take its place, and leave it where what follows fails."""
     if not os.path.lexists(path):
         undo.callback(durable.remove_tree, path)
     elif not path.is_file() or path.is_symlink():
         durable.move(path, scratch / f"damaged-{path.name}")
-    durable.write_file(path, data, unsynced=unsynced)
 
 
 def _holds(path: Path, data: bytes) -> bool:

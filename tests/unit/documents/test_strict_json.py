@@ -55,6 +55,21 @@ def test_refuses_with_a_reason(data, error, message):
         parse(data, "index.json")
 
 
+_NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,3}|[1-9][0-9]{150,330})(\.[0-9]{1,4})?([eE][-+]?0{0,3}[0-9]{1,4})?", fullmatch=True
+)
+
+
+@given(st.lists(_NUMBERS, min_size=1, max_size=8))
+def test_a_number_beyond_a_double_is_refused_and_no_other(numbers):
+    data = f"[{','.join(numbers)}]".encode()
+    if any(abs(float(number)) == float("inf") for number in numbers if set(number) & set(".eE")):
+        with pytest.raises(MalformedError, match="beyond a double"):
+            parse(data, "x")
+    else:
+        assert parse(data, "x") == json.loads(data)
+
+
 def test_brackets_in_strings_do_not_nest():
     assert parse(json.dumps("[" * 500 + '\\"' + "{" * 500).encode(), "x").startswith("[[")
 

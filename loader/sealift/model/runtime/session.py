@@ -41,6 +41,7 @@ _DTYPE_OF_TYPE = {
 _MOST_THREADS = 1024
 _CPU = ("CPUExecutionProvider",)
 _USE_BUFFERS = "session.use_external_initializer_file_buffers_directly"
+_SPINNING = "session.intra_op.allow_spinning"
 _USE_BUFFERS_SINCE = (1, 31)
 
 
@@ -49,6 +50,8 @@ def make_session(
     files: Mapping[str, "Content"],
     threads: int | None,
     providers: Sequence[str] | None = None,
+    *,
+    spinning: bool = True,
 ) -> Any:
     """Make the session and check that it takes and gives what `model.json` says.
 
@@ -57,6 +60,8 @@ def make_session(
     Args:
         threads: of one prediction; None leaves it to ONNX Runtime.
         providers: execution providers in order of preference; None means the CPU's.
+        spinning: whether idle threads of the session look for work over and over, which answers large inputs sooner and
+            takes processor time; if not, they sleep. What is computed, and by how many threads, is the same.
 
     Raises:
         UsageError: no such execution provider, or no number of threads.
@@ -88,6 +93,8 @@ def make_session(
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if threads is not None:
         options.intra_op_num_threads = threads
+    if not spinning:
+        options.add_session_config_entry(_SPINNING, "0")
     kept = give_weights(onnxruntime, options, tensors, shards, description.name) if tensors else []
     try:
         session = onnxruntime.InferenceSession(_openable(graph), options, providers=wanted)

@@ -112,10 +112,13 @@ def _compare(directory: Path, into: Path) -> int:
 
 def _graphs(directory: Path) -> Iterator[tuple[str, "Model", bytes]]:
     """Load what lies in `directory`: one model under "", or each of several graphs, with its golden examples."""
-    from sealift.model.model import Model
+    from sealift.model.engine import Engine
+    from sealift.model.model import LoadedModel
 
     files = {path.name: _content(path) for path in directory.iterdir() if path.is_file()}
-    model = Model.from_files(files)
+    # Of a thousand small models, each has threads for some milliseconds, which would spin for most of them.
+    engine = Engine.from_files(files, digest="", threads=None, providers=None, spinning=False)
+    model = LoadedModel(engine)
     graphs = model.description.graphs
     if not graphs:
         yield "", model, bytes(files.get(GOLDEN_FILE, b""))
