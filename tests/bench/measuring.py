@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 # Fewer for a look, on a machine with little time; the page says how many.
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
+# Of what takes half a minute and more each time.
+FEW_ROUNDS = min(3, ROUNDS)
 # The Python of an instance's environment that `make bench` made for all.
 INSTANCE_PYTHON = "BENCH_INSTANCE_PYTHON"
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,12 +5,13 @@ that `limited` and `minimal` ask. The digest of the file's bytes stands in each 
 """
 
 import hashlib
-from importlib.resources import files
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealift_common.errors import ChannelError
 from sealift_common.names import is_model_name
-from sealift_common.parsing.strict_toml import StrictToml, decoded
+
+if TYPE_CHECKING:
+    from sealift_common.parsing.strict_toml import StrictToml
 
 FILE_NAME = "questionnaire.toml"
 SCHEMA = "sealift.questionnaire/1"
@@ -59,6 +60,8 @@ class Questionnaire(NamedTuple):
 
 def default_bytes() -> bytes:
     """Return the questionnaire that Sealift ships."""
+    from importlib.resources import files
+
     return files(__package__).joinpath(FILE_NAME).read_bytes()
 
 
@@ -71,6 +74,9 @@ def parse_questionnaire(data: bytes, name: str = FILE_NAME) -> Questionnaire:
     Raises:
         ChannelError: it is not of its form; the message names the line where that is known.
     """
+    # Here, for commands that only read records need no TOML.
+    from sealift_common.parsing.strict_toml import StrictToml, decoded
+
     text = decoded(data, f"questionnaire {name!r}", ChannelError)
     toml = StrictToml(text, name=name, what="questionnaire", error=ChannelError)
     toml.check_keys(toml.document, ("schema", "classes", "personal_data", "question"))
@@ -89,7 +95,7 @@ def parse_questionnaire(data: bytes, name: str = FILE_NAME) -> Questionnaire:
     return Questionnaire("sha256:" + hashlib.sha256(data).hexdigest(), demands, personal, questions)
 
 
-def _questions(toml: StrictToml) -> dict[str, Question]:
+def _questions(toml: "StrictToml") -> dict[str, Question]:
     found: dict[str, Question] = {}
     entries = toml.tables("question")
     if len(entries) > MAX_QUESTIONS:
@@ -105,7 +111,7 @@ def _questions(toml: StrictToml) -> dict[str, Question]:
     return found
 
 
-def _demand(toml: StrictToml, table: object, section: str, questions: dict[str, Question]) -> Demand:
+def _demand(toml: "StrictToml", table: object, section: str, questions: dict[str, Question]) -> Demand:
     if not isinstance(table, dict):
         raise toml.error(section, f"{section!r} is not a table; write [{section}]")
     toml.check_keys(table, Demand._fields, section)
@@ -122,7 +128,7 @@ def _demand(toml: StrictToml, table: object, section: str, questions: dict[str, 
     return Demand(roles, keys)
 
 
-def _texts(toml: StrictToml, table: dict[str, object], key: str, section: str) -> tuple[str, ...]:
+def _texts(toml: "StrictToml", table: dict[str, object], key: str, section: str) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(one, str) and one.isprintable() for one in value):
         raise toml.error(key, f"{key!r} is {value!r:.120}; expected a list of texts", section)

@@ -18,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.promises import promise
 
-MOST_OF_ONE_ROW = 0.5
-MOST_OF_MANY_ROWS = 1.0
-MOST_OF_A_FIT = 1.5
+# What we promise, and what we aim at.
+MOST_OF_ONE_ROW = 0.6, 0.5
+MOST_OF_MANY_ROWS = 1.15, 1.0
+MOST_OF_A_FIT = 1.5, 1.5
 # Of the same rows with every zero written down.
 MOST_OF_DENSE = 0.5
 ROWS = 1000
@@ -91,9 +92,11 @@ def ratio(theirs, ours, batches) -> tuple[float, float, float]:
     )
 
 
-def line(name: str, theirs: float, ours: float, share: float, most: float, beside: str = "scikit-learn") -> bool:
+def line(
+    name: str, theirs: float, ours: float, share: float, most: tuple[float, float], beside: str = "scikit-learn"
+) -> bool:
     print(f"{name:44} {theirs * 1e3:10.3f} ms {ours * 1e3:10.3f} ms", flush=True)
-    return promise(f"{name}: {beside}", share, most)
+    return promise(f"{name}: {beside}", share, *most)
 
 
 def predict_here(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.installing.node import Node, big
-from bench.measuring import ROUNDS, Cost, clock_ratio, cost, in_turn, sealift
+from bench.measuring import FEW_ROUNDS, Cost, clock_ratio, cost, in_turn, sealift
 from bench.promises import promise
 
 SMALL_MB = 100
@@ -32,7 +32,7 @@ def beside_stock_tools(node: Node, size_mb: int) -> bool:
     if size_mb > 1000:
         print(f"install {size_mb} MB: {clock_ratio(in_turn(sides, 1), 'sealift', stock):.2f} times {stock}")
         return True
-    found = in_turn(sides)
+    found = in_turn(sides, FEW_ROUNDS)
     for side, taken in found.items():
         print(f"{side}: {', '.join(f'{one.clock_s:.2f}' for one in taken)} s", flush=True)
     return promise("install 1 GB: tar, sha256sum and sync of it", clock_ratio(found, "sealift", stock), 1.0, 0.8)
@@ -44,7 +44,7 @@ def refused(node: Node) -> list[Cost]:
 
     with tempfile.TemporaryDirectory() as stranger:
         (node.directory / "etc" / "root.json").write_bytes(ChannelSimulator(Path(stranger)).root_bytes)
-    return [cost([sealift(), "install", node.bundle], node.own, range(20, 30)) for _ in range(ROUNDS)]
+    return [cost([sealift(), "install", node.bundle], node.own, range(20, 30)) for _ in range(FEW_ROUNDS)]
 
 
 def main() -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.installing.node import Node
-from bench.measuring import Cost, cost, in_turn, instance_python, processor_ratio, sealift
+from bench.measuring import FEW_ROUNDS, Cost, cost, in_turn, instance_python, processor_ratio, sealift
 from bench.promises import promise
 
 MODELS = 1000
@@ -62,7 +62,7 @@ def main() -> bool:
         def bare() -> Cost:
             return cost([instance_python(), "-c", BARE, ours.directory / "bare/models"])
 
-        found = in_turn({"onnxruntime": bare, "sealift": install})
+        found = in_turn({"onnxruntime": bare, "sealift": install}, FEW_ROUNDS)
     for side, taken in found.items():
         clock, busy = (statistics.median(getattr(one, key) for one in taken) for key in ("clock_s", "processor_s"))
         print(

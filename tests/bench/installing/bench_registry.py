@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.installing.node import Node, big, timed
-from bench.measuring import ROUNDS
+from bench.measuring import FEW_ROUNDS
 from bench.promises import promise
 from support.machine.unpacking import unpack_tar
 
@@ -75,7 +75,7 @@ def main() -> bool:
         with tarfile.open(node.bundle) as tar:
             unpack_tar(tar, directory / "layout")
         bench = Bench(node, directory / "layout")
-        for number in range(ROUNDS):
+        for number in range(FEW_ROUNDS):
             turns = [bench.sealift, bench.skopeo]
             for turn in turns if number % 2 else reversed(turns):
                 with docker_registry(directory / "registry") as server:

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench.installing.node import big
-from bench.measuring import clock_ratio, cost, in_turn, instance_python, processor_ratio, sealift
+from bench.measuring import FEW_ROUNDS, ROUNDS, clock_ratio, cost, in_turn, instance_python, processor_ratio, sealift
 from bench.promises import promise
 
 HASH = "import hashlib, sys; print(hashlib.file_digest(open(sys.argv[1], 'rb'), 'sha256').hexdigest())"
@@ -27,7 +27,8 @@ def main() -> bool:
                     "hashlib": lambda node=node: cost([instance_python(), "-c", HASH, node.bundle]),
                     "sha256sum": lambda node=node: cost(["sha256sum", node.bundle]),
                     "sealift": lambda node=node: cost([sealift(), "verify", node.bundle], node.own),
-                }
+                },
+                ROUNDS if size_mb == 100 else FEW_ROUNDS,
             )
         if size_mb == 100:
             ratio = processor_ratio(found, "sealift", "hashlib")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench.measuring import ROUNDS
+from bench.measuring import FEW_ROUNDS
 from bench.promises import promise
 
 PROMISED, AIM = 2.5, 2.0
@@ -100,7 +100,7 @@ def main() -> int:
     print(f"{'':18} {'skl2onnx':>18} {'sealift, proven':>18}")
     for case in CASES:
         found: dict[str, list[dict[str, float]]] = {"theirs": [], "ours": []}
-        for _ in range(ROUNDS):
+        for _ in range(FEW_ROUNDS):
             for who, results in found.items():
                 child = subprocess.run(
                     [sys.executable, __file__, case, who], check=True, capture_output=True, text=True

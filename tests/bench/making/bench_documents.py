@@ -18,13 +18,15 @@ from support.hostile import worst_documents
 from sealift.errors import Error
 
 RUNS = 3
+# Each shape is read once, and so many that took longest are read again beside the yardstick.
+WORST = 5
 ORDINARY_BYTES = 32 * 1024 * 1024
 
 
-def least(work: Callable[[], object]) -> float:
+def least(work: Callable[[], object], runs: int = RUNS) -> float:
     """Return the least seconds of processor time of some runs."""
     seconds = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         started = time.process_time()
         with suppress(Error):
             work()
@@ -40,15 +42,21 @@ def ordinary() -> bytes:
 
 def main() -> int:
     document = ordinary()
-    shares = {}
+    yardstick = least(lambda: json.loads(document))
+    once = {}
     for name, shape in worst_documents.SHAPES.items():
+        data = shape.make(shape.most)
+        once[name] = least(lambda shape=shape, data=data: shape.read(data), 1)
+        print(f"{name:32} {shape.most:>12,} entries {once[name]:6.2f} s, json.loads {yardstick:.2f} s", flush=True)
+    shares = []
+    for name in sorted(once, key=lambda name: once[name])[-WORST:]:
+        shape = worst_documents.SHAPES[name]
         data = shape.make(shape.most)
         # The yardstick each time, so that a busy moment meets both.
         taken, yardstick = least(lambda shape=shape, data=data: shape.read(data)), least(lambda: json.loads(document))
-        shares[name] = taken / yardstick
-        print(f"{name:32} {shape.most:>12,} entries {taken:6.2f} s, json.loads {yardstick:.2f} s", flush=True)
-    worst = max(shares, key=lambda name: shares[name])
-    return 0 if promise("worst document of all: json.loads of 32 MiB", shares[worst], 2.5, 2.0) else 1
+        shares.append(taken / yardstick)
+        print(f"{name:32} {taken:.2f} s, json.loads {yardstick:.2f} s: {shares[-1]:.2f}", flush=True)
+    return 0 if promise("worst document of all: json.loads of 32 MiB", max(shares), 2.5, 2.0) else 1
 
 
 if __name__ == "__main__":

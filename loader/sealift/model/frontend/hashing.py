@@ -32,12 +32,15 @@ def _mixed(block: int) -> int:
     return (block << 15 | block >> 17) * 0x1B873593 & _MASK
 
 
-def murmurhash3_32_of_all(texts: list[bytes]) -> "NDArray[Any]":
-    """Return the hash of each text, int32: the blocks of all texts at once, one after the other."""
+def murmurhash3_32_of_all(texts: list[str]) -> "NDArray[Any]":
+    """Return the hash of each text's UTF-8, int32: the blocks of all texts at once, one after the other."""
     import numpy as np
 
-    sizes = np.fromiter(map(len, texts), np.int64, len(texts))
-    data = b"".join(texts) + b"\0\0\0\0"
+    joined = "".join(texts)
+    # Most are ASCII: a character is a byte, and to encode them one by one takes as long as all that follows.
+    sized: list[str] | list[bytes] = texts if joined.isascii() else [text.encode() for text in texts]
+    sizes = np.fromiter(map(len, sized), np.int64, len(texts))
+    data = joined.encode() + b"\0\0\0\0"
     # Four bytes from each place on, whatever the alignment.
     words = np.ndarray(len(data) - 3, "<u4", data, strides=(1,))
     starts = np.cumsum(sizes) - sizes
@@ -60,7 +63,7 @@ def murmurhash3_32_of_all(texts: list[bytes]) -> "NDArray[Any]":
     hashed = (hashed ^ hashed >> np.uint32(13)) * np.uint32(0xC2B2AE35)
     hashed = (hashed ^ hashed >> np.uint32(16)).view(np.int32)
     for place in np.flatnonzero(sizes > _LONGEST_TOGETHER).tolist():
-        hashed[place] = murmurhash3_32(texts[place])
+        hashed[place] = murmurhash3_32(texts[place].encode())
     return hashed
 
 
@@ -82,7 +85,7 @@ class Places:
         """Return the column of each term, int64, below `columns`; ~column where an occurrence lowers it by 1."""
         import numpy as np
 
-        hashed = murmurhash3_32_of_all([term.encode() for term in terms]).astype(np.int64)
+        hashed = murmurhash3_32_of_all(terms).astype(np.int64)
         size = np.abs(hashed)
         # Its absolute value is not a 32-bit integer; scikit-learn takes it modulo the columns in another way.
         lowest = hashed == -(1 << 31)
