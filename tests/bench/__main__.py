@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import machine, page
+from bench.bundles import SHARED
 from bench.measuring import INSTANCE_PYTHON, ROOT, ROUNDS, make_instance
 from bench.promises import COLLECTED, read, table
 
@@ -32,6 +33,7 @@ def main(names: list[str]) -> int:
         environment = {
             **os.environ,
             COLLECTED: str(collected),
+            SHARED: folder,
             INSTANCE_PYTHON: str(make_instance(Path(folder) / "instance")),
         }
         if "BENCH_LARGE" not in os.environ:

@@ -44,6 +44,23 @@ class Member(NamedTuple):
         return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
 
 
+def _as_written(block: bytes) -> Member | None:
+    """Return the member whose header this is, byte for byte; None for any other block.
+
+    Raises:
+        LimitError: as `Member.header`.
+    """
+    size, mtime = block[124:135], block[136:147]
+    if not (size.isdigit() and mtime.isdigit()):
+        return None
+    try:
+        name, prefix = (part.rstrip(b"\0").decode("ascii") for part in (block[:100], block[345:500]))
+        member = Member(f"{prefix}/{name}" if prefix else name, int(size, 8), int(mtime, 8))
+        return member if member.header() == block else None
+    except ValueError:
+        return None
+
+
 def parse_header(block: bytes, position: str) -> Member:
     """Parse a header block; `position` says where it stands, for errors.
 
@@ -53,6 +70,10 @@ def parse_header(block: bytes, position: str) -> Member:
     """
     if len(block) != BLOCK:
         raise MalformedError(f"the file ends inside the tar header {position}; it was cut short, copy it again")
+    written = _as_written(block)
+    if written is not None:
+        return written
+    # What is wrong with it, the library says.
     try:
         info = tarfile.TarInfo.frombuf(block, "ascii", "strict")
         member = Member(info.name, info.size, int(info.mtime))

@@ -126,7 +126,7 @@ def throughput(model, rows):
     session, names, feeds = ready(model, rows)
     kinds = [("run", lambda: session.run(names, feeds)), ("predict", lambda: model.predict(rows))]
     found = {"run": [], "predict": []}
-    for turn in range(60):
+    for turn in range(40):
         for kind, call in kinds if turn % 2 else kinds[::-1]:
             found[kind].append(together(call, 0.1))
     sums = [[sum(each) for each in zip(*found[kind], strict=True)] for kind in ("run", "predict")]

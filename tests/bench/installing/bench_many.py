@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from bench.bundles import MODELS, thousand_models
 from bench.installing.node import Node
 from bench.measuring import FEW_ROUNDS, Cost, cost, in_turn, instance_python, processor_ratio, sealift
 from bench.promises import promise
 
-MODELS = 1000
 # Sessions as the self-test makes them, with the settings that ONNX Runtime comes with.
 BARE = """
 import json, os, sys
@@ -33,19 +33,12 @@ for folder in sorted(Path(sys.argv[1]).glob("*/*")):
 
 
 def node(directory: Path) -> Node:
-    """Make a bundle of small models, and install it."""
-    from support.release.channel_simulator import ChannelSimulator, renamed, toy_files
-
-    channel = ChannelSimulator(directory / "channel")
-    toy = toy_files()
-    for number in range(MODELS):
-        model = f"model-{number:04}"
-        channel.add(model, "1.0.0", {**renamed(toy, model, "1.0.0"), "CARD.md": f"# {model}\n".encode()})
-    channel.release()
-    made = Node(directory, channel.root_bytes, channel.pack_anything(directory / "x.tar"))
-    made.install()
+    """Make an instance, and install the bundle once, for the other side's files."""
+    made = thousand_models(directory)
+    ours = Node(directory, made.root.read_bytes(), made.bundle)
+    ours.install()
     (directory / "store").rename(directory / "bare")
-    return made
+    return ours
 
 
 def main() -> bool:
