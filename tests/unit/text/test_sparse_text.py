@@ -23,6 +23,7 @@ from sealift.model.frontend.words import WordMemo
 
 WORDS = st.sampled_from(["the", "The", "été", "ÉTÉ", "мир", "東京", "😀", "ﬁx", "x1", "a", "\u2003", "good", "day"])
 TEXTS = st.lists(st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=12).map(" ".join)), min_size=1, max_size=12)
+LONG_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 KINDS = st.sampled_from(
     [
         {"analyzer": "word", "ngram_range": (1, 1)},
@@ -77,10 +78,7 @@ def test_counts_are_those_of_hashing(texts, kind, columns, binary, alternate_sig
 
 
 @settings(max_examples=60 * DEPTH)
-_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-
-
-@given(data=st.lists(st.text(string.ascii_letters, max_size=300) | _TEXTS, max_size=8))
+@given(data=st.lists(st.text(string.ascii_letters, max_size=300) | LONG_TEXTS, max_size=8))
 def test_many_hashes_are_those_of_each(data):
     expected = [murmurhash3_32(one.encode(), seed=0) for one in data]
     assert hashing.murmurhash3_32_of_all(data).tolist() == expected
