@@ -149,7 +149,7 @@ def _place_model(staged: Path, destination: Path, scratch: Path, undo: ExitStack
 
 
 def _make_way(path: Path, scratch: Path, undo: ExitStack) -> None:
-    """Clear the place of a manifest or config of what is damaged; where the rest fails, what is new there leaves again."""
+    """Clear the place of a manifest or config; where the rest fails, what is new there leaves again."""
     if not os.path.lexists(path):
         undo.callback(durable.remove_tree, path)
     elif not path.is_file() or path.is_symlink():
